@@ -1,0 +1,137 @@
+//! Plain decimal numbers in bytes: digits, then maybe a dot and more digits.
+//!
+//! Numbers are compared as decimals and never pass through a double: `90.0000000000000000001` is
+//! more than 90, which a double cannot tell.
+
+/// An unsigned decimal, split at its dot. Both parts hold ASCII digits only; the whole part is never
+/// empty, the fraction is empty when the text had no dot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal<'a> {
+    /// The digits before the dot, leading zeros and all.
+    pub whole: &'a [u8],
+    /// The digits after the dot.
+    pub fraction: &'a [u8],
+}
+
+impl<'a> Decimal<'a> {
+    /// Reads a decimal from the start of `bytes`; the second part is what follows it.
+    ///
+    /// `None` if there is no digit before the dot, or a dot without a digit after it.
+    #[must_use]
+    pub fn take(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (whole, rest) = take_digits(bytes);
+        if whole.is_empty() {
+            return None;
+        }
+        let Some(after_dot) = rest.strip_prefix(b".") else {
+            return Some((
+                Decimal {
+                    whole,
+                    fraction: &[],
+                },
+                rest,
+            ));
+        };
+        let (fraction, rest) = take_digits(after_dot);
+        if fraction.is_empty() {
+            return None;
+        }
+        Some((Decimal { whole, fraction }, rest))
+    }
+
+    /// Reads `bytes` as one decimal with nothing after it.
+    #[must_use]
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        match Self::take(bytes) {
+            Some((decimal, [])) => Some(decimal),
+            _ => None,
+        }
+    }
+
+    /// Whether the number is at most `limit`, compared digit by digit.
+    #[must_use]
+    pub fn is_at_most(&self, limit: u32) -> bool {
+        match whole_number(self.whole) {
+            Some(whole) if whole < u64::from(limit) => true,
+            Some(whole) if whole == u64::from(limit) => self.fraction.iter().all(|&d| d == b'0'),
+            _ => false,
+        }
+    }
+
+    /// Whether the number is zero.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.whole.iter().chain(self.fraction).all(|&d| d == b'0')
+    }
+
+    /// The nearest double.
+    #[must_use]
+    pub fn to_f64(&self) -> f64 {
+        let mut text = String::with_capacity(self.whole.len() + self.fraction.len() + 1);
+        text.extend(self.whole.iter().map(|&d| char::from(d)));
+        text.push('.');
+        text.extend(self.fraction.iter().map(|&d| char::from(d)));
+        // Digits, a dot and digits always parse; a number too large for a double is infinite.
+        text.parse().unwrap_or(f64::INFINITY)
+    }
+}
+
+/// The value of a run of ASCII digits, or `None` if it does not fit or something else is in it.
+/// Leading zeros are fine, and no digits at all are zero.
+#[must_use]
+pub fn whole_number(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0_u64, |value, &digit| {
+        let digit = char::from(digit).to_digit(10)?;
+        value.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+/// Splits `bytes` behind its leading ASCII digits.
+fn take_digits(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let end = bytes
+        .iter()
+        .position(|b| !b.is_ascii_digit())
+        .unwrap_or(bytes.len());
+    bytes.split_at(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_compared_as_decimals() {
+        let at_most =
+            |text: &str, limit| Decimal::parse(text.as_bytes()).unwrap().is_at_most(limit);
+        assert!(at_most("90", 90));
+        assert!(at_most("0000000000000000000000000090.000", 90));
+        assert!(at_most("89.99999999999999999999999999999", 90));
+        assert!(!at_most("90.00000000000000000000000000001", 90));
+        assert!(!at_most("99999999999999999999999999999999", 90));
+    }
+
+    #[test]
+    fn a_whole_number_is_made_of_digits_and_fits() {
+        assert_eq!(whole_number(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(whole_number(b"18446744073709551616"), None);
+        for not_digits in ["/", ":", "-1", "1.0", "\u{661}"] {
+            assert_eq!(whole_number(not_digits.as_bytes()), None, "{not_digits}");
+        }
+    }
+
+    #[test]
+    fn a_dot_needs_digits_on_both_sides() {
+        for text in [
+            "", ".", "1.", ".5", "+1", "-1", "1e3", "1_0", "1.5.2", "\u{661}",
+        ] {
+            assert_eq!(Decimal::parse(text.as_bytes()), None, "{text}");
+        }
+        assert!(Decimal::parse(b"007.250").is_some());
+    }
+
+    #[test]
+    fn zero_is_zero_however_it_is_written() {
+        assert!(Decimal::parse(b"000.000").unwrap().is_zero());
+        assert!(!Decimal::parse(b"0.0001").unwrap().is_zero());
+    }
+}

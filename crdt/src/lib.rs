@@ -1,0 +1,37 @@
+//! The replicated state of a herd, and nothing else.
+//!
+//! Everything here is pure: no sockets, no clock, no randomness, no logging, no runtime. Time comes
+//! in as an argument, and so does the hasher. What the crate holds, from the inside out:
+//!
+//! - [`Record`]: what one `IAMAT` said and who heard it, with the [total order](Record::order) that
+//!   decides which of two records of a client stays. Its texts are checked once: [`decimal`],
+//!   [`Location`], [`ReportTime`].
+//! - [`LocationMap`]: for each client the greatest record, and who publishes it.
+//! - [`group`]: delta groups, the unit of gossip and of storage, encoded by [`codec`].
+//! - [`Slots`] and [`Publisher`]: which group stands in which slot, and compaction.
+
+#![forbid(unsafe_code)]
+
+pub mod codec;
+pub mod decimal;
+pub mod group;
+mod location;
+mod map;
+mod operands;
+mod publisher;
+mod record;
+mod report_time;
+mod slots;
+
+pub use location::{Coordinates, InvalidLocation, LOCATION_BYTES_MAX, Location};
+pub use map::{
+    Again, Death, Expired, LocationMap, Merged, Outcome, Publication, PublisherId, Publishers,
+};
+pub use operands::Operands;
+pub use publisher::{Publications, Publisher, SlotGroup};
+pub use record::{
+    BorrowedRecord, CLIENT_ID_BYTES_MAX, Incoming, InvalidRecord, Record, SERVER_NAME_BYTES_MAX,
+    ServerName, is_blank,
+};
+pub use report_time::{InvalidTime, NANOSECONDS_PER_SECOND, REPORT_TIME_BYTES_MAX, ReportTime};
+pub use slots::{FREE_SLOT_CLEARED_AFTER_MS, SlotId, Slots, TIER_SLOTS_MAX, TIERS, Weight};

@@ -1,0 +1,501 @@
+//! The last-writer-wins map: for each client the greatest record, who publishes it, and whether we
+//! do.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as TableEntry;
+
+pub use merged::{Again, Death, Expired, Merged, Outcome, Publication};
+
+use crate::record::{Incoming, Record};
+use crate::slots::{SlotId, Weight};
+
+mod by_hash;
+mod merged;
+
+/// One incarnation of a server, by a number that the caller gives it. [`PublisherId::NOBODY`] is the
+/// publisher of a record that no other server delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublisherId(pub u32);
+
+impl PublisherId {
+    /// No other server delivered the record: it was heard here, or read from a store.
+    pub const NOBODY: PublisherId = PublisherId(0);
+}
+
+/// What the map has to know of publishers to remember the right one.
+pub trait Publishers {
+    /// Whether `publisher` counts as live: not known to be gone.
+    fn presumed_live(&self, publisher: PublisherId) -> bool;
+
+    /// Whether `publisher` has a lower rank than this server for this record, so that this server
+    /// leaves the publication to it.
+    fn outranks(&self, publisher: PublisherId, record: &Record) -> bool;
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: Record,
+    publisher: PublisherId,
+    publication: Publication,
+    /// We published this very record, or were about to, and left it to a server of lower rank.
+    yielded: bool,
+}
+
+impl Entry {
+    fn heard(record: Record) -> Self {
+        Entry {
+            record,
+            publisher: PublisherId::NOBODY,
+            publication: Publication::Pending,
+            yielded: false,
+        }
+    }
+
+    fn delivered(record: Record, publisher: PublisherId) -> Self {
+        Entry {
+            record,
+            publisher,
+            publication: Publication::Elsewhere,
+            yielded: false,
+        }
+    }
+
+    /// A greater record was heard here.
+    fn hear(&mut self, record: impl Incoming) {
+        record.replace(&mut self.record);
+        self.publisher = PublisherId::NOBODY;
+        self.publication = Publication::Pending;
+        self.yielded = false;
+    }
+
+    /// A greater record was delivered by `publisher`.
+    fn take(&mut self, record: impl Incoming, publisher: PublisherId) {
+        record.replace(&mut self.record);
+        self.publisher = publisher;
+        self.publication = Publication::Elsewhere;
+        self.yielded = false;
+    }
+
+    /// The publisher that this entry's safety hangs on: `None` while one of our slots holds it.
+    fn relies_on(&self) -> Option<PublisherId> {
+        match self.publication {
+            Publication::InSlot(_) => None,
+            Publication::Elsewhere | Publication::Pending => Some(self.publisher),
+        }
+    }
+
+    /// Makes it pending, if `again` says so: then its death in one of our slots, if it had one, and
+    /// whether it is to be queued.
+    fn publish_again(&mut self, again: Again) -> (Option<Death>, bool) {
+        let is_meant = match self.publication {
+            Publication::Pending => false,
+            Publication::Elsewhere => again != Again::Never,
+            Publication::InSlot(_) => again == Again::Always,
+        };
+        if !is_meant {
+            return (None, false);
+        }
+        let death = self.withdraw();
+        self.publication = Publication::Pending;
+        (death, true)
+    }
+
+    /// Leaves the publication to a server of lower rank.
+    fn give_up(&mut self) -> Option<Death> {
+        self.yielded = true;
+        self.withdraw()
+    }
+
+    /// Ends our publication, if any.
+    fn withdraw(&mut self) -> Option<Death> {
+        let before = std::mem::replace(&mut self.publication, Publication::Elsewhere);
+        match before {
+            Publication::InSlot(slot) => Some(Death {
+                slot,
+                weight: Weight::of(&self.record),
+            }),
+            Publication::Elsewhere | Publication::Pending => None,
+        }
+    }
+}
+
+/// For each client its greatest record: a join semilattice, so that merging is commutative,
+/// associative and idempotent.
+///
+/// A map may have a **floor**: a time below which it holds and takes in nothing. The floor only
+/// rises, and the join of two floors is the higher one, so a map with a floor is a join semilattice
+/// too: it does not matter whether the floor rises before a record arrives or after.
+///
+/// Callers pass the hash of the client ID, by [`LocationMap::hash`], so that a map that is split
+/// into shards hashes an ID once.
+#[derive(Debug)]
+pub struct LocationMap<S> {
+    table: HashTable<Entry>,
+    hasher: S,
+    /// For each publisher, how many entries rely on it. Never zero.
+    relying: BTreeMap<PublisherId, usize>,
+    /// No entry has a time below this, in nanoseconds since the epoch.
+    floor_ns: i64,
+}
+
+impl<S: BuildHasher> LocationMap<S> {
+    /// An empty map whose floor is below every time.
+    pub fn new(hasher: S) -> Self {
+        LocationMap {
+            table: HashTable::new(),
+            hasher,
+            relying: BTreeMap::new(),
+            floor_ns: i64::MIN,
+        }
+    }
+
+    /// The hash of a client ID.
+    pub fn hash(&self, client: &[u8]) -> u64 {
+        self.hasher.hash_one(client)
+    }
+
+    /// How many clients the map holds.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether the map holds no client.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// The current record of a client.
+    pub fn find(&self, hash: u64, client: &[u8]) -> Option<&Record> {
+        self.table
+            .find(hash, |entry| entry.record.client() == client)
+            .map(|entry| &entry.record)
+    }
+
+    /// All current records, in no order.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.table.iter().map(|entry| &entry.record)
+    }
+
+    /// The time below which the map holds nothing, in nanoseconds since the epoch.
+    pub fn floor_ns(&self) -> i64 {
+        self.floor_ns
+    }
+
+    /// Raises the floor and removes every entry below it; a lower floor than the present one changes
+    /// nothing. Looks at every entry.
+    ///
+    /// Nothing takes the place of what is removed, so its deaths may be counted at any time. Entries
+    /// that were pending are gone too: their hashes stay queued, and [`LocationMap::place_pending`]
+    /// finds nothing there.
+    pub fn raise_floor(&mut self, floor_ns: i64) -> Expired {
+        let mut expired = Expired::default();
+        if floor_ns <= self.floor_ns {
+            return expired;
+        }
+        self.floor_ns = floor_ns;
+        let Self { table, relying, .. } = self;
+        table.retain(|entry| {
+            if entry.record.time().ns() >= floor_ns {
+                return true;
+            }
+            recount(relying, entry.relies_on(), None);
+            expired.records += 1;
+            expired.deaths.extend(entry.withdraw());
+            false
+        });
+        expired
+    }
+
+    /// Takes in a record that this server heard from a client, to be published here.
+    pub fn merge_heard(&mut self, hash: u64, record: impl Incoming) -> Merged {
+        self.merge_heard_again(hash, record, Again::Never)
+    }
+
+    /// As [`LocationMap::merge_heard`]; `again` says what is to be done with the known record if it is
+    /// not the lesser.
+    pub fn merge_heard_again(&mut self, hash: u64, record: impl Incoming, again: Again) -> Merged {
+        let said = record.borrowed();
+        if said.time().ns() < self.floor_ns {
+            return Merged::EXPIRED;
+        }
+        let Self {
+            table,
+            hasher,
+            relying,
+            ..
+        } = self;
+        let same_client = |entry: &Entry| entry.record.client() == said.client();
+        match table.entry(hash, same_client, |entry| {
+            hasher.hash_one(entry.record.client())
+        }) {
+            TableEntry::Vacant(vacant) => {
+                vacant.insert(Entry::heard(record.into_record()));
+                count_up(relying, PublisherId::NOBODY);
+                Merged {
+                    outcome: Outcome::New,
+                    death: None,
+                    queue: true,
+                }
+            }
+            TableEntry::Occupied(mut occupied) => {
+                let entry = occupied.get_mut();
+                let outcome = Outcome::of(&entry.record, &said);
+                let relied_on = entry.relies_on();
+                if !outcome.changed() {
+                    let (death, queue) = entry.publish_again(again);
+                    recount(relying, relied_on, entry.relies_on());
+                    return Merged {
+                        outcome,
+                        death,
+                        queue,
+                    };
+                }
+                let queue = entry.publication != Publication::Pending;
+                let death = entry.withdraw();
+                entry.hear(record);
+                recount(relying, relied_on, entry.relies_on());
+                Merged {
+                    outcome,
+                    death,
+                    queue,
+                }
+            }
+        }
+    }
+
+    /// Takes in a record that another server's slot delivered.
+    ///
+    /// The delivering incarnation is remembered as the record's publisher, unless it is gone and
+    /// the one that we remember is not. If we publish the very same record, we go on, unless
+    /// `publisher` is live and outranks us: then the publication is given up to it. From then on
+    /// only publishers that outrank us are remembered for this record: one that does not may give
+    /// it up to us at any time, since it may have seen us publish it, and would leave it with
+    /// nobody. When all that outrank us are gone the entry is an orphan, and we can adopt it again.
+    ///
+    /// [`PublisherId::NOBODY`] (a store) makes a record known, but never replaces a publisher.
+    pub fn merge_delivered(
+        &mut self,
+        hash: u64,
+        record: impl Incoming,
+        publisher: PublisherId,
+        publishers: &impl Publishers,
+    ) -> Merged {
+        let said = record.borrowed();
+        if said.time().ns() < self.floor_ns {
+            return Merged::EXPIRED;
+        }
+        let Self {
+            table,
+            hasher,
+            relying,
+            ..
+        } = self;
+        let same_client = |entry: &Entry| entry.record.client() == said.client();
+        match table.entry(hash, same_client, |entry| {
+            hasher.hash_one(entry.record.client())
+        }) {
+            TableEntry::Vacant(vacant) => {
+                vacant.insert(Entry::delivered(record.into_record(), publisher));
+                count_up(relying, publisher);
+                Merged {
+                    outcome: Outcome::New,
+                    death: None,
+                    queue: false,
+                }
+            }
+            TableEntry::Occupied(mut occupied) => {
+                let entry = occupied.get_mut();
+                let outcome = Outcome::of(&entry.record, &said);
+                let relied_on = entry.relies_on();
+                let mut death = None;
+                if outcome.changed() {
+                    death = entry.withdraw();
+                    entry.take(record, publisher);
+                } else if outcome == Outcome::Same {
+                    death = entry.note_delivery(publisher, publishers);
+                }
+                recount(relying, relied_on, entry.relies_on());
+                Merged {
+                    outcome,
+                    death,
+                    queue: false,
+                }
+            }
+        }
+    }
+
+    /// How many entries rely on `publisher`: it is the last known to publish them, and none of our
+    /// slots holds them.
+    pub fn relying_on(&self, publisher: PublisherId) -> usize {
+        self.relying.get(&publisher).copied().unwrap_or(0)
+    }
+
+    /// Publishers that entries rely on.
+    pub fn relied_on(&self) -> impl Iterator<Item = PublisherId> + '_ {
+        self.relying.keys().copied()
+    }
+
+    /// Makes pending every entry that is published elsewhere and that `is_ours` picks, by its record
+    /// and its last known publisher. Returns the hashes to queue.
+    pub fn adopt(&mut self, mut is_ours: impl FnMut(&Record, PublisherId) -> bool) -> Vec<u64> {
+        let Self { table, hasher, .. } = self;
+        let mut queue = Vec::new();
+        for entry in table.iter_mut() {
+            if entry.publication == Publication::Elsewhere
+                && is_ours(&entry.record, entry.publisher)
+            {
+                // It relies on its last publisher as before, until it stands in a slot of ours.
+                entry.publication = Publication::Pending;
+                queue.push(hasher.hash_one(entry.record.client()));
+            }
+        }
+        queue
+    }
+
+    /// Gives up our publication of every record that a live server of lower rank publishes too.
+    pub fn yield_publications(&mut self, publishers: &impl Publishers) -> Vec<Death> {
+        let Self { table, relying, .. } = self;
+        let mut deaths = Vec::new();
+        for entry in table.iter_mut() {
+            if entry.publication == Publication::Elsewhere
+                || entry.publisher == PublisherId::NOBODY
+                || !publishers.presumed_live(entry.publisher)
+                || !publishers.outranks(entry.publisher, &entry.record)
+            {
+                continue;
+            }
+            let relied_on = entry.relies_on();
+            deaths.extend(entry.give_up());
+            recount(relying, relied_on, entry.relies_on());
+        }
+        deaths
+    }
+
+    /// Makes pending everything that our slots hold, for a new incarnation whose slots are empty.
+    /// Returns the hashes to queue.
+    ///
+    /// Deaths that the map reported before this call are of slots of the old incarnation: the caller
+    /// forgets them all, and never applies them to the new incarnation's publisher.
+    pub fn republish_all(&mut self) -> Vec<u64> {
+        let Self {
+            table,
+            hasher,
+            relying,
+            ..
+        } = self;
+        let mut queue = Vec::new();
+        for entry in table.iter_mut() {
+            if entry.publication == Publication::Elsewhere {
+                continue;
+            }
+            let relied_on = entry.relies_on();
+            entry.publication = Publication::Pending;
+            recount(relying, relied_on, entry.relies_on());
+            queue.push(hasher.hash_one(entry.record.client()));
+        }
+        queue
+    }
+
+    /// Where a client's record is published, and who delivered it last.
+    pub fn publication(&self, hash: u64, client: &[u8]) -> Option<(Publication, PublisherId)> {
+        let entry = self
+            .table
+            .find(hash, |entry| entry.record.client() == client)?;
+        Some((entry.publication, entry.publisher))
+    }
+
+    /// Puts every pending record with this hash into the slot that `place` names. There may be none:
+    /// it was given up, or has expired.
+    pub fn place_pending(&mut self, hash: u64, mut place: impl FnMut(&Record) -> SlotId) {
+        let Self {
+            table,
+            hasher,
+            relying,
+            ..
+        } = self;
+        for entry in table.iter_hash_mut(hash) {
+            // Entries with other hashes turn up here too.
+            if entry.publication == Publication::Pending
+                && hasher.hash_one(entry.record.client()) == hash
+            {
+                let relied_on = entry.relies_on();
+                entry.publication = Publication::InSlot(place(&entry.record));
+                recount(relying, relied_on, entry.relies_on());
+            }
+        }
+    }
+
+    /// Moves the records with this hash that live in `from` to the slot that `place` names.
+    pub fn relocate(&mut self, hash: u64, from: SlotId, mut place: impl FnMut(&Record) -> SlotId) {
+        let Self { table, hasher, .. } = self;
+        for entry in table.iter_hash_mut(hash) {
+            if entry.publication == Publication::InSlot(from)
+                && hasher.hash_one(entry.record.client()) == hash
+            {
+                entry.publication = Publication::InSlot(place(&entry.record));
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// `publisher` delivered exactly this record.
+    fn note_delivery(
+        &mut self,
+        publisher: PublisherId,
+        publishers: &impl Publishers,
+    ) -> Option<Death> {
+        if publisher == PublisherId::NOBODY {
+            return None;
+        }
+        let live = publishers.presumed_live(publisher);
+        let outranks = publishers.outranks(publisher, &self.record);
+        if self.publication == Publication::Elsewhere {
+            let known_live = publishers.presumed_live(self.publisher);
+            // One that outranks us is kept: should we publish this record too, we give it up to that one.
+            let known_kept =
+                known_live && !outranks && publishers.outranks(self.publisher, &self.record);
+            if (outranks || !self.yielded) && (live || !known_live) && !known_kept {
+                self.publisher = publisher;
+            }
+            return None;
+        }
+        if !outranks {
+            return None;
+        }
+        // Remembered even if it is gone: should it come back, the publication is yielded then.
+        self.publisher = publisher;
+        if live { self.give_up() } else { None }
+    }
+}
+
+fn count_up(relying: &mut BTreeMap<PublisherId, usize>, publisher: PublisherId) {
+    *relying.entry(publisher).or_insert(0) += 1;
+}
+
+fn recount(
+    relying: &mut BTreeMap<PublisherId, usize>,
+    before: Option<PublisherId>,
+    after: Option<PublisherId>,
+) {
+    if before == after {
+        return;
+    }
+    if let Some(publisher) = before
+        && let Some(count) = relying.get_mut(&publisher)
+    {
+        *count -= 1;
+        if *count == 0 {
+            relying.remove(&publisher);
+        }
+    }
+    if let Some(publisher) = after {
+        count_up(relying, publisher);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! Records by the hashes of their clients, for whoever walks over a map that goes on changing: where
+//! an entry stands in the table may change with every insertion, its hash never does.
+
+use std::hash::BuildHasher;
+
+use super::LocationMap;
+use crate::record::Record;
+
+impl<S: BuildHasher> LocationMap<S> {
+    /// The hash of every client, in no order. Two clients may have the same.
+    pub fn hashes(&self) -> impl Iterator<Item = u64> {
+        let hasher = &self.hasher;
+        self.table
+            .iter()
+            .map(|entry| hasher.hash_one(entry.record.client()))
+    }
+
+    /// The current records of the clients with this hash; nearly always one at most.
+    pub fn with_hash(&self, hash: u64) -> impl Iterator<Item = &Record> {
+        let hasher = &self.hasher;
+        self.table
+            .iter_hash(hash)
+            .map(|entry| &entry.record)
+            // Others turn up here too.
+            .filter(move |record| hasher.hash_one(record.client()) == hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::Hasher;
+
+    use super::*;
+
+    /// Hashes to the last byte that is written, so that many clients have the same hash.
+    #[derive(Default)]
+    struct LastByte(u8);
+
+    impl Hasher for LastByte {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0 = bytes.last().copied().unwrap_or_default();
+        }
+
+        fn finish(&self) -> u64 {
+            u64::from(self.0)
+        }
+    }
+
+    #[test]
+    fn clients_that_share_a_hash_are_found_by_it_and_no_others() {
+        let mut map = LocationMap::new(std::hash::BuildHasherDefault::<LastByte>::default());
+        for number in 0..100 {
+            let client = format!("client{number}");
+            let record = Record::new(client.as_bytes(), b"+1+1", b"1", "Hill".into(), 0).unwrap();
+            map.merge_heard(map.hash(client.as_bytes()), record);
+        }
+        let mut hashes: Vec<u64> = map.hashes().collect();
+        assert_eq!(hashes.len(), 100);
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes, (b'0'..=b'9').map(u64::from).collect::<Vec<_>>());
+        for hash in hashes {
+            let found: Vec<&Record> = map.with_hash(hash).collect();
+            assert_eq!(found.len(), 10);
+            for record in found {
+                assert_eq!(record.client().last().copied().map(u64::from), Some(hash));
+            }
+        }
+    }
+}

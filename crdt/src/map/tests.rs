@@ -1,0 +1,404 @@
+//! The rules of [`LocationMap`] one by one; the laws are in the property tests.
+
+use std::hash::RandomState;
+
+use super::*;
+
+/// Below 10: outranks us. Even: live.
+struct Ranks;
+
+const LIVE_LOW: PublisherId = PublisherId(2);
+const OTHER_LIVE_LOW: PublisherId = PublisherId(4);
+const GONE_LOW: PublisherId = PublisherId(3);
+const LIVE_HIGH: PublisherId = PublisherId(12);
+const OTHER_LIVE_HIGH: PublisherId = PublisherId(14);
+const GONE_HIGH: PublisherId = PublisherId(13);
+const OTHER_GONE_HIGH: PublisherId = PublisherId(15);
+
+const SLOT: SlotId = SlotId(7);
+
+const SECOND_NS: i64 = crate::NANOSECONDS_PER_SECOND;
+
+impl Publishers for Ranks {
+    fn presumed_live(&self, publisher: PublisherId) -> bool {
+        publisher != PublisherId::NOBODY && publisher.0.is_multiple_of(2)
+    }
+
+    fn outranks(&self, publisher: PublisherId, _: &Record) -> bool {
+        publisher != PublisherId::NOBODY && publisher.0 < 10
+    }
+}
+
+/// Takes everybody for live.
+struct AllLive;
+
+impl Publishers for AllLive {
+    fn presumed_live(&self, _: PublisherId) -> bool {
+        true
+    }
+
+    fn outranks(&self, publisher: PublisherId, record: &Record) -> bool {
+        Ranks.outranks(publisher, record)
+    }
+}
+
+fn record(time: &str) -> Record {
+    Record::new(b"kiwi", b"+1+1", time.as_bytes(), "Hill".into(), 0).unwrap()
+}
+
+struct Map(LocationMap<RandomState>);
+
+impl Map {
+    fn new() -> Self {
+        Map(LocationMap::new(RandomState::new()))
+    }
+
+    /// With one record, heard here and in [`SLOT`].
+    fn with_published() -> Self {
+        let mut map = Map::new();
+        map.hear("1");
+        map.place();
+        map
+    }
+
+    fn hash(&self) -> u64 {
+        self.0.hash(b"kiwi")
+    }
+
+    fn hear(&mut self, time: &str) -> Merged {
+        self.0.merge_heard(self.hash(), record(time))
+    }
+
+    fn deliver(&mut self, time: &str, publisher: PublisherId) -> Merged {
+        self.0
+            .merge_delivered(self.hash(), record(time), publisher, &Ranks)
+    }
+
+    fn place(&mut self) {
+        self.0.place_pending(self.hash(), |_| SLOT);
+    }
+
+    fn state(&self) -> (Publication, PublisherId) {
+        let state = self.0.publication(self.hash(), b"kiwi").unwrap();
+        // The counters hold one entry, or none while it is in a slot.
+        let relied_on: Vec<PublisherId> = self.0.relied_on().collect();
+        if matches!(state.0, Publication::InSlot(_)) {
+            assert_eq!(relied_on, []);
+            assert_eq!(self.0.relying_on(state.1), 0);
+        } else {
+            assert_eq!(relied_on, [state.1]);
+            assert_eq!(self.0.relying_on(state.1), 1);
+        }
+        state
+    }
+}
+
+fn death() -> Option<Death> {
+    Some(Death {
+        slot: SLOT,
+        weight: Weight::of(&record("1")),
+    })
+}
+
+#[test]
+fn what_is_heard_is_queued_once_and_dies_when_it_is_superseded() {
+    let mut map = Map::new();
+    let merged = map.hear("1");
+    assert_eq!((merged.outcome, merged.queue), (Outcome::New, true));
+    assert_eq!(map.state(), (Publication::Pending, PublisherId::NOBODY));
+    let merged = map.hear("2");
+    assert_eq!((merged.outcome, merged.queue), (Outcome::Newer, false));
+    assert_eq!(merged.death, None, "it was in no slot");
+    map.place();
+    assert_eq!(map.state().0, Publication::InSlot(SLOT));
+    let merged = map.hear("3");
+    assert_eq!((merged.death, merged.queue), (death(), true));
+    assert_eq!(map.state(), (Publication::Pending, PublisherId::NOBODY));
+}
+
+#[test]
+fn what_changes_nothing_moves_nothing() {
+    for (time, outcome) in [
+        ("1", Outcome::Same),
+        ("1.0", Outcome::TieWon),
+        ("+1", Outcome::TieLost),
+        ("0.9", Outcome::Stale),
+    ] {
+        let mut map = Map::with_published();
+        let merged = map.hear(time);
+        assert_eq!(merged.outcome, outcome, "{time}");
+        assert_eq!(merged.queue, outcome.changed());
+        assert_eq!(merged.death.is_some(), outcome.changed());
+    }
+}
+
+#[test]
+fn what_a_report_finds_known_is_published_again_if_that_is_asked_for() {
+    for (again, if_learnt, if_published) in [
+        (Again::Never, false, false),
+        (Again::Learnt, true, false),
+        (Again::Always, true, true),
+    ] {
+        for time in ["1", "0.9"] {
+            let mut map = Map::new();
+            map.deliver("1", LIVE_LOW);
+            let hash = map.hash();
+            let merged = map.0.merge_heard_again(hash, record(time), again);
+            assert_eq!((merged.queue, merged.death), (if_learnt, None));
+            let expected = if if_learnt {
+                Publication::Pending
+            } else {
+                Publication::Elsewhere
+            };
+            // Until it stands in our slot it relies on who delivered it.
+            assert_eq!(map.state(), (expected, LIVE_LOW));
+            let merged = map.0.merge_heard_again(hash, record(time), again);
+            assert!(!merged.queue, "it is queued once");
+
+            let mut map = Map::with_published();
+            let hash = map.hash();
+            let merged = map.0.merge_heard_again(hash, record(time), again);
+            assert_eq!(merged.queue, if_published);
+            assert_eq!(merged.death.is_some(), if_published);
+            assert_eq!(map.state().0 == Publication::Pending, if_published);
+        }
+    }
+}
+
+#[test]
+fn a_newer_record_from_elsewhere_ends_our_publication_even_if_its_publisher_is_gone() {
+    for publisher in [LIVE_LOW, GONE_LOW, LIVE_HIGH, GONE_HIGH] {
+        let mut map = Map::with_published();
+        let merged = map.deliver("2", publisher);
+        assert_eq!(merged.death, death());
+        assert!(!merged.queue);
+        assert_eq!(map.state(), (Publication::Elsewhere, publisher));
+    }
+}
+
+#[test]
+fn elsewhere_a_live_publisher_is_remembered_best_one_that_outranks_us_or_else_the_last() {
+    for (before, delivers, after) in [
+        (LIVE_HIGH, LIVE_LOW, LIVE_LOW),
+        (LIVE_LOW, LIVE_HIGH, LIVE_LOW),
+        (LIVE_LOW, OTHER_LIVE_LOW, OTHER_LIVE_LOW),
+        (GONE_LOW, LIVE_HIGH, LIVE_HIGH),
+        (GONE_HIGH, LIVE_HIGH, LIVE_HIGH),
+        (LIVE_HIGH, GONE_LOW, LIVE_HIGH),
+        (GONE_HIGH, OTHER_GONE_HIGH, OTHER_GONE_HIGH),
+        (PublisherId::NOBODY, GONE_HIGH, GONE_HIGH),
+        (LIVE_HIGH, PublisherId::NOBODY, LIVE_HIGH),
+        (GONE_HIGH, PublisherId::NOBODY, GONE_HIGH),
+    ] {
+        let mut map = Map::new();
+        map.deliver("1", before);
+        assert_eq!(map.deliver("1", delivers).outcome, Outcome::Same);
+        assert_eq!(map.state(), (Publication::Elsewhere, after));
+    }
+}
+
+#[test]
+fn a_publication_is_given_up_only_to_a_live_publisher_that_outranks_us() {
+    for (publisher, died, publication, remembered) in [
+        (LIVE_LOW, true, Publication::Elsewhere, LIVE_LOW),
+        (GONE_LOW, false, Publication::InSlot(SLOT), GONE_LOW),
+        (
+            LIVE_HIGH,
+            false,
+            Publication::InSlot(SLOT),
+            PublisherId::NOBODY,
+        ),
+        (
+            GONE_HIGH,
+            false,
+            Publication::InSlot(SLOT),
+            PublisherId::NOBODY,
+        ),
+        (
+            PublisherId::NOBODY,
+            false,
+            Publication::InSlot(SLOT),
+            PublisherId::NOBODY,
+        ),
+    ] {
+        let mut map = Map::with_published();
+        let merged = map.deliver("1", publisher);
+        assert_eq!(merged.death.is_some(), died, "{publisher:?}");
+        assert_eq!(map.state(), (publication, remembered), "{publisher:?}");
+    }
+}
+
+#[test]
+fn what_is_pending_is_given_up_without_a_death() {
+    let mut map = Map::new();
+    map.hear("1");
+    assert_eq!(map.deliver("1", LIVE_LOW).death, None);
+    assert_eq!(map.state(), (Publication::Elsewhere, LIVE_LOW));
+    map.place();
+    assert_eq!(
+        map.state(),
+        (Publication::Elsewhere, LIVE_LOW),
+        "it is in the queue still"
+    );
+}
+
+#[test]
+fn having_yielded_we_remember_only_publishers_that_outrank_us() {
+    for (delivers, after) in [
+        (OTHER_LIVE_LOW, OTHER_LIVE_LOW),
+        (GONE_LOW, LIVE_LOW),
+        (OTHER_LIVE_HIGH, LIVE_LOW),
+    ] {
+        let mut map = Map::with_published();
+        map.deliver("1", LIVE_LOW);
+        map.deliver("1", delivers);
+        assert_eq!(map.state(), (Publication::Elsewhere, after));
+    }
+    // Of a later record nobody has seen us publish anything.
+    let mut map = Map::with_published();
+    map.deliver("1", LIVE_LOW);
+    map.deliver("2", GONE_LOW);
+    map.deliver("2", LIVE_HIGH);
+    assert_eq!(map.state(), (Publication::Elsewhere, LIVE_HIGH));
+}
+
+#[test]
+fn what_we_publish_again_is_given_up_to_one_that_outranks_us_whoever_delivered_last() {
+    let mut map = Map::new();
+    map.deliver("1", LIVE_LOW);
+    map.deliver("1", LIVE_HIGH);
+    let hash = map.hash();
+    assert!(
+        map.0
+            .merge_heard_again(hash, record("1"), Again::Always)
+            .queue
+    );
+    map.place();
+    assert_eq!(map.0.yield_publications(&Ranks), [death().unwrap()]);
+}
+
+#[test]
+fn having_yielded_to_one_that_is_gone_we_are_not_calmed_by_one_that_may_yield_to_us() {
+    let mut map = Map::with_published();
+    map.deliver("1", GONE_LOW);
+    assert_eq!(map.0.yield_publications(&AllLive), [death().unwrap()]);
+    map.deliver("1", LIVE_HIGH);
+    assert_eq!(map.state(), (Publication::Elsewhere, GONE_LOW), "an orphan");
+    map.deliver("1", LIVE_LOW);
+    assert_eq!(map.state(), (Publication::Elsewhere, LIVE_LOW));
+}
+
+#[test]
+fn a_publication_is_yielded_when_the_publisher_is_back() {
+    let mut map = Map::with_published();
+    map.deliver("1", GONE_LOW);
+    assert_eq!(map.0.yield_publications(&Ranks), []);
+    assert_eq!(map.0.yield_publications(&AllLive), [death().unwrap()]);
+    assert_eq!(map.state(), (Publication::Elsewhere, GONE_LOW));
+    assert_eq!(map.0.yield_publications(&AllLive), [], "once");
+
+    let mut map = Map::with_published();
+    assert_eq!(
+        map.0.yield_publications(&AllLive),
+        [],
+        "nobody delivered it"
+    );
+    map.deliver("1", GONE_HIGH);
+    assert_eq!(
+        map.0.yield_publications(&AllLive),
+        [],
+        "it does not outrank us"
+    );
+}
+
+#[test]
+fn adoption_makes_pending_what_is_picked_and_keeps_the_publisher_until_it_is_placed() {
+    let mut map = Map::new();
+    map.deliver("1", GONE_HIGH);
+    assert!(map.0.adopt(|_, _| false).is_empty());
+    let hash = map.hash();
+    assert_eq!(map.0.adopt(|_, publisher| publisher == GONE_HIGH), [hash]);
+    assert_eq!(map.state(), (Publication::Pending, GONE_HIGH));
+    assert!(map.0.adopt(|_, _| true).is_empty(), "it is ours already");
+    map.place();
+    assert_eq!(map.state(), (Publication::InSlot(SLOT), GONE_HIGH));
+    assert!(map.0.adopt(|_, _| true).is_empty(), "it is ours already");
+}
+
+#[test]
+fn a_new_incarnation_publishes_what_the_old_one_did() {
+    let mut map = Map::with_published();
+    let hash = map.hash();
+    assert_eq!(map.0.republish_all(), [hash]);
+    assert_eq!(map.state().0, Publication::Pending);
+    assert_eq!(map.0.republish_all(), [hash], "pending is ours too");
+    map.deliver("2", LIVE_HIGH);
+    assert!(map.0.republish_all().is_empty());
+    assert_eq!(map.state(), (Publication::Elsewhere, LIVE_HIGH));
+}
+
+#[test]
+fn what_is_below_the_floor_leaves_and_is_not_taken_in_again() {
+    for pending in [false, true] {
+        let mut map = Map::with_published();
+        if pending {
+            map.0.republish_all();
+        }
+        assert_eq!(
+            map.0.raise_floor(SECOND_NS),
+            Expired::default(),
+            "not below"
+        );
+        let expired = map.0.raise_floor(SECOND_NS + 1);
+        assert_eq!(expired.records, 1);
+        assert_eq!(expired.deaths, Vec::from_iter(death().filter(|_| !pending)));
+        assert!(map.0.is_empty());
+        assert_eq!(map.0.relied_on().count(), 0);
+        let hash = map.hash();
+        map.0.place_pending(hash, |_| unreachable!("it is gone"));
+        for merged in [map.hear("1"), map.deliver("1", LIVE_LOW)] {
+            assert_eq!(merged, Merged::EXPIRED);
+            assert!(!merged.outcome.changed());
+        }
+        assert!(map.0.is_empty());
+    }
+}
+
+#[test]
+fn what_others_publish_leaves_too_and_is_relied_on_no_more() {
+    let mut map = Map::new();
+    map.deliver("1", GONE_HIGH);
+    assert_eq!(map.0.raise_floor(SECOND_NS + 1).records, 1);
+    assert_eq!(map.0.relying_on(GONE_HIGH), 0);
+}
+
+#[test]
+fn the_floor_never_falls() {
+    let mut map = Map::new();
+    assert_eq!(map.0.floor_ns(), i64::MIN);
+    map.0.raise_floor(3 * SECOND_NS);
+    map.0.raise_floor(2 * SECOND_NS);
+    assert_eq!(map.0.floor_ns(), 3 * SECOND_NS);
+    assert_eq!(map.hear("2").outcome, Outcome::Expired);
+    assert_eq!(map.hear("3").outcome, Outcome::New);
+}
+
+#[test]
+fn only_what_lives_in_the_named_slot_is_relocated() {
+    let mut map = Map::with_published();
+    let hash = map.hash();
+    let mut moved = 0;
+    for from in [SlotId(1), SLOT, SLOT] {
+        map.0.relocate(hash, from, |_| {
+            moved += 1;
+            SlotId(9)
+        });
+    }
+    assert_eq!(moved, 1);
+    assert_eq!(map.state().0, Publication::InSlot(SlotId(9)));
+    map.hear("2");
+    map.0
+        .relocate(hash, SlotId(9), |_| unreachable!("it is pending"));
+    map.0
+        .relocate(hash + 1, SlotId(9), |_| unreachable!("it is unknown"));
+}

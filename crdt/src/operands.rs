@@ -1,0 +1,73 @@
+//! What an `IAMAT` says, checked once.
+
+use crate::location::Location;
+use crate::record::{CLIENT_ID_BYTES_MAX, InvalidRecord, is_blank};
+use crate::report_time::ReportTime;
+
+/// The operands of an `IAMAT`, borrowed as the client wrote them, each checked once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operands<'a> {
+    pub(crate) client: &'a [u8],
+    pub(crate) location: &'a [u8],
+    pub(crate) time: &'a [u8],
+    pub(crate) sent: ReportTime,
+}
+
+impl<'a> Operands<'a> {
+    /// Checks all three.
+    ///
+    /// # Errors
+    /// See [`InvalidRecord`]; the client ID is looked at first, then the location.
+    pub fn check(
+        client: &'a [u8],
+        location: &'a [u8],
+        time: &'a [u8],
+    ) -> Result<Self, InvalidRecord> {
+        check_client(client)?;
+        Location::parse(location)?;
+        Ok(Operands {
+            client,
+            location,
+            time,
+            sent: ReportTime::parse(time)?,
+        })
+    }
+
+    /// The client ID: any bytes but white space.
+    #[must_use]
+    #[inline]
+    pub fn client(&self) -> &'a [u8] {
+        self.client
+    }
+
+    /// The location's text; it parses as a [`Location`].
+    #[must_use]
+    #[inline]
+    pub fn location(&self) -> &'a [u8] {
+        self.location
+    }
+
+    /// The time's text.
+    #[must_use]
+    #[inline]
+    pub fn time(&self) -> &'a [u8] {
+        self.time
+    }
+
+    /// The time.
+    #[must_use]
+    #[inline]
+    pub fn sent(&self) -> ReportTime {
+        self.sent
+    }
+}
+
+fn check_client(client: &[u8]) -> Result<(), InvalidRecord> {
+    if client.is_empty() || client.len() > CLIENT_ID_BYTES_MAX {
+        return Err(InvalidRecord::ClientLength);
+    }
+    if client.iter().copied().any(is_blank) {
+        return Err(InvalidRecord::ClientBlank);
+    }
+    Ok(())
+}

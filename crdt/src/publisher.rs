@@ -1,0 +1,218 @@
+//! What one server publishes: from pending records to groups in slots, and compaction.
+//!
+//! The caller owns the map, the groups that are out (in gossip and in a store) and the clock; this
+//! module decides what goes where. It relies on three things, in this order, for each round:
+//! deaths are taken from the map before pending records are; all pending records that were taken
+//! are published; and only then are the deaths applied, those of a compaction too. So a slot is
+//! never overwritten before whatever superseded its records is out. A caller with a store applies
+//! deaths later still, when what was out by then is on disk.
+
+use crate::group::{GroupBuilder, GroupFormat};
+use crate::map::{Death, LocationMap};
+use crate::record::Record;
+use crate::slots::{SlotId, Slots, Weight};
+use std::hash::BuildHasher;
+
+/// A map in which publications can be moved. Implemented by one [`LocationMap`], and by whoever
+/// splits one into shards.
+pub trait Publications {
+    /// See [`LocationMap::place_pending`].
+    fn place_pending(&mut self, hash: u64, place: &mut dyn FnMut(&Record) -> SlotId);
+
+    /// See [`LocationMap::relocate`].
+    fn relocate(&mut self, hash: u64, from: SlotId, place: &mut dyn FnMut(&Record) -> SlotId);
+}
+
+impl<S: BuildHasher> Publications for LocationMap<S> {
+    fn place_pending(&mut self, hash: u64, place: &mut dyn FnMut(&Record) -> SlotId) {
+        LocationMap::place_pending(self, hash, place);
+    }
+
+    fn relocate(&mut self, hash: u64, from: SlotId, place: &mut dyn FnMut(&Record) -> SlotId) {
+        LocationMap::relocate(self, hash, from, place);
+    }
+}
+
+/// An encoded group and the slot that it is to be set in. Groups must go out in the order in which
+/// they were made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotGroup {
+    /// The slot to overwrite.
+    pub slot: SlotId,
+    /// The encoded group.
+    pub group: Vec<u8>,
+}
+
+/// Decides which slot holds what, for one incarnation of this server.
+#[derive(Debug, Default)]
+pub struct Publisher {
+    slots: Slots,
+    /// The hashes of the clients in each slot's group, whether their records live there still or not: with
+    /// them a slot is compacted without reading its group.
+    contents: Vec<Vec<u64>>,
+    format: GroupFormat,
+}
+
+impl Publisher {
+    /// No slots yet; groups will be of this format.
+    #[must_use]
+    pub fn new(format: GroupFormat) -> Self {
+        Publisher {
+            slots: Slots::default(),
+            contents: Vec::new(),
+            format,
+        }
+    }
+
+    /// Puts all pending records with these hashes into groups.
+    pub fn publish(&mut self, pending: &[u64], map: &mut impl Publications) -> Vec<SlotGroup> {
+        let mut packer = Packer::new(&mut self.slots, &mut self.contents, self.format);
+        for &hash in pending {
+            map.place_pending(hash, &mut |record| packer.place(hash, record));
+        }
+        packer.finish()
+    }
+
+    /// Counts records that died in their slots.
+    pub fn apply_deaths(&mut self, deaths: &[Death], now_ms: u64) {
+        for death in deaths {
+            self.slots.record_died(death.slot, death.weight, now_ms);
+        }
+    }
+
+    /// Slots that are worth compacting now, by [`Publisher::compact`]. Empty when there is nothing to do.
+    #[must_use]
+    pub fn compaction_sources(&self) -> Vec<SlotId> {
+        self.slots.compaction_sources()
+    }
+
+    /// Slots to be compacted because their groups hold something older than `below_ns`, at most
+    /// [`crate::TIER_SLOTS_MAX`]; see [`Slots::outdated_sources`]. With a time that lies a while below the
+    /// map's floor, no live record moves twice in that while on account of this: what it moves with
+    /// is above the floor.
+    #[must_use]
+    pub fn outdated_sources(&mut self, below_ns: i64) -> Vec<SlotId> {
+        self.slots.outdated_sources(below_ns)
+    }
+
+    /// Moves what still lives in `sources` into new groups. Returns these, and the deaths to apply when
+    /// they are out: the emptied slots are free then.
+    ///
+    /// A record that died in the map, but whose death was not applied yet, is left where it is; its
+    /// slot is not compacted again, and is free once that death is applied. So compacting while
+    /// there are sources comes to an end, whatever happens to the map meanwhile.
+    pub fn compact(
+        &mut self,
+        sources: &[SlotId],
+        map: &mut impl Publications,
+    ) -> (Vec<SlotGroup>, Vec<Death>) {
+        let contents: Vec<(SlotId, Vec<u64>)> = sources
+            .iter()
+            .filter_map(|&slot| {
+                let contents = self.contents.get_mut(slot.0 as usize)?;
+                Some((slot, std::mem::take(contents)))
+            })
+            .collect();
+        let mut packer = Packer::new(&mut self.slots, &mut self.contents, self.format);
+        let mut moved = Vec::new();
+        for (slot, hashes) in contents {
+            for hash in hashes {
+                map.relocate(hash, slot, &mut |record| {
+                    moved.push(Death {
+                        slot,
+                        weight: Weight::of(record),
+                    });
+                    packer.place(hash, record)
+                });
+            }
+        }
+        let groups = packer.finish();
+        for &slot in sources {
+            self.slots.drained(slot);
+        }
+        (groups, moved)
+    }
+
+    /// Groups that clear slots which have stayed free; see [`Slots::clear_idle`].
+    pub fn clear_idle(&mut self, now_ms: u64) -> Vec<SlotGroup> {
+        let idle = self.slots.clear_idle(now_ms);
+        let format = self.format;
+        idle.into_iter()
+            .map(|slot| SlotGroup {
+                slot,
+                group: format.empty_group(),
+            })
+            .collect()
+    }
+
+    /// The slots, for figures about them.
+    #[must_use]
+    pub fn slots(&self) -> &Slots {
+        &self.slots
+    }
+}
+
+/// Fills groups one after the other, each in a free slot.
+struct Packer<'a> {
+    slots: &'a mut Slots,
+    contents: &'a mut Vec<Vec<u64>>,
+    current: Option<SlotId>,
+    builder: GroupBuilder,
+    done: Vec<SlotGroup>,
+}
+
+impl<'a> Packer<'a> {
+    fn new(slots: &'a mut Slots, contents: &'a mut Vec<Vec<u64>>, format: GroupFormat) -> Self {
+        Packer {
+            slots,
+            contents,
+            current: None,
+            builder: GroupBuilder::new(format),
+            done: Vec::new(),
+        }
+    }
+
+    fn place(&mut self, hash: u64, record: &Record) -> SlotId {
+        if !self.builder.try_push(record) {
+            if let Some(slot) = self.current {
+                self.slots.closed_full(slot);
+            }
+            self.close_group();
+            let fits = self.builder.try_push(record);
+            debug_assert!(fits, "BUG: a record does not fit into an empty group");
+        }
+        let slot = match self.current {
+            Some(slot) => slot,
+            None => self.begin_group(),
+        };
+        self.slots
+            .record_placed(slot, Weight::of(record), record.time().ns());
+        self.contents[slot.0 as usize].push(hash);
+        slot
+    }
+
+    fn begin_group(&mut self) -> SlotId {
+        let slot = self.slots.take_free();
+        let place = slot.0 as usize;
+        // Slots are numbered without gaps.
+        self.contents
+            .resize_with(self.contents.len().max(place + 1), Vec::new);
+        self.contents[place].clear();
+        self.current = Some(slot);
+        slot
+    }
+
+    fn close_group(&mut self) {
+        if let Some(slot) = self.current.take() {
+            self.done.push(SlotGroup {
+                slot,
+                group: self.builder.finish(),
+            });
+        }
+    }
+
+    fn finish(mut self) -> Vec<SlotGroup> {
+        self.close_group();
+        self.done
+    }
+}

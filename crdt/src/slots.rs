@@ -1,0 +1,298 @@
+//! The slots that a server publishes its records in: how full each is, which are free, and which
+//! are worth compacting.
+//!
+//! A slot is written as a whole, by one group. Its records die one by one, as newer ones for their
+//! clients arrive from anywhere. Slots are ordered into tiers by how little of them lives; when a
+//! tier holds [`TIER_SLOTS_MAX`] slots, their live records move together into new groups
+//! (size-tiered compaction, as log-structured stores do it: O'Neil et al., "The log-structured
+//! merge-tree", 1996). So the number of slots stays within a constant factor of the live data, and
+//! a record is moved a bounded number of times for each time its surroundings die.
+//!
+//! How much of a slot lives is measured against what it can hold: a slot whose group was closed
+//! because the next record did not fit holds no more than it did then, however little that is (long
+//! client IDs, many server names). Measured against the size of a group, such slots would be
+//! compacted into as many again, without end.
+//!
+//! With a floor (see [`crate::LocationMap::raise_floor`]) records leave, but their bytes stand in a
+//! slot until it is written again. So each slot knows the oldest time in it, dead records included,
+//! and is drained when the floor has passed that by far enough. Records of one group are mostly of
+//! about the same time, so mostly there is little left to move.
+
+use crate::group::GROUP_BYTES_MAX;
+use crate::record::Record;
+
+/// The number of one slot of this server. Slots are numbered from zero without gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotId(pub u32);
+
+/// How much of a group a record takes, in bytes, roughly: the same each time it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Weight(u32);
+
+impl Weight {
+    /// Lengths, index and clock of a record in a group, in bytes.
+    const OVERHEAD_BYTES: usize = 13;
+
+    /// The weight of a record.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        let text = record.text_len() - record.server().len();
+        // A record's texts are bounded far below 4 GiB.
+        Weight((text + Self::OVERHEAD_BYTES) as u32)
+    }
+}
+
+/// What a full slot weighs.
+const SLOT_WEIGHT_FULL: u32 = GROUP_BYTES_MAX as u32;
+
+/// A tier is compacted when it holds this many slots.
+pub const TIER_SLOTS_MAX: usize = 8;
+
+/// A slot in which at least one part in this many lives is left alone.
+const HEALTHY_FRACTION: u32 = 2;
+
+/// From one tier to the next, the live part falls by this factor.
+const TIER_FACTOR: u32 = 8;
+
+/// Tiers below the healthy ones. The last takes all that is left.
+pub const TIERS: usize = 3;
+
+/// A slot that stays free this long is set to the empty group.
+pub const FREE_SLOT_CLEARED_AFTER_MS: u64 = 1_000;
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    live_weight: u32,
+    live_records: u32,
+    /// What the slot weighs when all of it lives.
+    full_weight: u32,
+    /// All that lived moved away; what still counts as live has died, and its deaths are to come.
+    drained: bool,
+    /// The least time of all records in the slot's group, dead ones too; `i64::MAX` without any.
+    oldest_ns: i64,
+}
+
+impl Slot {
+    const FREE: Slot = Slot {
+        live_weight: 0,
+        live_records: 0,
+        full_weight: SLOT_WEIGHT_FULL,
+        drained: false,
+        oldest_ns: i64::MAX,
+    };
+
+    /// Whether what lives here has to make way for what is below this time to leave.
+    fn is_outdated(self, below_ns: i64) -> bool {
+        self.live_records > 0 && !self.drained && self.oldest_ns < below_ns
+    }
+
+    /// The tier that the slot belongs to; `None` for a free, a drained or a healthy one.
+    fn tier(self) -> Option<usize> {
+        if self.live_records == 0 || self.drained {
+            return None;
+        }
+        let mut floor = self.full_weight / HEALTHY_FRACTION;
+        if self.live_weight >= floor {
+            return None;
+        }
+        for tier in 0..TIERS - 1 {
+            floor /= TIER_FACTOR;
+            if self.live_weight >= floor {
+                return Some(tier);
+            }
+        }
+        Some(TIERS - 1)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct FreeSlot {
+    slot: SlotId,
+    free_since_ms: u64,
+    /// Its published group is the empty one already.
+    cleared: bool,
+}
+
+/// All slots of one incarnation of this server.
+#[derive(Debug)]
+pub struct Slots {
+    slots: Vec<Slot>,
+    free: Vec<FreeSlot>,
+    tiers: [usize; TIERS],
+    live_records: usize,
+    /// No slot that could be drained holds an older record: it saves looking at all slots.
+    oldest_ns_min: i64,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Slots {
+            slots: Vec::new(),
+            free: Vec::new(),
+            tiers: [0; TIERS],
+            live_records: 0,
+            oldest_ns_min: i64::MAX,
+        }
+    }
+}
+
+impl Slots {
+    /// A free slot to write a group into: one that was used before if there is any.
+    pub fn take_free(&mut self) -> SlotId {
+        if let Some(free) = self.free.pop() {
+            self.slots[free.slot.0 as usize] = Slot::FREE;
+            return free.slot;
+        }
+        // 2^32 slots of 12 KB would be 50 TB.
+        let slot = SlotId(self.slots.len() as u32);
+        self.slots.push(Slot::FREE);
+        slot
+    }
+
+    /// A record of this time, in nanoseconds since the epoch, was put into `slot`.
+    pub fn record_placed(&mut self, slot: SlotId, weight: Weight, time_ns: i64) {
+        self.live_records += 1;
+        self.oldest_ns_min = self.oldest_ns_min.min(time_ns);
+        self.change(slot, |slot| {
+            slot.live_records += 1;
+            slot.live_weight += weight.0;
+            slot.oldest_ns = slot.oldest_ns.min(time_ns);
+        });
+    }
+
+    /// A record of `slot` died, or moved away. A slot whose last record goes is free from `now_ms`.
+    pub fn record_died(&mut self, slot: SlotId, weight: Weight, now_ms: u64) {
+        self.live_records -= 1;
+        let is_free = self.change(slot, |slot| {
+            slot.live_records -= 1;
+            slot.live_weight -= weight.0;
+        });
+        if is_free {
+            self.free.push(FreeSlot {
+                slot,
+                free_since_ms: now_ms,
+                cleared: false,
+            });
+        }
+    }
+
+    /// The group of `slot` is complete: one more record did not fit. What it weighs now counts as
+    /// all that it can hold.
+    pub fn closed_full(&mut self, slot: SlotId) {
+        self.change(slot, |slot| slot.full_weight = slot.live_weight);
+    }
+
+    /// All that lives in `slot` is moving away. It is no source of compaction any more, and becomes
+    /// free when its last record is counted out.
+    pub fn drained(&mut self, slot: SlotId) {
+        self.change(slot, |slot| slot.drained = true);
+    }
+
+    /// The slots of the first tier that is full, least alive first; empty if none is.
+    #[must_use]
+    pub fn compaction_sources(&self) -> Vec<SlotId> {
+        let Some(tier) = self.tiers.iter().position(|&count| count >= TIER_SLOTS_MAX) else {
+            return Vec::new();
+        };
+        let mut sources: Vec<(u32, SlotId)> = (0_u32..)
+            .zip(&self.slots)
+            .filter(|(_, slot)| slot.tier() == Some(tier))
+            .map(|(number, slot)| (slot.live_weight, SlotId(number)))
+            .collect();
+        sources.sort_unstable();
+        sources.truncate(TIER_SLOTS_MAX);
+        sources.into_iter().map(|(_, slot)| slot).collect()
+    }
+
+    /// Up to [`TIER_SLOTS_MAX`] slots with live records whose groups hold something older than
+    /// `below_ns`: once these are compacted, that is out of the slots in use. Empty if there are
+    /// none, which is mostly known without a look at each slot.
+    pub fn outdated_sources(&mut self, below_ns: i64) -> Vec<SlotId> {
+        if self.oldest_ns_min >= below_ns {
+            return Vec::new();
+        }
+        let mut sources = Vec::new();
+        let mut oldest_ns_min = i64::MAX;
+        for (number, slot) in (0_u32..).zip(&self.slots) {
+            if slot.is_outdated(i64::MAX) {
+                oldest_ns_min = oldest_ns_min.min(slot.oldest_ns);
+            }
+            if slot.is_outdated(below_ns) && sources.len() < TIER_SLOTS_MAX {
+                sources.push(SlotId(number));
+            }
+        }
+        self.oldest_ns_min = oldest_ns_min;
+        sources
+    }
+
+    /// Slots that have been free for [`FREE_SLOT_CLEARED_AFTER_MS`] and still publish what they
+    /// held: the caller sets each of them to the empty group.
+    pub fn clear_idle(&mut self, now_ms: u64) -> Vec<SlotId> {
+        let mut idle = Vec::new();
+        for free in &mut self.free {
+            let free_ms = now_ms.saturating_sub(free.free_since_ms);
+            if !free.cleared && free_ms >= FREE_SLOT_CLEARED_AFTER_MS {
+                free.cleared = true;
+                idle.push(free.slot);
+            }
+        }
+        idle
+    }
+
+    /// How many slots there are, free ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is no slot at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// How many slots hold no live record.
+    #[must_use]
+    pub fn free_len(&self) -> usize {
+        self.free.len()
+    }
+
+    /// How many records live in slots.
+    #[must_use]
+    pub fn live_records(&self) -> usize {
+        self.live_records
+    }
+
+    /// How many bytes the live records take in their groups, roughly.
+    #[must_use]
+    pub fn live_bytes(&self) -> u64 {
+        self.slots
+            .iter()
+            .map(|slot| u64::from(slot.live_weight))
+            .sum()
+    }
+
+    /// How many records live in `slot`; 0 for one that does not exist.
+    #[must_use]
+    pub fn live_records_in(&self, slot: SlotId) -> usize {
+        self.slots
+            .get(slot.0 as usize)
+            .map_or(0, |slot| slot.live_records as usize)
+    }
+
+    /// Applies `change` and keeps the tiers right; says whether the slot has become free.
+    fn change(&mut self, slot: SlotId, change: impl FnOnce(&mut Slot)) -> bool {
+        let slot = &mut self.slots[slot.0 as usize];
+        if let Some(tier) = slot.tier() {
+            self.tiers[tier] -= 1;
+        }
+        change(slot);
+        if let Some(tier) = slot.tier() {
+            self.tiers[tier] += 1;
+        }
+        slot.live_records == 0
+    }
+}
+
+#[cfg(test)]
+mod tests;

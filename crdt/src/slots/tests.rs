@@ -1,0 +1,209 @@
+//! Tiers, free slots and their counters.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::*;
+
+const HEALTHY_FLOOR: u32 = SLOT_WEIGHT_FULL / HEALTHY_FRACTION;
+
+fn recount(slots: &Slots) -> [usize; TIERS] {
+    let mut tiers = [0; TIERS];
+    for tier in slots.slots.iter().filter_map(|slot| slot.tier()) {
+        tiers[tier] += 1;
+    }
+    tiers
+}
+
+/// A slot with one record of this weight.
+fn slot_with(slots: &mut Slots, weight: u32) -> SlotId {
+    let slot = slots.take_free();
+    slots.record_placed(slot, Weight(weight), 0);
+    slot
+}
+
+#[test]
+fn a_tier_is_the_part_that_lives() {
+    let tier = |live_weight, full_weight| {
+        let slot = Slot {
+            live_weight,
+            live_records: 1,
+            full_weight,
+            drained: false,
+            oldest_ns: 0,
+        };
+        slot.tier()
+    };
+    for (live, expected) in [
+        (SLOT_WEIGHT_FULL, None),
+        (HEALTHY_FLOOR, None),
+        (HEALTHY_FLOOR - 1, Some(0)),
+        (HEALTHY_FLOOR / 8, Some(0)),
+        (HEALTHY_FLOOR / 8 - 1, Some(1)),
+        (HEALTHY_FLOOR / 8 / 8, Some(1)),
+        (HEALTHY_FLOOR / 8 / 8 - 1, Some(2)),
+        (1, Some(2)),
+    ] {
+        assert_eq!(tier(live, SLOT_WEIGHT_FULL), expected, "{live} lives");
+    }
+    assert_eq!(tier(2_000, 4_000), None, "half of what it can hold");
+    assert_eq!(tier(1_999, 4_000), Some(0));
+    assert_eq!(Slot::FREE.tier(), None);
+}
+
+#[test]
+fn a_full_tier_is_compacted_least_alive_first() {
+    let mut slots = Slots::default();
+    let lightest = slot_with(&mut slots, 1_000);
+    for i in 1..TIER_SLOTS_MAX as u32 {
+        assert_eq!(slots.compaction_sources(), []);
+        slot_with(&mut slots, 1_000 + i);
+    }
+    let healthy = slot_with(&mut slots, HEALTHY_FLOOR);
+    let heaviest = slot_with(&mut slots, 5_000);
+    let sources = slots.compaction_sources();
+    assert_eq!(sources.len(), TIER_SLOTS_MAX);
+    assert_eq!(sources.first(), Some(&lightest));
+    assert!(!sources.contains(&heaviest) && !sources.contains(&healthy));
+}
+
+#[test]
+fn a_slot_that_was_closed_full_is_healthy_until_half_of_it_is_dead() {
+    let mut slots = Slots::default();
+    let slot = slot_with(&mut slots, 2_000);
+    slots.record_placed(slot, Weight(2_100), 0);
+    assert_eq!(slots.tiers, [1, 0, 0]);
+    slots.closed_full(slot);
+    assert_eq!(slots.tiers, [0, 0, 0]);
+    slots.record_died(slot, Weight(2_100), 0);
+    assert_eq!(slots.tiers, [1, 0, 0]);
+    slots.record_died(slot, Weight(2_000), 0);
+    assert_eq!(slots.tiers, [0, 0, 0]);
+    // Whoever takes it next starts anew.
+    assert_eq!(slots.take_free(), slot);
+    slots.record_placed(slot, Weight(5_000), 0);
+    assert_eq!(slots.tiers, [1, 0, 0]);
+}
+
+#[test]
+fn a_drained_slot_is_no_source_and_is_free_in_the_end() {
+    let mut slots = Slots::default();
+    let slot = slot_with(&mut slots, 100);
+    slots.drained(slot);
+    assert_eq!(slots.tiers, [0, 0, 0]);
+    assert_eq!(slots.free_len(), 0);
+    slots.record_died(slot, Weight(100), 0);
+    assert_eq!(slots.free_len(), 1);
+    assert_eq!(slot_with(&mut slots, 100), slot);
+    assert_eq!(slots.tiers.iter().sum::<usize>(), 1, "drained no more");
+}
+
+#[test]
+fn a_free_slot_is_used_again_and_cleared_once_if_it_is_not() {
+    let mut slots = Slots::default();
+    let (a, b) = (slot_with(&mut slots, 100), slot_with(&mut slots, 100));
+    assert_eq!((a, b), (SlotId(0), SlotId(1)));
+    slots.record_died(a, Weight(100), 1_000);
+    slots.record_died(b, Weight(100), 1_500);
+    assert_eq!(slots.clear_idle(999), [], "the clock may go back");
+    assert_eq!(slots.clear_idle(999 + FREE_SLOT_CLEARED_AFTER_MS), []);
+    assert_eq!(slots.clear_idle(1_000 + FREE_SLOT_CLEARED_AFTER_MS), [a]);
+    assert_eq!(slots.clear_idle(1_000 + FREE_SLOT_CLEARED_AFTER_MS), []);
+    assert_eq!(slot_with(&mut slots, 100), b, "the last to become free");
+    assert_eq!(slot_with(&mut slots, 100), a);
+    slots.record_died(a, Weight(100), 9_000);
+    assert_eq!(slots.clear_idle(u64::MAX), [a], "it was written since");
+    assert_eq!(slots.len(), 2);
+}
+
+#[test]
+fn a_slot_that_holds_something_outdated_is_drained_once_dead_or_alive() {
+    let mut slots = Slots::default();
+    let (old, mixed, new) = (slots.take_free(), slots.take_free(), slots.take_free());
+    slots.record_placed(old, Weight(100), 1);
+    slots.record_placed(mixed, Weight(100), 2);
+    slots.record_placed(mixed, Weight(5_000), 9);
+    slots.record_placed(new, Weight(5_000), 9);
+    assert_eq!(slots.outdated_sources(1), []);
+    assert_eq!(slots.outdated_sources(2), [old]);
+    slots.record_died(old, Weight(100), 0);
+    assert_eq!(
+        slots.outdated_sources(2),
+        [],
+        "it is free, and cleared as such"
+    );
+    // Superseded long before the floor passed it: its bytes are in the group still.
+    slots.record_died(mixed, Weight(100), 0);
+    assert_eq!(slots.outdated_sources(3), [mixed]);
+    slots.drained(mixed);
+    assert_eq!(slots.outdated_sources(9), []);
+    slots.record_died(mixed, Weight(5_000), 0);
+    let again = slots.take_free();
+    assert_eq!(again, mixed);
+    slots.record_placed(again, Weight(5_000), 9);
+    assert_eq!(slots.outdated_sources(9), [], "written anew");
+    assert_eq!(slots.outdated_sources(10), [mixed, new]);
+}
+
+#[test]
+fn outdated_slots_come_a_few_at_a_time() {
+    let mut slots = Slots::default();
+    for time_ns in 0..TIER_SLOTS_MAX as i64 + 2 {
+        let slot = slots.take_free();
+        slots.record_placed(slot, Weight(9_000), time_ns);
+    }
+    let first = slots.outdated_sources(100);
+    assert_eq!(first.len(), TIER_SLOTS_MAX);
+    first.iter().for_each(|&slot| slots.drained(slot));
+    assert_eq!(slots.outdated_sources(100).len(), 2);
+}
+
+proptest! {
+    #[test]
+    fn counters_agree_with_a_recount(
+        steps in vec((0..6_u8, any::<Index>(), 1..9_000_u32), 1..400),
+    ) {
+        let mut slots = Slots::default();
+        let mut open: Option<SlotId> = None;
+        let mut live: Vec<(SlotId, Weight)> = Vec::new();
+        for (now_ms, (what, which, weight)) in (0..).zip(steps) {
+            match what {
+                0 => open = None,
+                1 => if let Some(slot) = open.take() {
+                    slots.closed_full(slot);
+                },
+                2 | 3 => {
+                    let slot = *open.get_or_insert_with(|| slots.take_free());
+                    slots.record_placed(slot, Weight(weight), i64::from(weight));
+                    live.push((slot, Weight(weight)));
+                }
+                _ if live.is_empty() => {}
+                4 => {
+                    let (slot, weight) = live.swap_remove(which.index(live.len()));
+                    slots.record_died(slot, weight, now_ms);
+                    // As in a round: deaths are counted when all groups are closed.
+                    open = None;
+                }
+                _ => {
+                    slots.drained(live[which.index(live.len())].0);
+                    open = None;
+                }
+            }
+            prop_assert_eq!(slots.tiers, recount(&slots));
+            let least = slots.slots.iter().filter(|slot| slot.is_outdated(i64::MAX));
+            let least = least.map(|slot| slot.oldest_ns).min().unwrap_or(i64::MAX);
+            prop_assert!(slots.oldest_ns_min <= least);
+            prop_assert_eq!(slots.outdated_sources(4_500).is_empty(), least >= 4_500);
+            prop_assert_eq!(slots.live_records(), live.len());
+            let bytes: u64 = live.iter().map(|(_, weight)| u64::from(weight.0)).sum();
+            prop_assert_eq!(slots.live_bytes(), bytes);
+            for slot in (0..slots.len() as u32).map(SlotId) {
+                let records = live.iter().filter(|(of, _)| *of == slot).count();
+                prop_assert_eq!(slots.live_records_in(slot), records);
+                let free = slots.free.iter().filter(|free| free.slot == slot).count();
+                prop_assert_eq!(free, usize::from(records == 0), "{:?}", slot);
+            }
+        }
+    }
+}

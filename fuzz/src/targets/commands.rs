@@ -1,0 +1,44 @@
+//! Lines to commands: what is taken in is a record, and its AT line says the same again.
+
+use herd_crdt::Record;
+use herd_node::control::parse_record;
+use herd_node::protocol::{AtLine, Command, RESULTS_MAX, Reply};
+
+pub(super) fn run(line: &[u8]) {
+    match Command::parse(line) {
+        Ok(Some(Command::Iamat(iamat))) => {
+            let operands = &iamat.operands;
+            let record = Record::new(
+                operands.client(),
+                operands.location(),
+                operands.time(),
+                "Hill".into(),
+                1,
+            );
+            let Ok(record) = record else {
+                panic!("a command that is no record");
+            };
+            let mut at = Vec::new();
+            AtLine::of(&record).write(&mut at);
+            // The form of a dump; a difference that no clock can have made is no record there.
+            let again = parse_record(&at, |name| name.into());
+            assert_eq!(again.as_ref(), Ok(&record));
+            let center = record.location().map(|location| location.coordinates());
+            let Some(center) = center else {
+                panic!("a record without a location");
+            };
+            assert!(center.latitude_degrees.abs() <= 90.0);
+            assert!(center.longitude_degrees.abs() <= 180.0);
+        }
+        Ok(Some(Command::Whatsat(whatsat))) => {
+            assert!((0.0..=50_000.0).contains(&whatsat.radius.metres()));
+            assert!(whatsat.results_max <= RESULTS_MAX);
+        }
+        Ok(None) => assert!(line.iter().all(|&byte| herd_crdt::is_blank(byte))),
+        Err(_) => {
+            let mut reply = Vec::new();
+            Reply::Invalid(line).write(&mut reply);
+            assert_eq!(reply.len(), line.len() + 3);
+        }
+    }
+}

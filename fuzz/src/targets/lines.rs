@@ -1,0 +1,51 @@
+//! Bytes to lines: the same lines, however the bytes are cut.
+
+use herd_node::protocol::{Line, LineReader};
+
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Text(Vec<u8>),
+    Oversized(Vec<u8>),
+}
+
+impl From<Line<'_>> for Seen {
+    fn from(line: Line<'_>) -> Self {
+        match line {
+            Line::Text(text) => Seen::Text(text.to_vec()),
+            Line::Oversized(start) => Seen::Oversized(start.to_vec()),
+        }
+    }
+}
+
+/// The first byte is the limit, the second the length of the pieces.
+pub(super) fn run(bytes: &[u8]) {
+    let [limit, piece, stream @ ..] = bytes else {
+        return;
+    };
+    let limit = usize::from(*limit);
+    let cut = lines(limit, stream.chunks(usize::from(*piece).max(1)));
+    let single = lines(limit, stream.chunks(1));
+    assert_eq!(cut, single);
+    for line in &single {
+        match line {
+            Seen::Text(text) => assert!(text.len() <= limit && !text.contains(&b'\n')),
+            Seen::Oversized(start) => assert!(start.len() <= limit),
+        }
+    }
+}
+
+fn lines<'a>(limit: usize, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Seen> {
+    let mut reader = LineReader::new(limit);
+    let mut lines = Vec::new();
+    for piece in pieces {
+        reader.push(piece);
+        while let Some(line) = reader.next_line() {
+            lines.push(Seen::from(line));
+        }
+    }
+    if let Some(line) = reader.finish() {
+        lines.push(Seen::from(line));
+    }
+    assert!(!reader.is_inside_line());
+    lines
+}

@@ -1,0 +1,87 @@
+//! The boundaries, one a module.
+
+mod commands;
+mod config;
+mod control;
+mod frames;
+mod groups;
+mod handshake;
+mod http;
+mod imports;
+mod lines;
+mod providers;
+mod table;
+mod tokens;
+mod topology;
+
+/// One boundary.
+pub struct Target {
+    /// Its name, and that of its corpus.
+    pub name: &'static str,
+    /// Takes any bytes.
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "lines",
+        run: lines::run,
+    },
+    Target {
+        name: "commands",
+        run: commands::run,
+    },
+    Target {
+        name: "groups",
+        run: groups::run,
+    },
+    Target {
+        name: "frames",
+        run: frames::run,
+    },
+    Target {
+        name: "handshake",
+        run: handshake::run,
+    },
+    Target {
+        name: "topology",
+        run: topology::run,
+    },
+    Target {
+        name: "config",
+        run: config::run,
+    },
+    Target {
+        name: "tokens",
+        run: tokens::run,
+    },
+    Target {
+        name: "control",
+        run: control::run,
+    },
+    Target {
+        name: "import_csv",
+        run: imports::run_csv,
+    },
+    Target {
+        name: "import_geojson",
+        run: imports::run_geojson,
+    },
+    Target {
+        name: "import_osm_pbf",
+        run: imports::run_osm_pbf,
+    },
+    Target {
+        name: "table",
+        run: table::run,
+    },
+    Target {
+        name: "providers",
+        run: providers::run,
+    },
+    Target {
+        name: "http",
+        run: http::run,
+    },
+];

@@ -1,0 +1,56 @@
+//! The image under test: never a stale one.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+use super::typed::folder;
+
+/// Name and tag of the image that the tests build. A local tag is never pulled.
+pub const IMAGE: (&str, &str) = ("herd", "test");
+
+/// How long a build from nothing may take, on a slow machine.
+const BUILD_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// Builds the image, or finds that it is built: once a process, by the command that is documented for
+/// people. Cargo and Docker see to it that what has not changed costs little.
+pub(super) async fn build() {
+    static BUILT: OnceCell<()> = OnceCell::const_new();
+    BUILT
+        .get_or_init(async || {
+            if let Err(reason) = run_script().await {
+                panic!("cannot build the image {}:{}: {reason}", IMAGE.0, IMAGE.1);
+            }
+        })
+        .await;
+}
+
+async fn run_script() -> Result<(), String> {
+    let mut script = Command::new("bash");
+    script
+        .arg(folder().join("image/build"))
+        .arg(format!("{}:{}", IMAGE.0, IMAGE.1))
+        .env("HERD_IMAGE_PROFILE", "image")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let mut script = script.spawn().map_err(|error| error.to_string())?;
+    let mut said = String::new();
+    let ended = timeout(BUILD_MAX, async {
+        if let Some(mut stderr) = script.stderr.take() {
+            let _ = stderr.read_to_string(&mut said).await;
+        }
+        script.wait().await
+    });
+    match ended.await {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(format!("{status}\n{said}")),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("not within {BUILD_MAX:?}")),
+    }
+}

@@ -1,0 +1,96 @@
+//! A disk of its own for a test: a file system in a file, whose power can be cut.
+
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// Of the file that holds the file system; it takes only what was written to it.
+const DISK_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Shuts down the file system in its argument: `EXT4_IOC_SHUTDOWN` with `NOLOGFLUSH`. What was not
+/// synced is gone, and everything else fails with EIO from then on.
+const SHUT_DOWN: &str = r#"open(my $disk, "<", $ARGV[0]) or die "open: $!"; my $flag = pack("L", 2); ioctl($disk, 0x8004587D, $flag) or die "ioctl: $!";"#;
+
+/// An ext4 file system on a loop device, gone with the test.
+#[derive(Debug)]
+pub struct LoopDisk {
+    folder: TempDir,
+}
+
+impl LoopDisk {
+    /// `None`, and a word about it, where this user may not mount.
+    pub fn mount() -> Option<LoopDisk> {
+        let folder = match TempDir::with_prefix("herd-disk-") {
+            Ok(folder) => folder,
+            Err(error) => panic!("no folder for a disk: {error}"),
+        };
+        let disk = LoopDisk { folder };
+        let made = std::fs::create_dir(disk.path())
+            .and_then(|()| std::fs::File::create(disk.image()))
+            .and_then(|file| file.set_len(DISK_BYTES));
+        if let Err(error) = made {
+            panic!("no file for a disk: {error}");
+        }
+        let image = disk.image();
+        let formatted = run(Command::new("mkfs.ext4")
+            .args(["-q", "-F", "-J", "size=4"])
+            .arg(&image));
+        if formatted.and_then(|()| disk.try_mount()).is_err() {
+            eprintln!("SKIPPED: only root can mount a disk in a file, and only ext4");
+            return None;
+        }
+        Some(disk)
+    }
+
+    /// Where it is mounted.
+    pub fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("mounted")
+    }
+
+    fn image(&self) -> std::path::PathBuf {
+        self.folder.path().join("image")
+    }
+
+    fn try_mount(&self) -> Result<(), String> {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "loop"]).arg(self.image());
+        run(mount.arg(self.path()))
+    }
+
+    /// Cuts its power: what was not synced is lost, and whatever still uses the disk gets errors.
+    pub fn cut_power(&self) {
+        must(
+            "cut the power",
+            run(Command::new("perl")
+                .args(["-e", SHUT_DOWN])
+                .arg(self.path())),
+        );
+    }
+
+    /// Switches it on again; nobody may use it.
+    pub fn power_on(&self) {
+        must("unmount", run(Command::new("umount").arg(self.path())));
+        must("mount again", self.try_mount());
+    }
+}
+
+impl Drop for LoopDisk {
+    fn drop(&mut self) {
+        // Lazily: a server may be about to end.
+        let _ = run(Command::new("umount").arg("-l").arg(self.path()));
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    match command.output() {
+        Ok(Output { status, .. }) if status.success() => Ok(()),
+        Ok(Output { stderr, .. }) => Err(String::from_utf8_lossy(&stderr).into_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn must(what: &str, done: Result<(), String>) {
+    if let Err(error) = done {
+        panic!("cannot {what} a disk: {error}");
+    }
+}

@@ -1,0 +1,65 @@
+//! Clients that mean well, at the attacked server and behind it.
+
+use std::fmt;
+use std::time::Duration;
+
+use herd_integration_tests::{Client, Herd};
+use tokio::time::Instant;
+
+/// Two clients: one at the server that is attacked, one at a neighbour of it.
+pub(crate) struct Honest<'h> {
+    herd: &'h Herd,
+    attacked: Client,
+}
+
+/// How long replies took.
+pub(crate) struct Latencies(Vec<Duration>);
+
+impl<'h> Honest<'h> {
+    pub(crate) async fn new(herd: &'h Herd) -> Self {
+        Honest {
+            herd,
+            attacked: herd.client("Smith").await,
+        }
+    }
+
+    /// Reports and asks so many times; every answer must be right, and the last report must reach a server behind
+    /// the attacked one.
+    pub(crate) async fn exchanges(mut self, count: usize) -> Latencies {
+        let mut latencies = Vec::new();
+        let mut last = String::new();
+        for number in 0..count {
+            // A client that the server knows from before: the map may be full.
+            let started = Instant::now();
+            let time = format!("{}.{number:03}", 1_600_000_000 + number);
+            last = self.attacked.report("honest", "+34.07-118.44", &time).await;
+            assert!(
+                last.ends_with(&format!(" honest +34.07-118.44 {time}")),
+                "{last}"
+            );
+            let found = self.attacked.find("honest").await;
+            latencies.push(started.elapsed());
+            // Another's clock cannot have made a later report: this test's times rise only within a run.
+            assert!(found.is_some());
+        }
+        let known = self.herd.client("Smith").await.find("honest").await;
+        assert!(known.is_some(), "the report {last} is gone");
+        let known = known.unwrap();
+        self.herd.knows("Campbell", "honest", &known).await;
+        latencies.sort_unstable();
+        Latencies(latencies)
+    }
+}
+
+impl Latencies {
+    fn at(&self, share: f64) -> Duration {
+        let index = (self.0.len() as f64 * share) as usize;
+        self.0[index.min(self.0.len() - 1)]
+    }
+}
+
+impl fmt::Display for Latencies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p50 {:?}, p99 {:?}", self.at(0.5), self.at(0.99))
+    }
+}

@@ -1,0 +1,130 @@
+//! Strangers do their worst to one server of a herd, all at the same time, while honest clients go on.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod attackers;
+mod honest;
+mod peers;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use herd_integration_tests::{Herd, Topology, eventually, within};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::task::JoinSet;
+
+use crate::honest::Honest;
+
+/// Idle connections, if the system lets a process have so many descriptors.
+const IDLE_CONNECTIONS: usize = 10_000;
+
+/// Descriptors that all else takes.
+const OTHER_DESCRIPTORS: usize = 1_500;
+
+/// How many clients a server is told to hold at most.
+const CLIENTS_MAX: usize = 20_000;
+
+/// What all attacks together may add to the memory of the server that they hit, in KiB: 16 KiB for each idle
+/// connection, and as much again for all else.
+const ADDED_KIB_MAX: u64 = 2 * 16 * IDLE_CONNECTIONS as u64;
+
+/// Honest exchanges before the attacks, and at least so many during them.
+const EXCHANGES: usize = 400;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn honest_clients_are_served_and_memory_stays_bounded_under_every_attack_at_once() {
+    // One after the other: each takes the machine as a whole.
+    attacked(None).await;
+    attacked(Some("--commands-per-second=5000")).await;
+}
+
+/// The attacks on a herd whose limits are the usual ones, or that has one more.
+async fn attacked(limit: Option<&str>) {
+    let idle = IDLE_CONNECTIONS.min(descriptors().saturating_sub(OTHER_DESCRIPTORS));
+    let mut herd = Herd::builder(Topology::five())
+        .argument("--half-line-timeout=3s")
+        .argument(&format!("--max-clients={CLIENTS_MAX}"));
+    if let Some(limit) = limit {
+        herd = herd.argument(limit);
+    }
+    let mut herd = herd.start().await;
+    // A wire log of all this would fill the disk, and is off in a server unless it is asked for.
+    herd.server_mut("Smith").kill();
+    herd.server_mut("Smith")
+        .set_argument("--wire-log=/dev/null");
+    herd.server_mut("Smith").restart().await;
+    herd.linked().await;
+    let smith = herd.server("Smith").addresses();
+    let pid = herd.server_mut("Smith").process().id();
+    let calm = Honest::new(&herd).await.exchanges(EXCHANGES).await;
+    let memory_before = resident_kib(pid);
+
+    let over = Arc::new(AtomicBool::new(false));
+    let mut attacks = JoinSet::new();
+    let crowd = attackers::idle_crowd(smith.client, idle).await;
+    attacks.spawn(attackers::slow_writers(smith.client, over.clone()));
+    attacks.spawn(attackers::slow_readers(smith.client, over.clone()));
+    attacks.spawn(attackers::flood_of_one_id(smith.client, over.clone()));
+    attacks.spawn(attackers::flood_of_ids(smith.client, over.clone()));
+    attacks.spawn(attackers::times_out_of_range(smith.client, over.clone()));
+    attacks.spawn(attackers::bad_requests(smith.http, over.clone()));
+    attacks.spawn(peers::half_open(smith.peer, over.clone()));
+    let generation = peers::generation(&herd, "Smith", "Hill").await;
+    attacks.spawn(peers::frames_cut_at_every_byte(
+        smith.peer,
+        generation,
+        over.clone(),
+    ));
+    attacks.spawn(peers::replayed_handshakes(
+        smith.peer,
+        generation,
+        over.clone(),
+    ));
+
+    let attacked = Honest::new(&herd).await.exchanges(EXCHANGES).await;
+    let memory = resident_kib(pid).saturating_sub(memory_before);
+    over.store(true, Ordering::Relaxed);
+    let finished = async {
+        while let Some(ended) = attacks.join_next().await {
+            ended.unwrap();
+        }
+    };
+    within("the attackers give up", finished).await;
+    drop(crowd);
+
+    let limit = limit.unwrap_or("no limit of commands");
+    println!(
+        "{limit}; {idle} idle connections; {memory} KiB more memory; calm {calm}; attacked {attacked}"
+    );
+    assert!(memory < ADDED_KIB_MAX, "{memory} KiB more");
+    for name in herd.names() {
+        assert!(herd.server_mut(&name).is_running(), "{name} has ended");
+        let panics = herd.log(&name).lines_with(0, &["panicked"]);
+        assert!(panics.is_empty(), "{name}: {panics:?}");
+    }
+    // Who attacked is named.
+    let named = herd.log("Smith").lines_with(0, &["peer connection"]);
+    assert!(!named.is_empty());
+    // And all is as before: links, room, and records that spread.
+    herd.linked().await;
+    eventually("the crowd's places are free", async || {
+        Honest::new(&herd).await.exchanges(1).await;
+        true
+    })
+    .await;
+}
+
+/// How many descriptors this process may have, after asking for as many as there are.
+fn descriptors() -> usize {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    usize::try_from(hard).unwrap_or(usize::MAX)
+}
+
+/// The memory that a process has in use.
+fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    kib.unwrap().parse().unwrap()
+}

@@ -1,0 +1,85 @@
+//! A rolling update under a client that never stops.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use herd_integration_tests::Client;
+use herd_integration_tests::containers::{Herd, skipped};
+use tokio::time::sleep;
+
+use crate::{NAMES, TIME, UCLA};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_update_loses_nothing_that_a_client_was_told() {
+    if skipped().await {
+        return;
+    }
+    let mut herd = Herd::builder()
+        .variable("HERD_DRAIN_DELAY", "2s")
+        .start()
+        .await;
+    let endpoints = Mutex::new(herd.endpoints().await);
+    let rolled = AtomicBool::new(false);
+    // As through a Service: to some endpoint, and to the next when the connection ends.
+    let reporting = async {
+        let mut told = Vec::new();
+        let mut number = 0_usize;
+        while !rolled.load(Ordering::Relaxed) {
+            let address = {
+                let endpoints = endpoints.lock().unwrap();
+                endpoints.get(number % endpoints.len().max(1)).copied()
+            };
+            let Some(address) = address else {
+                panic!("no server is ready");
+            };
+            let Ok(mut client) = Client::try_connect(address).await else {
+                number += 1;
+                continue;
+            };
+            for _ in 0..50 {
+                number += 1;
+                let id = format!("client{number}");
+                match client.try_report(&id, UCLA, TIME).await {
+                    Ok(at) if at.starts_with("AT ") => told.push((id, at)),
+                    _ => break,
+                }
+                sleep(Duration::from_millis(2)).await;
+            }
+        }
+        told
+    };
+    let rolling = async {
+        let mut ended = Vec::new();
+        for name in NAMES.into_iter().rev() {
+            // What a Service does when a pod is being deleted.
+            let leaving = herd.client_address(name).await;
+            endpoints
+                .lock()
+                .unwrap()
+                .retain(|address| *address != leaving);
+            ended.push(herd.delete(name).await);
+            herd.restart(name).await;
+            *endpoints.lock().unwrap() = herd.endpoints().await;
+        }
+        rolled.store(true, Ordering::Relaxed);
+        ended
+    };
+    let (told, ended) = tokio::join!(reporting, rolling);
+    for ended in ended {
+        assert_eq!(ended.status, 0, "{}", ended.output);
+        assert!(
+            ended.output.contains("not ready any more"),
+            "{}",
+            ended.output
+        );
+    }
+    assert!(told.len() > 500, "only {} reports", told.len());
+    for name in NAMES {
+        let ids: Vec<String> = told.iter().map(|(id, _)| id.clone()).collect();
+        let found = herd.client(name).await.find_all(&ids).await;
+        for ((id, at), found) in told.iter().zip(found) {
+            assert_eq!(found.as_ref(), Some(at), "{name} about {id}");
+        }
+    }
+}

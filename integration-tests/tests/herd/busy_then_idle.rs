@@ -1,0 +1,48 @@
+//! Work that ends is not death.
+
+use std::time::Duration;
+
+use herd_integration_tests::Herd;
+use tokio::time::{Instant, sleep};
+
+use crate::{NAMES, UCLA, ids};
+
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Longer than a silent server takes to count as gone, which is 10 s. That nothing happens can only be
+/// seen by waiting.
+const IDLE: Duration = Duration::from_secs(13);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_herd_that_was_busy_and_goes_idle_takes_nobody_for_gone() {
+    let herd = Herd::five().await;
+    let mut loads = tokio::task::JoinSet::new();
+    let started = Instant::now();
+    let mut clients = Vec::new();
+    for name in NAMES {
+        let own = ids(name, 200);
+        clients.extend(own.clone());
+        let mut client = herd.client(name).await;
+        loads.spawn(async move {
+            let mut second = 1_520_023_934;
+            while started.elapsed() < BUSY {
+                second += 1;
+                client.report_all(&own, UCLA, &second.to_string()).await;
+                sleep(Duration::from_millis(10)).await;
+            }
+        });
+    }
+    while let Some(load) = loads.join_next().await {
+        load.unwrap();
+    }
+    herd.agree(&NAMES, &clients).await;
+    sleep(IDLE).await;
+    for name in NAMES {
+        // Nor did anything else happen that is worth a word.
+        for text in ["gone:", "link lost", " WARN ", "ERROR "] {
+            let said = herd.log(name).lines_with(0, &[text]);
+            assert!(said.is_empty(), "{name}: {said:?}");
+        }
+    }
+    herd.agree(&NAMES, &clients).await;
+}

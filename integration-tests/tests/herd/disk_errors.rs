@@ -1,0 +1,106 @@
+//! Disks that lose power or answer with errors, made with real file systems.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use herd_integration_tests::{Herd, Ledger, LoopDisk, Topology, eventually, report_on};
+use rand::RngExt as _;
+use tokio::time::sleep;
+
+use crate::kills::seeded;
+use crate::{TIME, UCLA};
+
+/// Hill on this disk, and Smith.
+async fn pair(ack: &str, disk: &LoopDisk) -> Herd {
+    let mut herd = Herd::builder(Topology::new(&["Hill", "Smith"], &[("Hill", "Smith")]))
+        .on_disk()
+        .argument(&format!("--ack={ack}"))
+        .start()
+        .await;
+    herd.server_mut("Hill").terminate().await;
+    let folder = disk.path().join("Hill").display().to_string();
+    let hill = herd.server_mut("Hill");
+    hill.set_argument(&format!("--data-dir={folder}"));
+    hill.restart().await;
+    herd.linked().await;
+    herd
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_on_disk_outlives_a_loss_of_power() {
+    let Some(disk) = LoopDisk::mount() else {
+        return;
+    };
+    let mut rng = seeded();
+    let mut herd = pair("disk", &disk).await;
+    let hill = [herd.server("Hill").client_address()];
+    let mut ledger = Ledger::default();
+    for loss in 0..4 {
+        let stop = AtomicBool::new(false);
+        let prefix = format!("power{loss}-");
+        let load = report_on(&hill, &prefix, 50, || stop.load(Ordering::Relaxed));
+        let outage = async {
+            sleep(Duration::from_millis(rng.random_range(100..600))).await;
+            disk.cut_power();
+            herd.server_mut("Hill").kill();
+            stop.store(true, Ordering::Relaxed);
+        };
+        let (told, ()) = tokio::join!(load, outage);
+        ledger.merge(told);
+        disk.power_on();
+        // Nobody is there whom it could learn from.
+        herd.server_mut("Smith").kill();
+        herd.server_mut("Hill").restart().await;
+        let ids = ledger.ids();
+        let answers = herd.client("Hill").await.find_all(&ids).await;
+        let broken = ledger.broken(answers.iter().map(Option::as_deref));
+        assert!(broken.is_empty(), "{broken:#?}");
+        let said = herd.server("Hill").log_since_start();
+        assert!(!said.contains("is damaged"), "{said}");
+        herd.server_mut("Smith").restart().await;
+        herd.linked().await;
+    }
+    assert!(ledger.acknowledgements > 100, "{ledger:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_answers_with_errors_is_told_and_the_server_goes_on() {
+    let Some(disk) = LoopDisk::mount() else {
+        return;
+    };
+    let mut herd = pair("disk", &disk).await;
+    let early = herd.client("Hill").await.report("early", UCLA, TIME).await;
+    disk.cut_power();
+    let mut client = herd.client("Hill").await;
+    client
+        .send(format!("IAMAT late {UCLA} {TIME}\n").as_bytes())
+        .await;
+    assert!(client.line().await.starts_with(b"? IAMAT late "));
+    let log = herd.log("Hill");
+    eventually("the error is told", async || {
+        let said = log.text();
+        said.contains("the store has failed") && said.contains("os error 5")
+    })
+    .await;
+    // It answers, and passes on what it hears; nothing waits for the disk any more.
+    let late = client.find("late").await.unwrap();
+    herd.knows("Smith", "late", &late).await;
+    let smiths = herd.client("Smith").await.report("emu", UCLA, TIME).await;
+    herd.knows("Hill", "emu", &smiths).await;
+    client
+        .send(format!("IAMAT later {UCLA} {TIME}\n").as_bytes())
+        .await;
+    assert!(client.line().await.starts_with(b"? IAMAT later "));
+    // As long as it is broken no server starts on it.
+    herd.server_mut("Hill").kill();
+    let status = herd.server_mut("Hill").run_with(&[]).await;
+    assert_eq!(status.code(), Some(74));
+    let said = herd.server("Hill").log_since_start();
+    assert!(said.contains("cannot use the data folder"), "{said}");
+    // Mended, it holds what it had acknowledged, and the herd has the rest.
+    disk.power_on();
+    herd.server_mut("Hill").restart().await;
+    assert!(herd.has("Hill", "early", &early).await);
+    herd.knows("Hill", "late", &late).await;
+    herd.client("Hill").await.report("again", UCLA, TIME).await;
+}

@@ -1,0 +1,212 @@
+//! Disks that fail.
+
+use std::path::Path;
+use std::process::Command;
+
+use herd_integration_tests::{Herd, Topology, eventually};
+use tempfile::TempDir;
+
+use crate::{TIME, UCLA, ids};
+
+/// A small file system in memory, gone with the test.
+struct SmallDisk {
+    folder: TempDir,
+}
+
+impl SmallDisk {
+    /// `None` where this user may not mount.
+    fn mount(size: &str) -> Option<SmallDisk> {
+        let folder = TempDir::with_prefix("herd-disk-").unwrap();
+        let options = format!("size={size}");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(folder.path())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(SmallDisk { folder });
+        }
+        eprintln!("skipped: only root can mount a small disk");
+        None
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn remount(&self, option: &str) {
+        let status = Command::new("mount")
+            .args(["-o", &format!("remount,{option}")])
+            .arg(self.path())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{option}");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a server may be about to end.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+async fn pair(ack: &str) -> Herd {
+    Herd::builder(Topology::new(&["Hill", "Smith"], &[("Hill", "Smith")]))
+        .on_disk()
+        .argument(&format!("--ack={ack}"))
+        .start()
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_what_it_cannot_keep_and_the_server_goes_on() {
+    let Some(disk) = SmallDisk::mount("48m") else {
+        return;
+    };
+    let mut herd = pair("disk").await;
+    herd.server_mut("Hill").terminate().await;
+    let folder = disk.path().join("Hill").display().to_string();
+    herd.server_mut("Hill")
+        .set_argument(&format!("--data-dir={folder}"));
+    herd.server_mut("Hill").restart().await;
+    herd.linked().await;
+    let early = herd.client("Hill").await.report("early", UCLA, TIME).await;
+    // Other files take the rest of the disk.
+    let filler = disk.path().join("filler");
+    let filled = std::fs::write(&filler, vec![7; 64 << 20]);
+    assert!(filled.is_err(), "the disk is full");
+    let mut client = herd.client("Hill").await;
+    let mut number = 0;
+    let log = herd.log("Hill");
+    eventually("the store fails", async || {
+        // What was reserved before may still take some.
+        number += 1;
+        let lines: String = (0..500)
+            .map(|i| format!("IAMAT c{number}-{i} {UCLA} {TIME}\n"))
+            .collect();
+        client.send(lines.as_bytes()).await;
+        for _ in 0..500 {
+            client.line().await;
+        }
+        log.text().contains("the store has failed")
+    })
+    .await;
+    let said = log.text();
+    assert!(said.contains("Make room on the disk"), "{said}");
+    // No false AT line; the report is there all the same, here and at the neighbour.
+    client
+        .send(format!("IAMAT late {UCLA} {TIME}\n").as_bytes())
+        .await;
+    assert!(client.line().await.starts_with(b"? IAMAT late "));
+    let late = client.find("late").await.unwrap();
+    herd.knows("Smith", "late", &late).await;
+    assert!(herd.has("Smith", "early", &early).await);
+    // With room again, a restart is all that it takes; nothing acknowledged is missing.
+    std::fs::remove_file(&filler).unwrap();
+    herd.server_mut("Hill").terminate().await;
+    herd.server_mut("Smith").kill();
+    herd.server_mut("Hill").restart().await;
+    assert!(herd.has("Hill", "early", &early).await);
+    herd.client("Hill").await.report("again", UCLA, TIME).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_turns_read_only_is_reported() {
+    let Some(disk) = SmallDisk::mount("64m") else {
+        return;
+    };
+    let mut herd = pair("memory").await;
+    herd.server_mut("Hill").terminate().await;
+    let folder = disk.path().join("Hill").display().to_string();
+    herd.server_mut("Hill")
+        .set_argument(&format!("--data-dir={folder}"));
+    herd.server_mut("Hill").restart().await;
+    herd.linked().await;
+    herd.server_mut("Hill").kill();
+    disk.remount("ro");
+    let status = herd.server_mut("Hill").run_with(&[]).await;
+    assert_eq!(status.code(), Some(74));
+    let said = herd.server("Hill").log_since_start();
+    assert!(said.contains("cannot use the data folder"), "{said}");
+    disk.remount("rw");
+    herd.server_mut("Hill").restart().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_store_is_told_set_aside_and_filled_again() {
+    let mut herd = pair("disk").await;
+    let clients = ids("client", 2_000);
+    let lines = herd
+        .client("Hill")
+        .await
+        .report_all(&clients, UCLA, TIME)
+        .await;
+    herd.agree(&["Hill", "Smith"], &clients).await;
+    herd.server_mut("Hill").terminate().await;
+    let folder = herd.server("Hill").data_folder().to_owned();
+    damage(&folder.join("store"));
+    herd.server_mut("Hill").restart().await;
+    let log = herd.log("Hill");
+    eventually("the damage is told", async || {
+        log.text().contains("is damaged")
+    })
+    .await;
+    let said = log.text();
+    let remedy = format!("herd store set-aside --data-dir {}", folder.display());
+    assert!(said.contains(&remedy), "{said}");
+    // It serves all the same, from its neighbour, and promises nothing.
+    assert_eq!(herd.agree(&["Hill"], &clients).await, lines);
+    let mut client = herd.client("Hill").await;
+    client
+        .send(format!("IAMAT emu {UCLA} {TIME}\n").as_bytes())
+        .await;
+    assert!(client.line().await.starts_with(b"? IAMAT emu "));
+    herd.server_mut("Hill").terminate().await;
+    let output = Command::new(herd_integration_tests::binary::herd())
+        .args(["store", "set-aside", "--data-dir"])
+        .arg(&folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    herd.server_mut("Hill").restart().await;
+    assert_eq!(herd.agree(&["Hill"], &clients).await, lines);
+    // Hill reported them in an earlier life. It publishes and stores them again, and then what the herd
+    // filled in is on its disk.
+    let hill = herd.server("Hill");
+    eventually("all are its own again", async || {
+        let said = hill.log_since_start();
+        let counts = said.lines().filter_map(|line| {
+            let (_, count) = line.split_once("earlier life are published again records=")?;
+            count.trim().parse::<usize>().ok()
+        });
+        counts.sum::<usize>() >= clients.len()
+    })
+    .await;
+    herd.server_mut("Hill").terminate().await;
+    herd.server_mut("Smith").kill();
+    herd.server_mut("Hill").restart().await;
+    let found = herd.client("Hill").await.find_all(&clients).await;
+    assert!(found.into_iter().flatten().eq(lines));
+}
+
+/// Flips a byte in the middle of the largest file.
+fn damage(store: &Path) {
+    let mut files = Vec::new();
+    let mut folders = vec![store.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push((entry.metadata().unwrap().len(), entry.path()));
+            }
+        }
+    }
+    let (_, largest) = files.into_iter().max().unwrap();
+    let mut bytes = std::fs::read(&largest).unwrap();
+    // A journal is longer than what was written to it.
+    let end = bytes.iter().rposition(|&byte| byte != 0).unwrap();
+    bytes[end / 2] ^= 0x55;
+    std::fs::write(&largest, bytes).unwrap();
+}

@@ -1,0 +1,127 @@
+//! SIGKILL under load, at random times, and the ledger of what clients were told.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use herd_integration_tests::{Herd, Ledger, report_on};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use tokio::time::sleep;
+
+use crate::NAMES;
+use crate::durability::{kept, on_disk};
+
+/// Kills in one run; some of all servers at once.
+const KILLS: usize = 20;
+
+/// What these tests draw from. The seed shows when a test fails, and `HERD_TEST_SEED` repeats one: the
+/// same kills in the same order, as far as processes do the same twice.
+pub(crate) fn seeded() -> StdRng {
+    let given = std::env::var("HERD_TEST_SEED");
+    let seed = match given {
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => rand::random(),
+    };
+    eprintln!("HERD_TEST_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+/// Four reporters that go from server to server until `stop`; `prefix` makes their clients their own.
+pub(crate) async fn load(prefix: &str, addresses: &[SocketAddr; 5], stop: &AtomicBool) -> Ledger {
+    let reporter = |number: usize| {
+        let mut order = addresses.to_vec();
+        order.rotate_left(number);
+        let clients = format!("{prefix}{number}-");
+        async move {
+            let stop = || stop.load(Ordering::Relaxed);
+            report_on(&order, &clients, 25, stop).await
+        }
+    };
+    let ledgers = tokio::join!(reporter(0), reporter(1), reporter(2), reporter(4));
+    let mut all = Ledger::default();
+    for ledger in <[Ledger; 4]>::from(ledgers) {
+        all.merge(ledger);
+    }
+    all
+}
+
+/// Kills some or all of the servers and starts them again, all over again.
+async fn kill_at_random(herd: &mut Herd, rng: &mut StdRng) {
+    for _ in 0..KILLS {
+        sleep(Duration::from_millis(rng.random_range(0..400))).await;
+        let mut victims = NAMES;
+        victims.shuffle(rng);
+        let count = match rng.random_range(0..8) {
+            0..5 => 1,
+            5 | 6 => 2,
+            _ => NAMES.len(),
+        };
+        for name in &victims[..count] {
+            herd.server_mut(name).kill();
+        }
+        sleep(Duration::from_millis(rng.random_range(0..150))).await;
+        for name in &victims[..count] {
+            herd.server_mut(name).restart().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_on_disk_outlives_kills_of_any_and_of_all() {
+    let mut rng = seeded();
+    let mut herd = on_disk("disk").await;
+    let addresses = NAMES.map(|name| herd.server(name).client_address());
+    let stop = AtomicBool::new(false);
+    let kills = async {
+        kill_at_random(&mut herd, &mut rng).await;
+        stop.store(true, Ordering::Relaxed);
+        // At the height of it.
+        for name in NAMES {
+            herd.server_mut(name).kill();
+        }
+    };
+    let (ledger, ()) = tokio::join!(load("r", &addresses, &stop), kills);
+    assert!(
+        ledger.acknowledgements > 100 && ledger.losses > 0,
+        "{ledger:?}"
+    );
+    for name in NAMES {
+        herd.server_mut(name).restart().await;
+    }
+    kept(&herd, &NAMES, &ledger).await;
+}
+
+/// All are killed at once, and one of them loses its disk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_on_two_disks_outlives_a_crash_of_all_and_the_loss_of_one_disk() {
+    let mut rng = seeded();
+    let mut herd = on_disk("disk,peer").await;
+    let addresses = NAMES.map(|name| herd.server(name).client_address());
+    let mut ledger = Ledger::default();
+    let mut losers = NAMES;
+    losers.shuffle(&mut rng);
+    for lost in &losers[..3] {
+        let stop = AtomicBool::new(false);
+        let crash = async {
+            sleep(Duration::from_millis(rng.random_range(300..900))).await;
+            for name in NAMES {
+                herd.server_mut(name).kill();
+            }
+            stop.store(true, Ordering::Relaxed);
+        };
+        let prefix = format!("{lost}-");
+        let (told, ()) = tokio::join!(load(&prefix, &addresses, &stop), crash);
+        ledger.merge(told);
+        herd.server_mut(lost).wipe();
+        let others: Vec<&str> = NAMES.into_iter().filter(|name| name != lost).collect();
+        for name in &others {
+            herd.server_mut(name).restart().await;
+        }
+        kept(&herd, &others, &ledger).await;
+        herd.server_mut(lost).restart().await;
+        kept(&herd, &NAMES, &ledger).await;
+    }
+    assert!(ledger.acknowledgements > 100, "{ledger:?}");
+}

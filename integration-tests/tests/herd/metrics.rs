@@ -1,0 +1,261 @@
+//! `/metrics`: what dashboard, alert rules and documentation speak of is there, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use herd_integration_tests::{Herd, Topology, eventually};
+use serde::Deserialize;
+
+use crate::{NAMES, TIME, UCLA};
+
+const OPERATIONS: &str = include_str!("../../../docs/operations.md");
+const DASHBOARD: &str = include_str!("../../../docs/monitoring/dashboard.json");
+const ALERTS: &str = include_str!("../../../docs/monitoring/alerts.yaml");
+
+/// One scrape.
+struct Scrape {
+    /// The kind of each metric.
+    kinds: BTreeMap<String, String>,
+    /// What each series holds, by name and labels as they are written.
+    series: BTreeMap<String, f64>,
+}
+
+impl Scrape {
+    async fn of(at: SocketAddr) -> Self {
+        // The client wants to be able to encrypt. Fails if another test was first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let reply = reqwest::get(format!("http://{at}/metrics")).await.unwrap();
+        assert_eq!(reply.status().as_u16(), 200);
+        assert_eq!(
+            reply.headers()["content-type"],
+            "text/plain; version=0.0.4; charset=utf-8"
+        );
+        Self::parse(&reply.text().await.unwrap())
+    }
+
+    /// Takes a scrape apart, and holds it to the format on the way.
+    fn parse(text: &str) -> Self {
+        let mut kinds = BTreeMap::new();
+        let mut helped = BTreeSet::new();
+        let mut series = BTreeMap::new();
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                let (name, help) = rest.split_once(' ').unwrap();
+                assert!(help.ends_with('.'), "{line}");
+                assert!(helped.insert(name.to_owned()), "twice: {line}");
+            } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = rest.split_once(' ').unwrap();
+                assert!(helped.contains(name), "no help: {line}");
+                kinds.insert(name.to_owned(), kind.to_owned());
+            } else {
+                let (name, value) = line.rsplit_once(' ').unwrap();
+                let value: f64 = value.parse().unwrap();
+                assert!(
+                    series.insert(name.to_owned(), value).is_none(),
+                    "twice: {line}"
+                );
+                let sample = name.split('{').next().unwrap();
+                let of_kind = |ending| {
+                    let family = sample.strip_suffix(ending);
+                    family.is_some_and(|family| kinds.contains_key(family))
+                };
+                let known = kinds.contains_key(sample)
+                    || ["_bucket", "_sum", "_count"].into_iter().any(of_kind);
+                assert!(known, "no type: {line}");
+            }
+        }
+        Scrape { kinds, series }
+    }
+
+    fn get(&self, series: &str) -> f64 {
+        let known = self.series.keys();
+        assert!(self.series.contains_key(series), "no {series} in {known:?}");
+        self.series[series]
+    }
+
+    /// Names of what a query can ask for.
+    fn samples(&self) -> BTreeSet<&str> {
+        let names = self.series.keys().map(|name| name.split('{').next());
+        names.flatten().collect()
+    }
+}
+
+/// The names of metrics in an expression.
+fn metrics_in(expression: &str) -> BTreeSet<String> {
+    let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words
+        .filter(|word| word.starts_with("herd_") || word.starts_with("process_"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Every text under a key of this name, however deep.
+fn texts<'a>(json: &'a serde_json::Value, key: &str, found: &mut Vec<&'a str>) {
+    match json {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                if let (true, Some(text)) = (name == key, value.as_str()) {
+                    found.push(text);
+                }
+                texts(value, key, found);
+            }
+        }
+        serde_json::Value::Array(values) => {
+            for value in values {
+                texts(value, key, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[derive(Deserialize)]
+struct Rules {
+    groups: Vec<RuleGroup>,
+}
+
+#[derive(Deserialize)]
+struct RuleGroup {
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+struct Rule {
+    alert: String,
+    expr: String,
+    annotations: BTreeMap<String, String>,
+}
+
+fn rules() -> Vec<Rule> {
+    let rules: Rules = serde_saphyr::from_str(ALERTS).unwrap();
+    rules
+        .groups
+        .into_iter()
+        .flat_map(|group| group.rules)
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
+    let herd = Herd::builder(Topology::five()).on_disk().start().await;
+    let mut client = herd.client("Hill").await;
+    client.report("kiwi", UCLA, TIME).await;
+    client.report("kiwi", UCLA, TIME).await;
+    client.find("kiwi").await;
+    client.find("nobody").await;
+    client
+        .report("a_client_that_no_label_names", UCLA, TIME)
+        .await;
+    herd.agree(&NAMES, &["a_client_that_no_label_names".to_owned()])
+        .await;
+
+    let at = herd.server("Hill").addresses().http;
+    eventually(
+        "Hill has told its neighbours, and they have told it",
+        async || {
+            let scrape = Scrape::of(at).await;
+            ["Jaquez", "Smith"].into_iter().all(|name| {
+                let lag = format!("herd_link_lag_groups{{neighbour=\"{name}\"}}");
+                let alive = format!("herd_server_alive{{origin=\"{name}\"}}");
+                scrape.series.get(&lag) == Some(&0.0) && scrape.series.get(&alive) == Some(&1.0)
+            }) && scrape.get("herd_storage_sync_duration_seconds_count") > 0.0
+        },
+    )
+    .await;
+    let scrape = Scrape::of(at).await;
+
+    let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
+    let mut expressions = Vec::new();
+    texts(&dashboard, "expr", &mut expressions);
+    assert!(expressions.len() > 50, "{}", expressions.len());
+    let rules = rules();
+    expressions.extend(rules.iter().map(|rule| rule.expr.as_str()));
+    let asked_for: BTreeSet<String> = expressions.into_iter().flat_map(metrics_in).collect();
+    let samples = scrape.samples();
+    let missing: Vec<&String> = asked_for
+        .iter()
+        .filter(|name| !samples.contains(name.as_str()))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "asked for and not exported: {missing:?}"
+    );
+    // What nobody looks at is not worth its series.
+    let unseen: Vec<&String> = scrape
+        .kinds
+        .keys()
+        .filter(|name| {
+            !asked_for
+                .iter()
+                .any(|asked| asked.starts_with(name.as_str()))
+        })
+        .collect();
+    assert!(unseen.is_empty(), "exported and in no panel: {unseen:?}");
+
+    // Each row of the table begins with its metric.
+    let documented: BTreeSet<&str> = OPERATIONS
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .filter(|name| !metrics_in(name).is_empty())
+        .collect();
+    let exported: BTreeSet<&str> = scrape.kinds.keys().map(String::as_str).collect();
+    assert_eq!(documented, exported, "the table of docs/operations.md");
+    for (name, kind) in &scrape.kinds {
+        let row = format!("| `{name}` | {kind} |");
+        assert!(OPERATIONS.contains(&row), "no {row}");
+        assert_eq!(name.ends_with("_total"), kind == "counter", "{name}");
+    }
+
+    let named = scrape
+        .series
+        .keys()
+        .any(|series| series.contains("no_label_names"));
+    assert!(!named, "a client is named in a label");
+    assert_eq!(scrape.get("herd_clients"), 2.0);
+    let requests = |command: &str, outcome: &str| {
+        scrape.get(&format!(
+            "herd_requests_total{{command=\"{command}\",outcome=\"{outcome}\"}}"
+        ))
+    };
+    assert_eq!(requests("iamat", "taken"), 3.0);
+    assert!(requests("whatsat", "unknown") >= 1.0);
+    assert!(requests("whatsat", "known") >= 1.0);
+    assert_eq!(
+        scrape.get("herd_request_duration_seconds_count{command=\"iamat\"}"),
+        3.0
+    );
+    assert_eq!(scrape.get("herd_merges_total{outcome=\"new\"}"), 2.0);
+    // Said twice is heard twice, and the earlier receipt stays.
+    assert_eq!(scrape.get("herd_merges_total{outcome=\"tie_lost\"}"), 1.0);
+    assert_eq!(scrape.get("herd_storage_state{state=\"open\"}"), 1.0);
+    assert!(scrape.get("process_resident_memory_bytes") > 1e6);
+
+    // Hill alone heard something, so Campbell got it all from there.
+    let campbell = Scrape::of(herd.server("Campbell").addresses().http).await;
+    assert!(campbell.get("herd_propagation_seconds_count{origin=\"Hill\"}") >= 1.0);
+    assert_eq!(
+        campbell.get("herd_propagation_seconds_count{origin=\"Smith\"}"),
+        0.0
+    );
+}
+
+#[test]
+fn every_alert_is_explained() {
+    let headings: BTreeSet<String> = OPERATIONS
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .map(|heading| heading.to_lowercase().replace(' ', "-"))
+        .collect();
+    for rule in rules() {
+        let runbook = &rule.annotations["runbook"];
+        assert!(headings.contains(runbook), "{}: no {runbook}", rule.alert);
+        let row = format!("| [`{}`](#{runbook}) | ", rule.alert);
+        assert!(OPERATIONS.contains(&row), "no row {row}");
+        // In the text of its part of the runbook too.
+        let name = format!("`{}`", rule.alert);
+        assert!(
+            OPERATIONS.matches(&name).count() >= 2,
+            "{name} is in no runbook"
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! Servers that move to another address, join and leave, while clients report.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use herd_integration_tests::{Herd, Topology, report_on};
+
+use crate::NAMES;
+use crate::durability::{kept, on_disk};
+use crate::kills::load;
+
+/// How often the reporter of a server that is about to leave asks whether it may end.
+const OWN_LOOKS: usize = 10;
+
+/// One after the other is stopped and started again with the topology of now.
+async fn rolling_restart(herd: &mut Herd, names: &[&str], topology: &Topology) {
+    for name in names {
+        herd.use_topology(name, topology);
+        let status = herd.server_mut(name).terminate().await;
+        assert_eq!(status.code(), Some(0), "{name}");
+        herd.server_mut(name).restart().await;
+        herd.linked().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_is_replaced_under_its_name_on_another_address_with_an_empty_disk() {
+    let mut herd = on_disk("disk,peer").await;
+    let addresses = NAMES.map(|name| herd.server(name).client_address());
+    let topology = herd.topology().clone();
+    let stop = AtomicBool::new(false);
+    let replacement = async {
+        // It is gone with its machine; another takes its place.
+        herd.server_mut("Smith").kill();
+        herd.server_mut("Smith").wipe();
+        herd.server_mut("Smith").readdress();
+        herd.use_topology("Smith", &topology);
+        herd.server_mut("Smith").restart().await;
+        // The others learn where it is.
+        let others = ["Hill", "Jaquez", "Campbell", "Singleton"];
+        rolling_restart(&mut herd, &others, &topology).await;
+        stop.store(true, Ordering::Relaxed);
+    };
+    let (ledger, ()) = tokio::join!(load("r", &addresses, &stop), replacement);
+    assert!(ledger.acknowledgements > 100, "{ledger:?}");
+    kept(&herd, &NAMES, &ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_joins_and_leaves_by_rolling_restarts_costs_a_client_nothing() {
+    let two = Topology::new(&["Hill", "Smith"], &[("Hill", "Smith")]);
+    let three = Topology::new(
+        &["Hill", "Smith", "Jaquez"],
+        &[("Hill", "Smith"), ("Smith", "Jaquez")],
+    );
+    let mut herd = Herd::builder(three.clone())
+        .on_disk()
+        .argument("--ack=disk,peer")
+        .start()
+        .await;
+    // Nobody links to Jaquez yet.
+    herd.server_mut("Jaquez").terminate().await;
+    herd.server_mut("Jaquez").wipe();
+    rolling_restart(&mut herd, &["Hill", "Smith"], &two).await;
+    let addresses = ["Hill", "Smith", "Jaquez"].map(|name| herd.server(name).client_address());
+    let stop = AtomicBool::new(false);
+    let change = async {
+        rolling_restart(&mut herd, &["Hill", "Smith"], &three).await;
+        herd.server_mut("Jaquez").restart().await;
+        herd.linked().await;
+        // Clients report to it for a while, and then it leaves for good.
+        let looks = AtomicUsize::new(0);
+        let enough = || looks.fetch_add(1, Ordering::Relaxed) > OWN_LOOKS;
+        let own = report_on(&addresses[2..], "own", 20, enough).await;
+        herd.server_mut("Jaquez").terminate().await;
+        rolling_restart(&mut herd, &["Hill", "Smith"], &two).await;
+        stop.store(true, Ordering::Relaxed);
+        own
+    };
+    let reports = report_on(&addresses, "r", 25, || stop.load(Ordering::Relaxed));
+    let (mut ledger, own) = tokio::join!(reports, change);
+    assert!(own.acknowledgements > 0, "{own:?}");
+    ledger.merge(own);
+    assert!(ledger.acknowledgements > 100, "{ledger:?}");
+    kept(&herd, &["Hill", "Smith"], &ledger).await;
+}

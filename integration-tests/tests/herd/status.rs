@@ -1,0 +1,117 @@
+//! `/status`: how a server sees itself and its herd.
+
+use std::net::SocketAddr;
+
+use herd_integration_tests::{Herd, Topology, eventually};
+use serde_json::{Value, json};
+
+use crate::{NAMES, TIME, UCLA};
+
+async fn status(http: &reqwest::Client, at: SocketAddr) -> Value {
+    let reply = http
+        .get(format!("http://{at}/status"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(reply.status().as_u16(), 200);
+    assert_eq!(reply.headers()["content-type"], "application/json");
+    serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap()
+}
+
+/// The entry of an array whose `field` is `name`.
+fn entry<'a>(entries: &'a Value, field: &str, name: &str) -> &'a Value {
+    let mut entries = entries.as_array().unwrap().iter();
+    entries.find(|entry| entry[field] == name).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_server_tells_how_it_sees_the_others() {
+    // The client wants to be able to encrypt. Fails if another test was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::new();
+    let builder = Herd::builder(Topology::five()).argument("--http-locations");
+    let mut herd = builder.start().await;
+    herd.client("Hill").await.report("kiwi", UCLA, TIME).await;
+    herd.agree(&NAMES, &["kiwi".to_owned()]).await;
+    let at = |herd: &Herd, name: &str| herd.server(name).addresses().http;
+
+    let hill = at(&herd, "Hill");
+    eventually("Hill sees everyone, and nobody lags", async || {
+        let status = status(&http, hill).await;
+        let servers = status["servers"].as_array().unwrap();
+        let links = status["links"].as_array().unwrap();
+        let is_told = |s: &Value| {
+            let links = s["links"].as_array().unwrap();
+            links.len() >= 2
+                && links
+                    .iter()
+                    .all(|l| l["up"] == true && l["lag_groups"] == 0)
+        };
+        servers.len() == 4
+            && servers
+                .iter()
+                .all(|s| s["alive"] == true && s["lag_groups"] == 0 && is_told(s))
+            && links
+                .iter()
+                .all(|l| l["up"] == true && l["lag_groups"] == 0)
+    })
+    .await;
+    let seen = status(&http, hill).await;
+    assert_eq!(seen["version"], 1);
+    assert_eq!(seen["server"], "Hill");
+    assert_eq!(seen["map"]["clients"], 1);
+    assert_eq!(seen["topology"]["servers"], json!(NAMES));
+    assert_eq!(seen["topology"]["links"].as_array().unwrap().len(), 6);
+    assert_eq!(seen["storage"]["state"], "ephemeral");
+    assert_eq!(
+        seen["places"],
+        json!({"provider": "embedded", "fallback": null})
+    );
+    let link = entry(&seen["links"], "neighbour", "Smith");
+    assert!(link["frames_in"].as_u64() > Some(0) && link["bytes_out"].as_u64() > Some(0));
+    // One machine, one clock: the offset is the age of a report's arrival.
+    assert!(link["clock_offset_ms"].as_i64().unwrap().abs() < 60_000);
+
+    let smith = at(&herd, "Smith");
+    let of_smith = status(&http, smith).await["incarnation"].clone();
+    assert_eq!(
+        entry(&seen["servers"], "name", "Smith")["incarnation"],
+        of_smith
+    );
+    assert_eq!(link["incarnation"], of_smith);
+
+    herd.server_mut("Smith").kill();
+    eventually("Hill holds Smith for dead", async || {
+        let status = status(&http, hill).await;
+        entry(&status["servers"], "name", "Smith")["alive"] == false
+            && entry(&status["links"], "neighbour", "Smith")["up"] == false
+    })
+    .await;
+    herd.server_mut("Smith").restart().await;
+    eventually("Hill sees Smith under its new incarnation", async || {
+        let new = status(&http, smith).await["incarnation"].clone();
+        let status = status(&http, hill).await;
+        let smith = entry(&status["servers"], "name", "Smith");
+        new != of_smith && smith["incarnation"] == new && smith["alive"] == true
+    })
+    .await;
+    let again = status(&http, hill).await;
+    assert_eq!(
+        entry(&again["links"], "neighbour", "Smith")["reconnects"],
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_show_locations_says_how_to() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let herd = Herd::five().await;
+    let at = herd.server("Hill").addresses().http;
+    let reply = reqwest::get(format!("http://{at}/status")).await.unwrap();
+    assert_eq!(reply.status().as_u16(), 403);
+    let text = reply.text().await.unwrap();
+    assert!(
+        text.contains("--http-locations") && !text.contains("Jaquez"),
+        "{text}"
+    );
+}

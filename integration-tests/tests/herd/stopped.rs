@@ -1,0 +1,114 @@
+//! A server that is stopped by SIGSTOP: it keeps its connections and says nothing.
+
+use std::time::Duration;
+
+use herd_integration_tests::{Herd, eventually};
+use tokio::time::Instant;
+
+use crate::{NAMES, TIME, UCLA, ids};
+
+/// A reply that takes longer was held up by somebody. Far above what a busy machine needs, and below
+/// any time-out of a link.
+const HELD_UP: Duration = Duration::from_secs(1);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_neighbour_holds_nobody_up_and_catches_up_later() {
+    let mut herd = Herd::five().await;
+    let others = ["Hill", "Jaquez", "Campbell", "Singleton"];
+    let marks = others.map(|name| herd.log(name).end());
+    herd.server_mut("Smith").stop();
+
+    let mut reported = Vec::new();
+    let is_known_lost = |herd: &Herd| {
+        ["Hill", "Campbell", "Singleton"]
+            .iter()
+            .all(|name| !herd.server(name).links().contains(&"Smith".to_owned()))
+    };
+    // From the stop until its neighbours have noticed, and a little beyond.
+    let mut rounds_left = 5;
+    while rounds_left > 0 {
+        if is_known_lost(&herd) {
+            rounds_left -= 1;
+        }
+        for from in others {
+            let id = format!("{from}-{}", reported.len());
+            let asked = Instant::now();
+            let mut client = herd.client(from).await;
+            let line = client.report(&id, UCLA, TIME).await;
+            assert_eq!(client.find(&id).await.as_ref(), Some(&line));
+            let took = asked.elapsed();
+            assert!(took < HELD_UP, "{from} took {took:?}");
+            // On the only way left: Hill - Jaquez - Singleton - Campbell.
+            for at in others {
+                herd.knows(at, &id, &line).await;
+            }
+            reported.push(id);
+        }
+        assert!(
+            reported.len() < 4_000,
+            "nobody notices that Smith is stopped"
+        );
+    }
+    for (name, mark) in others
+        .into_iter()
+        .zip(marks)
+        .filter(|(name, _)| *name != "Jaquez")
+    {
+        let lost = herd
+            .log(name)
+            .wait_for(mark, &["link lost neighbour=Smith", "reason="]);
+        let lost = lost.await;
+        assert!(!lost.ends_with("reason="), "{lost}");
+    }
+
+    herd.server_mut("Smith").resume();
+    herd.agree(&NAMES, &reported).await;
+    herd.linked().await;
+    for name in NAMES {
+        let gone = herd.log(name).lines_with(0, &["gone:"]);
+        assert!(gone.is_empty(), "{name}: {gone:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_stopped_for_so_long_that_it_counts_as_gone_comes_back() {
+    let mut herd = Herd::five().await;
+    let clients = ids("away", 300);
+    herd.client("Singleton")
+        .await
+        .report_all(&clients, UCLA, TIME)
+        .await;
+    herd.agree(&NAMES, &clients).await;
+    herd.server_mut("Singleton").stop();
+    let others = ["Hill", "Jaquez", "Smith", "Campbell"];
+    for name in others {
+        herd.log(name).wait_for(0, &["gone:", "Singleton/"]).await;
+    }
+    // Some of its clients move while it is away.
+    let moved = &clients[..100];
+    let lines = herd
+        .client("Hill")
+        .await
+        .report_all(moved, "+60.2+024.9", "1520023935")
+        .await;
+    herd.agree(&others, &clients).await;
+
+    herd.server_mut("Singleton").resume();
+    herd.linked().await;
+    let answers = herd.agree(&NAMES, &clients).await;
+    assert_eq!(answers[..100], lines);
+    for name in others {
+        herd.log(name).wait_for(0, &["back", "Singleton/"]).await;
+    }
+    // It is heard again, and hears.
+    let mut singleton = herd.client("Singleton").await;
+    let line = singleton.report("after", UCLA, TIME).await;
+    for name in others {
+        herd.knows(name, "after", &line).await;
+    }
+    let hill = herd.client("Hill").await.report("too", UCLA, TIME).await;
+    eventually("Singleton hears", async || {
+        singleton.find("too").await.as_ref() == Some(&hill)
+    })
+    .await;
+}

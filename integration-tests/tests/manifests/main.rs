@@ -1,0 +1,22 @@
+//! The manifests, the image's files and the compose file: read as what they are, and held against each
+//! other and against the program. Needs no Docker.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod agreement;
+mod cert_manager;
+mod compose;
+mod image;
+mod policies;
+
+/// The text of a file, by its path from the top of the repository.
+fn file(path: &str) -> String {
+    let path = herd_integration_tests::containers::folder()
+        .join("..")
+        .join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

@@ -1,0 +1,24 @@
+//! Who may do what: tokens, and what each of them allows.
+//!
+//! Off unless a tokens file is [set](crate::config::Setting::Tokens). With one, a client says `AUTH TOKEN` before
+//! it reports or asks, and an HTTP request carries the same token. The file holds hashes only, each with its
+//! scopes; it is read again when it changes, and a token that is not in it any more is worth nothing from then on.
+
+mod current;
+mod id_patterns;
+mod line;
+mod session;
+mod statistics;
+mod token;
+mod tokens;
+
+pub use current::Access;
+pub use id_patterns::{IdPatterns, InvalidPattern};
+pub use line::grant_line;
+pub use session::{Session, Verdict};
+pub use statistics::AccessStatistics;
+pub use token::{InvalidToken, Token, TokenHash};
+pub use tokens::{Grant, TOKENS_FILE_BYTES_MAX, Tokens, TokensFault, TokensFileError};
+
+/// The command word with which a client shows its token.
+pub const AUTH_WORD: &[u8] = b"AUTH";

@@ -1,0 +1,100 @@
+//! What a reply promises.
+
+use std::fmt;
+use std::str::FromStr;
+
+use herd_crdt::Again;
+
+/// How safe a report has to be before the client is told that it was taken in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AckLevel {
+    /// In this server's memory, and on its way to disk and neighbours.
+    #[default]
+    Memory,
+    /// On this server's disk: it survives any crash, as long as the disk does.
+    Disk,
+    /// In the memory of this server and of a neighbour: it survives the loss of one server with its
+    /// disk.
+    Peer,
+    /// On this server's disk and on a neighbour's: it survives both at once.
+    DiskAndPeer,
+}
+
+impl AckLevel {
+    /// All levels.
+    pub const ALL: [AckLevel; 4] = [
+        AckLevel::Memory,
+        AckLevel::Disk,
+        AckLevel::Peer,
+        AckLevel::DiskAndPeer,
+    ];
+
+    /// Whether this server's disk takes part.
+    #[must_use]
+    pub fn needs_disk(self) -> bool {
+        matches!(self, AckLevel::Disk | AckLevel::DiskAndPeer)
+    }
+
+    /// What a report that changes nothing asks of the record that is known in its place, so that a
+    /// reply to it promises no less than one to a report that was taken in.
+    #[must_use]
+    pub fn again(self) -> Again {
+        match self {
+            AckLevel::Memory => Again::Never,
+            // What others publish is stored as it comes, but for what this server published itself
+            // in an earlier life.
+            AckLevel::Disk => Again::Learnt,
+            // Whoever had it may have been lost since: only what is sent anew is confirmed anew.
+            AckLevel::Peer | AckLevel::DiskAndPeer => Again::Always,
+        }
+    }
+
+    /// Whether a neighbour takes part.
+    #[must_use]
+    pub fn needs_peer(self) -> bool {
+        matches!(self, AckLevel::Peer | AckLevel::DiskAndPeer)
+    }
+}
+
+impl fmt::Display for AckLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AckLevel::Memory => "memory",
+            AckLevel::Disk => "disk",
+            AckLevel::Peer => "peer",
+            AckLevel::DiskAndPeer => "disk,peer",
+        })
+    }
+}
+
+impl FromStr for AckLevel {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts: Vec<&str> = text.split(',').map(str::trim).collect();
+        parts.sort_unstable();
+        match *parts {
+            ["memory"] => Ok(AckLevel::Memory),
+            ["disk"] => Ok(AckLevel::Disk),
+            ["peer"] => Ok(AckLevel::Peer),
+            ["disk", "peer"] => Ok(AckLevel::DiskAndPeer),
+            _ => Err("is none of `memory`, `disk`, `peer` and `disk,peer`"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_read_as_they_are_written() {
+        for level in AckLevel::ALL {
+            assert_eq!(level.to_string().parse(), Ok(level));
+        }
+        assert_eq!("peer, disk".parse(), Ok(AckLevel::DiskAndPeer));
+        for wrong in ["", "disk,disk", "memory,disk", "Disk", "disk,peer,peer"] {
+            assert!(wrong.parse::<AckLevel>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! How far the publisher's rounds have come: written, on disk, at a neighbour. Pure.
+
+use std::collections::VecDeque;
+
+/// Rounds that are remembered. When there are more, the oldest are forgotten: whoever waits for one
+/// of those is told with the next.
+const ROUNDS_MAX: usize = 1_024;
+
+/// A round of the publisher that was written to the disk's queue and to gossip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its number; rounds are counted over all incarnations.
+    pub round: u64,
+    /// The last write to the store before the round was over; `u64::MAX`, which is never synced, if
+    /// there is no store, or it takes nothing any more.
+    pub storage_ticket: u64,
+    /// The generation that published it.
+    pub generation: u64,
+    /// The version of that generation's published state after the round.
+    pub version: u64,
+}
+
+/// How far the best neighbour has got with what one generation of this server published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerProgress {
+    /// That generation.
+    pub generation: u64,
+    /// The version that a neighbour has merged.
+    pub merged: u64,
+    /// The version that is on a neighbour's disk.
+    pub durable: u64,
+}
+
+/// The last round of which each is true.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// On this server's disk.
+    pub(super) disk: u64,
+    /// Merged by a neighbour.
+    pub(super) peer: u64,
+    /// On a neighbour's disk.
+    pub(super) peer_disk: u64,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Rounds {
+    /// In order of round; storage tickets never fall, and versions never fall within a generation.
+    written: VecDeque<Written>,
+    /// The greatest storage ticket of all rounds.
+    last_ticket: u64,
+    synced_ticket: u64,
+    peer: PeerProgress,
+    reached: Reached,
+}
+
+impl Rounds {
+    /// A round was written.
+    pub(super) fn written(&mut self, mut written: Written) {
+        // A store that once took nothing has a hole, whatever it would take later.
+        self.last_ticket = written.storage_ticket.max(self.last_ticket);
+        written.storage_ticket = self.last_ticket;
+        if self.written.len() == ROUNDS_MAX {
+            self.written.pop_front();
+        }
+        self.written.push_back(written);
+        self.advance();
+    }
+
+    /// Everything up to this write is on disk.
+    pub(super) fn synced(&mut self, storage_ticket: u64) {
+        self.synced_ticket = self.synced_ticket.max(storage_ticket);
+        self.advance();
+    }
+
+    /// A neighbour got this far.
+    pub(super) fn applied(&mut self, peer: PeerProgress) {
+        if peer.generation > self.peer.generation {
+            self.peer = peer;
+        } else if peer.generation == self.peer.generation {
+            // One neighbour after the other: what either of them has is safe.
+            self.peer.merged = self.peer.merged.max(peer.merged);
+            self.peer.durable = self.peer.durable.max(peer.durable);
+        }
+        self.advance();
+    }
+
+    pub(super) fn reached(&self) -> Reached {
+        self.reached
+    }
+
+    fn advance(&mut self) {
+        let on_disk = self
+            .written
+            .partition_point(|round| round.storage_ticket <= self.synced_ticket);
+        let disk = self.last_of(on_disk);
+        // What an older generation published is published anew by the next one, in its first round:
+        // so only versions of the latest count, and they cover all rounds before.
+        let peer = self.peer;
+        let merged = self.up_to_version(peer.generation, peer.merged);
+        let at_peer = self.last_of(merged);
+        let durable = self.up_to_version(peer.generation, peer.durable);
+        let on_peer_disk = self.last_of(durable);
+        let before = self.reached;
+        self.reached = Reached {
+            disk: disk.max(before.disk),
+            peer: at_peer.max(before.peer),
+            peer_disk: on_peer_disk.max(before.peer_disk),
+        };
+        let done = self.reached.disk.min(self.reached.peer_disk);
+        while self.written.front().is_some_and(|r| r.round <= done) {
+            self.written.pop_front();
+        }
+    }
+
+    /// How many of the remembered rounds are covered by `version` of `generation`.
+    fn up_to_version(&self, generation: u64, version: u64) -> usize {
+        let latest = self.written.back().map_or(0, |round| round.generation);
+        if generation != latest {
+            return 0;
+        }
+        let older = self.written.partition_point(|r| r.generation < generation);
+        let covered = self
+            .written
+            .partition_point(|r| r.generation < generation || r.version <= version);
+        // Older ones count only with a round of this generation.
+        if covered > older { covered } else { 0 }
+    }
+
+    /// The number of the last of the first `count` remembered rounds.
+    fn last_of(&self, count: usize) -> u64 {
+        let last = count.checked_sub(1).and_then(|i| self.written.get(i));
+        last.map_or(0, |round| round.round)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(round: u64, storage_ticket: u64, generation: u64, version: u64) -> Written {
+        Written {
+            round,
+            storage_ticket,
+            generation,
+            version,
+        }
+    }
+
+    fn peer(generation: u64, merged: u64, durable: u64) -> PeerProgress {
+        PeerProgress {
+            generation,
+            merged,
+            durable,
+        }
+    }
+
+    fn reached(disk: u64, peer: u64, peer_disk: u64) -> Reached {
+        Reached {
+            disk,
+            peer,
+            peer_disk,
+        }
+    }
+
+    #[test]
+    fn each_kind_of_safety_is_reached_for_itself() {
+        let mut rounds = Rounds::default();
+        rounds.written(written(1, 10, 7, 3));
+        rounds.written(written(2, 12, 7, 5));
+        assert_eq!(rounds.reached(), reached(0, 0, 0));
+        rounds.synced(9);
+        assert_eq!(rounds.reached(), reached(0, 0, 0));
+        rounds.synced(11);
+        assert_eq!(rounds.reached(), reached(1, 0, 0));
+        rounds.applied(peer(7, 5, 4));
+        assert_eq!(rounds.reached(), reached(1, 2, 1));
+        rounds.synced(12);
+        rounds.applied(peer(7, 5, 5));
+        assert_eq!(rounds.reached(), reached(2, 2, 2));
+    }
+
+    #[test]
+    fn a_round_without_news_is_safe_when_what_went_before_is() {
+        let mut rounds = Rounds::default();
+        rounds.written(written(1, 10, 7, 3));
+        rounds.synced(10);
+        rounds.applied(peer(7, 3, 3));
+        rounds.written(written(2, 10, 7, 3));
+        assert_eq!(rounds.reached(), reached(2, 2, 2));
+    }
+
+    #[test]
+    fn versions_of_another_generation_prove_nothing() {
+        let mut rounds = Rounds::default();
+        rounds.written(written(1, 10, 7, 300));
+        rounds.written(written(2, 11, 8, 2));
+        // Version 300 of generation 7 does not say that generation 8 has arrived.
+        rounds.applied(peer(7, 300, 300));
+        assert_eq!(rounds.reached(), reached(0, 0, 0));
+        rounds.applied(peer(8, 1, 0));
+        assert_eq!(rounds.reached(), reached(0, 0, 0));
+        // The first round of generation 8 published round 1's records too.
+        rounds.applied(peer(8, 2, 0));
+        assert_eq!(rounds.reached(), reached(0, 2, 0));
+    }
+
+    #[test]
+    fn nothing_is_on_disk_any_more_once_a_round_was_written_without_a_store() {
+        let mut rounds = Rounds::default();
+        rounds.written(written(1, 10, 7, 3));
+        rounds.synced(10);
+        rounds.written(written(2, u64::MAX, 7, 4));
+        rounds.written(written(3, 11, 7, 5));
+        rounds.synced(12);
+        assert_eq!(rounds.reached().disk, 1);
+    }
+
+    #[test]
+    fn a_restarted_neighbour_takes_nothing_back() {
+        let mut rounds = Rounds::default();
+        rounds.written(written(1, 10, 7, 3));
+        rounds.applied(peer(7, 3, 0));
+        rounds.applied(peer(7, 0, 0));
+        rounds.written(written(2, 10, 7, 3));
+        assert_eq!(rounds.reached().peer, 2);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_covered_by_what_comes_later() {
+        let mut rounds = Rounds::default();
+        for round in 1..=3 * ROUNDS_MAX as u64 {
+            rounds.written(written(round, round, 7, round));
+        }
+        assert_eq!(rounds.written.len(), ROUNDS_MAX);
+        rounds.synced(5);
+        assert_eq!(rounds.reached().disk, 0);
+        rounds.synced(3 * ROUNDS_MAX as u64);
+        assert_eq!(rounds.reached().disk, 3 * ROUNDS_MAX as u64);
+    }
+}

@@ -1,0 +1,80 @@
+//! `herd dump` and `herd load`: all records out of a running server, and records into one.
+
+mod dump;
+mod find;
+mod load;
+mod new_file;
+mod progress;
+mod server;
+
+pub(super) use dump::{DumpArgs, run as run_dump};
+pub(super) use load::{LoadArgs, run as run_load};
+
+use std::io;
+
+use super::report;
+use crate::exit_code;
+
+/// Why a dump or load did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum ControlError {
+    /// No server could be reached. Nothing was read or written.
+    #[error("{0}")]
+    NotFound(String),
+    /// The server says so.
+    #[error("the server refuses: {0}")]
+    Refused(String),
+    /// The connection broke, or the server is stuck.
+    #[error("{done}: {reason}")]
+    Lost {
+        /// What was done until then, and what to do about it.
+        done: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The server says what this program does not understand.
+    #[error("{0}: the server's answer is not understood; is it of another version?")]
+    NotUnderstood(&'static str),
+    /// Standard output, and whoever read it has enough.
+    #[error("nobody reads the output any more")]
+    BrokenPipe,
+    /// A file, or standard input or output.
+    #[error("{what}: {source}")]
+    File {
+        /// What could not be done.
+        what: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl ControlError {
+    /// A file or stream of this process failed.
+    fn file(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        |source| match source.kind() {
+            io::ErrorKind::BrokenPipe => ControlError::BrokenPipe,
+            _ => ControlError::File {
+                what: what.into(),
+                source,
+            },
+        }
+    }
+
+    /// Tells it, and gives the exit status that says the same.
+    fn tell(&self) -> u8 {
+        match self {
+            ControlError::NotFound(_) | ControlError::Refused(_) => {
+                report::complain(self);
+                exit_code::UNAVAILABLE
+            }
+            // Who reads the output has what it wanted: `herd dump | head`.
+            ControlError::BrokenPipe => exit_code::IO,
+            ControlError::Lost { .. }
+            | ControlError::NotUnderstood(_)
+            | ControlError::File { .. } => {
+                report::complain(self);
+                exit_code::IO
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The command line: its words, and what each command does with the parts of the program.
+
+pub mod bench;
+mod certs;
+mod check_config;
+mod command;
+mod control;
+mod generated;
+mod local;
+mod options;
+pub mod places;
+mod report;
+pub mod send;
+mod serve;
+mod status;
+mod stdin_pipe;
+mod stop_signals;
+mod store;
+mod token;
+mod top;
+
+pub use command::run;
+pub use serve::STOP_GRACE;

@@ -1,0 +1,192 @@
+//! `herd serve`: one server, from its settings to its end.
+
+use std::fmt;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, error, info, warn};
+
+use super::options::ServeOptions;
+use super::stop_signals::{StopSignal, StopSignals};
+use super::{report, stdin_pipe};
+use crate::config::{Environment, ServeSettings, Setting};
+use crate::control::ControlSocketError;
+use crate::listeners::BoundSockets;
+use crate::server::{ServerError, Stop};
+use crate::storage::DataFolderError;
+use crate::{exit_code, logging, open_files, private_process, server};
+
+/// How long a server may take to stop, after its drain delay. `herd local` waits a little longer
+/// before it kills, and so must a container platform.
+pub const STOP_GRACE: Duration = Duration::from_secs(8);
+
+pub(super) fn run(options: &ServeOptions) -> u8 {
+    let kept_private = private_process::keep_private();
+    let environment = Environment::of_process();
+    let settings = match ServeSettings::load(&options.flags(), &environment) {
+        Ok(settings) => settings,
+        Err(mistakes) => {
+            report::complain(mistakes);
+            return exit_code::USAGE;
+        }
+    };
+    if let Err(error) = logging::init(&settings.log, &settings.name) {
+        report::complain(format_args!("cannot set up logging: {error}"));
+        return exit_code::INTERNAL;
+    }
+    if let Some(warning) = report::unknown_variables(&environment, &Setting::SERVE) {
+        warn!("{warning}");
+    }
+    if let Err(error) = kept_private {
+        warn!("cannot switch core dumps off: {error}");
+    }
+    match open_files::raise_limit() {
+        Ok(limit) => debug!(limit, "open files"),
+        Err(error) => warn!(
+            "cannot raise the limit of open files, and clients beyond it will be turned away: {error}"
+        ),
+    }
+    let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            error!("nothing was started, for there can be no threads: {error}");
+            return exit_code::INTERNAL;
+        }
+    };
+    let status = runtime.block_on(serve(settings, options.stop_on_stdin_eof));
+    // What still blocks after the grace must not keep the process.
+    runtime.shutdown_background();
+    status
+}
+
+async fn serve(settings: ServeSettings, stop_on_stdin_eof: bool) -> u8 {
+    let mut signals = match StopSignals::install() {
+        Ok(signals) => signals,
+        Err(error) => {
+            error!("nothing was started, for signals cannot be listened for: {error}");
+            return exit_code::INTERNAL;
+        }
+    };
+    let mut parent = match stop_on_stdin_eof.then(stdin_pipe::open).transpose() {
+        Ok(parent) => parent,
+        Err(error) => {
+            error!(
+                "--stop-on-stdin-eof: standard input is not a pipe, and nothing was started: {error}"
+            );
+            return exit_code::USAGE;
+        }
+    };
+    let bound = BoundSockets::bind(
+        settings.client_listen,
+        settings.peer_listen,
+        settings.http.listen,
+    );
+    let bound = match bound {
+        Ok(bound) => bound,
+        Err(errors) => {
+            for error in errors {
+                error!("{error}");
+            }
+            return exit_code::UNAVAILABLE;
+        }
+    };
+    let drain_delay = settings.drain_delay;
+    let stop = Stop::default();
+    let mut serving = pin!(server::run(settings, bound, stop.clone()));
+    // Both are set once it was told to stop; the first is over when it stops.
+    let (mut drained, mut deadline) = (None, None);
+    loop {
+        let told_to_stop = tokio::select! {
+            ended = &mut serving => return match ended {
+                Ok(()) => {
+                    info!("stopped");
+                    exit_code::OK
+                }
+                Err(error) => {
+                    error!("{error}");
+                    exit_status(&error)
+                }
+            },
+            signal = signals.next() => Told::Signal(signal),
+            () = stdin_pipe::closed(parent.as_mut()), if deadline.is_none() => {
+                Told::StdinClosed
+            }
+            () = until(drained) => {
+                info!("drained: stopping");
+                drained = None;
+                stop.stop.cancel();
+                continue;
+            }
+            () = until(deadline) => {
+                error!(
+                    "did not stop within {STOP_GRACE:?} and ends as it is: clients are cut off, and what \
+                     they reported last may not be on disk or at a neighbour"
+                );
+                return exit_code::INTERNAL;
+            }
+        };
+        if deadline.is_some() {
+            warn!(
+                "{told_to_stop} while stopping: ending at once; what clients reported last may not be on \
+                 disk or at a neighbour"
+            );
+            return exit_code::INTERRUPTED;
+        }
+        let now = Instant::now();
+        // Only a platform that sends SIGTERM has endpoints that follow this server's readiness.
+        let delay = match told_to_stop {
+            Told::Signal(StopSignal::Terminate) => drain_delay,
+            Told::Signal(StopSignal::Interrupt) | Told::StdinClosed => Duration::ZERO,
+        };
+        stop.drain.cancel();
+        if delay.is_zero() {
+            info!("{told_to_stop}: stopping");
+            stop.stop.cancel();
+        } else {
+            info!("{told_to_stop}: not ready any more, accepting for {delay:?} yet");
+            drained = Some(now + delay);
+        }
+        deadline = Some(now + delay + STOP_GRACE);
+    }
+}
+
+/// Who told the server to stop.
+enum Told {
+    Signal(StopSignal),
+    StdinClosed,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Told::Signal(signal) => signal.fmt(f),
+            Told::StdinClosed => f.write_str("end of standard input"),
+        }
+    }
+}
+
+fn exit_status(error: &ServerError) -> u8 {
+    match error {
+        ServerError::Superseded => exit_code::SUPERSEDED,
+        ServerError::Certificates(_) => exit_code::USAGE,
+        ServerError::WireLog(_) => exit_code::IO,
+        ServerError::DataFolder(DataFolderError::InUse { .. }) => exit_code::UNAVAILABLE,
+        ServerError::DataFolder(DataFolderError::Io { .. }) => exit_code::IO,
+        ServerError::DataFolder(_) => exit_code::DATA_FOLDER,
+        ServerError::ControlSocket(ControlSocketError::Taken(_)) => exit_code::UNAVAILABLE,
+        ServerError::ControlSocket(_) => exit_code::IO,
+        ServerError::Panicked | ServerError::Ended(_) | ServerError::Places(_) => {
+            exit_code::INTERNAL
+        }
+    }
+}
+
+/// Returns at `deadline`; never, without one.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

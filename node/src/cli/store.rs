@@ -1,0 +1,61 @@
+//! `herd store`: what an operator does with a server's store while the server is stopped.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::report;
+use crate::clock::SystemClock;
+use crate::exit_code;
+use crate::storage::{DataFolder, DataFolderError};
+
+/// `herd store ...`.
+#[derive(Debug, Args)]
+pub(super) struct StoreArgs {
+    #[command(subcommand)]
+    command: StoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Move a damaged store out of the way, so that the herd can fill an empty one
+    ///
+    /// The server must be stopped, or go on from memory since its store is damaged. The store is renamed
+    /// and nothing is deleted.
+    SetAside {
+        /// Data folder of the server
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+    },
+}
+
+pub(super) fn run(args: &StoreArgs) -> u8 {
+    let StoreCommand::SetAside { data_dir } = &args.command;
+    match DataFolder::set_aside(data_dir, &SystemClock) {
+        Ok(aside) => {
+            let told = writeln!(
+                io::stdout(),
+                "the store is now {}\nStart the server again: it begins with an empty store, and the other \
+                 servers of the herd fill it. When all is well, the old one can be deleted.",
+                aside.display()
+            );
+            if told.is_ok() {
+                exit_code::OK
+            } else {
+                exit_code::IO
+            }
+        }
+        Err(error) => {
+            report::complain(&error);
+            match error {
+                DataFolderError::InUse { .. } => exit_code::UNAVAILABLE,
+                DataFolderError::NotADataFolder { .. } | DataFolderError::NoStore { .. } => {
+                    exit_code::USAGE
+                }
+                DataFolderError::Io { .. } => exit_code::IO,
+                _ => exit_code::DATA_FOLDER,
+            }
+        }
+    }
+}

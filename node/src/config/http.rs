@@ -1,0 +1,55 @@
+//! Settings about HTTP: whether and where it is served, and whether it shows locations.
+
+use super::report::Row;
+use super::resolver::Resolver;
+use super::{Mistake, Origin, Setting, values};
+use crate::listeners::Listen;
+use crate::topology::HostPort;
+
+/// What a user can set about HTTP, checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Where to listen; nothing if there is to be no HTTP at all.
+    pub listen: Option<Listen>,
+    /// Whether whoever reaches HTTP may see where clients are, and the inside of the herd.
+    pub shows_locations: bool,
+}
+
+/// Where the user says, else where the topology says.
+pub(super) fn resolve(
+    resolver: &mut Resolver<'_>,
+    in_topology: Option<&HostPort>,
+) -> Option<(HttpSettings, [Row; 2])> {
+    let set = resolver.checked(Setting::HttpListen, values::listen_address_or_off);
+    let locations = resolver.checked_or(Setting::HttpLocations, false, values::switch);
+    let (listen, origin) = match set {
+        Some(set) => (set.value.map(Listen::Address), Some(set.origin)),
+        None => (Some(Listen::from(in_topology?)), None),
+    };
+    if let (None, true, Some(listen_origin)) = (listen, locations.value, &origin) {
+        resolver.mistake(Mistake::Contradiction {
+            first: Setting::HttpListen,
+            first_origin: listen_origin.clone(),
+            second: Setting::HttpLocations,
+            second_origin: locations.origin.clone(),
+            reason: "without HTTP nothing can show locations",
+        });
+    }
+    let rows = [
+        Row {
+            setting: Setting::HttpListen,
+            value: listen.map_or("off".to_owned(), |listen| listen.to_string()),
+            origin: origin.map_or("topology".to_owned(), |origin: Origin| origin.to_string()),
+        },
+        Row::new(
+            Setting::HttpLocations,
+            locations.value.to_string(),
+            &locations.origin,
+        ),
+    ];
+    let settings = HttpSettings {
+        listen,
+        shows_locations: locations.value,
+    };
+    Some((settings, rows))
+}

@@ -1,0 +1,80 @@
+//! The first line of a session.
+
+use std::fmt;
+
+/// The version of everything that is said on the socket.
+pub const VERSION: u32 = 1;
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// All records, please.
+    Dump,
+    /// Here are records.
+    Load,
+}
+
+/// Why a first line is no request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRequest {
+    /// Neither word.
+    #[error("the first line is neither DUMP nor LOAD with a version")]
+    Unknown,
+    /// The other side is of another version.
+    #[error(
+        "this server speaks version {VERSION} of the control socket; use the `herd` of the same version"
+    )]
+    Version,
+}
+
+impl Request {
+    /// Reads a line that came without its LF.
+    ///
+    /// # Errors
+    /// See [`InvalidRequest`].
+    pub fn parse(line: &[u8]) -> Result<Self, InvalidRequest> {
+        let line = str::from_utf8(line).map_err(|_| InvalidRequest::Unknown)?;
+        let (word, version) = line.split_once(' ').ok_or(InvalidRequest::Unknown)?;
+        let request = match word {
+            "DUMP" => Request::Dump,
+            "LOAD" => Request::Load,
+            _ => return Err(InvalidRequest::Unknown),
+        };
+        match version.parse() {
+            Ok(VERSION) => Ok(request),
+            Ok(_) => Err(InvalidRequest::Version),
+            Err(_) => Err(InvalidRequest::Unknown),
+        }
+    }
+}
+
+/// The line, without its LF.
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self {
+            Request::Dump => "DUMP",
+            Request::Load => "LOAD",
+        };
+        write!(f, "{word} {VERSION}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_come_back_and_other_lines_are_told_apart() {
+        for request in [Request::Dump, Request::Load] {
+            assert_eq!(Request::parse(request.to_string().as_bytes()), Ok(request));
+        }
+        for line in ["", "DUMP", "DUMP x", "dump 1", "DUMP 1 1", "AT 1"] {
+            assert_eq!(
+                Request::parse(line.as_bytes()),
+                Err(InvalidRequest::Unknown)
+            );
+        }
+        assert_eq!(Request::parse(b"\xff 1"), Err(InvalidRequest::Unknown));
+        assert_eq!(Request::parse(b"LOAD 2"), Err(InvalidRequest::Version));
+    }
+}

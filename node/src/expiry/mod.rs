@@ -1,0 +1,14 @@
+//! Expiry: records older than a duration leave the map, the disk and gossip, on every server by the
+//! same rule.
+//!
+//! The rule is a floor, the clock less the duration, below which a server holds and takes in nothing
+//! ([`crate::locations::Locations::raise_floor`]). [`floor_clock`] decides which clock that is, since
+//! wall clocks jump; [`floor_store`] is where the floor outlives a restart; [`run`] looks again and
+//! again and raises it.
+
+pub mod floor_clock;
+pub mod floor_store;
+pub mod run;
+
+pub use floor_store::{FloorStore, FloorStoreError, NoFloorStore};
+pub use run::{Expiry, HerdClocks};

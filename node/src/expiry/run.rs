@@ -1,0 +1,123 @@
+//! The task that raises the floor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+use super::floor_clock::{FloorClock, OFFSETS_SETTLE};
+use super::floor_store::FloorStore;
+use crate::clock::SharedClock;
+use crate::locations::Locations;
+
+/// The shortest and the longest time between two looks.
+const LOOK_INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// See [`LOOK_INTERVAL_MIN`].
+const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(60);
+
+/// Looks in the time after which records expire: so they leave at most this part of it late.
+const LOOKS: u32 = 100;
+
+/// What expiry asks of the other servers, by way of the links.
+pub struct HerdClocks {
+    /// Whether the topology gives this server neighbours.
+    pub has_neighbours: bool,
+    /// For each connected neighbour whose clock is known: how many nanoseconds it is ahead of ours.
+    pub offsets_ns: Box<dyn Fn() -> Vec<i64> + Send + Sync>,
+    /// Merges again everything that this server holds of others.
+    pub rejoin: Box<dyn Fn() + Send + Sync>,
+}
+
+/// Expiry of one server.
+pub struct Expiry {
+    locations: Arc<Locations>,
+    clock: SharedClock,
+    store: Arc<dyn FloorStore>,
+    herd: HerdClocks,
+    after_ns: i64,
+    interval: Duration,
+}
+
+impl Expiry {
+    /// Records expire `after` this long. The floor is at least `stored_floor_ns` when this returns,
+    /// so the map is to be filled after it.
+    pub async fn new(
+        after: Duration,
+        stored_floor_ns: Option<i64>,
+        locations: Arc<Locations>,
+        clock: SharedClock,
+        store: Arc<dyn FloorStore>,
+        herd: HerdClocks,
+    ) -> Self {
+        if let Some(floor_ns) = stored_floor_ns {
+            locations.raise_floor(floor_ns).await;
+        }
+        Expiry {
+            locations,
+            clock,
+            store,
+            herd,
+            after_ns: i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+            interval: (after / LOOKS).clamp(LOOK_INTERVAL_MIN, LOOK_INTERVAL_MAX),
+        }
+    }
+
+    /// Raises the floor as time goes by, until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut floor_clock = FloorClock::new(Instant::now(), self.herd.has_neighbours);
+        loop {
+            let wait = self.look(&mut floor_clock).await;
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Looks at the clocks once; says how long to wait before the next look.
+    async fn look(&self, floor_clock: &mut FloorClock) -> Duration {
+        let wall_ns = self.clock.now_ns();
+        let look = floor_clock.look(Instant::now(), wall_ns, &(self.herd.offsets_ns)());
+        match look.jump {
+            Some(jump) if jump.is_backwards() => {
+                warn!(
+                    seconds = jump.seconds(),
+                    "the clock went back: merging again all that is here from other servers"
+                );
+                (self.herd.rejoin)();
+            }
+            Some(jump) => warn!(
+                seconds = jump.seconds(),
+                "the clock went forwards: records expire by the time before until neighbours, or a \
+                 restart of this server, confirm it"
+            ),
+            None => {}
+        }
+        if let Some(believed_ns) = look.believed_ns {
+            self.raise(believed_ns.saturating_sub(self.after_ns)).await;
+        }
+        if look.jump.is_some() || look.believed_ns.is_none() {
+            self.interval.min(OFFSETS_SETTLE)
+        } else {
+            self.interval
+        }
+    }
+
+    /// The floor is stored before it is raised: a server that crashes in between expires too much
+    /// of nothing, while the other way round it would take in again what had left.
+    async fn raise(&self, floor_ns: i64) {
+        if floor_ns <= self.locations.floor_ns() {
+            return;
+        }
+        if let Err(error) = self.store.store(floor_ns).await {
+            error!("{error}");
+            return;
+        }
+        let records = self.locations.raise_floor(floor_ns).await;
+        if records > 0 {
+            debug!(records, floor_ns, "expired");
+        }
+    }
+}

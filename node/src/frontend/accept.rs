@@ -1,0 +1,204 @@
+//! Accepting clients, as many as there is room for.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::Connection;
+use super::service::Service;
+use crate::pulse::BEAT_INTERVAL;
+
+/// The pause after a failure to accept (no file descriptor is free, say), doubled for each further
+/// one.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+
+/// The longest pause: the system may have recovered.
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// How often failures to accept, or connections beyond the limit, are logged.
+const COMPLAINT_GAP: Duration = Duration::from_secs(10);
+
+/// Accepts connections and serves each in a task of its own until `shutdown` and, after that, until
+/// all have finished or the drain timeout is over.
+pub(super) async fn accept_connections(
+    service: &Arc<Service>,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) {
+    let statistics = &service.statistics;
+    let mut connections = JoinSet::new();
+    let mut pause = Pause::default();
+    let mut complaints = Complaints::default();
+    let beating = service.accepting.begin();
+    loop {
+        beating.beat();
+        let open = connections.len() as u64;
+        statistics.connections_open.store(open, Ordering::Relaxed);
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some(ended) = connections.join_next() => note_end(ended),
+            () = tokio::time::sleep(BEAT_INTERVAL) => {}
+            accepted = accept(&listener, pause.until) => match accepted {
+                Ok((stream, peer)) => {
+                    pause.accepted();
+                    if connections.len() >= service.settings.connections_max {
+                        statistics.connections_refused.fetch_add(1, Ordering::Relaxed);
+                        if complaints.is_due() {
+                            tracing::warn!(
+                                open,
+                                "too many connections: new ones are closed at once until others end"
+                            );
+                        }
+                        continue;
+                    }
+                    let Some(place) = service.addresses.enter(peer.ip(), Instant::now()) else {
+                        let refused = &statistics.limits.connections_refused_address;
+                        refused.fetch_add(1, Ordering::Relaxed);
+                        if complaints.is_due() {
+                            let address = peer.ip();
+                            tracing::warn!(%address, "too many connections of an address: closing new ones");
+                        }
+                        continue;
+                    };
+                    statistics.connections_accepted.fetch_add(1, Ordering::Relaxed);
+                    let connection = Connection::new(Arc::clone(service), peer, Some(place));
+                    connections.spawn(connection.run(stream, shutdown.child_token()));
+                }
+                Err(error) => {
+                    statistics.accept_errors.fetch_add(1, Ordering::Relaxed);
+                    pause.failed(&error);
+                    if complaints.is_due() {
+                        tracing::warn!(%error, "cannot accept a client's connection yet; trying again");
+                    }
+                }
+            },
+        }
+    }
+    drop(beating);
+    // Whoever connects from now on is refused by the system.
+    drop(listener);
+    drain(service, connections).await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    not_before: Option<Instant>,
+) -> io::Result<(TcpStream, std::net::SocketAddr)> {
+    if let Some(not_before) = not_before {
+        tokio::time::sleep_until(not_before).await;
+    }
+    listener.accept().await
+}
+
+/// Lets connections finish, then ends those that have not.
+async fn drain(service: &Service, mut connections: JoinSet<()>) {
+    let finished = async {
+        while let Some(ended) = connections.join_next().await {
+            note_end(ended);
+        }
+    };
+    let timeout = service.settings.drain_timeout;
+    if tokio::time::timeout(timeout, finished).await.is_err() {
+        let left = connections.len();
+        tracing::warn!(
+            left,
+            "stopping: clients that did not take their replies in time are cut off"
+        );
+        connections.abort_all();
+        while let Some(ended) = connections.join_next().await {
+            note_end(ended);
+        }
+    }
+    let open = &service.statistics.connections_open;
+    open.store(0, Ordering::Relaxed);
+}
+
+fn note_end(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && !error.is_cancelled()
+    {
+        tracing::error!(%error, "BUG: the task of a client's connection panicked, and cut the client off");
+    }
+}
+
+/// The pause between failures to accept.
+#[derive(Default)]
+struct Pause {
+    length: Duration,
+    until: Option<Instant>,
+}
+
+impl Pause {
+    fn accepted(&mut self) {
+        *self = Pause::default();
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        // The client's fault and over: the next one waits for nothing.
+        if matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+        ) {
+            return;
+        }
+        self.length = (self.length * 2).clamp(PAUSE_MIN, PAUSE_MAX);
+        self.until = Some(Instant::now() + self.length);
+    }
+}
+
+/// Keeps a flood of events from flooding the log.
+#[derive(Default)]
+struct Complaints {
+    last: Option<Instant>,
+}
+
+impl Complaints {
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let due = self
+            .last
+            .is_none_or(|last| now.duration_since(last) >= COMPLAINT_GAP);
+        if due {
+            self.last = Some(now);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_to_accept_pause_longer_and_longer_up_to_a_bound() {
+        let mut pause = Pause::default();
+        pause.failed(&io::ErrorKind::ConnectionAborted.into());
+        assert_eq!(pause.until, None);
+        let mut lengths = Vec::new();
+        for _ in 0..10 {
+            pause.failed(&io::Error::from_raw_os_error(24));
+            lengths.push(pause.until.unwrap() - Instant::now());
+        }
+        assert_eq!(lengths[..3], [PAUSE_MIN, PAUSE_MIN * 2, PAUSE_MIN * 4]);
+        assert_eq!(lengths[9], PAUSE_MAX);
+        pause.accepted();
+        assert_eq!(pause.until, None);
+        assert_eq!(pause.length, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn complaints_keep_a_distance() {
+        let mut complaints = Complaints::default();
+        assert!(complaints.is_due());
+        assert!(!complaints.is_due());
+        tokio::time::advance(COMPLAINT_GAP).await;
+        assert!(complaints.is_due());
+    }
+}

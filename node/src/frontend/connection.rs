@@ -1,0 +1,425 @@
+//! One client's connection: reads, executes in batches, writes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::{FutureExt as _, StreamExt as _};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::execute::{Effect, LaterReply};
+use super::limits::{Overdue, Pace, Place, Quiet};
+use super::replies::Replies;
+use super::service::Service;
+use super::statistics::Word;
+use crate::access::{AUTH_WORD, Session, Verdict};
+use crate::protocol::{Line, LineReader, Reply};
+use crate::tls::TlsFault;
+use crate::tls::client_port::ClientPortTls;
+use crate::tls::write_through::WriteThrough;
+use crate::wire_log::ConnectionLog;
+
+/// How long a connection that the server ends waits for the client's end: closed at once, what the
+/// client still sends would make its system throw unread replies away.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+
+/// When the system starts to ask whether a silent client's machine is still there. There is no idle
+/// timeout, but clients that vanished without a word must not use up the connections.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+
+/// How often it asks then.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// After so many commands in a row a connection lets others have their turn: about a millisecond.
+const COMMANDS_PER_TURN: usize = 1_024;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error("left replies unread for too long")]
+    Unread,
+    #[error("did not agree on TLS in time")]
+    HandshakeTimedOut,
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
+    #[error("was silent for too long")]
+    Idle,
+    #[error("took too long over a line")]
+    HalfLine,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What the client may still send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Input {
+    /// More may come.
+    Open,
+    /// The client closed its side: what is left is a last line.
+    Ended,
+    /// The server stops: whole lines that were read are executed, nothing else.
+    Cut,
+}
+
+/// One client's connection.
+pub(super) struct Connection {
+    service: Arc<Service>,
+    peer: SocketAddr,
+    reader: LineReader,
+    replies: Replies,
+    log: Option<ConnectionLog>,
+    input: Input,
+    /// Whether the reader may hold lines that were not executed.
+    lines_left: bool,
+    /// Commands executed since others had their turn.
+    turn_commands: usize,
+    pace: Pace,
+    quiet: Quiet,
+    /// What its client may do, if tokens are needed.
+    session: Option<Session>,
+}
+
+impl Connection {
+    pub(super) fn new(service: Arc<Service>, peer: SocketAddr, place: Option<Place>) -> Self {
+        let limits = &service.settings.limits;
+        Connection {
+            pace: Pace::new(limits, place),
+            quiet: Quiet::new(limits, Instant::now()),
+            session: service.settings.access.clone().map(Session::new),
+            reader: LineReader::new(service.settings.line_bytes_max),
+            replies: Replies::new(service.settings.unanswered_max),
+            log: service
+                .wire_log
+                .clone()
+                .map(|log| ConnectionLog::new(log, peer)),
+            input: Input::Open,
+            lines_left: false,
+            turn_commands: 0,
+            service,
+            peer,
+        }
+    }
+
+    /// Serves the client until it is done, is lost, or the server stops.
+    pub(super) async fn run(mut self, stream: TcpStream, shutdown: CancellationToken) {
+        let peer = self.peer;
+        let Err(lost) = self.serve(stream, &shutdown).await else {
+            return;
+        };
+        let statistics = &self.service.statistics;
+        let counter = match lost {
+            Lost::Unread => Some(&statistics.connections_unread),
+            Lost::Idle => Some(&statistics.limits.connections_idle),
+            Lost::HalfLine => Some(&statistics.limits.connections_half_line),
+            Lost::HandshakeTimedOut | Lost::Tls(_) => Some(&statistics.tls_handshakes_failed),
+            Lost::Io(_) => None,
+        };
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        tracing::debug!(%peer, reason = %lost, "lost a client");
+    }
+
+    async fn serve(
+        &mut self,
+        mut stream: TcpStream,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Lost> {
+        stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_tcp_keepalive(
+            &TcpKeepalive::new()
+                .with_time(KEEPALIVE_TIME)
+                .with_interval(KEEPALIVE_INTERVAL),
+        )?;
+        if let Some(tls) = self.service.settings.tls.clone() {
+            // In a box: what TLS needs would make each connection without it larger.
+            return Box::pin(self.serve_tls(&tls.current(), stream, shutdown)).await;
+        }
+        let (mut read_half, mut write_half) = stream.split();
+        self.exchange(&mut read_half, &mut write_half, shutdown)
+            .await?;
+        self.close(stream).await;
+        Ok(())
+    }
+
+    async fn serve_tls(
+        &mut self,
+        tls: &ClientPortTls,
+        stream: TcpStream,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Lost> {
+        let limit = self.service.settings.tls_handshake_timeout;
+        let stream = tokio::select! {
+            accepted = tokio::time::timeout(limit, tls.accept(stream)) => {
+                accepted.map_err(|_| Lost::HandshakeTimedOut)??
+            }
+            () = shutdown.cancelled() => return Ok(()),
+        };
+        let (mut read_half, write_half) = tokio::io::split(stream);
+        let mut write_half = WriteThrough::new(write_half);
+        self.exchange(&mut read_half, &mut write_half, shutdown)
+            .await?;
+        self.close(read_half.unsplit(write_half.into_inner())).await;
+        Ok(())
+    }
+
+    /// Answers until no command can come any more and all replies are sent.
+    async fn exchange(
+        &mut self,
+        read_half: &mut (impl AsyncRead + Unpin),
+        write_half: &mut (impl AsyncWrite + Unpin),
+        shutdown: &CancellationToken,
+    ) -> Result<(), Lost> {
+        let mut cancelled = pin!(shutdown.cancelled());
+        let mut unread_since: Option<Instant> = None;
+        loop {
+            if self.turn_commands >= COMMANDS_PER_TURN && !self.replies.has_ready() {
+                self.turn_commands = 0;
+                tokio::task::yield_now().await;
+            }
+            self.execute_lines();
+            if self.input != Input::Open && !self.lines_left && self.replies.is_empty() {
+                return Ok(());
+            }
+            let has_ready = self.replies.has_ready();
+            let has_later = self.replies.has_later();
+            let reading = self.input == Input::Open && !self.lines_left;
+            if !has_ready {
+                unread_since = None;
+            }
+            let may_arrive = has_later && self.replies.may_arrive();
+            let deadline = self.quiet.deadline(has_ready || has_later);
+            // Where there is no room for replies either, a write is waited for.
+            let paused_until = self.pace.paused_until().filter(|_| self.replies.has_room());
+            let (ready, later) = self.replies.parts();
+            tokio::select! {
+                biased;
+                () = &mut cancelled, if self.input == Input::Open => self.input = Input::Cut,
+                written = write_half.write(ready), if has_ready => {
+                    unread_since = None;
+                    self.written(written?);
+                }
+                Some(reply) = later.next(), if may_arrive => {
+                    self.replies.arrived(&reply);
+                    self.take_arrived();
+                }
+                read = read(&self.service, &mut self.reader, read_half), if reading => {
+                    self.read(read?);
+                }
+                () = unread(&mut unread_since, &self.service), if has_ready => {
+                    return Err(Lost::Unread);
+                }
+                () = until(paused_until), if paused_until.is_some() => {}
+                () = until(deadline.map(|(at, _)| at)), if reading && deadline.is_some() => {
+                    return Err(match deadline {
+                        Some((_, Overdue::HalfLine)) => Lost::HalfLine,
+                        _ => Lost::Idle,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Executes the lines that were read, as far as there is room for replies.
+    fn execute_lines(&mut self) {
+        if !self.lines_left || !self.replies.has_room() {
+            return;
+        }
+        let service = &*self.service;
+        let now_ns = service.clock.now_ns();
+        let begin = Instant::now();
+        let mut batch = service.executor.begin_batch(now_ns);
+        // Reports since the last acknowledgement was asked for.
+        let mut held = 0;
+        if let Some(log) = &mut self.log {
+            log.begin(now_ns);
+        }
+        let lines_max = self.pace.left();
+        let mut lines = 0;
+        while lines < lines_max && self.replies.has_room() {
+            let line = match self.reader.next_line() {
+                Some(line) => line,
+                None => {
+                    let last = match self.input {
+                        Input::Ended => self.reader.finish(),
+                        Input::Open | Input::Cut => None,
+                    };
+                    let Some(line) = last else {
+                        self.lines_left = false;
+                        break;
+                    };
+                    line
+                }
+            };
+            lines += 1;
+            self.turn_commands += 1;
+            if let Some(log) = &mut self.log {
+                match line {
+                    Line::Text(text) => log.line_in(text),
+                    Line::Oversized(start) => log.cut_line_in(start),
+                }
+            }
+            if let (Some(session), Line::Text(text)) = (&mut self.session, line) {
+                let reply = match session.judge(text) {
+                    Verdict::Pass => None,
+                    Verdict::Forbidden => Some(Reply::Invalid(text)),
+                    Verdict::Accepted => Some(Reply::Accepted),
+                    Verdict::Refused => Some(Reply::Invalid(AUTH_WORD)),
+                };
+                if let Some(reply) = reply {
+                    self.replies.push(&reply);
+                    continue;
+                }
+            }
+            match service.executor.execute(line, &mut batch) {
+                Effect::Nothing => {}
+                Effect::Now(reply) => self.replies.push(&reply),
+                Effect::Taken(reply) if !service.acknowledgements.holds_replies() => {
+                    self.replies.push(&reply);
+                }
+                Effect::Taken(reply) => {
+                    self.replies.hold(&reply, &Reply::Invalid(text(line)));
+                    batch.wait(Word::Iamat, 1);
+                    held += 1;
+                }
+                Effect::Later(reply) => {
+                    acknowledge(service, &mut self.replies, std::mem::take(&mut held), begin);
+                    batch.wait(Word::Whatsat, 1);
+                    self.replies.push_later(measured(service, reply, begin));
+                }
+            }
+        }
+        // In this order: what is reported is in the map, and publishing it asked for, before it is waited for.
+        batch.finish(&service.statistics, begin.elapsed());
+        acknowledge(service, &mut self.replies, held, begin);
+        let exhausted = self.lines_left && lines == lines_max;
+        let limits = &service.statistics.limits;
+        self.pace.executed(lines, exhausted, limits);
+        self.quiet
+            .noted_lines(lines > 0, self.reader.is_inside_line());
+        self.log_replies();
+    }
+
+    /// Takes the replies that have arrived behind the first one, so that they go out together.
+    fn take_arrived(&mut self) {
+        while self.replies.may_arrive()
+            && let Some(Some(reply)) = self.replies.parts().1.next().now_or_never()
+        {
+            self.replies.arrived(&reply);
+        }
+        if let Some(log) = &mut self.log {
+            log.begin(self.service.clock.now_ns());
+        }
+        self.log_replies();
+    }
+
+    fn log_replies(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.lines_out(self.replies.take_unlogged());
+            log.hand_over();
+        }
+    }
+
+    fn written(&mut self, bytes: usize) {
+        self.quiet.moved();
+        self.replies.sent(bytes);
+        let written = &self.service.statistics.bytes_written;
+        written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn read(&mut self, bytes: usize) {
+        self.reader.filled(bytes);
+        self.quiet.moved();
+        self.lines_left = true;
+        if bytes == 0 {
+            self.input = Input::Ended;
+        }
+        let read = &self.service.statistics.bytes_read;
+        read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Ends a connection whose replies were all sent.
+    async fn close(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+        // A client that is gone already has nothing to be told.
+        if stream.shutdown().await.is_err() || self.input == Input::Ended {
+            return;
+        }
+        let mut discarded = vec![0; 4 * 1024];
+        let until_end = async { while matches!(stream.read(&mut discarded).await, Ok(1..)) {} };
+        // If the client is not done by then, it is cut off.
+        let _ = tokio::time::timeout(LINGER_TIME, until_end).await;
+    }
+}
+
+/// Lets the reports whose replies are held become as safe as the server promises. So many were read at
+/// `begin`.
+fn acknowledge(service: &Service, replies: &mut Replies, reports: u64, begin: Instant) {
+    let Some(held) = replies.take_held() else {
+        return;
+    };
+    let acknowledgements = Arc::clone(&service.acknowledgements);
+    let ticket = acknowledgements.ticket();
+    let statistics = Arc::clone(&service.statistics);
+    let (bytes, commands) = held.size();
+    let decided = async move {
+        let confirmed = acknowledgements.confirmed(ticket).await.is_ok();
+        statistics
+            .latency(Word::Iamat)
+            .observe(begin.elapsed(), reports);
+        if !confirmed {
+            statistics.unconfirmed.fetch_add(reports, Ordering::Relaxed);
+        }
+        held.decided(confirmed)
+    };
+    replies.push_awaited(Box::pin(decided), bytes, commands);
+}
+
+/// A reply that comes later to a WHATSAT that was read at `begin`, with its time measured.
+fn measured(service: &Service, reply: LaterReply, begin: Instant) -> LaterReply {
+    let statistics = Arc::clone(&service.statistics);
+    Box::pin(async move {
+        let arrived = reply.await;
+        statistics
+            .latency(Word::Whatsat)
+            .observe(begin.elapsed(), 1);
+        arrived
+    })
+}
+
+/// What a line says, as far as it was read.
+fn text(line: Line<'_>) -> &[u8] {
+    match line {
+        Line::Text(text) | Line::Oversized(text) => text,
+    }
+}
+
+/// Reads once replication keeps up with what clients report: that is how it slows them.
+async fn read(
+    service: &Service,
+    reader: &mut LineReader,
+    read_half: &mut (impl AsyncRead + Unpin),
+) -> io::Result<usize> {
+    service.locations.ready_for_more().await;
+    read_half.read(reader.room()).await
+}
+
+/// Resolves at a time, if there is one.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves when the client has taken none of its replies for too long.
+async fn unread(since: &mut Option<Instant>, service: &Service) {
+    let since = *since.get_or_insert_with(Instant::now);
+    tokio::time::sleep_until(since + service.settings.reply_write_timeout).await;
+}

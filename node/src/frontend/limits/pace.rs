@@ -1,0 +1,92 @@
+//! How fast a connection's commands are executed.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::addresses::Place;
+use super::settings::Limits;
+use super::statistics::LimitStatistics;
+use crate::allowance::Allowance;
+
+/// After a wait so much of a second's commands can be executed at once: less would wake up too often.
+const SLICE: u64 = 100;
+
+/// What limits the commands of one connection: its own allowance, and that of its address.
+#[derive(Debug)]
+pub(in crate::frontend) struct Pace {
+    own: Option<(Allowance, u64)>,
+    shared_slice: u64,
+    place: Option<Place>,
+    /// Nothing more is executed before this.
+    paused_until: Option<Instant>,
+}
+
+impl Pace {
+    /// The pace of a connection at this place. Without limits it does nothing but keep the place.
+    pub(in crate::frontend) fn new(limits: &Limits, place: Option<Place>) -> Self {
+        let slice = |count: u32| (u64::from(count) / SLICE).max(1);
+        Pace {
+            own: limits.commands_per_second.map(|count| {
+                let allowance = Allowance::new(count.get(), Duration::from_secs(1), Instant::now());
+                (allowance, slice(count.get()))
+            }),
+            shared_slice: limits
+                .commands_per_second_per_address
+                .map_or(1, |count| slice(count.get())),
+            place,
+            paused_until: None,
+        }
+    }
+
+    /// How many lines may be executed now.
+    pub(in crate::frontend) fn left(&self) -> usize {
+        let shared = self.place.as_ref().and_then(Place::allowance);
+        if self.own.is_none() && shared.is_none() {
+            return usize::MAX;
+        }
+        let now = Instant::now();
+        let own = self.own.as_ref().map_or(u64::MAX, |(own, _)| own.left(now));
+        let shared = shared.map_or(u64::MAX, |shared| shared.lock().left(now));
+        usize::try_from(own.min(shared)).unwrap_or(usize::MAX)
+    }
+
+    /// Notes that lines were executed, and whether others wait that were not allowed.
+    pub(in crate::frontend) fn executed(
+        &mut self,
+        lines: usize,
+        exhausted: bool,
+        statistics: &LimitStatistics,
+    ) {
+        let shared = self.place.as_ref().and_then(Place::allowance);
+        if self.own.is_none() && shared.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        let mut until = None;
+        if let Some((own, slice)) = &mut self.own {
+            own.spend(lines as u64, now);
+            until = until.max(Some(own.ready_at(*slice)));
+            if exhausted && until > Some(now) {
+                statistics.pauses_connection.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        if let Some(shared) = shared {
+            let mut shared = shared.lock();
+            shared.spend(lines as u64, now);
+            let ready_at = shared.ready_at(self.shared_slice);
+            until = until.max(Some(ready_at));
+            if exhausted && ready_at > now {
+                statistics.pauses_address.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        until = until.filter(|_| exhausted);
+        self.paused_until = until;
+    }
+
+    /// When to look for more that may be executed, if that has to be waited for.
+    pub(in crate::frontend) fn paused_until(&self) -> Option<Instant> {
+        self.paused_until
+    }
+}

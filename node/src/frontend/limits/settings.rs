@@ -1,0 +1,38 @@
+//! The limits that can be set, beside those of [`crate::frontend::FrontendSettings`].
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// Limits on what clients use. `None` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many connections of one address may be open: an IPv4 address, or a /64 of IPv6.
+    pub connections_per_address_max: Option<usize>,
+    /// How many commands of one connection are executed in a second.
+    pub commands_per_second: Option<NonZeroU32>,
+    /// How many commands of all connections of one address are executed in a second.
+    pub commands_per_second_per_address: Option<NonZeroU32>,
+    /// How long a connection may be silent while no reply waits.
+    pub idle_timeout: Option<Duration>,
+    /// How long a line may take from its first byte that was read to its end.
+    pub half_line_timeout: Option<Duration>,
+    /// How many `WHATSAT`s of all connections may wait for a provider of places, or for the store.
+    pub whatsat_in_flight_max: usize,
+    /// With so many clients known, reports of further ones are refused.
+    pub max_clients: Option<usize>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            // Three quarters of all: no address shuts out all others.
+            connections_per_address_max: Some(12_288),
+            commands_per_second: None,
+            commands_per_second_per_address: None,
+            idle_timeout: None,
+            half_line_timeout: Some(Duration::from_secs(120)),
+            whatsat_in_flight_max: 4_096,
+            max_clients: Some(10_000_000),
+        }
+    }
+}

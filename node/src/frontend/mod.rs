@@ -1,0 +1,22 @@
+//! The text frontend: clients' connections, and what their commands do.
+//!
+//! One task accepts, and one task per connection reads, executes and writes. A connection executes
+//! all complete lines of a read in a batch and writes their replies together. Replies that must wait
+//! (for a provider of places) keep their place in the order, and other commands go on behind them.
+
+mod accept;
+mod connection;
+mod execute;
+mod limits;
+mod replies;
+mod service;
+mod settings;
+mod statistics;
+
+pub use limits::{LimitStatistics, Limits};
+pub use service::Frontend;
+pub use settings::FrontendSettings;
+pub use statistics::{Outcome, Statistics, Word};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! Whole connections over loopback sockets: every sentence of the client protocol.
+
+mod access;
+mod acknowledged;
+mod flow;
+mod iamat;
+mod limits;
+mod lines;
+mod server;
+mod stop;
+mod whatsat;

@@ -1,0 +1,15 @@
+//! The HTTP endpoints of a server.
+
+mod endpoints;
+mod guard;
+mod health;
+mod limits;
+mod routes;
+mod serve;
+
+pub use endpoints::{Endpoints, MetricsLook, Page, StatusLook};
+pub use guard::{guarded, token_of};
+pub use health::{FactsSource, Health};
+pub use limits::Limits;
+pub use routes::routes;
+pub use serve::{serve, serve_connection};

@@ -1,0 +1,197 @@
+//! The events that a page gets, as text.
+//!
+//! Each is `event: NAME`, `data: JSON` and an empty line. JSON without line breaks outside strings, and with
+//! those inside escaped, fits in one line whatever a client's id holds.
+
+use serde::Serialize;
+
+use super::changes::Changes;
+use super::figures::Second;
+use super::herd_picture::HerdPicture;
+use super::question::key_text;
+use super::record_view::RecordView;
+use super::thinning::{ClientKey, Dot, Scene};
+
+/// The first event of each stream.
+#[derive(Debug, Serialize)]
+pub(super) struct Hello<'a> {
+    /// The server that the page is of.
+    pub(super) server: &'a str,
+    /// The program's version.
+    pub(super) version: &'a str,
+}
+
+/// What changed on the map.
+#[derive(Debug, Serialize)]
+struct Map {
+    clients: u64,
+    in_view: u64,
+    thinned: bool,
+    /// Key, latitude, longitude, count, server, label.
+    added: Vec<(String, f64, f64, u32, Option<u16>, String)>,
+    /// The same without the label.
+    moved: Vec<(String, f64, f64, u32, Option<u16>)>,
+    gone: Vec<String>,
+}
+
+/// The figures since the last event of this kind. Comes each second, as a sign of life too.
+#[derive(Debug, Serialize)]
+pub(super) struct Seconds {
+    /// The server's clock, in ms since the epoch.
+    pub(super) now_ms: f64,
+    /// The oldest first.
+    pub(super) seconds: Vec<Second>,
+}
+
+/// The chosen client.
+#[derive(Debug, Serialize)]
+struct ChosenClient<'a> {
+    /// `null` for one that is not known.
+    record: Option<RecordView<'a>>,
+}
+
+/// The first event.
+pub(super) fn hello(hello: &Hello<'_>, out: &mut Vec<u8>) {
+    event("hello", hello, out);
+}
+
+/// What turns the page's map into `scene`; nothing if it is that already.
+pub(super) fn map(before: &Scene, scene: &Scene, out: &mut Vec<u8>) {
+    let changes = Changes::between(before, scene);
+    let is_same = changes == Changes::default()
+        && (before.clients, before.in_view, before.thinned)
+            == (scene.clients, scene.in_view, scene.thinned);
+    if is_same {
+        return;
+    }
+    let added = |(key, dot): (ClientKey, &Dot)| {
+        let label = dot.label.to_string();
+        let (latitude, longitude) = position(dot);
+        (
+            key_text(key),
+            latitude,
+            longitude,
+            dot.count,
+            dot.server,
+            label,
+        )
+    };
+    let moved = |(key, dot): (ClientKey, &Dot)| {
+        let (latitude, longitude) = position(dot);
+        (key_text(key), latitude, longitude, dot.count, dot.server)
+    };
+    let map = Map {
+        clients: scene.clients,
+        in_view: scene.in_view,
+        thinned: scene.thinned,
+        added: changes.added.into_iter().map(added).collect(),
+        moved: changes.moved.into_iter().map(moved).collect(),
+        gone: changes.gone.into_iter().map(key_text).collect(),
+    };
+    event("map", &map, out);
+}
+
+/// The record of the chosen client.
+pub(super) fn client(record: Option<RecordView<'_>>, out: &mut Vec<u8>) {
+    event("client", &ChosenClient { record }, out);
+}
+
+/// The herd.
+pub(super) fn herd(picture: &HerdPicture, out: &mut Vec<u8>) {
+    event("herd", picture, out);
+}
+
+/// Figures.
+pub(super) fn seconds(seconds: &Seconds, out: &mut Vec<u8>) {
+    event("seconds", seconds, out);
+}
+
+/// To about a tenth of a metre, as no page can show more.
+fn position(dot: &Dot) -> (f64, f64) {
+    let rounded = |degrees: f64| (degrees * 1e6).round() / 1e6;
+    (rounded(dot.latitude), rounded(dot.longitude))
+}
+
+fn event(name: &str, data: &impl Serialize, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\ndata: ");
+    // Strings, lists and numbers into a Vec: neither the data nor the writer can fail.
+    if serde_json::to_writer(&mut *out, data).is_err() {
+        out.truncate(start);
+        return;
+    }
+    out.extend_from_slice(b"\n\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::client_text::label;
+    use super::*;
+
+    fn scene(dots: &[(ClientKey, f64, &str)]) -> Scene {
+        let dots = dots.iter().map(|&(key, latitude, label)| {
+            let dot = Dot {
+                latitude,
+                longitude: 0.123_456_789,
+                count: 1,
+                server: Some(3),
+                label: label.into(),
+            };
+            (key, dot)
+        });
+        Scene {
+            clients: 7,
+            in_view: 2,
+            thinned: false,
+            dots: dots.collect(),
+        }
+    }
+
+    /// The name and data of the only event of a text.
+    fn parsed(text: &[u8]) -> (String, serde_json::Value) {
+        let text = std::str::from_utf8(text).unwrap();
+        let lines: Vec<&str> = text.split('\n').collect();
+        let [name, data, "", ""] = lines[..] else {
+            panic!("not one event: {text}");
+        };
+        let data = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+        (name.strip_prefix("event: ").unwrap().to_owned(), data)
+    }
+
+    #[test]
+    fn an_event_says_what_changed_and_no_more() {
+        let (before, after) = (
+            scene(&[(1, 1.0, "a"), (2, 2.0, "b"), (3, 3.0, "c")]),
+            scene(&[(2, 2.0, "b"), (3, 3.5, "c"), (0xfeed, 4.0, "<b>\"d\"</b>")]),
+        );
+        let mut out = Vec::new();
+        map(&before, &after, &mut out);
+        let (name, data) = parsed(&out);
+        assert_eq!(name, "map");
+        let expected = serde_json::json!({
+            "clients": 7, "in_view": 2, "thinned": false,
+            "added": [["000000000000feed", 4.0, 0.123457, 1, 3, "<b>\"d\"</b>"]],
+            "moved": [["0000000000000003", 3.5, 0.123457, 1, 3]],
+            "gone": ["0000000000000001"],
+        });
+        assert_eq!(data, expected);
+        out.clear();
+        map(&after, &after.clone(), &mut out);
+        assert!(out.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_client_id_can_end_its_event(client in proptest::collection::vec(any::<u8>(), 1..60)) {
+            let text = label(&client, 40);
+            let mut out = Vec::new();
+            map(&Scene::default(), &scene(&[(1, 1.0, &text)]), &mut out);
+            let (_, data) = parsed(&out);
+            prop_assert_eq!(data["added"][0][5].as_str(), Some(&*text));
+        }
+    }
+}

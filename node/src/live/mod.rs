@@ -1,0 +1,36 @@
+//! The live page at `/`: a map of the world with the clients where they are, the herd's links, and its
+//! figures over time.
+//!
+//! The files in `page/` are a part of the program; `assets` hands them out. What moves comes as
+//! server-sent events. For each page that is open, the `sampler` walks over the map a few times a
+//! second, which costs reports nothing but a short hold of one shard's lock at a time; `thinning` makes
+//! of all clients no more dots than a page can draw, and `feed` sends what changed since the last event
+//! that the page took. There is no queue: a slow page misses moves, and slows nobody.
+
+mod assets;
+mod changes;
+mod client_text;
+mod event;
+mod feed;
+mod figures;
+mod herd_picture;
+mod host;
+mod link_ends;
+mod question;
+mod record_view;
+mod routes;
+mod sampler;
+mod thinning;
+mod viewers;
+mod viewport;
+
+pub use feed::Live;
+pub use figures::{Figures, PropagationCounts};
+pub use herd_picture::HerdSource;
+pub use routes::routes;
+
+/// The pages that may be open at the same time on one server.
+pub const VIEWERS_MAX: usize = 16;
+
+/// The most dots that a page is sent; where there are more clients, each dot stands for those of one cell.
+pub const DOTS_MAX: usize = 2_500;

@@ -1,0 +1,119 @@
+//! The pages that are open: what each asked, and the newest that it was found.
+
+use std::sync::Arc;
+
+use herd_crdt::Record;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use super::VIEWERS_MAX;
+use super::question::Question;
+use super::thinning::Scene;
+
+/// What one walk over the map found for one page.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    /// Its map.
+    pub(super) scene: Scene,
+    /// The record of the client that it has chosen, if that client is known.
+    pub(super) chosen: Option<Record>,
+}
+
+/// All open pages; no more than [`VIEWERS_MAX`].
+#[derive(Debug, Default)]
+pub(super) struct Viewers {
+    open: Mutex<Open>,
+    /// Another page has opened.
+    opened: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    last_number: u64,
+    seats: Vec<Arc<Seat>>,
+}
+
+/// One open page.
+#[derive(Debug)]
+pub(super) struct Seat {
+    number: u64,
+    /// What it asked.
+    pub(super) question: Question,
+    /// Replaced by each walk: a page that takes nothing for a while finds the newest.
+    pub(super) found: watch::Sender<Arc<Found>>,
+}
+
+/// Held for as long as a page is open.
+#[derive(Debug)]
+pub(super) struct Viewer {
+    viewers: Arc<Viewers>,
+    seat: Arc<Seat>,
+}
+
+impl Viewers {
+    /// Lets another page in; `None` if there are as many as may be.
+    #[must_use]
+    pub(super) fn admit(self: &Arc<Self>, question: Question) -> Option<Viewer> {
+        let mut open = self.open.lock();
+        if open.seats.len() >= VIEWERS_MAX {
+            return None;
+        }
+        open.last_number += 1;
+        let seat = Arc::new(Seat {
+            number: open.last_number,
+            question,
+            found: watch::Sender::default(),
+        });
+        open.seats.push(seat.clone());
+        drop(open);
+        self.opened.notify_one();
+        Some(Viewer {
+            viewers: self.clone(),
+            seat,
+        })
+    }
+
+    /// All that are open now.
+    #[must_use]
+    pub(super) fn seats(&self) -> Vec<Arc<Seat>> {
+        self.open.lock().seats.clone()
+    }
+
+    /// Resolves when a page has opened since the last call. For one task.
+    pub(super) async fn opened(&self) {
+        self.opened.notified().await;
+    }
+}
+
+impl Viewer {
+    /// What it asked, and what it is found.
+    #[must_use]
+    pub(super) fn seat(&self) -> &Seat {
+        &self.seat
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        let mut open = self.viewers.open.lock();
+        open.seats.retain(|seat| seat.number != self.seat.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_beyond_the_limit_gets_in_when_another_leaves() {
+        let viewers = Arc::new(Viewers::default());
+        let question = Question::parse("").unwrap();
+        let mut inside: Vec<_> = (0..VIEWERS_MAX)
+            .map(|_| viewers.admit(question.clone()).unwrap())
+            .collect();
+        assert!(viewers.admit(question.clone()).is_none());
+        inside.remove(3);
+        assert!(viewers.admit(question).is_some());
+        assert_eq!(viewers.seats().len(), VIEWERS_MAX - 1, "it has left again");
+    }
+}

@@ -1,0 +1,213 @@
+//! One server's process: how it is started, shown and ended.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use herd_crdt::ServerName;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::console::{Console, Prefix};
+use super::lines::Lines;
+
+/// How long a server may take to stop before it is killed: longer than it gives itself.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+/// How long the last log lines of a server that ended may take.
+const LAST_LINES_GRACE: Duration = Duration::from_secs(1);
+/// Bytes of a server's log read at a time.
+const READ_BYTES: usize = 8 * 1024;
+
+/// A server that runs.
+pub(super) struct ServerProcess {
+    name: ServerName,
+    pid: u32,
+    child: Child,
+    /// The server stops when this end is closed: when this process ends, however it ends.
+    lifeline: Option<ChildStdin>,
+    output: Option<ChildStderr>,
+}
+
+/// A server that ran.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) name: ServerName,
+    pub(super) pid: u32,
+    pub(super) status: io::Result<ExitStatus>,
+    pub(super) end: End,
+}
+
+/// What ended a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Nothing that this process did.
+    Itself,
+    /// It was told to stop, and did.
+    Told,
+    /// It was told to stop, did not in time, and was killed.
+    Killed,
+}
+
+/// Where a server's log lines go.
+pub(super) struct Output {
+    pub(super) console: Console,
+    pub(super) prefix: Prefix,
+    pub(super) log: Option<File>,
+}
+
+/// The tokens that end servers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stop {
+    /// Servers are told to stop.
+    pub(super) told: CancellationToken,
+    /// Servers are killed.
+    pub(super) kill: CancellationToken,
+}
+
+impl ServerProcess {
+    /// Starts `program` with `arguments` and `secrets`, which are variables. It gets none of this
+    /// process' other `HERD_*` variables, which would win over the arguments, and is no member of its process group, so that Ctrl-C reaches
+    /// this process alone.
+    pub(super) fn start(
+        name: ServerName,
+        program: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        secrets: &[(String, String)],
+    ) -> io::Result<Self> {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        for (variable, _) in std::env::vars_os() {
+            if variable.to_string_lossy().starts_with("HERD_") {
+                command.env_remove(variable);
+            }
+        }
+        for (variable, secret) in secrets {
+            command.env(variable, secret);
+        }
+        let mut child = command.spawn()?;
+        Ok(ServerProcess {
+            name,
+            pid: child.id().unwrap_or_default(),
+            lifeline: child.stdin.take(),
+            output: child.stderr.take(),
+            child,
+        })
+    }
+
+    /// Shows the server's log lines until it ends, by itself or because of `stop`.
+    pub(super) async fn watch(mut self, output: Output, stop: Stop) -> Ended {
+        let log_lines = self.output.take();
+        let copying = async {
+            if let Some(log_lines) = log_lines {
+                copy(log_lines, output).await;
+            }
+        };
+        tokio::pin!(copying);
+        let ending = async {
+            let ended = end(&mut self.child, self.pid, &stop).await;
+            drop(self.lifeline.take());
+            ended
+        };
+        tokio::pin!(ending);
+        let (status, end) = tokio::select! {
+            ended = &mut ending => {
+                // What the server said last is worth a moment.
+                let _ = timeout(LAST_LINES_GRACE, copying).await;
+                ended
+            }
+            // A server that closed its output still runs.
+            () = &mut copying => ending.await,
+        };
+        Ended {
+            name: self.name.clone(),
+            pid: self.pid,
+            status,
+            end,
+        }
+    }
+}
+
+async fn end(child: &mut Child, pid: u32, stop: &Stop) -> (io::Result<ExitStatus>, End) {
+    tokio::select! {
+        status = child.wait() => return (status, End::Itself),
+        () = stop.told.cancelled() => {}
+    }
+    // The process is not waited for yet, so its id cannot be another's.
+    if let Some(pid) = i32::try_from(pid).ok().filter(|&pid| pid > 0) {
+        // It may have ended by itself in this moment.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+    }
+    tokio::select! {
+        stopped = timeout(STOP_GRACE, child.wait()) => {
+            if let Ok(status) = stopped {
+                return (status, End::Told);
+            }
+        }
+        () = stop.kill.cancelled() => {}
+    }
+    match child.kill().await {
+        Ok(()) => (child.wait().await, End::Killed),
+        Err(error) => (Err(error), End::Killed),
+    }
+}
+
+/// Copies log lines to the console, and as they are to the log file. A log file that fails is given
+/// up, with a note.
+async fn copy(mut log_lines: ChildStderr, output: Output) {
+    let Output {
+        console,
+        prefix,
+        log,
+    } = output;
+    let mut log = log.map(tokio::fs::File::from_std);
+    let mut lines = Lines::default();
+    let mut buffer = [0; READ_BYTES];
+    while let Ok(read @ 1..) = log_lines.read(&mut buffer).await {
+        let bytes = buffer.get(..read).unwrap_or_default();
+        lines.push(bytes, |line| console.log(&prefix, line));
+        if let Some(file) = &mut log
+            && let Err(error) = append(file, bytes).await
+        {
+            console.note(&format!("a log file is given up: {error}"));
+            log = None;
+        }
+    }
+    lines.finish(|line| console.log(&prefix, line));
+}
+
+async fn append(file: &mut tokio::fs::File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes).await?;
+    // Without it, an error would show up with the next write only.
+    file.flush().await
+}
+
+impl Ended {
+    /// How it ended, in words.
+    pub(super) fn describe(&self) -> String {
+        match &self.status {
+            Err(error) => format!("is lost: {error}"),
+            Ok(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => format!("ended with status {code}"),
+                (None, Some(number)) => match Signal::try_from(number) {
+                    Ok(signal) => format!("was killed by signal {number} ({signal})"),
+                    Err(_) => format!("was killed by signal {number}"),
+                },
+                (None, None) => format!("ended: {status}"),
+            },
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The map that all tasks of a server share: shards of the CRDT map, each behind its own lock, and
+//! the outbox of what is to be published.
+
+mod gate;
+mod loading;
+mod outcomes;
+mod shard;
+mod sharded;
+mod walk;
+
+pub use gate::Gate;
+pub use loading::{AnswerableAfter, ClientSearch, Loading};
+pub use outcomes::OutcomeCounts;
+pub use sharded::{Delivery, Locations, Reports};
+pub use walk::Walk;

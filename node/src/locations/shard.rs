@@ -1,0 +1,68 @@
+//! One shard: a part of the map, and what it has for the publisher.
+
+use std::hash::RandomState;
+
+use herd_crdt::{Death, LocationMap, Merged};
+
+/// A part of the map and its outbox, changed together under one lock.
+pub(super) struct Shard {
+    pub(super) map: LocationMap<RandomState>,
+    /// Records that died in our slots, since the publisher last looked. Each entry dies at most
+    /// once between two looks, so this is bounded by the size of the map.
+    deaths: Vec<Death>,
+    /// Hashes of clients that wait for the next group. An entry is queued when it becomes pending;
+    /// twice, if its publication is given up and taken up again before the publisher looks.
+    pending: Vec<u64>,
+}
+
+impl Shard {
+    pub(super) fn new(hasher: RandomState) -> Self {
+        Shard {
+            map: LocationMap::new(hasher),
+            deaths: Vec::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    /// Notes what a merge leaves for the publisher; says whether a record is newly pending.
+    pub(super) fn note(&mut self, hash: u64, merged: &Merged) -> bool {
+        self.deaths.extend(merged.death);
+        if merged.queue {
+            self.pending.push(hash);
+        }
+        merged.queue
+    }
+
+    pub(super) fn queue(&mut self, hashes: Vec<u64>) {
+        self.pending.extend(hashes);
+    }
+
+    pub(super) fn note_deaths(&mut self, deaths: Vec<Death>) {
+        self.deaths.extend(deaths);
+    }
+
+    /// Removes what is below the floor; returns how many records.
+    pub(super) fn raise_floor(&mut self, floor_ns: i64) -> usize {
+        let expired = self.map.raise_floor(floor_ns);
+        self.deaths.extend(expired.deaths);
+        expired.records
+    }
+
+    pub(super) fn take_deaths(&mut self, out: &mut Vec<Death>) {
+        out.append(&mut self.deaths);
+    }
+
+    pub(super) fn take_pending(&mut self, out: &mut Vec<u64>) {
+        out.append(&mut self.pending);
+    }
+
+    /// Everything that we publish is to be published anew, from slots that do not exist yet.
+    pub(super) fn republish_all(&mut self) {
+        self.deaths.clear();
+        self.pending = self.map.republish_all();
+    }
+
+    pub(super) fn pending_len(&self) -> usize {
+        self.pending.len()
+    }
+}

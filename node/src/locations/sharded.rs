@@ -1,0 +1,482 @@
+//! The whole map, in shards.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, AtomicIsize, AtomicUsize, Ordering};
+
+use herd_crdt::{
+    Again, Death, Incoming, Outcome, Publication, Publications, PublisherId, Publishers, Record,
+    SlotId,
+};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::gate::Gate;
+use super::loading::Loading;
+use super::outcomes::{Merges, OutcomeCounts};
+use super::shard::Shard;
+use crate::marks::{self, Mark};
+
+/// A power of two: the shard of a hash is a few of its bits.
+const SHARDS: usize = 64;
+
+/// Bits that the hash tables inside the shards do not look at first.
+const SHARD_SHIFT_BITS: u32 = 40;
+
+/// All locations that this server knows, from its clients and from other servers.
+///
+/// Every method locks one shard at a time, briefly; none waits for anything else.
+pub struct Locations {
+    pub(super) shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+    /// Wakes the publisher.
+    news: Notify,
+    /// How many records wait for the publisher, for back-pressure. Below zero for moments, while some
+    /// were taken that are not counted yet.
+    pending_len: AtomicIsize,
+    gate: Gate,
+    loading: Loading,
+    outcomes: OutcomeCounts,
+    /// How many clients are known, without locking any shard.
+    clients: AtomicUsize,
+    /// Nothing below this time is found, in nanoseconds since the epoch.
+    floor_ns: AtomicI64,
+    /// What becomes of records that a report finds known.
+    again: OnceLock<Again>,
+}
+
+/// Reports of clients that are taken in together: counters are raised and the publisher is woken once,
+/// when this is dropped. Not to be held over an await.
+pub struct Reports<'a> {
+    locations: &'a Locations,
+    /// What becomes of a record that one of them finds known.
+    again: Again,
+    merges: Merges,
+}
+
+impl Reports<'_> {
+    /// As [`Locations::report`].
+    pub fn report(&mut self, record: impl Incoming) -> Outcome {
+        let locations = self.locations;
+        let hash = locations.hash(record.borrowed().client());
+        let mut shard = locations.shard(hash).lock();
+        let merged = shard.map.merge_heard_again(hash, record, self.again);
+        if merged.outcome == Outcome::New {
+            // Not with the other counters: how many there may be at most is looked up for each report.
+            locations.clients.fetch_add(1, Ordering::Relaxed);
+        }
+        let queued = shard.note(hash, &merged);
+        drop(shard);
+        self.merges.count(&merged, queued);
+        merged.outcome
+    }
+}
+
+impl Drop for Reports<'_> {
+    fn drop(&mut self) {
+        self.locations.after(&mut self.merges);
+    }
+}
+
+/// What came of a delivered group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Records that the map now holds because of it.
+    pub changed: usize,
+    /// Records that changed nothing.
+    pub unchanged: usize,
+    /// Publications of ours that were given up to the server that delivered the group.
+    pub given_up: usize,
+}
+
+impl Default for Locations {
+    fn default() -> Self {
+        let hasher = RandomState::new();
+        let shards = (0..SHARDS)
+            .map(|_| Mutex::new(Shard::new(hasher.clone())))
+            .collect();
+        Locations {
+            shards,
+            hasher,
+            news: Notify::new(),
+            pending_len: AtomicIsize::new(0),
+            gate: Gate::default(),
+            loading: Loading::default(),
+            outcomes: OutcomeCounts::default(),
+            clients: AtomicUsize::new(0),
+            floor_ns: AtomicI64::new(i64::MIN),
+            again: OnceLock::new(),
+        }
+    }
+}
+
+impl Locations {
+    /// Takes in a record that this server heard from a client. It is visible to every later
+    /// [`Locations::find`] when this returns, and on its way to the other servers.
+    pub fn report(&self, record: impl Incoming) -> Outcome {
+        self.begin_reports().report(record)
+    }
+
+    /// A batch of reports; see [`Reports`].
+    pub fn begin_reports(&self) -> Reports<'_> {
+        Reports {
+            locations: self,
+            again: self.again.get().copied().unwrap_or_default(),
+            merges: Merges::default(),
+        }
+    }
+
+    /// What [`Locations::report`] does with a record that is known and not the lesser; nothing if this
+    /// was never called. It counts once, before the first report.
+    pub fn publish_known(&self, again: Again) {
+        // A second call is of a second replication of the same map, which has the same level.
+        let _ = self.again.set(again);
+    }
+
+    /// Takes in records that `publisher` delivered.
+    pub fn deliver(
+        &self,
+        records: impl IntoIterator<Item: Incoming>,
+        publisher: PublisherId,
+        publishers: &impl Publishers,
+    ) -> Delivery {
+        let mut delivery = Delivery::default();
+        let mut merges = Merges::default();
+        for record in records {
+            let hash = self.hash(record.borrowed().client());
+            let mut shard = self.shard(hash).lock();
+            let merged = shard
+                .map
+                .merge_delivered(hash, record, publisher, publishers);
+            if merged.outcome == Outcome::New {
+                self.clients.fetch_add(1, Ordering::Relaxed);
+            }
+            let queued = shard.note(hash, &merged);
+            drop(shard);
+            merges.count(&merged, queued);
+            if merged.outcome.changed() {
+                delivery.changed += 1;
+            } else {
+                delivery.unchanged += 1;
+                delivery.given_up += usize::from(merged.death.is_some());
+            }
+        }
+        self.after(&mut merges);
+        delivery
+    }
+
+    /// The current record of a client, unless it is below the floor.
+    pub fn find(&self, client: &[u8]) -> Option<Record> {
+        let hash = self.hash(client);
+        let record = self.shard(hash).lock().map.find(hash, client).cloned();
+        record.filter(|record| record.time().ns() >= self.floor_ns())
+    }
+
+    /// The time below which nothing is held, in nanoseconds since the epoch; `i64::MIN` if there is
+    /// no such time.
+    pub fn floor_ns(&self) -> i64 {
+        self.floor_ns.load(Ordering::Acquire)
+    }
+
+    /// Raises the floor; a lower one than the present changes nothing. No [`Locations::find`] that
+    /// begins after this call did returns a record below it, and when this resolves they have all
+    /// left the map. Returns how many. Takes shard by shard, and lets other tasks run in between.
+    pub async fn raise_floor(&self, floor_ns: i64) -> usize {
+        let mut removed = 0;
+        self.floor_ns.fetch_max(floor_ns, Ordering::AcqRel);
+        for shard in &self.shards {
+            let expired = shard.lock().raise_floor(floor_ns);
+            self.clients.fetch_sub(expired, Ordering::Relaxed);
+            removed += expired;
+            tokio::task::yield_now().await;
+        }
+        removed
+    }
+
+    /// Whether a report of this client finds room where at most `clients_max` are to be known: it is known
+    /// already, or fewer are. Two tasks that ask at the same time may both hear that there is room.
+    pub fn has_room_for(&self, client: &[u8], clients_max: usize) -> bool {
+        if self.clients.load(Ordering::Relaxed) < clients_max {
+            return true;
+        }
+        let hash = self.hash(client);
+        self.shard(hash).lock().map.find(hash, client).is_some()
+    }
+
+    /// How many clients are known.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().map.len()).sum()
+    }
+
+    /// Whether no client is known.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Resolves when replication keeps up with what clients report: at once in ordinary times. A
+    /// connection waits for it before it reads more, which is how back-pressure reaches clients.
+    pub async fn ready_for_more(&self) {
+        self.gate.pass().await;
+    }
+
+    /// The gate behind [`Locations::ready_for_more`].
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Whether the store is still being read into the map.
+    pub fn loading(&self) -> &Loading {
+        &self.loading
+    }
+
+    /// How merges ended, since the start.
+    pub fn outcomes(&self) -> &OutcomeCounts {
+        &self.outcomes
+    }
+
+    /// Resolves when a record has become pending since the last call.
+    pub async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Wakes whoever waits for [`Locations::news`].
+    pub fn nudge(&self) {
+        self.news.notify_one();
+    }
+
+    /// Roughly how many records wait to be published.
+    pub fn pending_len(&self) -> usize {
+        usize::try_from(self.pending_len.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Takes the records that died in our slots. To be called before [`Locations::take_pending`]:
+    /// then whatever superseded them is among what that call takes, or was published before.
+    pub fn take_deaths(&self) -> Vec<Death> {
+        let mut deaths = Vec::new();
+        for shard in &self.shards {
+            shard.lock().take_deaths(&mut deaths);
+        }
+        deaths
+    }
+
+    /// Takes the hashes of the clients whose records are pending.
+    pub fn take_pending(&self) -> Vec<u64> {
+        let mut pending = Vec::new();
+        for shard in &self.shards {
+            shard.lock().take_pending(&mut pending);
+        }
+        let taken = pending.len() as isize;
+        self.pending_len.fetch_sub(taken, Ordering::Relaxed);
+        pending
+    }
+
+    /// How many entries rely on `publisher`; see [`herd_crdt::LocationMap::relying_on`].
+    pub fn relying_on(&self, publisher: PublisherId) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| shard.lock().map.relying_on(publisher))
+            .sum()
+    }
+
+    /// Publishers that entries rely on.
+    pub fn relied_on(&self) -> BTreeSet<PublisherId> {
+        let mut publishers = BTreeSet::new();
+        for shard in &self.shards {
+            publishers.extend(shard.lock().map.relied_on());
+        }
+        publishers
+    }
+
+    /// Queues for publication here every record that is published elsewhere and that `is_ours`
+    /// picks. Returns how many.
+    pub fn adopt(&self, mut is_ours: impl FnMut(&Record, PublisherId) -> bool) -> usize {
+        let mut adopted = 0;
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let queue = shard.map.adopt(&mut is_ours);
+            adopted += queue.len();
+            shard.queue(queue);
+        }
+        self.queued(adopted);
+        adopted
+    }
+
+    /// Gives up every publication that a live server of lower rank has too. Returns how many.
+    pub fn yield_publications(&self, publishers: &impl Publishers) -> usize {
+        let mut given_up = 0;
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let deaths = shard.map.yield_publications(publishers);
+            given_up += deaths.len();
+            shard.note_deaths(deaths);
+        }
+        given_up
+    }
+
+    /// Queues everything that this server publishes, for a new incarnation with empty slots.
+    pub fn republish_all(&self) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let before = shard.pending_len() as isize;
+            shard.republish_all();
+            let after = shard.pending_len() as isize;
+            self.pending_len
+                .fetch_add(after - before, Ordering::Relaxed);
+        }
+        self.news.notify_one();
+    }
+
+    /// Where a client's record is published, and who delivered it last.
+    pub fn publication(&self, client: &[u8]) -> Option<(Publication, PublisherId)> {
+        let hash = self.hash(client);
+        self.shard(hash).lock().map.publication(hash, client)
+    }
+
+    /// Tells all tasks what came of some merges, and forgets it.
+    fn after(&self, merges: &mut Merges) {
+        let merges = std::mem::take(merges);
+        self.outcomes.add(&merges);
+        if merges.count_of(Outcome::TieWon) + merges.count_of(Outcome::TieLost) > 0 {
+            marks::reach(Mark::TieBroken);
+        }
+        if merges.count_of(Outcome::Stale) > 0 {
+            marks::reach(Mark::StaleRefused);
+        }
+        self.queued(merges.queued);
+    }
+
+    fn queued(&self, count: usize) {
+        if count > 0 {
+            self.pending_len
+                .fetch_add(count as isize, Ordering::Relaxed);
+            self.news.notify_one();
+        }
+    }
+
+    fn hash(&self, client: &[u8]) -> u64 {
+        self.hasher.hash_one(client)
+    }
+
+    fn shard(&self, hash: u64) -> &Mutex<Shard> {
+        &self.shards[(hash >> SHARD_SHIFT_BITS) as usize % SHARDS]
+    }
+}
+
+/// The publisher's view of the shared map.
+impl Publications for &Locations {
+    fn place_pending(&mut self, hash: u64, place: &mut dyn FnMut(&Record) -> SlotId) {
+        self.shard(hash).lock().map.place_pending(hash, place);
+    }
+
+    fn relocate(&mut self, hash: u64, from: SlotId, place: &mut dyn FnMut(&Record) -> SlotId) {
+        self.shard(hash).lock().map.relocate(hash, from, place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody;
+    impl Publishers for Nobody {
+        fn presumed_live(&self, _: PublisherId) -> bool {
+            true
+        }
+        fn outranks(&self, _: PublisherId, _: &Record) -> bool {
+            false
+        }
+    }
+
+    fn record(client: &str, time: &str) -> Record {
+        Record::new(
+            client.as_bytes(),
+            b"+1+1",
+            time.as_bytes(),
+            "Hill".into(),
+            0,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_heard_is_found_and_pending_once() {
+        let locations = Locations::default();
+        assert_eq!(locations.report(record("kiwi", "1")), Outcome::New);
+        assert_eq!(locations.report(record("kiwi", "2")), Outcome::Newer);
+        assert_eq!(locations.report(record("kiwi", "1")), Outcome::Stale);
+        assert_eq!(locations.find(b"kiwi").unwrap().time_text(), b"2");
+        assert!(locations.find(b"kiw").is_none());
+        assert_eq!(locations.pending_len(), 1);
+        assert_eq!(locations.take_pending().len(), 1);
+        assert_eq!(locations.pending_len(), 0);
+    }
+
+    #[test]
+    fn a_batch_is_told_at_its_end_and_found_before() {
+        let locations = Locations::default();
+        let mut reports = locations.begin_reports();
+        assert_eq!(reports.report(record("kiwi", "1")), Outcome::New);
+        assert_eq!(reports.report(record("emu", "1")), Outcome::New);
+        assert!(locations.find(b"kiwi").is_some());
+        // A publisher that looks meanwhile has them, and the count is right in the end.
+        assert_eq!(locations.take_pending().len(), 2);
+        assert_eq!(locations.pending_len(), 0);
+        assert_eq!(
+            reports.report(record("kiwi", "2").borrowed()),
+            Outcome::Newer
+        );
+        drop(reports);
+        assert_eq!(locations.pending_len(), 0, "it is pending as it was");
+        assert_eq!(locations.outcomes().get(Outcome::New), 2);
+        assert_eq!(locations.outcomes().get(Outcome::Newer), 1);
+        locations.republish_all();
+        assert_eq!(locations.pending_len(), 2);
+        assert_eq!(locations.take_pending().len(), 2);
+        assert_eq!(locations.pending_len(), 0);
+    }
+
+    #[test]
+    fn what_is_delivered_is_found_and_not_published_here() {
+        let locations = Locations::default();
+        let records = vec![record("kiwi", "1"), record("emu", "1"), record("emu", "1")];
+        let delivery = locations.deliver(records, PublisherId(1), &Nobody);
+        assert_eq!(
+            delivery,
+            Delivery {
+                changed: 2,
+                unchanged: 1,
+                given_up: 0,
+            }
+        );
+        assert_eq!(locations.len(), 2);
+        assert_eq!(locations.pending_len(), 0);
+        assert_eq!(locations.relying_on(PublisherId(1)), 2);
+        assert_eq!(locations.adopt(|record, _| record.client() == b"emu"), 1);
+        assert_eq!(locations.take_pending().len(), 1);
+        assert_eq!(locations.outcomes().get(Outcome::Same), 1);
+    }
+    #[tokio::test]
+    async fn what_is_below_the_floor_is_not_found_and_leaves() {
+        let locations = Locations::default();
+        for second in 0..1_000 {
+            let client = format!("client{second}");
+            locations.report(record(&client, &second.to_string()));
+        }
+        let mut map = &locations;
+        for hash in locations.take_pending() {
+            map.place_pending(hash, &mut |_| SlotId(3));
+        }
+        let floor_ns = 400 * herd_crdt::NANOSECONDS_PER_SECOND;
+        assert_eq!(locations.raise_floor(floor_ns).await, 400);
+        assert_eq!(locations.raise_floor(0).await, 0, "it never falls");
+        assert_eq!(locations.floor_ns(), floor_ns);
+        assert_eq!(locations.len(), 600);
+        assert_eq!(locations.take_deaths().len(), 400);
+        assert!(locations.find(b"client399").is_none());
+        assert!(locations.find(b"client400").is_some());
+        assert_eq!(locations.report(record("kiwi", "399")), Outcome::Expired);
+        assert_eq!(locations.outcomes().get(Outcome::Expired), 1);
+        assert_eq!(locations.pending_len(), 0);
+    }
+}

@@ -1,0 +1,40 @@
+//! The form of log lines.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, each with the server's name.
+    Json,
+}
+
+/// A word that names no form.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("is neither `text` nor `json`")]
+pub struct InvalidFormat;
+
+impl FromStr for LogFormat {
+    type Err = InvalidFormat;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFormat> {
+        match text {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(InvalidFormat),
+        }
+    }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! What keeps strangers within bounds, as families: tokens, limits, certificates.
+
+use std::sync::atomic::AtomicU64;
+
+use super::encode::Family;
+use super::source::{flag, gauge, label, load};
+use crate::access::{Access, AccessStatistics};
+use crate::frontend::LimitStatistics;
+use crate::places::online::OnlineStatistics;
+use crate::tls::status::TlsStatus;
+
+pub(super) fn tokens(families: &mut Vec<Family>, access: Option<&Access>) {
+    let none = AccessStatistics::default();
+    let statistics = access.map_or(&none, Access::statistics);
+    let by = |name: &'static str, counts: [(&str, &AtomicU64); 2]| {
+        counts
+            .map(|(value, count)| (label(name, value), load(count)))
+            .into()
+    };
+    families.extend([
+        Family::Counter(
+            "herd_tokens_shown",
+            "Tokens that clients showed with AUTH, by whether they are known.",
+            by(
+                "outcome",
+                [
+                    ("accepted", &statistics.tokens_accepted),
+                    ("refused", &statistics.tokens_refused),
+                ],
+            ),
+        ),
+        Family::Counter(
+            "herd_forbidden",
+            "Commands and HTTP requests that no token which was shown allows.",
+            by(
+                "what",
+                [
+                    ("command", &statistics.commands_forbidden),
+                    ("request", &statistics.requests_forbidden),
+                ],
+            ),
+        ),
+        Family::Counter(
+            "herd_token_files",
+            "Changes of the file of tokens, taken or refused as it is wrong.",
+            by(
+                "outcome",
+                [
+                    ("taken", &statistics.files_taken),
+                    ("refused", &statistics.files_refused),
+                ],
+            ),
+        ),
+    ]);
+}
+
+pub(super) fn limits(
+    families: &mut Vec<Family>,
+    statistics: &LimitStatistics,
+    places: &OnlineStatistics,
+) {
+    let met = [
+        (
+            "connections_per_address_max",
+            &statistics.connections_refused_address,
+        ),
+        ("idle_timeout", &statistics.connections_idle),
+        ("half_line_timeout", &statistics.connections_half_line),
+        ("commands_per_second", &statistics.pauses_connection),
+        (
+            "commands_per_second_per_address",
+            &statistics.pauses_address,
+        ),
+        ("whatsat_in_flight_max", &statistics.whatsat_refused),
+        ("max_clients", &statistics.clients_refused),
+        ("places_per_minute", &places.used_up),
+    ];
+    families.push(Family::Counter(
+        "herd_limits_met",
+        "Times that a limit on what clients use was met, by its setting.",
+        met.map(|(limit, count)| (label("limit", limit), load(count)))
+            .into(),
+    ));
+}
+
+pub(super) fn certificates(families: &mut Vec<Family>, tls: &TlsStatus) {
+    let ends = [
+        ("links", tls.links_expire_s()),
+        ("client_port", tls.clients_expire_s()),
+    ];
+    let (taken, failed) = tls.reloads();
+    families.extend([
+        gauge(
+            "herd_links_insecure",
+            "1 if links leave this machine without TLS, else 0.",
+            flag(tls.links_insecure),
+        ),
+        Family::Gauge(
+            "herd_certificate_expiry_timestamp_seconds",
+            "When the certificate of links or of the client port ends, by the POSIX clock; +Inf without one.",
+            ends.map(|(of, end)| (label("of", of), end.map_or(f64::INFINITY, |end| end as f64)))
+                .into(),
+        ),
+        Family::Counter(
+            "herd_certificate_reloads",
+            "Changes of certificates' files, taken or refused as they cannot be used.",
+            vec![
+                (label("outcome", "taken"), taken as f64),
+                (label("outcome", "refused"), failed as f64),
+            ],
+        ),
+    ]);
+}

@@ -1,0 +1,16 @@
+//! What `/metrics` says, in the text form of Prometheus.
+//!
+//! Nothing here is on the way of a command: each part of the server counts for itself, with relaxed atomics
+//! and at most once for each batch, and a scrape reads what they counted. A recorder that everything
+//! reports to (the crate `metrics`) would keep each single duration until the next scrape; so only the
+//! encoder of `prometheus-client` is used.
+//!
+//! Labels name servers of the topology and words of this program, never a client: their number is bounded.
+
+mod encode;
+mod guards;
+mod process;
+mod source;
+
+pub use encode::{CONTENT_TYPE, Family, render};
+pub use source::{MetricsParts, MetricsSource};

@@ -1,0 +1,164 @@
+//! From one feature to one place.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::super::super::online::words;
+use super::super::super::osm_tags::{NODE_KEYS, OsmTags};
+use super::super::super::table::{InvalidPlace, NewPlace, TableWriter};
+use super::super::extent::Extent;
+use super::super::report::BadRowReason;
+
+#[derive(Deserialize)]
+struct Feature {
+    #[serde(rename = "type")]
+    kind: String,
+    id: Option<Value>,
+    geometry: Option<Geometry>,
+    properties: Option<HashMap<String, Value>>,
+}
+
+#[derive(Deserialize)]
+struct Geometry {
+    coordinates: Option<Coordinates>,
+    geometries: Option<Vec<Geometry>>,
+}
+
+/// Takes the place that the text of a feature describes.
+pub(super) fn take_feature(text: &str, writer: &mut TableWriter) -> Result<(), BadRowReason> {
+    let feature: Feature = serde_json::from_str(text)
+        .map_err(|error| BadRowReason::NotAFeature(words(&error.to_string())))?;
+    if feature.kind != "Feature" {
+        let kind = words(&feature.kind);
+        return Err(BadRowReason::NotAFeature(format!("its `type` is `{kind}`")));
+    }
+    let geometry = feature.geometry.as_ref().ok_or(BadRowReason::NoPosition)?;
+    let middle = geometry.extent().middle();
+    let (latitude_degrees, longitude_degrees) = middle.ok_or(BadRowReason::NoPosition)?;
+    let properties = feature.properties.unwrap_or_default();
+    let text = |key: &str| properties.get(key).and_then(Value::as_str);
+    let id = [
+        feature.id.as_ref(),
+        properties.get("id"),
+        properties.get("@id"),
+    ];
+    let id = id.into_iter().flatten().find_map(id_text);
+    let tags = OsmTags::read(&NODE_KEYS, text);
+    let types = match properties.get("types") {
+        Some(types) => words_of(types).ok_or(InvalidPlace::Types)?,
+        None => tags
+            .as_ref()
+            .map(|tags| tags.types.clone())
+            .unwrap_or_default(),
+    };
+    let types: Vec<&str> = types.iter().map(String::as_str).collect();
+    let vicinity = text("vicinity").map(str::trim);
+    let place = NewPlace {
+        id: &id.unwrap_or_default(),
+        name: text("name").unwrap_or_default().trim(),
+        latitude_degrees,
+        longitude_degrees,
+        types: &types,
+        vicinity: vicinity.unwrap_or(tags.as_ref().map_or("", |tags| &tags.vicinity)),
+        source_index: 0,
+    };
+    Ok(writer.add(&place)?)
+}
+
+fn id_text(id: &Value) -> Option<String> {
+    match id {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Words joined by `;`, or a list of words.
+fn words_of(types: &Value) -> Option<Vec<String>> {
+    match types {
+        Value::Null => Some(Vec::new()),
+        Value::String(text) => {
+            let words = text
+                .split(';')
+                .map(str::trim)
+                .filter(|word| !word.is_empty());
+            Some(words.map(str::to_owned).collect())
+        }
+        Value::Array(list) => list
+            .iter()
+            .map(|word| word.as_str().map(str::to_owned))
+            .collect(),
+        _ => None,
+    }
+}
+
+impl Geometry {
+    fn extent(&self) -> Extent {
+        let mut extent = Extent::default();
+        if let Some(Coordinates::Points(points)) = &self.coordinates {
+            extent.add(*points);
+        }
+        for geometry in self.geometries.iter().flatten() {
+            extent.add(geometry.extent());
+        }
+        extent
+    }
+}
+
+/// Coordinates of any depth, of which only the box around them is kept.
+enum Coordinates {
+    Number(f64),
+    Points(Extent),
+}
+
+impl<'de> Deserialize<'de> for Coordinates {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CoordinatesVisitor)
+    }
+}
+
+struct CoordinatesVisitor;
+
+impl<'de> Visitor<'de> for CoordinatesVisitor {
+    type Value = Coordinates;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("coordinates")
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Coordinates, E> {
+        Ok(Coordinates::Number(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Coordinates, E> {
+        Ok(Coordinates::Number(number as f64))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Coordinates, E> {
+        Ok(Coordinates::Number(number as f64))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Coordinates, A::Error> {
+        use serde::de::Error as _;
+        let mut extent = Extent::default();
+        while let Some(element) = list.next_element::<Coordinates>()? {
+            match element {
+                Coordinates::Points(points) => extent.add(points),
+                // A position: longitude, latitude, and maybe more.
+                Coordinates::Number(longitude) => {
+                    let latitude: f64 = list
+                        .next_element()?
+                        .ok_or_else(|| A::Error::custom("a position has one number only"))?;
+                    extent.add(Extent::of_point(latitude, longitude));
+                    while list.next_element::<IgnoredAny>()?.is_some() {}
+                    break;
+                }
+            }
+        }
+        Ok(Coordinates::Points(extent))
+    }
+}

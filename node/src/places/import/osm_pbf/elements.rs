@@ -1,0 +1,201 @@
+//! The elements of a block. Numbers that are out of range give nonsense, which the table refuses,
+//! and never a panic.
+
+use super::super::error::ImportError;
+use super::messages::{DenseNodes, PrimitiveBlock, Relation};
+
+const NANODEGREES_PER_DEGREE: f64 = 1e9;
+const GRANULARITY_USUAL: i32 = 100;
+
+/// One element.
+pub(super) enum Element<'a> {
+    Node {
+        id: i64,
+        tags: Tags<'a>,
+        latitude: f64,
+        longitude: f64,
+    },
+    Way {
+        id: i64,
+        tags: Tags<'a>,
+        nodes: Sums<'a>,
+    },
+    Relation {
+        id: i64,
+        tags: Tags<'a>,
+        members: Members<'a>,
+    },
+}
+
+/// What a member of a relation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MemberKind {
+    Node,
+    Way,
+    Relation,
+}
+
+/// The tags of an element.
+#[derive(Clone, Copy)]
+pub(super) struct Tags<'a> {
+    texts: &'a [Vec<u8>],
+    indexes: TagIndexes<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum TagIndexes<'a> {
+    Columns(&'a [u32], &'a [u32]),
+    Pairs(&'a [i32]),
+}
+
+impl<'a> Tags<'a> {
+    /// The value of a key, if it is there and UTF-8.
+    pub(super) fn get(&self, key: &str) -> Option<&'a str> {
+        let is_key = |index: usize| self.texts.get(index).is_some_and(|k| k == key.as_bytes());
+        let value_index = match self.indexes {
+            TagIndexes::Columns(keys, values) => {
+                let position = keys.iter().position(|&index| is_key(index as usize))?;
+                usize::try_from(*values.get(position)?).ok()?
+            }
+            TagIndexes::Pairs(pairs) => {
+                let (pairs, _) = pairs.as_chunks::<2>();
+                let index = |index: i32| usize::try_from(index).unwrap_or(usize::MAX);
+                let pair = pairs.iter().find(|pair| is_key(index(pair[0])))?;
+                index(pair[1])
+            }
+        };
+        std::str::from_utf8(self.texts.get(value_index)?).ok()
+    }
+}
+
+/// The sums of a column of differences.
+#[derive(Clone)]
+pub(super) struct Sums<'a> {
+    differences: std::slice::Iter<'a, i64>,
+    sum: i64,
+}
+
+impl<'a> Sums<'a> {
+    fn of(differences: &'a [i64]) -> Self {
+        Sums {
+            differences: differences.iter(),
+            sum: 0,
+        }
+    }
+}
+
+impl Iterator for Sums<'_> {
+    type Item = i64;
+
+    fn next(&mut self) -> Option<i64> {
+        self.sum = self.sum.wrapping_add(*self.differences.next()?);
+        Some(self.sum)
+    }
+}
+
+/// The members of a relation.
+pub(super) struct Members<'a> {
+    ids: Sums<'a>,
+    kinds: std::slice::Iter<'a, i32>,
+}
+
+impl<'a> Members<'a> {
+    fn of(relation: &'a Relation) -> Self {
+        Members {
+            ids: Sums::of(&relation.members),
+            kinds: relation.member_kinds.iter(),
+        }
+    }
+}
+
+impl Iterator for Members<'_> {
+    type Item = (MemberKind, i64);
+
+    fn next(&mut self) -> Option<(MemberKind, i64)> {
+        loop {
+            let id = self.ids.next()?;
+            let kind = match self.kinds.next()? {
+                0 => MemberKind::Node,
+                1 => MemberKind::Way,
+                2 => MemberKind::Relation,
+                _ => continue,
+            };
+            return Some((kind, id));
+        }
+    }
+}
+
+/// Calls `take` with each element of a block.
+pub(super) fn for_each_element(
+    block: &PrimitiveBlock,
+    take: &mut impl FnMut(Element<'_>) -> Result<(), ImportError>,
+) -> Result<(), ImportError> {
+    let texts: &[Vec<u8>] = match &block.string_table {
+        Some(table) => &table.texts,
+        None => &[],
+    };
+    let tags = |indexes| Tags { texts, indexes };
+    let latitude = |units| degrees(block, block.latitude_offset, units);
+    let longitude = |units| degrees(block, block.longitude_offset, units);
+    for group in &block.groups {
+        for node in &group.nodes {
+            take(Element::Node {
+                id: node.id,
+                tags: tags(TagIndexes::Columns(&node.keys, &node.values)),
+                latitude: latitude(node.latitude),
+                longitude: longitude(node.longitude),
+            })?;
+        }
+        if let Some(dense) = &group.dense {
+            for (id, position, pairs) in dense_nodes(dense) {
+                take(Element::Node {
+                    id,
+                    tags: tags(TagIndexes::Pairs(pairs)),
+                    latitude: latitude(position.0),
+                    longitude: longitude(position.1),
+                })?;
+            }
+        }
+        for way in &group.ways {
+            take(Element::Way {
+                id: way.id,
+                tags: tags(TagIndexes::Columns(&way.keys, &way.values)),
+                nodes: Sums::of(&way.nodes),
+            })?;
+        }
+        for relation in &group.relations {
+            take(Element::Relation {
+                id: relation.id,
+                tags: tags(TagIndexes::Columns(&relation.keys, &relation.values)),
+                members: Members::of(relation),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Id, position in units, and indexes of keys and values of each node.
+fn dense_nodes(dense: &DenseNodes) -> impl Iterator<Item = (i64, (i64, i64), &[i32])> {
+    let positions = Sums::of(&dense.latitudes).zip(Sums::of(&dense.longitudes));
+    let mut rest: &[i32] = &dense.keys_values;
+    Sums::of(&dense.ids)
+        .zip(positions)
+        .map(move |(id, position)| {
+            // Keys and values stand at even and odd places; a 0 where a key should be ends a node.
+            let mut end = 0;
+            while rest.get(end).is_some_and(|&key| key != 0) {
+                end += 2;
+            }
+            let pairs = rest.get(..end).unwrap_or(rest);
+            rest = rest.get(end + 1..).unwrap_or_default();
+            (id, position, pairs)
+        })
+}
+
+fn degrees(block: &PrimitiveBlock, offset: Option<i64>, units: i64) -> f64 {
+    let granularity = i64::from(block.granularity.unwrap_or(GRANULARITY_USUAL));
+    let nanodegrees = granularity
+        .wrapping_mul(units)
+        .wrapping_add(offset.unwrap_or(0));
+    nanodegrees as f64 / NANODEGREES_PER_DEGREE
+}

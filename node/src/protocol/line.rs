@@ -1,0 +1,326 @@
+//! From bytes to lines, however the bytes are cut into reads.
+
+use memchr::memchr;
+
+/// The limit that a server sets unless it is told another, in bytes before the LF.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// How much of a line beyond the limit is kept for its error reply, in bytes.
+pub const OVERSIZED_COPY_BYTES: usize = 1_024;
+
+/// Room for one read of a connection that sends little, in bytes.
+const READ_BYTES_MIN: usize = 4 * 1024;
+
+/// Room for one read of a connection that fills its reads, in bytes.
+const READ_BYTES_MAX: usize = 64 * 1024;
+
+/// One line, borrowed from the reader's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// A line without its LF and without a CR just before that LF.
+    Text(&'a [u8]),
+    /// The first bytes of a line that has more bytes before its LF than the limit. It is told once,
+    /// when the limit is crossed; what follows up to the LF is discarded.
+    Oversized(&'a [u8]),
+}
+
+/// Cuts a stream of bytes into lines, the same lines whatever the pieces were.
+///
+/// Bytes are read straight into the reader's buffer ([`LineReader::room`], then
+/// [`LineReader::filled`]) and lines are borrowed from it, so a line that arrives whole is never
+/// copied. Each byte is searched for an LF once. Between reads at most the limit is stored.
+///
+/// The limit counts the bytes before the LF, a CR among them: with a limit of 5, `12345` LF is a
+/// line, and `12345` CR LF is an oversized one.
+#[derive(Debug)]
+pub struct LineReader {
+    limit_bytes: usize,
+    buffer: Vec<u8>,
+    /// Where the next line starts in `buffer`.
+    start: usize,
+    /// Up to here no LF was found.
+    searched: usize,
+    /// Where what was read ends in `buffer`.
+    end: usize,
+    /// How much room the next read gets, in bytes.
+    read_bytes: usize,
+    /// Whether the rest of an oversized line is still to come.
+    discarding: bool,
+}
+
+impl LineReader {
+    /// A reader of lines with at most `limit_bytes` before their LF.
+    #[must_use]
+    pub fn new(limit_bytes: usize) -> Self {
+        LineReader {
+            limit_bytes,
+            buffer: Vec::new(),
+            start: 0,
+            searched: 0,
+            end: 0,
+            read_bytes: READ_BYTES_MIN,
+            discarding: false,
+        }
+    }
+
+    /// Where to read the next bytes to; never empty. Take all lines out before, or what is stored
+    /// grows beyond the limit.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.searched -= self.start;
+            self.start = 0;
+        }
+        if self.end == 0 && self.buffer.len() > 2 * READ_BYTES_MAX {
+            // Grown for one long line; do not hold that for the life of the connection.
+            self.buffer.truncate(READ_BYTES_MAX);
+            self.buffer.shrink_to_fit();
+        }
+        if self.buffer.len() - self.end < self.read_bytes / 2 {
+            self.buffer.resize(self.end + self.read_bytes, 0);
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    /// Says how many bytes were read into [`LineReader::room`].
+    pub fn filled(&mut self, read_bytes: usize) {
+        let room = self.buffer.len() - self.end;
+        self.end += read_bytes.min(room);
+        if read_bytes >= room {
+            self.read_bytes = (self.read_bytes * 4).min(READ_BYTES_MAX);
+        }
+    }
+
+    /// Adds bytes that were read elsewhere.
+    pub fn push(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = self.room();
+            let len = room.len().min(bytes.len());
+            let (now, later) = bytes.split_at(len);
+            room[..len].copy_from_slice(now);
+            self.filled(len);
+            bytes = later;
+        }
+    }
+
+    /// The next line, or `None` until more bytes come.
+    pub fn next_line(&mut self) -> Option<Line<'_>> {
+        if self.discarding {
+            match memchr(b'\n', &self.buffer[self.start..self.end]) {
+                Some(lf) => {
+                    self.discarding = false;
+                    self.next_starts_at(self.start + lf + 1);
+                }
+                None => {
+                    self.next_starts_at(self.end);
+                    return None;
+                }
+            }
+        }
+        let start = self.start;
+        if let Some(lf) = memchr(b'\n', &self.buffer[self.searched..self.end]) {
+            let lf = self.searched + lf;
+            self.next_starts_at(lf + 1);
+            return Some(self.line(start, lf, true));
+        }
+        if self.end - start > self.limit_bytes {
+            self.discarding = true;
+            self.next_starts_at(self.end);
+            return Some(self.line(start, self.end, false));
+        }
+        self.searched = self.end;
+        None
+    }
+
+    /// Whether a line has begun whose end was not read. Take all lines out before.
+    #[must_use]
+    pub fn is_inside_line(&self) -> bool {
+        self.discarding || self.start < self.end
+    }
+
+    /// The last line when the stream ended without an LF. Take all other lines out before.
+    pub fn finish(&mut self) -> Option<Line<'_>> {
+        let (start, end) = (self.start, self.end);
+        self.next_starts_at(end);
+        if std::mem::take(&mut self.discarding) || start == end {
+            return None;
+        }
+        Some(self.line(start, end, false))
+    }
+
+    fn next_starts_at(&mut self, at: usize) {
+        self.start = at;
+        self.searched = at;
+    }
+
+    fn line(&self, start: usize, end: usize, before_lf: bool) -> Line<'_> {
+        let bytes = &self.buffer[start..end];
+        if bytes.len() > self.limit_bytes {
+            // Not more than the limit, so that the copy is the same however the bytes were cut.
+            let copy_bytes = OVERSIZED_COPY_BYTES.min(self.limit_bytes);
+            return Line::Oversized(&bytes[..copy_bytes]);
+        }
+        match bytes.split_last() {
+            Some((b'\r', text)) if before_lf => Line::Text(text),
+            _ => Line::Text(bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    enum Seen {
+        Text(Vec<u8>),
+        Oversized(Vec<u8>),
+    }
+
+    fn seen(line: Line<'_>) -> Seen {
+        match line {
+            Line::Text(text) => Seen::Text(text.to_vec()),
+            Line::Oversized(copy) => Seen::Oversized(copy.to_vec()),
+        }
+    }
+
+    /// All lines of `pieces`, and the most bytes that were stored between two of them.
+    fn lines<'a>(limit: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Seen>, usize) {
+        let mut reader = LineReader::new(limit);
+        let mut all = Vec::new();
+        let mut stored_max = 0;
+        for piece in pieces {
+            reader.push(piece);
+            while let Some(line) = reader.next_line() {
+                all.push(seen(line));
+            }
+            stored_max = stored_max.max(reader.end - reader.start);
+        }
+        all.extend(reader.finish().map(seen));
+        assert_eq!(reader.finish(), None);
+        (all, stored_max)
+    }
+
+    fn text(bytes: &[u8]) -> Seen {
+        Seen::Text(bytes.to_vec())
+    }
+
+    /// The rule, written as plainly as it can be: for the whole input at once.
+    fn expected(limit: usize, input: &[u8]) -> Vec<Seen> {
+        let mut pieces: Vec<&[u8]> = input.split(|&b| b == b'\n').collect();
+        let last = pieces.pop().unwrap_or_default();
+        let oversized =
+            |line: &[u8]| Seen::Oversized(line[..limit.min(OVERSIZED_COPY_BYTES)].to_vec());
+        let mut all: Vec<Seen> = pieces
+            .into_iter()
+            .map(|line| match line {
+                line if line.len() > limit => oversized(line),
+                [line @ .., b'\r'] => text(line),
+                line => text(line),
+            })
+            .collect();
+        match last {
+            [] => {}
+            line if line.len() > limit => all.push(oversized(line)),
+            line => all.push(text(line)),
+        }
+        all
+    }
+
+    #[test]
+    fn a_line_ends_at_lf_and_loses_one_cr() {
+        let (all, _) = lines(100, [&b"a b\r\n\n\r\nx\r\r\ny\rz\n"[..]]);
+        let expected = [&b"a b"[..], b"", b"", b"x\r", b"y\rz"].map(text);
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn the_last_line_needs_no_lf_and_keeps_its_cr() {
+        assert_eq!(lines(100, [&b"a\nb"[..]]).0, [text(b"a"), text(b"b")]);
+        assert_eq!(lines(100, [&b"a\r"[..]]).0, [text(b"a\r")]);
+        assert_eq!(lines(100, [&b""[..]]).0, []);
+        assert_eq!(lines(100, [&b"a\n"[..]]).0, [text(b"a")]);
+    }
+
+    #[test]
+    fn the_limit_counts_the_bytes_before_the_lf() {
+        assert_eq!(
+            lines(5, [&b"12345\nx\n"[..]]).0,
+            [text(b"12345"), text(b"x")]
+        );
+        let oversized = Seen::Oversized(b"12345".to_vec());
+        assert_eq!(
+            lines(5, [&b"12345\r\nx\n"[..]]).0,
+            [oversized.clone(), text(b"x")]
+        );
+        assert_eq!(
+            lines(5, [&b"123456\nx\n"[..]]).0,
+            [oversized.clone(), text(b"x")]
+        );
+        assert_eq!(lines(5, [&b"123456"[..]]).0, [oversized]);
+    }
+
+    #[test]
+    fn an_oversized_line_is_told_at_the_limit_and_not_stored() {
+        let mut reader = LineReader::new(LINE_BYTES_MAX);
+        reader.push(&vec![b'a'; LINE_BYTES_MAX]);
+        assert_eq!(reader.next_line(), None);
+        reader.push(b"b");
+        assert_eq!(
+            reader.next_line(),
+            Some(Line::Oversized(&[b'a'; OVERSIZED_COPY_BYTES]))
+        );
+        for _ in 0..1_000 {
+            reader.push(&[b'c'; 10_000]);
+            assert_eq!(reader.next_line(), None);
+        }
+        assert!(reader.buffer.len() <= LINE_BYTES_MAX + 2 * READ_BYTES_MAX);
+        reader.push(b"\nIAMAT\n");
+        assert_eq!(reader.next_line(), Some(Line::Text(b"IAMAT")));
+        assert_eq!(reader.next_line(), None);
+    }
+
+    #[test]
+    fn reads_grow_for_a_busy_connection_and_a_long_line_is_let_go() {
+        let mut reader = LineReader::new(1024 * 1024);
+        assert_eq!(reader.room().len(), READ_BYTES_MIN);
+        reader.push(&vec![b'a'; 1024 * 1024]);
+        assert_eq!(reader.next_line(), None);
+        reader.push(b"\n");
+        assert!(reader.next_line().is_some());
+        assert_eq!(reader.next_line(), None);
+        assert_eq!(reader.room().len(), READ_BYTES_MAX);
+    }
+
+    fn input() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![
+            3 => Just(b'\n'),
+            2 => Just(b'\r'),
+            1 => Just(b' '),
+            10 => any::<u8>(),
+        ];
+        prop::collection::vec(byte, 0..300)
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_lines(
+            input in input(),
+            limit in 0_usize..60,
+            cuts in prop::collection::vec(0_usize..300, 0..20),
+        ) {
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(input.len())).collect();
+            cuts.extend([0, input.len()]);
+            cuts.sort_unstable();
+            let pieces = cuts.windows(2).map(|pair| &input[pair[0]..pair[1]]);
+            let (split, stored_max) = lines(limit, pieces);
+            prop_assert_eq!(&split, &expected(limit, &input));
+            prop_assert!(stored_max <= limit);
+            let (single, _) = lines(limit, input.chunks(1));
+            prop_assert_eq!(&single, &split);
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! From replies to bytes.
+
+use bytes::Bytes;
+use herd_crdt::Record;
+use memchr::{memchr, memchr_iter};
+
+/// The reply to a token that is known.
+pub const ACCEPTED_LINE: &[u8] = b"OK";
+
+const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
+
+const NANOSECOND_DIGITS: usize = 9;
+
+/// The answer to one command.
+#[derive(Clone, Debug)]
+pub enum Reply<'a> {
+    /// An `IAMAT` was taken in.
+    At(AtLine<'a>),
+    /// A client is known, and this is near it.
+    Places {
+        /// The client's record; its `AT` line comes first.
+        record: Record,
+        /// The JSON text of a Nearby Search reply.
+        json: Bytes,
+    },
+    /// The line could not be carried out: a copy of it.
+    Invalid(&'a [u8]),
+    /// The token that the client showed is known.
+    Accepted,
+}
+
+/// What an `AT` line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtLine<'a> {
+    /// The server that heard the report.
+    pub server: &'a str,
+    /// Its clock at receipt less the client's time, in nanoseconds.
+    pub difference_ns: i128,
+    /// The client ID.
+    pub client: &'a [u8],
+    /// The location as the client wrote it.
+    pub location: &'a [u8],
+    /// The time as the client wrote it.
+    pub time: &'a [u8],
+}
+
+impl Reply<'_> {
+    /// Appends the reply to `out`, to the last newline.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Reply::At(at) => {
+                at.write(out);
+                out.push(b'\n');
+            }
+            Reply::Places { record, json } => {
+                AtLine::of(record).write(out);
+                out.push(b'\n');
+                write_json(out, json);
+                out.extend_from_slice(b"\n\n");
+            }
+            Reply::Accepted => {
+                out.extend_from_slice(ACCEPTED_LINE);
+                out.push(b'\n');
+            }
+            Reply::Invalid(line) => {
+                out.extend_from_slice(b"? ");
+                out.extend_from_slice(line);
+                out.push(b'\n');
+            }
+        }
+    }
+}
+
+impl<'a> AtLine<'a> {
+    /// The `AT` line of a stored record: that of the server that heard it.
+    #[must_use]
+    pub fn of(record: &'a Record) -> Self {
+        AtLine {
+            server: record.server(),
+            difference_ns: record.difference_ns(),
+            client: record.client(),
+            location: record.location_text(),
+            time: record.time_text(),
+        }
+    }
+
+    /// Appends the line to `out`, without a newline.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"AT ");
+        out.extend_from_slice(self.server.as_bytes());
+        out.push(b' ');
+        write_difference(out, self.difference_ns);
+        for operand in [self.client, self.location, self.time] {
+            out.push(b' ');
+            out.extend_from_slice(operand);
+        }
+    }
+}
+
+/// A difference as an `AT` line has it.
+#[must_use]
+pub fn difference_text(difference_ns: i128) -> String {
+    let mut text = Vec::new();
+    write_difference(&mut text, difference_ns);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Appends nanoseconds as seconds: always a sign, always nine decimals.
+fn write_difference(out: &mut Vec<u8>, difference_ns: i128) {
+    out.push(if difference_ns < 0 { b'-' } else { b'+' });
+    let magnitude = difference_ns.unsigned_abs();
+    // Two clocks of 64 bits differ by no more than a u64 holds; beyond that is slower, not wrong.
+    let (seconds, nanoseconds) = match u64::try_from(magnitude) {
+        Ok(ns) => (
+            u128::from(ns / NANOSECONDS_PER_SECOND),
+            ns % NANOSECONDS_PER_SECOND,
+        ),
+        Err(_) => (
+            magnitude / u128::from(NANOSECONDS_PER_SECOND),
+            (magnitude % u128::from(NANOSECONDS_PER_SECOND)) as u64,
+        ),
+    };
+    match u64::try_from(seconds) {
+        Ok(seconds) => write_digits(out, seconds, 1),
+        Err(_) => out.extend_from_slice(seconds.to_string().as_bytes()),
+    }
+    out.push(b'.');
+    write_digits(out, nanoseconds, NANOSECOND_DIGITS);
+}
+
+/// Appends a number with at least `digits_min` digits.
+fn write_digits(out: &mut Vec<u8>, mut number: u64, digits_min: usize) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    while number > 0 && at > 0 {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    at = at.min(digits.len().saturating_sub(digits_min));
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Appends JSON text with every run of newlines made one, and none at its ends: an empty line then
+/// ends the reply and nothing else.
+fn write_json(out: &mut Vec<u8>, json: &[u8]) {
+    let start = json.iter().position(|&b| b != b'\n').unwrap_or(json.len());
+    let json = &json[start..];
+    if memchr(b'\n', json).is_none() {
+        out.extend_from_slice(json);
+        return;
+    }
+    let mut copied = 0;
+    for lf in memchr_iter(b'\n', json) {
+        if lf > copied {
+            if copied > 0 {
+                out.push(b'\n');
+            }
+            out.extend_from_slice(&json[copied..lf]);
+        }
+        copied = lf + 1;
+    }
+    if copied < json.len() {
+        out.push(b'\n');
+        out.extend_from_slice(&json[copied..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use herd_crdt::is_blank;
+    use proptest::prelude::*;
+
+    use super::super::command::Command;
+    use super::*;
+
+    fn difference(ns: i128) -> String {
+        let mut out = Vec::new();
+        write_difference(&mut out, ns);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn json(text: &str) -> String {
+        let mut out = Vec::new();
+        write_json(&mut out, text.as_bytes());
+        String::from_utf8(out).unwrap()
+    }
+
+    fn written(reply: &Reply<'_>) -> Vec<u8> {
+        let mut out = b"before".to_vec();
+        reply.write(&mut out);
+        out.split_off(6)
+    }
+
+    #[test]
+    fn differences_have_a_sign_and_nine_decimals() {
+        for (ns, text) in [
+            (0, "+0.000000000"),
+            (1, "+0.000000001"),
+            (-1, "-0.000000001"),
+            (263_873_386, "+0.263873386"),
+            (-3_599_100_000_000, "-3599.100000000"),
+            (10_000_000_000, "+10.000000000"),
+            (i128::from(u64::MAX), "+18446744073.709551615"),
+            (-i128::from(u64::MAX), "-18446744073.709551615"),
+            (i128::from(u64::MAX) + 1, "+18446744073.709551616"),
+            (i128::MIN, "-170141183460469231731687303715.884105728"),
+        ] {
+            assert_eq!(difference(ns), text);
+        }
+    }
+
+    #[test]
+    fn the_specs_own_example() {
+        let received_ns = 1_520_023_934_918_963_997 + 263_873_386;
+        let record = Record::new(
+            b"kiwi.cs.ucla.edu",
+            b"+34.068930-118.445127",
+            b"1520023934.918963997",
+            "Hill".into(),
+            received_ns,
+        )
+        .unwrap();
+        let at = "AT Hill +0.263873386 kiwi.cs.ucla.edu +34.068930-118.445127 \
+                  1520023934.918963997\n";
+        assert_eq!(written(&Reply::At(AtLine::of(&record))), at.as_bytes());
+        let places = Reply::Places {
+            record,
+            json: Bytes::from_static(b"\n{\n\n\n \"results\" : []\n}\n\n"),
+        };
+        let expected = format!("{at}{{\n \"results\" : []\n}}\n\n");
+        assert_eq!(written(&places), expected.as_bytes());
+    }
+
+    #[test]
+    fn runs_of_newlines_become_one() {
+        for (text, expected) in [
+            ("{}", "{}"),
+            ("{}\n", "{}"),
+            ("{}\n\n\n", "{}"),
+            ("{\n}", "{\n}"),
+            ("{\n\n}", "{\n}"),
+            ("\n\n{\n\n\n\n \n\n}\n\n", "{\n \n}"),
+            ("", ""),
+            ("\n", ""),
+        ] {
+            assert_eq!(json(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_copy_keeps_its_inner_blanks() {
+        let line = b"  IAMAT \t \xff\x00  x ";
+        let reply = written(&Reply::Invalid(line));
+        assert_eq!(reply, [&b"? "[..], line, b"\n"].concat());
+    }
+
+    proptest! {
+        #[test]
+        fn differences_agree_with_plain_arithmetic(received: i64, sent: i64) {
+            let ns = i128::from(received) - i128::from(sent);
+            let sign = if ns < 0 { '-' } else { '+' };
+            let (s, rest) = (ns.unsigned_abs() / 1_000_000_000, ns.unsigned_abs() % 1_000_000_000);
+            prop_assert_eq!(difference(ns), format!("{}{}.{:09}", sign, s, rest));
+        }
+
+        #[test]
+        fn json_never_holds_an_empty_line(text in "[\\n\\r a{}]{0,60}") {
+            let out = json(&text);
+            prop_assert!(!out.contains("\n\n"));
+            prop_assert!(!out.starts_with('\n') && !out.ends_with('\n'));
+            let kept = |text: &str| text.replace('\n', "");
+            prop_assert_eq!(kept(&out), kept(&text));
+            prop_assert_eq!(out.split('\n').count(),
+                text.split('\n').filter(|line| !line.is_empty()).count().max(1));
+        }
+
+        /// What an `AT` line says can be read back from it, and its operands make the same command.
+        #[test]
+        fn an_at_line_prints_what_was_parsed(
+            client in prop::collection::vec(
+                any::<u8>().prop_filter("blank", |&b| !is_blank(b)), 1..40),
+            location in "[+-][0-8][0-9](\\.[0-9]{1,6})?[+-]1[0-7][0-9](\\.[0-9]{1,6})?",
+            time in "[+-]?[0-9]{1,9}(\\.[0-9]{1,9})?",
+            received_ns: i64,
+        ) {
+            let line = [b"IAMAT ", &client[..], b" ", location.as_bytes(), b" ", time.as_bytes()]
+                .concat();
+            let Ok(Some(Command::Iamat(iamat))) = Command::parse(&line) else {
+                return Err(TestCaseError::fail("not an IAMAT"));
+            };
+            let record = Record::of(&iamat.operands, "Hill".into(), received_ns);
+            let reply = written(&Reply::At(AtLine::of(&record)));
+            let text = reply.strip_suffix(b"\n").unwrap();
+            let fields: Vec<&[u8]> = super::super::Fields::new(text).collect();
+            prop_assert_eq!(fields.len(), 6);
+            prop_assert_eq!(fields[0], b"AT");
+            prop_assert_eq!(fields[1], b"Hill");
+            prop_assert_eq!(&fields[3..], [&client[..], location.as_bytes(), time.as_bytes()]);
+            let again = [&b"IAMAT "[..], fields[3], b" ", fields[4], b" ", fields[5]].concat();
+            prop_assert_eq!(Command::parse(&again), Ok(Some(Command::Iamat(iamat))));
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Whether clients should be sent to this server: what `/readyz` says.
+//!
+//! A server becomes ready when it knows what its neighbours know, or has waited long enough for
+//! those that it cannot reach. From then on neighbours do not count: a partition that made every
+//! server of a herd not ready would leave clients with none, though each of them could answer.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A server waits for this long, from its start, for neighbours that it has no link to.
+pub const ALONE_AFTER: Duration = Duration::from_secs(10);
+
+/// A server that came no nearer to its neighbours in this time has caught up as far as it can.
+pub const CATCH_UP_STALLED_AFTER: Duration = Duration::from_secs(10);
+
+/// The facts that readiness follows from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// How long the server has been serving: its ports are bound.
+    pub up_for: Duration,
+    /// It was told to stop.
+    pub draining: bool,
+    /// What is wrong with its own clock, if anything is.
+    pub clock_fault: Option<&'static str>,
+    /// What is wrong with its own store, or that it is not read yet.
+    pub store_fault: Option<String>,
+    /// How far it is behind its neighbours.
+    pub catch_up: CatchUp,
+}
+
+/// How far a server is behind its neighbours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CatchUp {
+    /// The neighbours that it has no link to, or that have not said yet what they know.
+    pub absent: Vec<String>,
+    /// The neighbours that knew something when the link was made that this server does not know.
+    pub ahead: Vec<String>,
+    /// The versions that are missing, of all publishers and from all of them.
+    pub missing: u64,
+}
+
+/// Why a server is not ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotReady {
+    /// It was told to stop.
+    Draining,
+    /// Its own clock cannot be right.
+    Clock(&'static str),
+    /// Its own store is not there, or not yet.
+    Store(String),
+    /// It is catching up with these neighbours.
+    CatchingUp(Vec<String>),
+    /// It waits for a link to these neighbours.
+    Alone(Vec<String>),
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotReady::Draining => f.write_str("told to stop"),
+            NotReady::Clock(fault) => f.write_str(fault),
+            NotReady::Store(fault) => f.write_str(fault),
+            NotReady::CatchingUp(names) => write!(f, "catching up with {}", names.join(", ")),
+            NotReady::Alone(names) => write!(f, "waiting for {}", names.join(", ")),
+        }
+    }
+}
+
+/// What is remembered between two looks.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    /// It was ready once: neighbours count no more.
+    caught_up: bool,
+    /// The least that was missing, and when.
+    nearest: Option<(u64, Duration)>,
+}
+
+impl Readiness {
+    /// Whether the server is ready.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn look(&mut self, facts: Facts) -> Result<(), NotReady> {
+        if facts.draining {
+            return Err(NotReady::Draining);
+        }
+        if let Some(fault) = facts.clock_fault {
+            return Err(NotReady::Clock(fault));
+        }
+        if let Some(fault) = facts.store_fault {
+            return Err(NotReady::Store(fault));
+        }
+        if !self.caught_up {
+            self.catch_up(facts.catch_up, facts.up_for)?;
+            self.caught_up = true;
+        }
+        Ok(())
+    }
+
+    fn catch_up(&mut self, catch_up: CatchUp, now: Duration) -> Result<(), NotReady> {
+        if !catch_up.ahead.is_empty() && !self.is_stalled(catch_up.missing, now) {
+            return Err(NotReady::CatchingUp(catch_up.ahead));
+        }
+        if !catch_up.absent.is_empty() && now < ALONE_AFTER {
+            return Err(NotReady::Alone(catch_up.absent));
+        }
+        Ok(())
+    }
+
+    fn is_stalled(&mut self, missing: u64, now: Duration) -> bool {
+        match self.nearest {
+            Some((least, since)) if missing >= least => {
+                now.saturating_sub(since) >= CATCH_UP_STALLED_AFTER
+            }
+            _ => {
+                self.nearest = Some((missing, now));
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn facts(up_for: Duration, absent: &[&str], ahead: &[&str], missing: u64) -> Facts {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Facts {
+            up_for,
+            catch_up: CatchUp {
+                absent: names(absent),
+                ahead: names(ahead),
+                missing,
+            },
+            ..Facts::default()
+        }
+    }
+
+    fn alone(names: &[&str]) -> Result<(), NotReady> {
+        Err(NotReady::Alone(
+            names.iter().map(|&n| n.to_owned()).collect(),
+        ))
+    }
+
+    fn catching_up(names: &[&str]) -> Result<(), NotReady> {
+        Err(NotReady::CatchingUp(
+            names.iter().map(|&n| n.to_owned()).collect(),
+        ))
+    }
+
+    #[test]
+    fn a_server_without_neighbours_is_ready_at_once() {
+        assert_eq!(Readiness::default().look(Facts::default()), Ok(()));
+    }
+
+    #[test]
+    fn it_waits_for_its_neighbours_and_not_for_ever() {
+        let mut readiness = Readiness::default();
+        let nobody = |up_for| facts(up_for, &["A", "B"], &[], 0);
+        assert_eq!(readiness.look(nobody(SECOND)), alone(&["A", "B"]));
+        let one = facts(2 * SECOND, &["B"], &[], 0);
+        assert_eq!(readiness.look(one), alone(&["B"]));
+        let almost = ALONE_AFTER - SECOND;
+        assert_eq!(readiness.look(nobody(almost)), alone(&["A", "B"]));
+        assert_eq!(readiness.look(nobody(ALONE_AFTER)), Ok(()));
+    }
+
+    #[test]
+    fn it_catches_up_first_however_long_that_takes() {
+        let mut readiness = Readiness::default();
+        for (second, missing) in (0..60).zip((1..=60).rev()) {
+            let behind = facts(second * SECOND, &["B"], &["A"], missing);
+            assert_eq!(readiness.look(behind), catching_up(&["A"]));
+        }
+        assert_eq!(
+            readiness.look(facts(60 * SECOND, &["B"], &[], 0)),
+            Ok(()),
+            "B has had its time"
+        );
+    }
+
+    #[test]
+    fn catching_up_that_comes_no_further_ends_too() {
+        let mut readiness = Readiness::default();
+        let behind = |up_for, missing| facts(up_for, &[], &["A"], missing);
+        assert_eq!(readiness.look(behind(SECOND, 9)), catching_up(&["A"]));
+        assert_eq!(readiness.look(behind(2 * SECOND, 5)), catching_up(&["A"]));
+        let almost = SECOND + CATCH_UP_STALLED_AFTER;
+        assert_eq!(readiness.look(behind(almost, 5)), catching_up(&["A"]));
+        assert_eq!(readiness.look(behind(almost + SECOND, 7)), Ok(()));
+    }
+
+    #[test]
+    fn once_ready_only_drain_its_own_clock_and_its_own_store_count() {
+        let mut readiness = Readiness::default();
+        assert_eq!(readiness.look(facts(SECOND, &[], &[], 0)), Ok(()));
+        let cut_off = facts(2 * SECOND, &["A"], &["B"], 9);
+        assert_eq!(readiness.look(cut_off.clone()), Ok(()));
+        let clock_fault = Some("1970");
+        let wrong_clock = Facts {
+            clock_fault,
+            ..cut_off.clone()
+        };
+        assert_eq!(readiness.look(wrong_clock), Err(NotReady::Clock("1970")));
+        assert_eq!(readiness.look(cut_off.clone()), Ok(()));
+        let failed = Facts {
+            store_fault: Some("failed".to_owned()),
+            ..cut_off.clone()
+        };
+        assert_eq!(
+            readiness.look(failed),
+            Err(NotReady::Store("failed".to_owned()))
+        );
+        let draining = Facts {
+            draining: true,
+            ..cut_off
+        };
+        assert_eq!(readiness.look(draining), Err(NotReady::Draining));
+    }
+}

@@ -1,0 +1,433 @@
+//! The gossip engine: chitchat, and all that the rest of the program needs to know of it.
+//!
+//! Each incarnation of a server is one chitchat node. Its key-value state holds one key for each
+//! slot, whose value is the slot's delta group as a text (`slot_value`), one key that names the
+//! incarnations whose copies this server has buried, and one that tells how its links are. chitchat's
+//! digests and deltas carry these to everyone.
+
+use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chitchat::{ChitchatConfig, ChitchatHandle, ChitchatId, FailureDetectorConfig, spawn_chitchat};
+use herd_crdt::{SlotGroup, SlotId};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::task::JoinError;
+
+use super::incarnation::Incarnation;
+use super::link_words::{self, LinkWord};
+use super::links::Links;
+use super::membership::Sighting;
+use super::slot_value::SlotValues;
+use super::socket::LinkTransport;
+use super::timing::{
+    CHITCHAT_TICK, DEAD_GRACE, GROUPS_PER_LOCK, PHI_INITIAL_INTERVAL, PHI_INTERVAL_MAX,
+    PHI_THRESHOLD, PHI_WINDOW,
+};
+use crate::topology::gossip_address;
+
+/// Slots are keys with this prefix and eight hexadecimal digits.
+const SLOT_PREFIX: &str = "slot/";
+
+/// The key that names the incarnations whose copies this server has buried.
+const BURIED_KEY: &str = "buried";
+
+/// The key that tells how this server's links are.
+const LINKS_KEY: &str = "links";
+
+/// The engine could not be started, or its loop has ended. The map is untouched; a new incarnation
+/// makes it good.
+#[derive(Debug, thiserror::Error)]
+#[error("gossip engine: {0}")]
+pub struct EngineError(String);
+
+impl EngineError {
+    /// A task that works with the engine has panicked.
+    pub(super) fn task(name: &str, error: &JoinError) -> Self {
+        EngineError(format!("BUG: its {name} panicked: {error}"))
+    }
+
+    /// A task that works with the engine has ended.
+    pub(super) fn ended(name: &str, error: Option<&JoinError>) -> Self {
+        match error {
+            Some(error) => EngineError::task(name, error),
+            None => EngineError(format!("BUG: its {name} has ended")),
+        }
+    }
+}
+
+/// A change to another incarnation's published state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A slot was set.
+    Group {
+        /// Which one.
+        slot: SlotId,
+        /// The version of its publisher's state that it was set with; 0 if our copy has been emptied
+        /// meanwhile.
+        version: u64,
+        /// The encoded group; `None` for a value that holds none.
+        group: Option<Bytes>,
+    },
+    /// It names these incarnations as buried.
+    Buried(Vec<Incarnation>),
+    /// It says this of its links.
+    Links(Vec<LinkWord>),
+}
+
+/// All that changed since the last look, and how far that brings us.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Who changed what.
+    pub changes: Vec<(Incarnation, Change)>,
+    /// For each incarnation the version that is merged once `changes` are.
+    pub versions: Vec<(Incarnation, u64)>,
+    /// The neighbours whose messages brought the changes.
+    pub senders: Vec<SocketAddr>,
+}
+
+/// What came in and was not taken yet. Bounded by the size of the state itself.
+#[derive(Default)]
+struct Noted {
+    /// By node and key: a value that is overwritten before it was taken is not needed.
+    values: HashMap<(ChitchatId, String), String>,
+    senders: BTreeSet<SocketAddr>,
+}
+
+/// A running incarnation.
+pub struct Engine {
+    handle: ChitchatHandle,
+    incarnation: Incarnation,
+    values: SlotValues,
+    noted: Arc<Mutex<Noted>>,
+    changed: Arc<Notify>,
+}
+
+impl Engine {
+    /// Starts gossip under `incarnation`, over `links`. No round begins by itself: see
+    /// [`Engine::begin_round`].
+    ///
+    /// # Errors
+    /// If chitchat does not start.
+    pub async fn start(
+        incarnation: Incarnation,
+        links: &Arc<Links>,
+    ) -> Result<Engine, EngineError> {
+        let address = gossip_address(&incarnation.server);
+        let config = ChitchatConfig {
+            chitchat_id: chitchat_id(&incarnation),
+            cluster_id: links.view.cluster.clone(),
+            gossip_interval: CHITCHAT_TICK,
+            listen_addr: address,
+            // chitchat would gossip with seeds beside the pacer.
+            seed_nodes: Vec::new(),
+            failure_detector_config: FailureDetectorConfig::new(
+                PHI_THRESHOLD,
+                PHI_WINDOW,
+                PHI_INTERVAL_MAX,
+                PHI_INITIAL_INTERVAL,
+                DEAD_GRACE,
+            ),
+            // We never delete a key.
+            marked_for_deletion_grace_period: Duration::from_secs(3600),
+            catchup_callback: None,
+            // Else each tick clones the state of every live node for a watcher that we do not use.
+            extra_liveness_predicate: Some(Box::new(|_| false)),
+        };
+        let values = SlotValues::new().map_err(|error| EngineError(error.to_string()))?;
+        let transport = LinkTransport {
+            links: links.clone(),
+        };
+        let handle = spawn_chitchat(config, Vec::new(), &transport)
+            .await
+            .map_err(|error| EngineError(error.to_string()))?;
+        let engine = Engine {
+            handle,
+            incarnation,
+            values,
+            noted: Arc::default(),
+            changed: Arc::default(),
+        };
+        engine.subscribe(links).await;
+        Ok(engine)
+    }
+
+    /// The callback runs under chitchat's lock: it only copies the value and wakes the receiver.
+    async fn subscribe(&self, links: &Arc<Links>) {
+        let me = chitchat_id(&self.incarnation);
+        let noted = self.noted.clone();
+        let changed = self.changed.clone();
+        let listener = self
+            .handle
+            .with_chitchat(|chitchat| {
+                let (me, noted, changed) = (me.clone(), noted.clone(), changed.clone());
+                let links = links.clone();
+                chitchat.subscribe_event("", move |event| {
+                    if *event.node != me {
+                        let key = (event.node.clone(), event.key.to_owned());
+                        let mut noted = noted.lock();
+                        noted.values.insert(key, event.value.to_owned());
+                        noted.senders.extend(links.processing());
+                        drop(noted);
+                        changed.notify_one();
+                    }
+                })
+            })
+            .await;
+        listener.forever();
+    }
+
+    /// The incarnation that runs.
+    pub fn incarnation(&self) -> &Incarnation {
+        &self.incarnation
+    }
+
+    /// Resolves when something has changed since the last [`Engine::take_changes`].
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Takes what other incarnations have changed since the last call.
+    pub async fn take_changes(&self) -> Changes {
+        // One hold of the lock: no change can come between the values and the versions.
+        let (values, senders, versions) = self
+            .handle
+            .with_chitchat(|chitchat| {
+                let versions: Vec<_> = chitchat
+                    .node_states()
+                    .iter()
+                    .map(|(id, state)| (incarnation_of(id), state.max_version()))
+                    .collect();
+                let Noted { values, senders } = std::mem::take(&mut *self.noted.lock());
+                let values: Vec<_> = values
+                    .into_iter()
+                    .map(|((id, key), value)| {
+                        let state = chitchat.node_state(&id);
+                        let version = state.and_then(|state| state.get_versioned(&key));
+                        let version = version.map_or(0, |versioned| versioned.version);
+                        (id, key, version, value)
+                    })
+                    .collect();
+                (values, senders, versions)
+            })
+            .await;
+        let changes = values
+            .into_iter()
+            .filter_map(|(id, key, version, value)| {
+                let change = self.change_of(&key, version, &value)?;
+                Some((incarnation_of(&id), change))
+            })
+            .collect();
+        Changes {
+            changes,
+            versions,
+            senders: senders.into_iter().collect(),
+        }
+    }
+
+    /// What a key's new value means; `None` for keys of a later version of herd.
+    fn change_of(&self, key: &str, version: u64, value: &str) -> Option<Change> {
+        if key == BURIED_KEY {
+            return Some(Change::Buried(
+                value.lines().filter_map(parse_buried).collect(),
+            ));
+        }
+        if key == LINKS_KEY {
+            return Some(Change::Links(link_words::parse(value)));
+        }
+        let digits = key.strip_prefix(SLOT_PREFIX)?;
+        let slot = SlotId(u32::from_str_radix(digits, 16).ok()?);
+        // One way to write each number: two keys for one slot would overwrite each other in the store.
+        (slot_key(slot) == key).then_some(())?;
+        Some(Change::Group {
+            slot,
+            version,
+            group: self.values.group_of(value),
+        })
+    }
+
+    /// Sets slots, in this order. Returns the version of our state.
+    pub async fn set_groups(&self, groups: &[SlotGroup]) -> u64 {
+        let mut version = 0;
+        for chunk in groups.chunks(GROUPS_PER_LOCK) {
+            let mut encoded: Vec<(String, String)> = chunk
+                .iter()
+                .map(|group| (slot_key(group.slot), self.values.text_of(&group.group)))
+                .collect();
+            version = self
+                .handle
+                .with_chitchat(|chitchat| {
+                    let state = chitchat.self_node_state();
+                    for (key, value) in encoded.drain(..) {
+                        state.set(key, value);
+                    }
+                    state.max_version()
+                })
+                .await;
+        }
+        version
+    }
+
+    /// Notes everything that `incarnation` publishes as if it had just changed.
+    pub async fn note_again(&self, incarnation: &Incarnation) {
+        let id = chitchat_id(incarnation);
+        let keys: Vec<String> = self
+            .handle
+            .with_chitchat(|chitchat| {
+                let state = chitchat.node_state(&id);
+                let keys = state.map(|state| state.key_values().map(|(key, _)| key.to_owned()));
+                keys.map(Iterator::collect).unwrap_or_default()
+            })
+            .await;
+        for keys in keys.chunks(GROUPS_PER_LOCK) {
+            // A few values a time: others want the lock too.
+            self.handle
+                .with_chitchat(|chitchat| {
+                    let Some(state) = chitchat.node_state(&id) else {
+                        return;
+                    };
+                    let mut noted = self.noted.lock();
+                    for key in keys {
+                        if let Some(value) = state.get(key) {
+                            noted
+                                .values
+                                .insert((id.clone(), key.clone()), value.to_owned());
+                        }
+                    }
+                })
+                .await;
+        }
+        self.changed.notify_one();
+    }
+
+    /// What gossip knows of all other incarnations.
+    pub async fn sightings(&self) -> Vec<Sighting> {
+        let me = chitchat_id(&self.incarnation);
+        self.handle
+            .with_chitchat(|chitchat| {
+                let live: BTreeSet<&ChitchatId> = chitchat.live_nodes().collect();
+                chitchat
+                    .node_states()
+                    .iter()
+                    .filter(|(id, _)| **id != me)
+                    .map(|(id, state)| Sighting {
+                        incarnation: incarnation_of(id),
+                        live: live.contains(id),
+                        heartbeat: state.heartbeat().into(),
+                        max_version: state.max_version(),
+                        // No copy is a burden for what its server said of its links.
+                        holds_slots: state
+                            .key_values_including_deleted()
+                            .any(|(key, _)| key != LINKS_KEY),
+                    })
+                    .collect()
+            })
+            .await
+    }
+
+    /// How often the engine's loop has come round; each of its ticks raises it.
+    pub async fn heartbeat(&self) -> u64 {
+        self.handle
+            .with_chitchat(|chitchat| chitchat.self_node_state().heartbeat().into())
+            .await
+    }
+
+    /// Empties our copy of what `incarnation` published, and keeps its id and version, so that
+    /// neighbours do not send it again.
+    pub async fn bury(&self, incarnation: &Incarnation) {
+        let id = chitchat_id(incarnation);
+        self.handle
+            .with_chitchat(|chitchat| {
+                let Some(state) = chitchat.node_state(&id) else {
+                    return;
+                };
+                let version = state.max_version();
+                // chitchat asserts that a reset moves forward.
+                if state.last_gc_version() < version {
+                    // "Everything up to this version was deleted, and forgotten."
+                    chitchat.reset_node_state_if_update(&id, std::iter::empty(), version, version);
+                }
+            })
+            .await;
+    }
+
+    /// Tells the others which incarnations are buried here.
+    pub async fn name_buried(&self, buried: &[Incarnation]) {
+        let lines: Vec<String> = buried
+            .iter()
+            .map(|incarnation| format!("{:016x} {}", incarnation.generation, incarnation.server))
+            .collect();
+        let value = lines.join("\n");
+        self.handle
+            .with_chitchat(|chitchat| chitchat.self_node_state().set(BURIED_KEY, &value))
+            .await;
+    }
+
+    /// Tells the others how the links of this server are. It travels with the next round.
+    pub(super) async fn tell_links(&self, text: &str) {
+        self.handle
+            .with_chitchat(|chitchat| chitchat.self_node_state().set(LINKS_KEY, text))
+            .await;
+    }
+
+    /// Begins a round with a neighbour, if it was granted a SYN.
+    ///
+    /// # Errors
+    /// If the engine's loop has ended.
+    pub fn begin_round(&self, neighbour: &str) -> Result<(), EngineError> {
+        self.handle
+            .gossip(gossip_address(neighbour))
+            .map_err(|error| EngineError(error.to_string()))
+    }
+
+    /// Resolves when the engine's loop has ended, by itself or by a panic.
+    pub fn terminated(&self) -> impl Future<Output = EngineError> + use<> {
+        let ended = self.handle.termination_watcher();
+        async move {
+            match ended.await {
+                Ok(()) => EngineError("its loop has ended".to_owned()),
+                Err(error) => EngineError(error.to_string()),
+            }
+        }
+    }
+
+    /// Ends the engine's loop at once.
+    pub fn stop(&self) {
+        self.handle.abort();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn chitchat_id(incarnation: &Incarnation) -> ChitchatId {
+    let address = gossip_address(&incarnation.server);
+    ChitchatId::new(incarnation.server.clone(), incarnation.generation, address)
+}
+
+fn incarnation_of(id: &ChitchatId) -> Incarnation {
+    Incarnation {
+        server: id.node_id.clone(),
+        generation: id.generation_id,
+    }
+}
+
+fn slot_key(slot: SlotId) -> String {
+    format!("{SLOT_PREFIX}{:08x}", slot.0)
+}
+
+fn parse_buried(line: &str) -> Option<Incarnation> {
+    let (generation, server) = line.split_once(' ')?;
+    let generation = u64::from_str_radix(generation, 16).ok()?;
+    Some(Incarnation {
+        server: server.into(),
+        generation,
+    })
+}

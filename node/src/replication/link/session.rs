@@ -1,0 +1,236 @@
+//! A link that is up: frames out, frames in, until one side goes silent or away.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use chitchat::ChitchatMessage;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, interval, sleep_until, timeout};
+use tokio_util::bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::frame::{Frame, FrameError, FrameStream};
+use super::handshake::{Agreement, Refusal, RefusalReason, note_refusal};
+use crate::replication::links::Links;
+use crate::replication::neighbour::Neighbour;
+use crate::replication::report::AppliedReport;
+use crate::replication::timing::{
+    LINK_SILENCE_MAX, LINK_WRITE_TIMEOUT, REPORT_GAP, REPORT_INTERVAL,
+};
+use crate::tls::{Peer, TlsFault};
+
+/// Frames that are gathered into one flush.
+const FRAMES_PER_FLUSH_MAX: usize = 16;
+
+type Sink<S> = SplitSink<FrameStream<S>, Bytes>;
+type Stream<S> = SplitStream<FrameStream<S>>;
+
+/// Why a link that was up is not any more.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkLost {
+    /// The other side closed it.
+    #[error("closed by the other side")]
+    Closed,
+    /// Nothing came for too long.
+    #[error("nothing heard for {} s", LINK_SILENCE_MAX.as_secs())]
+    Silent,
+    /// The other side took nothing off it for too long.
+    #[error("nothing could be sent for {} s", LINK_WRITE_TIMEOUT.as_secs())]
+    Stuck,
+    /// The connection failed.
+    #[error("connection failed: {0}")]
+    Io(#[from] std::io::Error),
+    /// What came is not a frame.
+    #[error("cut off: {0}")]
+    Frame(#[from] FrameError),
+    /// What came does not belong there.
+    #[error("cut off: an unexpected frame of the handshake")]
+    Unexpected,
+    /// The other side told us that it does not want us any more.
+    #[error("ended by the other side: a newer process of our name is alive")]
+    Superseded,
+    /// The neighbour made a newer connection, or the link is cut for a while.
+    #[error("replaced by a newer connection, or cut for a while")]
+    Replaced,
+    /// The other side's certificate is not good any more.
+    #[error("cut off: {0}")]
+    Distrusted(TlsFault),
+    /// This server goes on as another incarnation.
+    #[error("this server takes a new incarnation")]
+    NewIncarnation,
+    /// This server stops.
+    #[error("this server stops")]
+    Stopping,
+}
+
+/// Runs a link until it is lost, and says why.
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    frames: FrameStream<S>,
+    agreement: Agreement,
+    links: &Links,
+    remote: &str,
+    stop: &CancellationToken,
+) -> LinkLost {
+    let Agreement {
+        neighbour,
+        incarnation,
+        own_generation,
+        peer,
+    } = agreement;
+    let mut generation = links.generation();
+    // A hello that went out under an earlier generation of ours made a link for that one.
+    if *generation.borrow_and_update() != own_generation {
+        return LinkLost::NewIncarnation;
+    }
+    let replaced = CancellationToken::new();
+    let number = neighbour.connected(&incarnation, replaced.clone());
+    info!(neighbour = %incarnation.server, %incarnation, remote, "link made");
+    if let Some(observer) = &links.observer {
+        observer.link_made(&incarnation.server, remote);
+    }
+    neighbour.kick();
+
+    let (mut sink, stream) = frames.split();
+    let lost = tokio::select! {
+        lost = send_frames(&mut sink, &neighbour, links) => lost,
+        lost = receive_frames(stream, &neighbour, links) => lost,
+        fault = distrusted(peer.as_ref()) => LinkLost::Distrusted(fault),
+        () = replaced.cancelled() => LinkLost::Replaced,
+        _ = generation.changed() => LinkLost::NewIncarnation,
+        () = stop.cancelled() => LinkLost::Stopping,
+    };
+
+    match neighbour.disconnected(number) {
+        None => {}
+        Some(newer) if newer > incarnation.generation => {
+            let reason = Some(RefusalReason::Superseded);
+            let refusal = Frame::Refusal(Refusal {
+                reason,
+                known_of_other: newer,
+            });
+            if let Ok(bytes) = refusal.encode() {
+                // The older process learns it here, or when it tries to come back.
+                let _ = timeout(LINK_WRITE_TIMEOUT, sink.send(bytes)).await;
+            }
+        }
+        Some(_) => {}
+    }
+    info!(neighbour = %incarnation.server, %incarnation, remote, reason = %lost, "link lost");
+    if let Some(observer) = &links.observer {
+        observer.link_lost(&incarnation.server, remote, &lost.to_string());
+    }
+    lost
+}
+
+/// Resolves when the certificate at the other end is not good any more; never, where there is none.
+async fn distrusted(peer: Option<&Peer>) -> TlsFault {
+    match peer {
+        Some(peer) => peer.distrusted().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn send_frames<S: AsyncRead + AsyncWrite + Unpin>(
+    sink: &mut Sink<S>,
+    neighbour: &Neighbour,
+    links: &Links,
+) -> LinkLost {
+    let mut applied = links.applied();
+    applied.mark_changed();
+    let mut report_due = interval(REPORT_INTERVAL);
+    let mut next_report = Instant::now();
+    loop {
+        let first = tokio::select! {
+            message = neighbour.outbound.pop() => Frame::Gossip(message),
+            () = changed(&mut applied, next_report) => current_report(&mut applied, links),
+            _ = report_due.tick() => current_report(&mut applied, links),
+        };
+        if matches!(first, Frame::Report { .. }) {
+            next_report = Instant::now() + REPORT_GAP;
+        }
+        let written = timeout(LINK_WRITE_TIMEOUT, async {
+            feed(sink, &first, neighbour).await?;
+            for _ in 1..FRAMES_PER_FLUSH_MAX {
+                let Some(message) = neighbour.outbound.try_pop() else {
+                    break;
+                };
+                feed(sink, &Frame::Gossip(message), neighbour).await?;
+            }
+            sink.flush().await.map_err(LinkLost::Io)
+        });
+        match written.await {
+            Ok(Ok(())) => {}
+            Ok(Err(lost)) => return lost,
+            Err(_) => return LinkLost::Stuck,
+        }
+    }
+}
+
+/// Resolves when there is something new to report, not before `not_before`. Cancel-safe.
+async fn changed(applied: &mut watch::Receiver<Arc<AppliedReport>>, not_before: Instant) {
+    sleep_until(not_before).await;
+    // The sender lives as long as the links.
+    let _ = applied.changed().await;
+}
+
+fn current_report(applied: &mut watch::Receiver<Arc<AppliedReport>>, links: &Links) -> Frame {
+    Frame::Report {
+        report: (**applied.borrow_and_update()).clone(),
+        clock_ns: links.chance.now_ns(),
+    }
+}
+
+async fn feed<S: AsyncRead + AsyncWrite + Unpin>(
+    sink: &mut Sink<S>,
+    frame: &Frame,
+    neighbour: &Neighbour,
+) -> Result<(), LinkLost> {
+    let bytes = frame.encode().map_err(FrameError::from)?;
+    neighbour.counts.note_sent(bytes.len());
+    sink.feed(bytes).await.map_err(LinkLost::Io)
+}
+
+async fn receive_frames<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: Stream<S>,
+    neighbour: &Neighbour,
+    links: &Links,
+) -> LinkLost {
+    loop {
+        let bytes = match timeout(LINK_SILENCE_MAX, stream.next()).await {
+            Ok(Some(Ok(bytes))) => bytes,
+            // The end of a connection with TLS whose other side died without a word of TLS.
+            Ok(Some(Err(error))) if error.kind() == ErrorKind::UnexpectedEof => {
+                return LinkLost::Closed;
+            }
+            Ok(Some(Err(error))) => return LinkLost::Io(error),
+            Ok(None) => return LinkLost::Closed,
+            Err(_) => return LinkLost::Silent,
+        };
+        neighbour.counts.note_received(bytes.len());
+        match Frame::decode(&bytes) {
+            Ok(Frame::Gossip(message)) => {
+                neighbour.counts.note_message_received(&message);
+                match message {
+                    ChitchatMessage::Syn { .. } => neighbour.note_their_round(),
+                    ChitchatMessage::SynAck { .. } => neighbour.note_delta(bytes.len()),
+                    _ => {}
+                }
+                links.hand_in(neighbour, message).await;
+            }
+            Ok(Frame::Report { report, clock_ns }) => {
+                neighbour.set_report(report, clock_ns);
+                links.note_report();
+            }
+            Ok(Frame::Refusal(refusal)) => {
+                note_refusal(links, &refusal);
+                return LinkLost::Superseded;
+            }
+            Ok(Frame::Hello(_)) => return LinkLost::Unexpected,
+            Err(error) => return LinkLost::Frame(error),
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! What all links of a server share: who it is, who its neighbours are, and where frames go.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use chitchat::ChitchatMessage;
+use herd_crdt::ServerName;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::chance::Chance;
+use super::clocks::ClockView;
+use super::incarnation::{Incarnation, next_generation};
+use super::link_words::LinkWord;
+use super::neighbour::{Neighbour, NeighbourConfig};
+use super::report::AppliedReport;
+use super::status::{ReplicationPulses, ReplicationStatus, SlotsStatus};
+use super::storing::StorageState;
+use crate::histogram::{Histogram, TRAVEL_ENDS};
+use crate::readiness::CatchUp;
+use crate::storage::StorageWriter;
+use crate::topology::gossip_address;
+
+/// A century: the upper 48 bits of a generation are milliseconds.
+const GENERATION_AHEAD_MAX: u64 = (100 * 366 * 24 * 3_600 * 1_000) << 16;
+
+/// Notes connections from and to other servers somewhere besides the log.
+pub trait LinkObserver: Send + Sync + 'static {
+    /// A link was made.
+    fn link_made(&self, neighbour: &str, remote: &str);
+    /// A link was lost.
+    fn link_lost(&self, neighbour: &str, remote: &str, reason: &str);
+}
+
+/// A server's place in its herd, as its configuration has it.
+#[derive(Clone, Debug)]
+pub struct HerdView {
+    /// The name of the herd; servers of another one are refused.
+    pub cluster: String,
+    /// This server.
+    pub me: ServerName,
+    /// All servers of the topology, in its order.
+    pub servers: Vec<ServerName>,
+    /// Those that this one has a link to.
+    pub neighbours: Vec<NeighbourConfig>,
+}
+
+/// What a handshake may make of this server's incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnStanding {
+    /// A neighbour remembers this generation of our name; ours has to be greater.
+    MustExceed(u64),
+    /// A live process of our name has this greater generation.
+    Superseded(u64),
+}
+
+/// A chitchat message and the neighbour that it came from.
+pub type Inbound = (SocketAddr, ChitchatMessage);
+
+/// See the module.
+pub struct Links {
+    /// This server's place in the herd.
+    pub view: HerdView,
+    neighbours: Vec<Arc<Neighbour>>,
+    /// Our generation; a change ends all connections, so that they are made anew under it.
+    generation: watch::Sender<u64>,
+    /// Where messages for chitchat go, while it runs.
+    inbound: Mutex<Option<mpsc::Sender<Inbound>>>,
+    /// What we tell the neighbours of our progress.
+    applied: watch::Sender<Arc<AppliedReport>>,
+    /// The greatest generation of each server that we know of.
+    known: Mutex<BTreeMap<ServerName, u64>>,
+    /// The greatest generation of each server that gossip holds for live.
+    live: Mutex<BTreeMap<ServerName, u64>>,
+    /// A neighbour has said how far it got.
+    reported: Notify,
+    standing: watch::Sender<Option<OwnStanding>>,
+    status: Mutex<ReplicationStatus>,
+    storage: watch::Sender<StorageState>,
+    clocks: Mutex<ClockView>,
+    store_writer: Mutex<Option<StorageWriter>>,
+    /// The floor of expiry that the store held at the start.
+    floor_at_start: Mutex<Option<i64>>,
+    slots: Mutex<SlotsStatus>,
+    /// The neighbour whose message chitchat is processing, or processed last.
+    processing: Mutex<Option<SocketAddr>>,
+    /// Messages that chitchat wanted to send to nobody's neighbour, or without the pacer's leave.
+    suppressed: AtomicU64,
+    /// By origin server: from receipt there to receipt here.
+    propagation: BTreeMap<ServerName, Histogram>,
+    /// Signs of life of the loops of each incarnation.
+    pub(super) pulses: ReplicationPulses,
+    /// The receiver is to merge again all that this server holds of others.
+    rejoin: AtomicBool,
+    pub(super) observer: Option<Arc<dyn LinkObserver>>,
+    pub(super) chance: Chance,
+}
+
+impl Links {
+    /// All links down, under a first generation.
+    #[must_use]
+    pub fn new(view: HerdView, chance: Chance, observer: Option<Arc<dyn LinkObserver>>) -> Self {
+        let generation = next_generation(chance.id(), 0);
+        let neighbours = view
+            .neighbours
+            .iter()
+            .map(|config| Arc::new(Neighbour::new(config.clone(), gossip_address(&config.name))))
+            .collect();
+        let others = view.servers.iter().filter(|&name| *name != view.me);
+        let propagation = others
+            .map(|name| (name.clone(), Histogram::new(TRAVEL_ENDS)))
+            .collect();
+        Links {
+            view,
+            neighbours,
+            propagation,
+            generation: watch::Sender::new(generation),
+            inbound: Mutex::new(None),
+            applied: watch::Sender::new(Arc::default()),
+            known: Mutex::default(),
+            live: Mutex::default(),
+            reported: Notify::new(),
+            standing: watch::Sender::new(None),
+            status: Mutex::default(),
+            storage: watch::Sender::new(StorageState::default()),
+            clocks: Mutex::default(),
+            store_writer: Mutex::default(),
+            floor_at_start: Mutex::default(),
+            slots: Mutex::default(),
+            processing: Mutex::new(None),
+            suppressed: AtomicU64::new(0),
+            pulses: ReplicationPulses::default(),
+            rejoin: AtomicBool::new(false),
+            observer,
+            chance,
+        }
+    }
+
+    /// All neighbours.
+    pub fn neighbours(&self) -> &[Arc<Neighbour>] {
+        &self.neighbours
+    }
+
+    /// The neighbour of this name.
+    pub fn neighbour(&self, name: &str) -> Option<&Arc<Neighbour>> {
+        self.neighbours
+            .iter()
+            .find(|neighbour| *neighbour.config.name == *name)
+    }
+
+    /// This server's incarnation.
+    pub fn incarnation(&self) -> Incarnation {
+        Incarnation {
+            server: self.view.me.clone(),
+            generation: *self.generation.borrow(),
+        }
+    }
+
+    pub(super) fn generation(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// Takes on a later generation than this; all connections end and are made anew under it.
+    pub(super) fn exceed_generation(&self, known: u64) {
+        let generation = next_generation(self.chance.id(), known);
+        self.generation.send_replace(generation);
+    }
+
+    /// Opens the way to chitchat, or closes it.
+    pub(super) fn set_inbound(&self, inbound: Option<mpsc::Sender<Inbound>>) {
+        *self.inbound.lock() = inbound;
+    }
+
+    /// Hands a message to chitchat, waiting while its queue is full. While chitchat does not run
+    /// the message is lost, which gossip makes good.
+    pub(super) async fn hand_in(&self, from: &Neighbour, message: ChitchatMessage) {
+        let inbound = self.inbound.lock().clone();
+        if let Some(inbound) = inbound {
+            let _ = inbound.send((from.gossip_address, message)).await;
+        }
+    }
+
+    /// chitchat takes up a message of this neighbour.
+    pub(super) fn set_processing(&self, from: SocketAddr) {
+        *self.processing.lock() = Some(from);
+    }
+
+    /// No message is at fault for what happens until the next one.
+    pub(super) fn forget_processing(&self) {
+        *self.processing.lock() = None;
+    }
+
+    /// The neighbour whose message chitchat is processing, or processed last.
+    pub(super) fn processing(&self) -> Option<SocketAddr> {
+        *self.processing.lock()
+    }
+
+    /// Takes a message that chitchat wants to send.
+    pub(super) fn send(&self, to: SocketAddr, message: ChitchatMessage) {
+        let neighbour = self
+            .neighbours
+            .iter()
+            .find(|neighbour| neighbour.gossip_address == to);
+        let taken = neighbour.is_some_and(|neighbour| neighbour.offer(message));
+        if !taken {
+            self.suppressed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many messages of chitchat went nowhere.
+    pub fn suppressed(&self) -> u64 {
+        self.suppressed.load(Ordering::Relaxed)
+    }
+
+    /// Tells the neighbours how far we have merged.
+    pub(super) fn publish_report(&self, report: AppliedReport) {
+        self.applied.send_if_modified(|current| {
+            let changed = **current != report;
+            if changed {
+                *current = Arc::new(report);
+            }
+            changed
+        });
+    }
+
+    pub(super) fn applied(&self) -> watch::Receiver<Arc<AppliedReport>> {
+        self.applied.subscribe()
+    }
+
+    /// A neighbour has said how far it got.
+    pub(super) fn note_report(&self) {
+        self.reported.notify_one();
+    }
+
+    /// Resolves when a neighbour has said how far it got since the last call. For one task.
+    pub(super) async fn reported(&self) {
+        self.reported.notified().await;
+    }
+
+    /// Asks for a round on every link.
+    pub fn kick_all(&self) {
+        self.kick_others(&[]);
+    }
+
+    /// Asks for a round on every link but the one that all the news came over.
+    pub(super) fn kick_others(&self, senders: &[SocketAddr]) {
+        for neighbour in &self.neighbours {
+            if *senders != [neighbour.gossip_address] {
+                neighbour.kick();
+            }
+        }
+    }
+
+    /// How far this server is behind its neighbours.
+    #[must_use]
+    pub fn catch_up(&self) -> CatchUp {
+        let own = self.applied.borrow().clone();
+        let mut catch_up = CatchUp::default();
+        for neighbour in &self.neighbours {
+            let name = || neighbour.config.name.to_string();
+            match neighbour.missing_of(&own) {
+                None => catch_up.absent.push(name()),
+                Some(0) => {}
+                Some(missing) => {
+                    catch_up.ahead.push(name());
+                    catch_up.missing = catch_up.missing.saturating_add(missing);
+                }
+            }
+        }
+        catch_up
+    }
+
+    /// By origin server: how long reports took from their receipt there to here, by the wall clocks of
+    /// the two. One is measured for each group with news, the latest in it.
+    #[must_use]
+    pub fn propagation(&self) -> &BTreeMap<ServerName, Histogram> {
+        &self.propagation
+    }
+
+    /// How far this server has merged what `incarnation` publishes.
+    #[must_use]
+    pub fn merged(&self, incarnation: &Incarnation) -> u64 {
+        self.applied.borrow().of(incarnation).merged
+    }
+
+    /// The newest version of what `incarnation` publishes that a neighbour knows, by its last report;
+    /// of its own each knows the newest there is. 0 if none does.
+    #[must_use]
+    pub fn known_version(&self, incarnation: &Incarnation) -> u64 {
+        let neighbours = self.neighbours.iter();
+        let known = neighbours.filter_map(|neighbour| neighbour.applied(incarnation));
+        known.map(|applied| applied.merged).max().unwrap_or(0)
+    }
+
+    /// How many groups of this server a neighbour has not merged yet; `None` while it has not said.
+    #[must_use]
+    pub fn lag_of(&self, neighbour: &Neighbour) -> Option<u64> {
+        let applied = neighbour.applied(&self.incarnation())?;
+        Some(self.slots().version.saturating_sub(applied.merged))
+    }
+
+    /// What this server says of its links.
+    pub(super) fn words(&self) -> Vec<LinkWord> {
+        let word = |neighbour: &Arc<Neighbour>| LinkWord {
+            neighbour: neighbour.config.name.clone(),
+            up: neighbour.is_up(),
+            lag_groups: self.lag_of(neighbour),
+        };
+        self.neighbours.iter().map(word).collect()
+    }
+
+    /// Signs of life of replication's loops.
+    #[must_use]
+    pub fn pulses(&self) -> &ReplicationPulses {
+        &self.pulses
+    }
+
+    /// The greatest generation of `server` that we know of, 0 if none.
+    pub fn known_generation(&self, server: &str) -> u64 {
+        self.known.lock().get(server).copied().unwrap_or(0)
+    }
+
+    pub(super) fn note_known(&self, incarnation: &Incarnation) {
+        if self.is_plausible(incarnation.generation) {
+            raise(&mut self.known.lock(), incarnation);
+        }
+    }
+
+    /// Whether a generation lies less than a century ahead of our clock. Beyond that it is a lie, or
+    /// damage: to exceed it would leave no later generation.
+    pub(super) fn is_plausible(&self, generation: u64) -> bool {
+        generation <= next_generation(self.chance.id(), 0).saturating_add(GENERATION_AHEAD_MAX)
+    }
+
+    /// Replaces what we know of who is live.
+    pub(super) fn set_live<'a>(&self, live: impl Iterator<Item = &'a Incarnation>) {
+        let mut newest = BTreeMap::new();
+        for incarnation in live {
+            raise(&mut newest, incarnation);
+        }
+        *self.live.lock() = newest;
+    }
+
+    /// The greatest generation of `server` that is live: by gossip, or at the end of a link.
+    pub(super) fn live_generation(&self, server: &str) -> u64 {
+        let by_gossip = self.live.lock().get(server).copied().unwrap_or(0);
+        let by_link = self.neighbour(server).and_then(|neighbour| {
+            neighbour
+                .connection
+                .lock()
+                .as_ref()
+                .map(|connection| connection.generation)
+        });
+        by_gossip.max(by_link.unwrap_or(0))
+    }
+
+    /// What has become of the store, and its changes.
+    pub fn storage(&self) -> watch::Receiver<StorageState> {
+        self.storage.subscribe()
+    }
+
+    /// The store is open, and held this floor of expiry.
+    pub(super) fn set_store(&self, writer: StorageWriter, floor_at_start_ns: Option<i64>) {
+        *self.store_writer.lock() = Some(writer);
+        *self.floor_at_start.lock() = floor_at_start_ns;
+        self.set_storage(StorageState::Open);
+    }
+
+    /// The way to the store, if it is open.
+    pub fn store_writer(&self) -> Option<StorageWriter> {
+        self.store_writer.lock().clone()
+    }
+
+    pub(super) fn floor_at_start(&self) -> Option<i64> {
+        *self.floor_at_start.lock()
+    }
+
+    /// The clocks of the neighbours that are connected, less ours, in ns.
+    pub fn clock_offsets_ns(&self) -> Vec<i64> {
+        let now_ns = self.chance.now_ns();
+        let neighbours = self.neighbours.iter();
+        let offsets = neighbours.filter_map(|n| n.clock_offset_ns(now_ns));
+        offsets.collect()
+    }
+
+    /// How our clock compares with those of the neighbours.
+    pub fn clocks(&self) -> ClockView {
+        *self.clocks.lock()
+    }
+
+    pub(super) fn set_clocks(&self, view: ClockView) {
+        *self.clocks.lock() = view;
+    }
+
+    pub(super) fn set_storage(&self, state: StorageState) {
+        self.storage.send_replace(state);
+    }
+
+    /// The state of replication at the receiver's last look.
+    pub fn status(&self) -> ReplicationStatus {
+        self.status.lock().clone()
+    }
+
+    pub(super) fn set_status(&self, status: ReplicationStatus) {
+        *self.status.lock() = status;
+    }
+
+    /// What this incarnation publishes, after the publisher's last round.
+    pub fn slots(&self) -> SlotsStatus {
+        *self.slots.lock()
+    }
+
+    pub(super) fn set_slots(&self, slots: SlotsStatus) {
+        *self.slots.lock() = slots;
+    }
+
+    /// Asks the receiver to merge again, at its next look, all that other servers publish.
+    pub fn rejoin(&self) {
+        self.rejoin.store(true, Ordering::Release);
+    }
+
+    /// Whether [`Links::rejoin`] was called since the last call.
+    pub(super) fn take_rejoin(&self) -> bool {
+        self.rejoin.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn note_standing(&self, standing: OwnStanding) {
+        self.standing.send_replace(Some(standing));
+    }
+
+    /// What handshakes say of our incarnation.
+    pub(super) fn standing(&self) -> watch::Receiver<Option<OwnStanding>> {
+        self.standing.subscribe()
+    }
+}
+
+fn raise(generations: &mut BTreeMap<ServerName, u64>, incarnation: &Incarnation) {
+    let newest = generations.entry(incarnation.server.clone()).or_insert(0);
+    *newest = incarnation.generation.max(*newest);
+}

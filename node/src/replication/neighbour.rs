@@ -1,0 +1,423 @@
+//! One neighbour in the topology: what its link, its pacer and the gossip engine share.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chitchat::{ChitchatMessage, Serializable};
+use herd_crdt::ServerName;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::incarnation::Incarnation;
+use super::queue::DropOldest;
+use super::report::{Applied, AppliedReport};
+use super::timing::LINK_QUEUE_FRAMES_MAX;
+use crate::marks::{self, Mark};
+
+/// A neighbour, as the topology has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeighbourConfig {
+    /// Its name.
+    pub name: ServerName,
+    /// `host:port` of its peer port. The host is resolved again for each connection.
+    pub address: String,
+    /// Whether this server is the one of the two that connects.
+    pub dials: bool,
+}
+
+/// Figures of one link, since the start.
+#[derive(Debug, Default)]
+pub struct LinkCounts {
+    /// Times that the link was made.
+    pub connects: AtomicU64,
+    /// Messages dropped because the link was down, or too slow for its queue.
+    pub messages_dropped: AtomicU64,
+    /// Messages that carry a delta, sent and received.
+    pub deltas_sent: AtomicU64,
+    /// See `deltas_sent`.
+    pub deltas_received: AtomicU64,
+    /// Rounds that this server began.
+    pub rounds: AtomicU64,
+    /// Rounds of these that did not end in time.
+    pub rounds_timed_out: AtomicU64,
+    /// Frames sent and received.
+    pub frames_sent: AtomicU64,
+    /// See `frames_sent`.
+    pub frames_received: AtomicU64,
+    /// Bytes sent and received in frames.
+    pub bytes_sent: AtomicU64,
+    /// See `bytes_sent`.
+    pub bytes_received: AtomicU64,
+}
+
+impl LinkCounts {
+    /// A frame of this length was sent.
+    pub(super) fn note_sent(&self, bytes: usize) {
+        self.frames_sent.fetch_add(1, Ordering::Relaxed);
+        self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// A message of chitchat goes out.
+    pub(super) fn note_message_sent(&self, message: &ChitchatMessage) {
+        let carried = u64::from(carries_delta(message));
+        self.deltas_sent.fetch_add(carried, Ordering::Relaxed);
+    }
+
+    /// A message of chitchat came in.
+    pub(super) fn note_message_received(&self, message: &ChitchatMessage) {
+        let carried = u64::from(carries_delta(message));
+        self.deltas_received.fetch_add(carried, Ordering::Relaxed);
+    }
+
+    /// A frame of this length was received.
+    pub(super) fn note_received(&self, bytes: usize) {
+        self.frames_received.fetch_add(1, Ordering::Relaxed);
+        self.bytes_received
+            .fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// Both replies of a round do, even if there is nothing new in it.
+fn carries_delta(message: &ChitchatMessage) -> bool {
+    matches!(
+        message,
+        ChitchatMessage::SynAck { .. } | ChitchatMessage::Ack { .. }
+    )
+}
+
+/// A connection that is up.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    /// Tells one connection of this neighbour from the next.
+    pub(super) number: u64,
+    pub(super) generation: u64,
+    /// Ends this connection: for a newer one of the same neighbour, or because the link is cut.
+    pub(super) replaced: CancellationToken,
+}
+
+/// The state of a link as its pacer and the receiver see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkStatus {
+    /// The neighbour's incarnation, while the link is up.
+    pub up: Option<Incarnation>,
+    /// Its gossip runs: a round that begins before is never answered.
+    pub gossips: bool,
+    /// Tells one connection of this neighbour from the next: a round does not outlive its own.
+    pub connection: u64,
+}
+
+/// The last report of a neighbour.
+#[derive(Debug)]
+struct Received {
+    report: AppliedReport,
+    at: Instant,
+    /// The neighbour's wall clock when it sent the report, in ns since the POSIX epoch.
+    clock_ns: i64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Neighbour {
+    /// From the topology.
+    pub config: NeighbourConfig,
+    /// The neighbour's name as an address, for chitchat.
+    pub gossip_address: SocketAddr,
+    /// Figures.
+    pub counts: LinkCounts,
+    pub(super) outbound: DropOldest<ChitchatMessage>,
+    pub(super) connection: Mutex<Option<Connection>>,
+    status: watch::Sender<LinkStatus>,
+    /// When the link was made or lost last.
+    changed_at: Mutex<Instant>,
+    /// A round may begin: chitchat may send one SYN.
+    syn_token: AtomicBool,
+    /// There is news for this neighbour.
+    kick: Notify,
+    /// Counts rounds that ended.
+    rounds_over: watch::Sender<u64>,
+    /// The larger delta, of both ways, of the last round that we began.
+    delta_bytes: AtomicUsize,
+    /// When the neighbour last began a round with us.
+    their_round: Mutex<Option<Instant>>,
+    /// Until then the link stays down.
+    cut_until: Mutex<Option<Instant>>,
+    /// What the neighbour said last of how far it got, while the link is up.
+    report: Mutex<Option<Received>>,
+    /// What it knew when the link was made, by its first report since its gossip runs.
+    first_report: Mutex<Option<AppliedReport>>,
+}
+
+impl Neighbour {
+    /// A neighbour whose link is down.
+    #[must_use]
+    pub fn new(config: NeighbourConfig, gossip_address: SocketAddr) -> Self {
+        Neighbour {
+            config,
+            gossip_address,
+            counts: LinkCounts::default(),
+            outbound: DropOldest::new(LINK_QUEUE_FRAMES_MAX),
+            connection: Mutex::new(None),
+            status: watch::Sender::new(LinkStatus::default()),
+            changed_at: Mutex::new(Instant::now()),
+            syn_token: AtomicBool::new(false),
+            kick: Notify::new(),
+            rounds_over: watch::Sender::new(0),
+            delta_bytes: AtomicUsize::new(0),
+            their_round: Mutex::new(None),
+            cut_until: Mutex::new(None),
+            report: Mutex::new(None),
+            first_report: Mutex::new(None),
+        }
+    }
+
+    /// Whether the link is up.
+    pub fn is_up(&self) -> bool {
+        self.status.borrow().up.is_some()
+    }
+
+    /// When the link was made or lost last; at first, when this server started.
+    pub fn changed_at(&self) -> Instant {
+        *self.changed_at.lock()
+    }
+
+    /// The state of the link, and its changes.
+    pub fn status(&self) -> watch::Receiver<LinkStatus> {
+        self.status.subscribe()
+    }
+
+    /// A new connection is up: it takes the place of an older one, which is told to end. Returns its
+    /// number.
+    pub(super) fn connected(&self, incarnation: &Incarnation, replaced: CancellationToken) -> u64 {
+        let number = self.counts.connects.fetch_add(1, Ordering::Relaxed);
+        let generation = incarnation.generation;
+        // The status changes under the lock of the connection, so that the two never disagree.
+        let mut connection = self.connection.lock();
+        if let Some(older) = connection.replace(Connection {
+            number,
+            generation,
+            replaced,
+        }) {
+            older.replaced.cancel();
+        }
+        let up = Some(incarnation.clone());
+        self.set_status(LinkStatus {
+            up,
+            gossips: false,
+            connection: number,
+        });
+        number
+    }
+
+    /// A connection has ended. Returns the generation of the one that took its place, if any did.
+    pub(super) fn disconnected(&self, number: u64) -> Option<u64> {
+        let mut connection = self.connection.lock();
+        match &*connection {
+            Some(newer) if newer.number != number => Some(newer.generation),
+            _ => {
+                *connection = None;
+                self.set_status(LinkStatus::default());
+                None
+            }
+        }
+    }
+
+    fn set_status(&self, status: LinkStatus) {
+        self.outbound.clear();
+        *self.report.lock() = None;
+        *self.first_report.lock() = None;
+        *self.changed_at.lock() = Instant::now();
+        self.status.send_replace(status);
+    }
+
+    /// Cuts the link, and keeps it down for a while.
+    pub(super) fn cut_for(&self, time: Duration) {
+        *self.cut_until.lock() = Some(Instant::now() + time);
+        if let Some(connection) = &*self.connection.lock() {
+            connection.replaced.cancel();
+        }
+    }
+
+    /// For how long the link is to stay down yet; `None` if it may come up.
+    pub(super) fn cut_left(&self) -> Option<Duration> {
+        let until = (*self.cut_until.lock())?;
+        let left = until.saturating_duration_since(Instant::now());
+        (left > Duration::ZERO).then_some(left)
+    }
+
+    /// Asks the pacer for a round soon.
+    pub fn kick(&self) {
+        self.kick.notify_one();
+    }
+
+    pub(super) async fn kicked(&self) {
+        self.kick.notified().await;
+    }
+
+    /// Lets chitchat send one SYN to this neighbour.
+    pub(super) fn grant_syn(&self) {
+        self.syn_token.store(true, Ordering::Release);
+    }
+
+    /// Takes a message from chitchat for this neighbour. Says whether it is on its way.
+    pub(super) fn offer(&self, message: ChitchatMessage) -> bool {
+        let is_syn = matches!(message, ChitchatMessage::Syn { .. });
+        if is_syn && !self.syn_token.swap(false, Ordering::AcqRel) {
+            return false;
+        }
+        // The ACK is the last message of a round that we began.
+        let is_ack = matches!(message, ChitchatMessage::Ack { .. });
+        if is_ack {
+            self.note_delta(message.serialized_len());
+        }
+        let sent = self.is_up();
+        if sent {
+            self.counts.note_message_sent(&message);
+        }
+        let oldest_dropped = sent && self.outbound.push(message);
+        if oldest_dropped {
+            marks::reach(Mark::OldestDropped);
+        }
+        if !sent || oldest_dropped {
+            self.counts.messages_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        if is_ack {
+            self.rounds_over.send_modify(|rounds| *rounds += 1);
+        }
+        sent
+    }
+
+    /// A delta of this size travelled in a round that we began.
+    pub(super) fn note_delta(&self, bytes: usize) {
+        self.delta_bytes.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    /// The size of the largest delta since the last call.
+    pub(super) fn take_delta_bytes(&self) -> usize {
+        self.delta_bytes.swap(0, Ordering::Relaxed)
+    }
+
+    /// The neighbour begins a round with us.
+    pub(super) fn note_their_round(&self) {
+        *self.their_round.lock() = Some(Instant::now());
+    }
+
+    /// When it last did.
+    pub(super) fn their_round(&self) -> Option<Instant> {
+        *self.their_round.lock()
+    }
+
+    pub(super) fn rounds_over(&self) -> watch::Receiver<u64> {
+        self.rounds_over.subscribe()
+    }
+
+    pub(super) fn set_report(&self, report: AppliedReport, clock_ns: i64) {
+        // Gossip that runs knows at least itself.
+        let gossips = report.iter().next().is_some();
+        if gossips {
+            self.first_report
+                .lock()
+                .get_or_insert_with(|| report.clone());
+        }
+        *self.report.lock() = Some(Received {
+            report,
+            at: Instant::now(),
+            clock_ns,
+        });
+        self.status.send_if_modified(|status| {
+            let changed = gossips && !status.gossips;
+            status.gossips |= gossips;
+            changed
+        });
+    }
+
+    /// How far the neighbour has got with what `incarnation` published, by its last report; `None`
+    /// while the link is down or before the first report.
+    pub fn applied(&self, incarnation: &Incarnation) -> Option<Applied> {
+        let report = self.report.lock();
+        report.as_ref().map(|last| last.report.of(incarnation))
+    }
+
+    /// The age of the neighbour's last report; `None` while the link is down or before the first one.
+    pub fn report_age(&self) -> Option<Duration> {
+        let report = self.report.lock();
+        report.as_ref().map(|last| last.at.elapsed())
+    }
+
+    /// The neighbour's wall clock now less `now_ns`, in ns, by its last report, as if that had taken
+    /// no time; `None` while the link is down or before the first report.
+    pub fn clock_offset_ns(&self, now_ns: i64) -> Option<i64> {
+        let report = self.report.lock();
+        report.as_ref().map(|last| {
+            let elapsed_ns = i64::try_from(last.at.elapsed().as_nanos()).unwrap_or(i64::MAX);
+            let clock_ns = last.clock_ns.saturating_add(elapsed_ns);
+            clock_ns.saturating_sub(now_ns)
+        })
+    }
+
+    /// The same, but `None` too if that report is older than `age_max`: the neighbour may be stopped.
+    pub(super) fn merged_lately(
+        &self,
+        incarnation: &Incarnation,
+        age_max: Duration,
+    ) -> Option<u64> {
+        let report = self.report.lock();
+        let last = report.as_ref()?;
+        (last.at.elapsed() <= age_max).then(|| last.report.of(incarnation).merged)
+    }
+
+    /// How many versions `own`, a report of this server, lacks of those that the neighbour knew when
+    /// the link was made, and still does; `None` while it has not said what it knows.
+    pub(super) fn missing_of(&self, own: &AppliedReport) -> Option<u64> {
+        let report = self.report.lock();
+        let first = self.first_report.lock();
+        let (latest, first) = (&report.as_ref()?.report, first.as_ref()?);
+        let missing = first.iter().map(|(incarnation, applied)| {
+            // It may have forgotten one that is long dead, and then never sends it.
+            let known = applied.merged.min(latest.of(incarnation).merged);
+            known.saturating_sub(own.of(incarnation).merged)
+        });
+        Some(missing.fold(0, u64::saturating_add))
+    }
+
+    /// See [`AppliedReport::progress`].
+    pub(super) fn progress(&self) -> u64 {
+        self.report
+            .lock()
+            .as_ref()
+            .map_or(0, |last| last.report.progress())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+
+    #[test]
+    fn a_link_that_takes_nothing_drops_its_oldest_messages_and_counts_them() {
+        let name: ServerName = "Smith".into();
+        let config = NeighbourConfig {
+            address: name.to_string(),
+            name: name.clone(),
+            dials: true,
+        };
+        let neighbour = Neighbour::new(config, "[::1]:1".parse().unwrap());
+        assert!(!neighbour.offer(ChitchatMessage::BadCluster));
+        assert_eq!(neighbour.counts.messages_dropped.load(Ordering::Relaxed), 1);
+        let incarnation = Incarnation {
+            server: name,
+            generation: 1,
+        };
+        neighbour.connected(&incarnation, CancellationToken::new());
+        let before = marks::count(Mark::OldestDropped);
+        for _ in 0..LINK_QUEUE_FRAMES_MAX + 3 {
+            assert!(neighbour.offer(ChitchatMessage::BadCluster));
+        }
+        assert_eq!(neighbour.counts.messages_dropped.load(Ordering::Relaxed), 4);
+        assert_ne!(marks::count(Mark::OldestDropped), before, "never reached");
+    }
+}

@@ -1,0 +1,347 @@
+//! The publisher's task: from the map's outbox to slots, and on to the neighbours.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use herd_crdt::group::GroupFormat;
+use herd_crdt::{Death, Publisher, ServerName, SlotGroup};
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::trace;
+
+use super::backpressure::is_overloaded;
+use super::engine::Engine;
+use super::incarnation::Incarnation;
+use super::links::Links;
+use super::status::SlotsStatus;
+use super::store_feed::{Request, Unneeded};
+use super::timing::{
+    AWAITED_PUBLISH_GAP, DEFERRED_DEATHS_MAX, EXPIRED_DRAINED_AFTER, LARGE_PUBLISH_GAP,
+    LARGE_ROUND_RECORDS, PUBLISH_GAP, PUBLISHER_TICK, REPORT_INTERVAL,
+};
+use crate::acknowledgement::{Acknowledgements, Written};
+use crate::locations::Locations;
+use crate::marks::{self, Mark};
+use crate::storage::{StorageWriter, Ticket, Write};
+
+/// Compactions in one round: each moves the live records of a few slots.
+const COMPACTIONS_PER_ROUND_MAX: usize = 4;
+
+/// Where the publisher puts what it publishes, besides gossip.
+pub(super) struct Store {
+    pub(super) writer: StorageWriter,
+    pub(super) unneeded: Unneeded,
+}
+
+/// Publishes what the map has pending, for as long as the engine runs. Idle, a record goes out at
+/// once; under load records gather for [`PUBLISH_GAP`], for [`AWAITED_PUBLISH_GAP`] if replies wait for it, and
+/// for [`LARGE_PUBLISH_GAP`] after a large round.
+pub(super) async fn publish(
+    locations: Arc<Locations>,
+    engine: Arc<Engine>,
+    links: Arc<Links>,
+    acknowledgements: Arc<Acknowledgements>,
+    store: Option<Store>,
+    format: GroupFormat,
+) {
+    let mut task = PublisherTask {
+        locations,
+        engine,
+        links,
+        acknowledgements,
+        store,
+        publisher: Publisher::new(format),
+        deferred: Deferred::default(),
+        started: Instant::now(),
+        version: 0,
+        rounds: 0,
+        pending_links: BTreeMap::new(),
+    };
+    // Whoever waits for its reply sends no more meanwhile: there is nothing to gather.
+    let gap = if task.acknowledgements.holds_replies() {
+        AWAITED_PUBLISH_GAP
+    } else {
+        PUBLISH_GAP
+    };
+    let mut last_round = Instant::now();
+    let mut published = 0;
+    let beating = task.links.pulses.publisher.begin();
+    loop {
+        beating.beat();
+        // News or not: free slots and lags want a look too, and soon while clients wait for it.
+        let tick = if task.locations.gate().is_shut() {
+            PUBLISH_GAP
+        } else {
+            PUBLISHER_TICK
+        };
+        let _ = timeout(tick, task.locations.news()).await;
+        let gathers = published >= LARGE_ROUND_RECORDS && gap == PUBLISH_GAP;
+        sleep_until(last_round + if gathers { LARGE_PUBLISH_GAP } else { gap }).await;
+        last_round = Instant::now();
+        published = task.round().await;
+    }
+}
+
+struct PublisherTask {
+    locations: Arc<Locations>,
+    engine: Arc<Engine>,
+    links: Arc<Links>,
+    acknowledgements: Arc<Acknowledgements>,
+    store: Option<Store>,
+    publisher: Publisher,
+    deferred: Deferred,
+    started: Instant,
+    /// The version of our published state.
+    version: u64,
+    rounds: u64,
+    /// Neighbours that have not caught up since their link was made: their incarnation, and our
+    /// version at that time.
+    pending_links: BTreeMap<ServerName, CatchUp>,
+}
+
+#[derive(Debug)]
+struct CatchUp {
+    incarnation: Incarnation,
+    version: u64,
+    done: bool,
+}
+
+/// What has to wait until the writes of a round are on disk.
+#[derive(Default)]
+struct Deferred {
+    /// In order of ticket.
+    rounds: VecDeque<DeferredRound>,
+    deaths: usize,
+    /// Requests that one of the rounds holds: each waits once, however long the disk hangs.
+    requests: BTreeSet<Request>,
+}
+
+struct DeferredRound {
+    ticket: Ticket,
+    deaths: Vec<Death>,
+    unneeded: BTreeSet<Request>,
+}
+
+impl Deferred {
+    fn push(&mut self, ticket: Ticket, deaths: Vec<Death>, mut unneeded: BTreeSet<Request>) {
+        unneeded.retain(|request| self.requests.insert(request.clone()));
+        if deaths.is_empty() && unneeded.is_empty() {
+            return;
+        }
+        self.deaths += deaths.len();
+        self.rounds.push_back(DeferredRound {
+            ticket,
+            deaths,
+            unneeded,
+        });
+    }
+
+    /// The first round that is on disk. A disk that hangs must not make the slots grow for ever: beyond
+    /// [`DEFERRED_DEATHS_MAX`] the oldest are due as they are.
+    fn pop_due(&mut self, synced: Ticket) -> Option<DeferredRound> {
+        let first = self.rounds.front()?;
+        if first.ticket > synced && self.deaths <= DEFERRED_DEATHS_MAX {
+            return None;
+        }
+        let mut due = self.rounds.pop_front()?;
+        self.deaths -= due.deaths.len();
+        for request in &due.unneeded {
+            self.requests.remove(request);
+        }
+        if due.ticket > synced {
+            // The request stays, and comes back with a later round.
+            due.unneeded.clear();
+        }
+        Some(due)
+    }
+}
+
+impl PublisherTask {
+    /// Does one round; says how many records were pending.
+    async fn round(&mut self) -> usize {
+        self.finish_deferred();
+        let round = self.acknowledgements.begin_round();
+        let unneeded = match &self.store {
+            Some(store) => store.unneeded.all(),
+            None => BTreeSet::new(),
+        };
+        // The order of these three is what keeps a slot until its successors are out; see
+        // `herd_crdt::Publisher`.
+        let deaths = self.locations.take_deaths();
+        let pending = self.locations.take_pending();
+        let groups = self.publisher.publish(&pending, &mut &*self.locations);
+        let mut news = self.set(groups).await;
+        let ticket = self.last_ticket();
+        self.acknowledgements.note_written(Written {
+            round,
+            storage_ticket: ticket.0,
+            generation: self.engine.incarnation().generation,
+            version: self.version,
+        });
+        // Other servers drop what we overwrite, so what superseded it has to be on our disk first.
+        self.deferred.push(ticket, deaths, unneeded);
+        self.finish_deferred();
+
+        for _ in 0..COMPACTIONS_PER_ROUND_MAX {
+            let mut sources = self.publisher.compaction_sources();
+            if sources.is_empty() {
+                sources = self.publisher.outdated_sources(self.outdated_below_ns());
+            }
+            if sources.is_empty() {
+                break;
+            }
+            marks::reach(Mark::SlotCompacted);
+            let (groups, moved) = self.publisher.compact(&sources, &mut &*self.locations);
+            news |= self.set(groups).await;
+            self.deferred
+                .push(self.last_ticket(), moved, BTreeSet::new());
+        }
+        self.finish_deferred();
+        let cleared = self.publisher.clear_idle(self.now_ms());
+        news |= self.set(cleared).await;
+        if news {
+            self.links.kick_all();
+        }
+        self.rounds += 1;
+        let slots = self.publisher.slots();
+        self.links.set_slots(SlotsStatus {
+            slots: slots.len(),
+            free: slots.free_len(),
+            live_records: slots.live_records(),
+            version: self.version,
+            rounds: self.rounds,
+        });
+        let lags = self.lags();
+        self.locations
+            .gate()
+            .set_shut(is_overloaded(self.locations.pending_len(), lags));
+        pending.len()
+    }
+
+    /// What is older has been below the floor for so long that no group of ours may hold it.
+    fn outdated_below_ns(&self) -> i64 {
+        let drained_after_ns = i64::try_from(EXPIRED_DRAINED_AFTER.as_nanos()).unwrap_or(i64::MAX);
+        self.locations.floor_ns().saturating_sub(drained_after_ns)
+    }
+
+    /// Writes groups to the store's queue, then sets them in gossip: what others can see is never
+    /// ahead of what we would find after a crash by more than what the queue holds.
+    async fn set(&mut self, groups: Vec<SlotGroup>) -> bool {
+        if groups.is_empty() {
+            return false;
+        }
+        if let Some(store) = &self.store {
+            let puts = groups.iter().map(|group| Write::Put {
+                incarnation: self.engine.incarnation().clone(),
+                slot: group.slot,
+                version: 0,
+                group: Bytes::copy_from_slice(&group.group),
+            });
+            if store.writer.write(puts.collect()).is_err() {
+                // It has failed, and its watcher says so. From memory and through the neighbours
+                // the server goes on.
+                self.store = None;
+            }
+        }
+        self.version = self.engine.set_groups(&groups).await;
+        trace!(groups = groups.len(), version = self.version, "published");
+        true
+    }
+
+    /// The ticket of all writes so far; without a store one that is never synced.
+    fn last_ticket(&self) -> Ticket {
+        self.store
+            .as_ref()
+            .map_or(Ticket(u64::MAX), |store| store.writer.last_ticket())
+    }
+
+    /// Does what waited for writes that are on disk by now; all of it, without a store.
+    fn finish_deferred(&mut self) {
+        let synced = match &self.store {
+            Some(store) => {
+                let state = store.writer.synced();
+                let state = state.borrow();
+                match state.failure {
+                    None => state.synced,
+                    Some(_) => Ticket(u64::MAX),
+                }
+            }
+            None => Ticket(u64::MAX),
+        };
+        let now_ms = self.now_ms();
+        while let Some(due) = self.deferred.pop_due(synced) {
+            self.publisher.apply_deaths(&due.deaths, now_ms);
+            let Some(store) = &self.store else {
+                continue;
+            };
+            for request in due.unneeded {
+                store.unneeded.close(&request, || {
+                    let incarnation = request.0.clone();
+                    // Refused only by a store that has failed.
+                    let _ = store.writer.write(vec![Write::Forget { incarnation }]);
+                });
+            }
+        }
+    }
+
+    /// How many of our groups each neighbour lags behind that is connected, has caught up once since
+    /// it was, and has reported lately.
+    fn lags(&mut self) -> Vec<u64> {
+        let mut lags = Vec::new();
+        for neighbour in self.links.neighbours() {
+            let name = &neighbour.config.name;
+            let Some(incarnation) = neighbour.status().borrow().up.clone() else {
+                self.pending_links.remove(name);
+                continue;
+            };
+            let age_max = 2 * REPORT_INTERVAL;
+            let Some(merged) = neighbour.merged_lately(self.engine.incarnation(), age_max) else {
+                continue;
+            };
+            let version = self.version;
+            let fresh = || CatchUp {
+                incarnation: incarnation.clone(),
+                version,
+                done: false,
+            };
+            let catch_up = self.pending_links.entry(name.clone()).or_insert_with(fresh);
+            if catch_up.incarnation != incarnation {
+                *catch_up = fresh();
+            }
+            catch_up.done |= merged >= catch_up.version;
+            if catch_up.done {
+                lags.push(version.saturating_sub(merged));
+            }
+        }
+        lags
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_to_forget_waits_once_however_long_the_disk_hangs() {
+        let mut deferred = Deferred::default();
+        let smith = Incarnation {
+            server: "Smith".into(),
+            generation: 1,
+        };
+        let request = || BTreeSet::from([(smith.clone(), 1)]);
+        for round in 1..1_000 {
+            deferred.push(Ticket(round), Vec::new(), request());
+        }
+        assert_eq!(deferred.rounds.len(), 1);
+        assert!(deferred.pop_due(Ticket(0)).is_none());
+        let due = deferred.pop_due(Ticket(1)).unwrap();
+        assert_eq!(due.unneeded, request());
+        // Asked for again, it waits again.
+        deferred.push(Ticket(1_000), Vec::new(), request());
+        assert!(deferred.pop_due(Ticket(1_000)).is_some());
+    }
+}

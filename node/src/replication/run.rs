@@ -1,0 +1,470 @@
+//! The life of replication: links for as long as the server runs, and on them one incarnation of the
+//! gossip engine after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use herd_crdt::group::GroupFormat;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::backoff::Backoff;
+use super::chance::Chance;
+use super::engine::{Engine, EngineError};
+use super::incarnation::Incarnation;
+use super::link::network::Network;
+use super::link::{accept, dial};
+use super::links::{HerdView, LinkObserver, Links, OwnStanding};
+use super::membership::Membership;
+use super::pacer::pace;
+use super::publish::{Store, publish};
+use super::receive::{Known, receive};
+use super::store_feed::StoreFeed;
+use super::storing::{self, StorageDriver, StorageState, StoreSource};
+use super::timing::{
+    FIRST_HANDSHAKES_WAIT, GONE_AFTER, HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN,
+    STORE_CLOSE_MAX,
+};
+use crate::acknowledgement::{AckLevel, Acknowledgements};
+use crate::locations::Locations;
+use crate::storage::{StoreError, Write};
+
+/// Why replication has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplicationEnd {
+    /// It was told to stop.
+    Stopped,
+    /// A newer process of this server's name is alive; this one has to go.
+    Superseded,
+}
+
+/// Why an incarnation has ended.
+enum IncarnationEnd {
+    Stopped,
+    Superseded,
+    /// A neighbour remembers this generation of our name.
+    MustExceed(u64),
+    BuriedBy(Incarnation),
+    /// The engine's loop ended: a message may have been what ended it.
+    EngineEnded(EngineError),
+    /// Something else failed, which no message can be blamed for.
+    Failed(EngineError),
+}
+
+/// What replication needs.
+pub struct Replication {
+    locations: Arc<Locations>,
+    links: Arc<Links>,
+    acknowledgements: Arc<Acknowledgements>,
+    allowed_skew: Option<Duration>,
+    store: Option<StoreSource>,
+    /// The receiver of each incarnation holds it.
+    known: Arc<Mutex<Known>>,
+    group_format: GroupFormat,
+    expires: bool,
+}
+
+impl Replication {
+    /// Replication of `locations` over the links of `view`, not yet running.
+    #[must_use]
+    pub fn new(
+        view: HerdView,
+        locations: Arc<Locations>,
+        chance: Chance,
+        observer: Option<Arc<dyn LinkObserver>>,
+        acknowledgements: Arc<Acknowledgements>,
+    ) -> Self {
+        let known = Known {
+            membership: Membership::new(view.me.clone(), view.servers.clone()),
+            feed: StoreFeed::new(view.me.clone()),
+        };
+        let links = Arc::new(Links::new(view, chance, observer));
+        locations.publish_known(acknowledgements.level().again());
+        Replication {
+            locations,
+            links,
+            acknowledgements,
+            allowed_skew: None,
+            store: None,
+            known: Arc::new(Mutex::new(known)),
+            group_format: GroupFormat::PRESENT,
+            expires: false,
+        }
+    }
+
+    /// How far a neighbour's clock may differ from ours before it is logged; without a limit it never
+    /// is.
+    #[must_use]
+    pub fn with_allowed_skew(mut self, allowed_skew: Option<Duration>) -> Self {
+        self.allowed_skew = allowed_skew;
+        self
+    }
+
+    /// Speaks other versions of the group format than [`GroupFormat::PRESENT`], for tests of
+    /// upgrades.
+    #[must_use]
+    pub fn with_group_format(mut self, format: GroupFormat) -> Self {
+        self.group_format = format;
+        self
+    }
+
+    /// Keeps on disk what it publishes and learns. From now on until the store is read, whatever is
+    /// found in the map may not be the last word.
+    #[must_use]
+    pub fn with_store(mut self, store: StoreSource) -> Self {
+        self.locations.loading().begin();
+        self.links.set_storage(StorageState::Loading);
+        self.store = Some(store);
+        self
+    }
+
+    /// Records expire here: the floor that the store holds applies before a client is answered from it.
+    #[must_use]
+    pub fn with_expiry(mut self, expires: bool) -> Self {
+        self.expires = expires;
+        self
+    }
+
+    /// The links, for figures about them.
+    #[must_use]
+    pub fn links(&self) -> &Arc<Links> {
+        &self.links
+    }
+
+    /// Runs links and gossip until told to stop, or until a newer process of this server's name is
+    /// alive.
+    pub async fn run(
+        mut self,
+        network: Arc<dyn Network>,
+        stop: CancellationToken,
+    ) -> ReplicationEnd {
+        let stop_links = CancellationToken::new();
+        let mut link_tasks = JoinSet::new();
+        link_tasks.spawn(accept::serve(
+            network.clone(),
+            self.links.clone(),
+            stop_links.clone(),
+        ));
+        for neighbour in self.links.neighbours().iter().filter(|n| n.config.dials) {
+            let (neighbour, links, network) =
+                (neighbour.clone(), self.links.clone(), network.clone());
+            link_tasks.spawn(dial::keep_connected(
+                neighbour,
+                links,
+                network,
+                stop_links.clone(),
+            ));
+        }
+        // The neighbours' handshakes and the store each know generations that ours has to exceed.
+        let store = self.store.take();
+        // A request to stop waits for both, which is not long: what clients have reported by then is
+        // published and handed over like everything else.
+        let (driver, ()) = tokio::join!(self.open_store(store), self.first_handshakes());
+        let mut progress = JoinSet::new();
+        let writer = self.known.lock().await.feed.writer().cloned();
+        progress.spawn(storing::watch_progress(
+            self.acknowledgements.clone(),
+            self.links.clone(),
+            writer.as_ref().map(|writer| writer.synced()),
+        ));
+        // Gossip outlives the request to stop by a little.
+        let stop_gossip = CancellationToken::new();
+        let handover = async {
+            stop.cancelled().await;
+            self.hand_over().await;
+            stop_gossip.cancel();
+            std::future::pending::<ReplicationEnd>().await
+        };
+        let end = tokio::select! {
+            end = self.incarnations(&stop_gossip) => end,
+            end = handover => end,
+            ended = link_tasks.join_next() => {
+                error!(?ended, "BUG: a task of the links has ended");
+                ReplicationEnd::Stopped
+            }
+            ended = progress.join_next() => {
+                error!(?ended, "BUG: the watcher of acknowledgements has ended");
+                ReplicationEnd::Stopped
+            }
+        };
+        stop_links.cancel();
+        while link_tasks.join_next().await.is_some() {}
+        if let Some(driver) = driver {
+            match driver.close(STORE_CLOSE_MAX).await {
+                Ok(_) => {}
+                Err(error) => {
+                    error!(%error, "the store was not closed in good order; the next start reads all that was synced");
+                }
+            }
+        }
+        end
+    }
+
+    /// Reads the store into the map. If that fails the server goes on without one.
+    async fn open_store(&self, store: Option<StoreSource>) -> Option<StorageDriver> {
+        let source = store?;
+        let mut known = self.known.lock().await;
+        let Known { membership, feed } = &mut *known;
+        let loaded = storing::load(
+            source,
+            self.group_format,
+            self.expires,
+            &self.locations,
+            membership,
+            feed,
+        )
+        .await;
+        let driver = match loaded {
+            Ok(opened) => {
+                let me = &self.links.view.me;
+                if let Some(generation) = opened.report.greatest_own_generation(me) {
+                    self.links.exceed_generation(generation);
+                }
+                feed.open(opened.writer.clone());
+                self.links.set_store(opened.writer, opened.report.floor_ns);
+                Some(opened.driver)
+            }
+            Err(error) => {
+                self.store_failed(error);
+                None
+            }
+        };
+        self.locations.loading().end();
+        driver
+    }
+
+    fn store_failed(&self, error: StoreError) {
+        error!(%error, "the store cannot be used; this server goes on from memory and its neighbours");
+        self.acknowledgements.note_disk_failed();
+        self.links
+            .set_storage(StorageState::Failed(Arc::new(error)));
+    }
+
+    /// Waits, not for long, until what clients reported last is on disk and a neighbour has it.
+    async fn hand_over(&self) {
+        let ticket = self.acknowledgements.ticket();
+        self.locations.nudge();
+        let reach = |level| self.acknowledgements.reach(level, ticket, HANDOVER_MAX);
+        let has_store = matches!(*self.links.storage().borrow(), StorageState::Open);
+        let has_peer = self.links.neighbours().iter().any(|n| n.is_up());
+        let (disk, peer) = tokio::join!(
+            async {
+                if has_store {
+                    reach(AckLevel::Disk).await
+                } else {
+                    Ok(())
+                }
+            },
+            async {
+                if has_peer {
+                    reach(AckLevel::Peer).await
+                } else {
+                    Ok(())
+                }
+            },
+        );
+        if disk.is_err() {
+            warn!("stopping: what clients reported last may not be on this disk");
+        }
+        if peer.is_err() {
+            warn!(
+                "stopping: no neighbour has said that it has everything from here; what it lacks spreads \
+                 when this server starts again with its disk"
+            );
+        }
+    }
+
+    async fn incarnations(&self, stop: &CancellationToken) -> ReplicationEnd {
+        let mut backoff = Backoff::new(RESTART_PAUSE_MIN, RESTART_PAUSE_MAX);
+        // Of the process: two that each took every new incarnation for a start of their own would
+        // outbid each other for ever.
+        let first_started = Instant::now();
+        loop {
+            let started = Instant::now();
+            let end = match self.incarnation(first_started, stop).await {
+                Ok(end) => end,
+                Err(error) => IncarnationEnd::Failed(error),
+            };
+            let mut known = self.links.known_generation(&self.links.view.me);
+            match end {
+                IncarnationEnd::Stopped => return ReplicationEnd::Stopped,
+                IncarnationEnd::Superseded => return ReplicationEnd::Superseded,
+                IncarnationEnd::MustExceed(generation) => {
+                    info!(known = %format_args!("{generation:016x}"), "neighbours know a later generation of this server");
+                    known = known.max(generation);
+                }
+                IncarnationEnd::BuriedBy(by) => {
+                    info!(%by, "this incarnation was buried while it was away");
+                }
+                IncarnationEnd::EngineEnded(error) => {
+                    let pause = self.failed(&error, started, &mut backoff);
+                    if !self.cut_suspect(pause) {
+                        wait(pause, stop).await;
+                    }
+                }
+                IncarnationEnd::Failed(error) => {
+                    let pause = self.failed(&error, started, &mut backoff);
+                    wait(pause, stop).await;
+                }
+            }
+            let own = self.links.incarnation().generation;
+            self.links.exceed_generation(known.max(own));
+        }
+    }
+
+    /// Says that an incarnation failed, and how long to be careful.
+    fn failed(&self, error: &EngineError, started: Instant, backoff: &mut Backoff) -> Duration {
+        if started.elapsed() > RESTART_PAUSE_MAX {
+            backoff.reset();
+        }
+        let pause = backoff.next_pause(self.links.chance.jitter());
+        error!(%error, pause_ms = pause.as_millis(), "gossip failed, starting it anew; no record is lost");
+        pause
+    }
+
+    /// A message may have been what ended the engine: the link that brought the last one is cut
+    /// for a while, and gossip goes on at once with the others. Returns whether there was one.
+    fn cut_suspect(&self, pause: Duration) -> bool {
+        let suspect = self.links.processing().and_then(|address| {
+            self.links
+                .neighbours()
+                .iter()
+                .find(|n| n.gossip_address == address)
+        });
+        if let Some(neighbour) = suspect {
+            warn!(neighbour = %neighbour.config.name, "gossip failed at a message of this neighbour: its link is cut for a while");
+            neighbour.cut_for(pause);
+        }
+        suspect.is_some()
+    }
+
+    /// Waits a little for all links, so that the first incarnation is greater than what neighbours
+    /// remember of this server.
+    async fn first_handshakes(&self) {
+        let mut standing = self.links.standing();
+        let all_up = async {
+            for neighbour in self.links.neighbours() {
+                let _ = neighbour
+                    .status()
+                    .wait_for(|status| status.up.is_some())
+                    .await;
+            }
+        };
+        tokio::pin!(all_up);
+        let deadline = Instant::now() + FIRST_HANDSHAKES_WAIT;
+        loop {
+            tokio::select! {
+                () = &mut all_up => break,
+                () = tokio::time::sleep_until(deadline) => break,
+                said = next_standing(&mut standing) => {
+                    let (OwnStanding::MustExceed(known) | OwnStanding::Superseded(known)) = said;
+                    self.links.exceed_generation(known);
+                }
+            }
+        }
+    }
+
+    /// Runs one incarnation to its end. `first_started` is when this process's first one began.
+    async fn incarnation(
+        &self,
+        first_started: Instant,
+        stop: &CancellationToken,
+    ) -> Result<IncarnationEnd, EngineError> {
+        let mut standing = self.links.standing();
+        standing.mark_unchanged();
+        let incarnation = self.links.incarnation();
+        self.links.forget_processing();
+        let engine = Arc::new(Engine::start(incarnation.clone(), &self.links).await?);
+        info!(%incarnation, "gossip started");
+        // The slots of a new incarnation are empty.
+        self.locations.republish_all();
+        let mut known = self.known.clone().lock_owned().await;
+        known.feed.note_own(&incarnation);
+        let store = known.feed.writer().map(|writer| Store {
+            writer: writer.clone(),
+            unneeded: known.feed.unneeded().clone(),
+        });
+        if let Some(store) = &store {
+            let generation = incarnation.generation;
+            // Ahead of all that is published under it; refused only by a store that has failed.
+            let _ = store.writer.write(vec![Write::Generation { generation }]);
+        }
+
+        let mut pacers = JoinSet::new();
+        for neighbour in self.links.neighbours() {
+            pacers.spawn(pace(neighbour.clone(), engine.clone(), self.links.clone()));
+        }
+        let mut publisher = JoinSet::new();
+        publisher.spawn(publish(
+            self.locations.clone(),
+            engine.clone(),
+            self.links.clone(),
+            self.acknowledgements.clone(),
+            store,
+            self.group_format,
+        ));
+        let mut receiver = JoinSet::new();
+        receiver.spawn(receive(
+            self.locations.clone(),
+            engine.clone(),
+            self.links.clone(),
+            known,
+            self.allowed_skew,
+            self.group_format,
+        ));
+
+        let end = tokio::select! {
+            () = stop.cancelled() => IncarnationEnd::Stopped,
+            error = engine.terminated() => IncarnationEnd::EngineEnded(error),
+            Some(ended) = receiver.join_next() => match ended {
+                Ok(by) => IncarnationEnd::BuriedBy(by),
+                Err(error) => IncarnationEnd::Failed(EngineError::task("receiver", &error)),
+            },
+            Some(ended) = publisher.join_next() => {
+                IncarnationEnd::Failed(EngineError::ended("publisher", ended.err().as_ref()))
+            }
+            Some(ended) = pacers.join_next() => match ended {
+                Ok(Ok(())) => IncarnationEnd::Failed(EngineError::ended("pacer", None)),
+                Ok(Err(error)) => IncarnationEnd::Failed(error),
+                Err(error) => IncarnationEnd::Failed(EngineError::task("pacer", &error)),
+            },
+            said = next_standing(&mut standing) => match said {
+                OwnStanding::MustExceed(known) => IncarnationEnd::MustExceed(known),
+                // Right after the process's start it is more likely that our clock went back than that there
+                // are two of us: what is alive there may be the process that we replace.
+                OwnStanding::Superseded(known) if first_started.elapsed() < GONE_AFTER => {
+                    IncarnationEnd::MustExceed(known)
+                }
+                OwnStanding::Superseded(_) => IncarnationEnd::Superseded,
+            },
+        };
+        pacers.shutdown().await;
+        publisher.shutdown().await;
+        receiver.shutdown().await;
+        engine.stop();
+        Ok(end)
+    }
+}
+
+async fn wait(pause: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = sleep(pause) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+async fn next_standing(standing: &mut watch::Receiver<Option<OwnStanding>>) -> OwnStanding {
+    loop {
+        if standing.changed().await.is_err() {
+            // The sender lives in the links, which outlive this.
+            std::future::pending::<()>().await;
+        }
+        let said = *standing.borrow_and_update();
+        if let Some(said) = said {
+            return said;
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The store of a server from its opening to its close: loading it, and the task that watches it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use herd_crdt::group::GroupFormat;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::links::Links;
+use super::membership::Membership;
+use super::store_feed::StoreFeed;
+use super::stored_groups::Merger;
+use crate::acknowledgement::{Acknowledgements, PeerProgress};
+use crate::locations::Locations;
+use crate::storage::{
+    CloseError, LoadReport, ModelledStore, StorageTask, StorageThread, StorageWriter, Store,
+    StoreError, StoredGroup, SyncPolicy, SyncState,
+};
+
+/// Groups on their way from the disk to the [`Merger`].
+const LOADED_GROUPS_MAX: usize = 64;
+
+/// Opens a store; runs in a thread that may block.
+pub type OpenStore = Box<dyn FnOnce() -> Result<Box<dyn Store>, StoreError> + Send + Sync>;
+
+/// Where a server keeps its groups.
+pub enum StoreSource {
+    /// On a disk, by threads that wait for it.
+    Disk(OpenStore, SyncPolicy),
+    /// On a modelled one, by tasks of the runtime: for simulations.
+    Modelled(ModelledStore, SyncPolicy),
+}
+
+/// What has become of the store.
+#[derive(Clone, Debug, Default)]
+pub enum StorageState {
+    /// There is none: everything is in memory only.
+    #[default]
+    Ephemeral,
+    /// It is being read. Whoever asks for a client waits for the groups that hold it.
+    Loading,
+    /// It takes everything that is published.
+    Open,
+    /// It cannot be read or written; the server goes on from memory and its neighbours.
+    Failed(Arc<StoreError>),
+}
+
+/// Ends the writing to a store.
+pub(super) enum StorageDriver {
+    Thread(StorageThread),
+    Task(StorageTask),
+}
+
+impl StorageDriver {
+    pub(super) async fn close(self, deadline: Duration) -> Result<SyncState, CloseError> {
+        match self {
+            StorageDriver::Thread(thread) => thread.close(deadline).await,
+            StorageDriver::Task(task) => task.close(deadline).await,
+        }
+    }
+}
+
+/// A store that was read, and takes writes.
+pub(super) struct OpenedStore {
+    pub(super) writer: StorageWriter,
+    pub(super) driver: StorageDriver,
+    pub(super) report: LoadReport,
+}
+
+/// Reads the whole store into the map, and opens it for writing. Clients that are asked for meanwhile
+/// are merged first. With `expires` the floor that the store holds applies before any of them is
+/// answered.
+///
+/// # Errors
+/// If it cannot be read to its end or written. What was read is in the map: each group is good by
+/// itself.
+pub(super) async fn load(
+    source: StoreSource,
+    format: GroupFormat,
+    expires: bool,
+    locations: &Locations,
+    membership: &mut Membership,
+    feed: &mut StoreFeed,
+) -> Result<OpenedStore, StoreError> {
+    let start = Instant::now();
+    let mut merger = Merger {
+        format,
+        locations,
+        membership,
+        feed,
+        records: 0,
+        steps: 0,
+    };
+    let floor_of = |report: &LoadReport| report.floor_ns.filter(|_| expires);
+    let (writer, driver, report) = match source {
+        StoreSource::Disk(open, policy) => {
+            let (groups, mut loaded) = mpsc::channel(LOADED_GROUPS_MAX);
+            let (done, read) = oneshot::channel();
+            let reading = std::thread::Builder::new()
+                .name("herd-load".to_owned())
+                .spawn(move || {
+                    let _ = done.send(read_all(open, &groups));
+                });
+            if let Err(error) = reading {
+                return Err(StoreError::NoThread(error));
+            }
+            let left = merger.merge_until_asked(&mut loaded).await;
+            // The thread panicked if it said nothing.
+            let read = read.await.unwrap_or(Err(StoreError::WriterEnded));
+            if let Ok((_, report)) = &read
+                && let Some(floor_ns) = floor_of(report)
+            {
+                locations.raise_floor(floor_ns).await;
+            }
+            merger.merge_left(left).await;
+            let (store, report) = read?;
+            let (writer, thread) =
+                StorageWriter::spawn(store, policy).map_err(StoreError::NoThread)?;
+            (writer, StorageDriver::Thread(thread), report)
+        }
+        StoreSource::Modelled(mut store, policy) => {
+            let mut groups = Vec::new();
+            let report = store.load(&mut |group| groups.push(group))?;
+            if let Some(floor_ns) = floor_of(&report) {
+                locations.raise_floor(floor_ns).await;
+            }
+            for group in groups {
+                merger.merge(group);
+            }
+            let (writer, task) = StorageWriter::spawn_on_runtime(store, policy);
+            (writer, StorageDriver::Task(task), report)
+        }
+    };
+    if report.torn_tail_bytes > 0 {
+        warn!(
+            bytes = report.torn_tail_bytes,
+            "the end of the store was cut off by a crash; none of it had been reported as stored"
+        );
+    }
+    info!(
+        groups = report.groups,
+        bytes = report.bytes,
+        records = merger.records,
+        clients = locations.len(),
+        took_ms = start.elapsed().as_millis(),
+        "store loaded"
+    );
+    Ok(OpenedStore {
+        writer,
+        driver,
+        report,
+    })
+}
+
+/// Runs in a thread of its own.
+fn read_all(
+    open: OpenStore,
+    groups: &mpsc::Sender<StoredGroup>,
+) -> Result<(Box<dyn Store>, LoadReport), StoreError> {
+    let mut store = open()?;
+    let report = store.load(&mut |group| {
+        // If the server stops meanwhile nobody takes it, and nobody misses it.
+        let _ = groups.blocking_send(group);
+    })?;
+    Ok((store, report))
+}
+
+/// Tells the acknowledgements how far disk and neighbours have come, for as long as it runs.
+pub(super) async fn watch_progress(
+    acknowledgements: Arc<Acknowledgements>,
+    links: Arc<Links>,
+    mut synced: Option<watch::Receiver<SyncState>>,
+) {
+    let mut failed = false;
+    loop {
+        if let Some(synced) = &mut synced {
+            let state = synced.borrow_and_update().clone();
+            acknowledgements.note_synced(state.synced.0);
+            if let Some(failure) = state.failure.filter(|_| !failed) {
+                failed = true;
+                acknowledgements.note_disk_failed();
+                error!(error = %failure, "the store has failed; this server goes on from memory");
+                links.set_storage(StorageState::Failed(failure));
+            }
+        }
+        acknowledgements.note_peer(best_peer(&links));
+        tokio::select! {
+            () = more_is_stored(&mut synced) => {}
+            () = links.reported() => {}
+            () = acknowledgements.round_written() => {}
+        }
+    }
+}
+
+/// Resolves when the store has come further, or has failed; never without one, or when its writer
+/// has gone.
+pub(super) async fn more_is_stored(synced: &mut Option<watch::Receiver<SyncState>>) {
+    if let Some(synced) = synced
+        && synced.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
+}
+
+/// How far the best neighbour has got with what this server's incarnation publishes.
+fn best_peer(links: &Links) -> PeerProgress {
+    let me = links.incarnation();
+    let applied = links
+        .neighbours()
+        .iter()
+        .filter_map(|neighbour| neighbour.applied(&me));
+    let mut best = PeerProgress {
+        generation: me.generation,
+        ..PeerProgress::default()
+    };
+    for applied in applied {
+        best.merged = best.merged.max(applied.merged);
+        best.durable = best.durable.max(applied.durable);
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use herd_crdt::group::GroupBuilder;
+    use herd_crdt::{Record, ServerName, SlotId};
+
+    use super::super::incarnation::Incarnation;
+    use super::*;
+    use crate::storage::{ModelledDisk, Write};
+
+    /// A store with the clients `1` to `9`, of these times, and a floor of 5.
+    fn disk() -> ModelledDisk {
+        let mut builder = GroupBuilder::default();
+        for second in 1..10 {
+            let second = second.to_string();
+            let record = Record::new(
+                second.as_bytes(),
+                b"+1+1",
+                second.as_bytes(),
+                "Smith".into(),
+                0,
+            );
+            assert!(builder.try_push(&record.unwrap()));
+        }
+        let put = Write::Put {
+            incarnation: Incarnation {
+                server: "Smith".into(),
+                generation: 1,
+            },
+            slot: SlotId(0),
+            version: 1,
+            group: builder.finish().into(),
+        };
+        let floor = Write::Floor {
+            time_ns: 5_000_000_000,
+        };
+        let disk = ModelledDisk::new();
+        let mut store = disk.open();
+        store.load(&mut |_| {}).unwrap();
+        store.commit(&[put, floor]).unwrap();
+        store.sync().unwrap();
+        disk
+    }
+
+    #[tokio::test]
+    async fn nobody_is_answered_with_what_is_below_the_stored_floor_where_records_expire() {
+        let hill = ServerName::from("Hill");
+        let policy = SyncPolicy::EachCommit;
+        for (expires, found) in [(true, 5..10), (false, 1..10)] {
+            for on_disk in [true, false] {
+                let store = disk().open();
+                let source = if on_disk {
+                    StoreSource::Disk(Box::new(|| Ok(Box::new(store))), policy)
+                } else {
+                    StoreSource::Modelled(store, policy)
+                };
+                let locations = Locations::default();
+                let loading = locations.loading();
+                loading.begin();
+                let after = loading.ask(b"4");
+                let format = GroupFormat::PRESENT;
+                let mut membership = Membership::new(hill.clone(), vec![hill.clone()]);
+                let mut feed = StoreFeed::new(hill.clone());
+                let answered = async {
+                    loading.answerable(after).await;
+                    locations.find(b"4").is_some()
+                };
+                let load = async {
+                    let opened = load(
+                        source,
+                        format,
+                        expires,
+                        &locations,
+                        &mut membership,
+                        &mut feed,
+                    );
+                    let opened = opened.await.unwrap();
+                    loading.end();
+                    opened.driver.close(Duration::from_secs(30)).await.unwrap();
+                };
+                let (is_found, ()) = tokio::join!(answered, load);
+                assert_eq!(is_found, !expires);
+                let clients = (1..10).filter(|second: &i32| {
+                    let client = second.to_string();
+                    locations.find(client.as_bytes()).is_some()
+                });
+                assert!(clients.eq(found.clone()), "{expires} {on_disk}");
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Every duration and bound of replication, in one place, with what ties them together.
+
+use std::time::Duration;
+
+/// A link without news still starts a round this often: heartbeats and digests travel with it.
+pub const IDLE_ROUND: Duration = Duration::from_millis(500);
+
+/// The least time between the starts of two rounds on a link, unless the last delta was full.
+/// 5 ms keeps two hops at a few milliseconds.
+pub const ROUND_GAP: Duration = Duration::from_millis(5);
+
+/// The same while deltas are large, which is under load: what a round costs besides its delta is then
+/// spent on four times as many records.
+pub const BUSY_ROUND_GAP: Duration = Duration::from_millis(20);
+
+/// How long a busy link's round waits after the last that the neighbour began: longer than the gap, so that
+/// one of the two paces the link. A round brings both sides' news across.
+pub const BUSY_TURN_GAP: Duration = Duration::from_millis(30);
+
+/// How long it waits for that at most: what the neighbour begins may come to nothing.
+pub const BUSY_TURN_MAX: Duration = Duration::from_millis(90);
+
+/// A delta of so many bytes is large: some hundred records.
+pub const LARGE_DELTA_BYTES: usize = 4 * 1024;
+
+/// A round that has not ended by now is given up.
+pub const ROUND_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A gossip message of at least this many bytes had no room for more: there is more to come.
+/// A delta of 65,507 bytes is closed when the next group (16,000 bytes, before compression) might
+/// not fit.
+pub const FULL_DELTA_BYTES: usize = 32 * 1024;
+
+/// Full rounds in a row that brought nothing before the gap applies to them too.
+pub const FRUITLESS_ROUNDS_MAX: u32 = 16;
+
+/// Under load the publisher gathers records for this long; idle, it publishes at once.
+pub const PUBLISH_GAP: Duration = Duration::from_millis(10);
+
+/// The same after a round of [`LARGE_ROUND_RECORDS`] or more: more than neighbours keep up with for long. Who
+/// reports that often is published less often then.
+pub const LARGE_PUBLISH_GAP: Duration = Duration::from_millis(25);
+
+/// See [`LARGE_PUBLISH_GAP`].
+pub const LARGE_ROUND_RECORDS: usize = 2_048;
+
+/// The same on a server whose replies wait for the disk or for a neighbour, and so for the publisher's next
+/// round: what waits for a sync gathers behind the one before anyway.
+pub const AWAITED_PUBLISH_GAP: Duration = Duration::from_millis(1);
+
+/// The publisher looks after its free slots at least this often.
+pub const PUBLISHER_TICK: Duration = Duration::from_millis(250);
+
+/// The receiver looks after liveness, orphans and burials this often.
+pub const RECEIVER_TICK: Duration = Duration::from_millis(250);
+
+/// An applied report goes over each link at least this often, news or not.
+pub const REPORT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Two applied reports that something has changed are at least so far apart on a link.
+pub const REPORT_GAP: Duration = Duration::from_millis(5);
+
+/// A link over which nothing came for this long is dead. Each side sends a report every
+/// [`REPORT_INTERVAL`].
+pub const LINK_SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// A peer that takes nothing off a link for this long is dead.
+pub const LINK_WRITE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Name resolution and connection of one attempt.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Both halves of the handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The first and the longest pause between two attempts to connect a link, before jitter.
+pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
+/// See [`RECONNECT_PAUSE_MIN`].
+pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Failed attempts to connect a link are logged no more often than this.
+pub const RECONNECT_LOG_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Peer connections that were closed without a handshake, for one reason and from one address, are
+/// logged no more often than this.
+pub const CLOSED_LOG_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How many such reasons and addresses are logged in that time.
+pub const CLOSED_REASONS_MAX: usize = 64;
+
+/// Frames waiting for a link; when there are more, the oldest is dropped. Gossip repeats itself.
+pub const LINK_QUEUE_FRAMES_MAX: usize = 64;
+
+/// Messages waiting for chitchat's loop; when there are more, links stop reading.
+pub const INBOUND_MESSAGES_MAX: usize = 256;
+
+/// Peer connections that may be open or shaking hands at once, beyond one for each neighbour.
+pub const SPARE_PEER_CONNECTIONS_MAX: usize = 64;
+
+/// chitchat's own tick: its look at who is live. In each it scans all keys for expired ones, which is
+/// what an idle server with many clients spends most on; heartbeats come with every round anyway.
+pub const CHITCHAT_TICK: Duration = Duration::from_secs(1);
+
+/// Phi accrual failure detection (Hayashibara et al., 2004): the threshold, how many intervals count,
+/// and the mean to start from. With chitchat's own window of 1,000, busy rounds make the mean so
+/// small that the first idle half second looks like death.
+pub const PHI_THRESHOLD: f64 = 8.0;
+/// See [`PHI_THRESHOLD`].
+pub const PHI_WINDOW: usize = 20;
+/// See [`PHI_THRESHOLD`].
+pub const PHI_INITIAL_INTERVAL: Duration = Duration::from_secs(1);
+/// An interval longer than this says nothing about the next.
+pub const PHI_INTERVAL_MAX: Duration = Duration::from_secs(10);
+
+/// How long chitchat remembers an incarnation that is dead. By then its records have long been
+/// adopted and its copy buried, so only its id is forgotten. For half of this time every id takes
+/// some 60 bytes of each digest, and a digest shares the 65,507 bytes of a message with the delta: a
+/// server that restarts every ten seconds leaves 360 ids, a third of a message.
+pub const DEAD_GRACE: Duration = Duration::from_secs(2 * 3600);
+
+/// More incarnations than this are worth a warning.
+pub const INCARNATIONS_WARN: usize = 300;
+
+/// A publisher that has not been live for this long, by our own clock, is gone.
+pub const GONE_AFTER: Duration = Duration::from_secs(10);
+
+/// A look at who is live that comes this late says that this server itself was held up.
+pub const LOOK_LATE_MAX: Duration = Duration::from_secs(2);
+
+/// The server of rank r adopts an orphan r times this after its publisher was found gone.
+pub const ADOPTION_RANK_DELAY: Duration = Duration::from_secs(2);
+
+/// Orphans that turned up late are looked for this often.
+pub const ADOPTION_REVIEW: Duration = Duration::from_secs(60);
+
+/// Records of this server's earlier incarnations that it takes up again in one look of the receiver:
+/// some 3 MB, which no report waits for long behind, and fewer than shut the gate.
+pub const TAKEN_UP_PER_LOOK_MAX: usize = 32_768;
+
+/// An incarnation that has been gone for this long, that no record relies on, and whose server has a
+/// newer incarnation alive, is buried: it cannot come back.
+pub const BURIAL_AFTER_SUPERSEDED: Duration = Duration::from_secs(20);
+
+/// One that nobody has superseded may be on the other side of a partition. Burying it makes it
+/// publish everything anew when it is back, so that waits for longer.
+pub const BURIAL_AFTER_GONE: Duration = Duration::from_secs(15 * 60);
+
+/// How many buried incarnations a server names to the others.
+pub const BURIED_NAMED_MAX: usize = 128;
+
+/// What a server tells the herd of its links changes at most this often: it is a few more bytes in a
+/// round, on each link of the herd.
+pub const LINKS_TOLD_GAP: Duration = Duration::from_secs(1);
+
+/// The same while all that changes is how far neighbours are behind.
+pub const LAG_TOLD_GAP: Duration = Duration::from_secs(2);
+
+/// Neighbours that are less than this many groups behind keep up.
+pub const LAG_TOLD_MIN: u64 = 16;
+
+/// The longest text on a server's links: as long as that of a group. Some 1,000 names of usual length.
+pub const LINKS_TOLD_BYTES_MAX: usize = 16_000;
+
+/// How long a server waits for its first handshakes before its gossip starts without them.
+pub const FIRST_HANDSHAKES_WAIT: Duration = Duration::from_secs(1);
+
+/// The first and the longest pause before gossip that failed is started anew.
+pub const RESTART_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// See [`RESTART_PAUSE_MIN`].
+pub const RESTART_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// How long a server that stops waits for a neighbour to have all that it published.
+pub const HANDOVER_MAX: Duration = Duration::from_secs(1);
+
+/// Groups that are set in one hold of chitchat's lock.
+pub const GROUPS_PER_LOCK: usize = 64;
+
+/// Records that have died in our slots, whose slots wait until what superseded them is on disk. With a
+/// slot's room for each this is some 30 MB; a disk that is further behind is as good as none.
+pub const DEFERRED_DEATHS_MAX: usize = 262_144;
+
+/// How long a server that stops waits for its store to be on disk.
+pub const STORE_CLOSE_MAX: Duration = Duration::from_secs(3);
+
+/// A slot whose group holds something that lies below the floor of expiry by this is written anew,
+/// however much of it lives. So no live record moves more often than this on account of expiry.
+pub const EXPIRED_DRAINED_AFTER: Duration = Duration::from_secs(60);
+
+/// Back-pressure: records that may wait to be published.
+pub const PENDING_RECORDS_MAX: usize = 65_536;
+
+/// Back-pressure: groups that the best neighbour may lag behind. A publisher under load sets some 200 a
+/// second, so this is half a second or so; while neighbours keep up, they lag some ten groups behind.
+pub const LAG_GROUPS_MAX: u64 = 128;
+
+const _: () = {
+    // An idle link must not look dead, and a busy one must not look idle.
+    assert!(REPORT_INTERVAL.as_millis() * 4 < LINK_SILENCE_MAX.as_millis());
+    assert!(ROUND_GAP.as_millis() < BUSY_ROUND_GAP.as_millis());
+    assert!(BUSY_ROUND_GAP.as_millis() < BUSY_TURN_GAP.as_millis());
+    assert!(BUSY_TURN_MAX.as_millis() < IDLE_ROUND.as_millis());
+    assert!(LARGE_DELTA_BYTES < FULL_DELTA_BYTES);
+    assert!(PUBLISH_GAP.as_millis() < LARGE_PUBLISH_GAP.as_millis());
+    assert!(LARGE_ROUND_RECORDS < PENDING_RECORDS_MAX);
+    assert!(AWAITED_PUBLISH_GAP.as_millis() < PUBLISH_GAP.as_millis());
+    assert!(REPORT_GAP.as_millis() < REPORT_INTERVAL.as_millis());
+    // With the shortest possible mean, phi must survive two idle rounds in a row:
+    // (20 * 0 + 5 * initial) / 25 * threshold.
+    assert!(
+        PHI_INITIAL_INTERVAL.as_millis() * 5 / 25 * (PHI_THRESHOLD as u128)
+            > 3 * IDLE_ROUND.as_millis()
+    );
+    assert!(TAKEN_UP_PER_LOOK_MAX < PENDING_RECORDS_MAX);
+    assert!(LINKS_TOLD_GAP.as_millis() <= LAG_TOLD_GAP.as_millis());
+    // It has to fit into a delta, or nothing after it would ever be sent.
+    assert!(LINKS_TOLD_BYTES_MAX < FULL_DELTA_BYTES);
+    // A look in time is not a late one.
+    assert!(RECEIVER_TICK.as_millis() * 2 < LOOK_LATE_MAX.as_millis());
+    // Who is gone is known gone before it is buried.
+    assert!(GONE_AFTER.as_millis() < BURIAL_AFTER_SUPERSEDED.as_millis());
+    assert!(BURIAL_AFTER_SUPERSEDED.as_millis() < BURIAL_AFTER_GONE.as_millis());
+    // Who passed half of the grace period is sent again in each round: it is buried long before.
+    assert!(BURIAL_AFTER_GONE.as_millis() * 4 < DEAD_GRACE.as_millis());
+};

@@ -1,0 +1,159 @@
+//! The JSON of `/status`, which `herd status` and `herd top` read too. `docs/operations.md` explains it.
+//!
+//! Fields may be added under the same version; one that goes or changes its meaning raises it.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the document.
+pub const STATUS_VERSION: u32 = 1;
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// [`STATUS_VERSION`].
+    pub version: u32,
+    /// The name of the herd.
+    pub cluster: String,
+    /// The server that speaks.
+    pub server: String,
+    /// The version of its program.
+    pub program: String,
+    /// Its incarnation, as 16 hexadecimal digits.
+    pub incarnation: String,
+    /// Its wall clock, as RFC 3339 with milliseconds.
+    pub time: String,
+    /// Seconds since its start.
+    pub uptime_s: u64,
+    /// Whether clients should be sent to it, as `/readyz` says.
+    pub ready: bool,
+    /// Why not.
+    pub not_ready_because: Option<String>,
+    /// What it holds.
+    pub map: MapStatus,
+    /// The herd as its topology has it.
+    pub topology: TopologyStatus,
+    /// What it knows of every other server of the topology, in its order.
+    pub servers: Vec<OtherServer>,
+    /// Its links, in the order of the topology.
+    pub links: Vec<LinkStatus>,
+    /// What has become of its store.
+    pub storage: StorageStatus,
+    /// Who answers what is near.
+    pub places: PlacesStatus,
+}
+
+/// What a server holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapStatus {
+    /// Clients that are known.
+    pub clients: u64,
+    /// Records that changed the map since the start, from clients and servers.
+    pub updates: u64,
+    /// Records that wait to be published.
+    pub pending: u64,
+    /// Whether clients are read more slowly, since replication does not keep up.
+    pub slowed: bool,
+}
+
+/// The herd as the topology has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopologyStatus {
+    /// Names of all servers, in order.
+    pub servers: Vec<String>,
+    /// The two ends of each link.
+    pub links: Vec<[String; 2]>,
+}
+
+/// What a server knows of another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherServer {
+    /// Its name.
+    pub name: String,
+    /// Whether it counts as alive: it was heard of, and not silent for 10 s.
+    pub alive: bool,
+    /// Its newest incarnation that was heard of.
+    pub incarnation: Option<String>,
+    /// The newest version of what it publishes that this server or a neighbour knows; 0 if none.
+    pub version_known: u64,
+    /// The version that is merged here.
+    pub version_merged: u64,
+    /// The difference of the two: groups that have not arrived. Nothing if it was never heard of.
+    pub lag_groups: Option<u64>,
+    /// How long ago its last sign of life was.
+    pub last_heard_ms: Option<u64>,
+    /// Records here whose only known publisher it is.
+    pub records: u64,
+    /// What it says of its own links; nothing if it is not alive, or of a version that does not say.
+    #[serde(default)]
+    pub links: Vec<ToldLink>,
+}
+
+/// What another server said last of one of its links.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldLink {
+    /// The server at the other end.
+    pub neighbour: String,
+    /// Whether there is a connection.
+    pub up: bool,
+    /// About how many groups of the one who speaks the other has not merged yet.
+    pub lag_groups: Option<u64>,
+}
+
+/// One link of a server. Counts are since its start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// The server at the other end.
+    pub neighbour: String,
+    /// `host:port` of its peer port, as the topology has it.
+    pub address: String,
+    /// Whether this server is the one of the two that connects.
+    pub dials: bool,
+    /// Whether there is a connection.
+    pub up: bool,
+    /// For how long it has been up, or down.
+    pub since_s: u64,
+    /// The neighbour's incarnation, while the link is up.
+    pub incarnation: Option<String>,
+    /// Groups of this server that the neighbour has not merged yet, by its last report.
+    pub lag_groups: Option<u64>,
+    /// Age of that report.
+    pub reported_ms: Option<u64>,
+    /// The neighbour's wall clock less this server's.
+    pub clock_offset_ms: Option<i64>,
+    /// Connections after the first one.
+    pub reconnects: u64,
+    /// Messages dropped because the link was down or too slow.
+    pub dropped: u64,
+    /// Rounds that this server began.
+    pub rounds: u64,
+    /// Those of them that did not end in time.
+    pub rounds_timed_out: u64,
+    /// Frames sent.
+    pub frames_out: u64,
+    /// Frames received.
+    pub frames_in: u64,
+    /// Bytes sent in frames.
+    pub bytes_out: u64,
+    /// Bytes received in frames.
+    pub bytes_in: u64,
+}
+
+/// What has become of a server's store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageStatus {
+    /// `ephemeral`, `loading`, `open` or `failed`.
+    pub state: String,
+    /// Why it has failed.
+    pub error: Option<String>,
+    /// What a reply to a report promises.
+    pub ack: String,
+}
+
+/// Who answers what is near.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacesStatus {
+    /// The provider, as in the setting `places`.
+    pub provider: String,
+    /// What answers when an online provider does not; nothing beside the embedded one.
+    pub fallback: Option<String>,
+}

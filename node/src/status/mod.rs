@@ -1,0 +1,13 @@
+//! What a server says of itself and of its herd: the JSON of `/status`.
+
+pub mod comparison;
+mod document;
+mod source;
+mod table;
+
+pub use document::{
+    LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, Status, StorageStatus,
+    TopologyStatus,
+};
+pub use source::StatusSource;
+pub use table::{MoreColumn, table};

@@ -1,0 +1,287 @@
+//! The folder in which one server keeps its store: whose it is, and that only one process uses it.
+//!
+//! - `lock` is locked for as long as a process uses the folder, and holds that process's ID.
+//! - `identity.json` says which server of which herd the folder belongs to, and its format version.
+//! - `store` is the store itself.
+
+mod identity;
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+pub use self::identity::FORMAT_VERSION;
+use self::identity::{Identity, parse};
+use crate::clock::WallClock;
+
+/// What clients report is nobody else's business.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+/// A process ID takes fewer.
+const LOCK_BYTES_MAX: u64 = 32;
+/// No identity is longer; a longer file is none.
+const IDENTITY_BYTES_MAX: u64 = 16 * 1024;
+
+/// Why a data folder cannot be used. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DataFolderError {
+    /// The system refused.
+    #[error("cannot use the data folder: {}: {source}", .path.display())]
+    Io {
+        /// The file or folder in question.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process uses it.
+    #[error(
+        "the data folder {} is in use by another process{}; stop that one first, or give each \
+         server a folder of its own",
+        .path.display(), .pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    )]
+    InUse {
+        /// The data folder.
+        path: PathBuf,
+        /// The other process, if it could be found out.
+        pid: Option<u32>,
+    },
+    /// It belongs to another server.
+    #[error(
+        "the data folder {} belongs to server {found:?}, and this is {expected:?}; give each \
+         server a folder of its own",
+        .path.display()
+    )]
+    OtherServer {
+        /// The data folder.
+        path: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// Who this is.
+        expected: String,
+    },
+    /// It belongs to a server of another herd.
+    #[error(
+        "the data folder {} belongs to cluster {found:?}, and this is {expected:?}; give each \
+         cluster folders of its own",
+        .path.display()
+    )]
+    OtherCluster {
+        /// The data folder.
+        path: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// What this is.
+        expected: String,
+    },
+    /// A later version of herd made it.
+    #[error(
+        "the data folder {} was written by a newer version of herd (format {found}; this one \
+         reads up to {FORMAT_VERSION}); run that version, or use another folder",
+        .path.display()
+    )]
+    Newer {
+        /// The data folder.
+        path: PathBuf,
+        /// Its format version.
+        found: u64,
+    },
+    /// The identity is not one.
+    #[error(
+        "{} does not say whose data folder this is: {what}. Put it back from a copy, or use \
+         another folder",
+        .path.display()
+    )]
+    Garbled {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// There is no data folder to set a store aside in.
+    #[error("{} is not a data folder of herd: it has no identity.json", .path.display())]
+    NotADataFolder {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// There is no store to set aside.
+    #[error("the data folder {} has no store; there is nothing to set aside", .path.display())]
+    NoStore {
+        /// The data folder.
+        path: PathBuf,
+    },
+}
+
+/// A data folder that this process holds as long as this lives.
+#[derive(Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataFolder {
+    /// Makes the folder if it is not there, locks it, and sees that it belongs to this server.
+    ///
+    /// # Errors
+    /// See [`DataFolderError`].
+    pub fn open(path: &Path, server: &str, cluster: &str) -> Result<Self, DataFolderError> {
+        create_folder(path).map_err(|source| fault(path, source))?;
+        let folder = DataFolder::lock(path)?;
+        let own = Identity::new(server, cluster);
+        match folder.identity()? {
+            None => folder.write_identity(&own)?,
+            Some(found) => folder.check(&found, &own)?,
+        }
+        Ok(folder)
+    }
+
+    /// Renames the store of a folder that no process uses, and gives its new path. The folder keeps
+    /// its identity, and the server starts with an empty store.
+    ///
+    /// # Errors
+    /// See [`DataFolderError`].
+    pub fn set_aside(path: &Path, clock: &dyn WallClock) -> Result<PathBuf, DataFolderError> {
+        let identity = path.join("identity.json");
+        if !identity.is_file() {
+            let path = path.to_owned();
+            return Err(DataFolderError::NotADataFolder { path });
+        }
+        let folder = DataFolder::lock(path)?;
+        let store = folder.store_path();
+        if !store.is_dir() {
+            let path = folder.path;
+            return Err(DataFolderError::NoStore { path });
+        }
+        let time = utc(clock.now_ns());
+        // A second one within a second gets a number.
+        let aside = (0..u32::MAX)
+            .map(|number| match number {
+                0 => folder.path.join(format!("store.set-aside-{time}")),
+                _ => folder.path.join(format!("store.set-aside-{time}-{number}")),
+            })
+            .find(|aside| fs::symlink_metadata(aside).is_err());
+        let aside = aside.unwrap_or_else(|| folder.path.join("store.set-aside"));
+        let renamed = fs::rename(&store, &aside).and_then(|()| sync_folder(&folder.path));
+        renamed.map_err(|source| fault(&store, source))?;
+        Ok(aside)
+    }
+
+    /// Where the folder is, without symbolic links.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the store is to be.
+    #[must_use]
+    pub fn store_path(&self) -> PathBuf {
+        self.path.join("store")
+    }
+
+    fn lock(path: &Path) -> Result<Self, DataFolderError> {
+        // The working directory may change, and messages should name the folder in full.
+        let path = fs::canonicalize(path).map_err(|source| fault(path, source))?;
+        let lock_path = path.join("lock");
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(&lock_path);
+        let mut lock = opened.map_err(|source| fault(&lock_path, source))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let read = lock.take(LOCK_BYTES_MAX).read_to_string(&mut text);
+                let pid = read.ok().and_then(|_| text.trim().parse().ok());
+                return Err(DataFolderError::InUse { path, pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(fault(&lock_path, source)),
+        }
+        let pid = format!("{}\n", std::process::id());
+        // For the message above only: on a full disk the lock is as good without it.
+        let _ = lock
+            .set_len(0)
+            .and_then(|()| lock.rewind())
+            .and_then(|()| lock.write_all(pid.as_bytes()));
+        Ok(DataFolder { path, _lock: lock })
+    }
+
+    fn identity(&self) -> Result<Option<Identity>, DataFolderError> {
+        let path = self.path.join("identity.json");
+        let mut bytes = Vec::new();
+        let read = File::open(&path)
+            .and_then(|file| file.take(IDENTITY_BYTES_MAX).read_to_end(&mut bytes));
+        match read {
+            Ok(_) => parse(&bytes, &path, &self.path).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(fault(&path, source)),
+        }
+    }
+
+    fn check(&self, found: &Identity, own: &Identity) -> Result<(), DataFolderError> {
+        let path = self.path.clone();
+        if found.cluster != own.cluster {
+            return Err(DataFolderError::OtherCluster {
+                path,
+                found: found.cluster.clone(),
+                expected: own.cluster.clone(),
+            });
+        }
+        if found.server != own.server {
+            return Err(DataFolderError::OtherServer {
+                path,
+                found: found.server.clone(),
+                expected: own.server.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes the identity under another name first, so that it is there whole or not at all.
+    fn write_identity(&self, identity: &Identity) -> Result<(), DataFolderError> {
+        let path = self.path.join("identity.json");
+        let new_path = self.path.join("identity.json.new");
+        let written = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(FILE_MODE)
+            .open(&new_path)
+            .and_then(|mut file| {
+                file.write_all(identity.to_json().as_bytes())?;
+                file.sync_all()
+            })
+            .and_then(|()| fs::rename(&new_path, &path))
+            .and_then(|()| sync_folder(&self.path));
+        written.map_err(|source| fault(&path, source))
+    }
+}
+
+fn fault(path: &Path, source: io::Error) -> DataFolderError {
+    DataFolderError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Makes a folder, and those that it is in, for this user alone.
+pub(super) fn create_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(FOLDER_MODE).create(path)
+}
+
+/// Waits until the names in a folder are on the disk.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// A time as in `20180302T205214Z`.
+fn utc(time_ns: i64) -> String {
+    let seconds = u64::try_from(time_ns / herd_crdt::NANOSECONDS_PER_SECOND).unwrap_or(0);
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+    let text = humantime::format_rfc3339_seconds(time).to_string();
+    text.replace(['-', ':'], "")
+}

@@ -1,0 +1,185 @@
+//! A disk in memory that survives the process in front of it, for tests and simulations.
+//!
+//! It loses what a real disk may lose, and no less: what was synced survives every crash but
+//! [`Crash::Wipe`]; what was only committed survives the end of the process, and of a loss of power
+//! as much as the seed says. What happens depends on nothing but the calls and their seeds.
+
+mod contents;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::watch;
+
+use self::contents::Contents;
+pub use self::store::ModelledStore;
+use super::Write;
+
+/// How the process in front of a disk ends. Stores that were open are of no use afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// Only the process: all that was committed survives, synced or not.
+    Process,
+    /// Power is lost: of the commits that were not synced, the first few survive. The one after
+    /// them may be torn, which comes to the same, since a commit is atomic.
+    Tear {
+        /// Decides how many.
+        seed: u64,
+    },
+    /// Power is lost, and the disk had written in any order: any of the commits that were not
+    /// synced survive.
+    Reorder {
+        /// Decides which.
+        seed: u64,
+    },
+    /// The disk is replaced by an empty one, as when a store is set aside.
+    Wipe,
+}
+
+/// Which error a commit fails with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitFault {
+    /// No room on the disk.
+    Full,
+    /// Any other error of the disk.
+    Io,
+}
+
+/// A disk. Clones are the same disk.
+#[derive(Clone, Debug)]
+pub struct ModelledDisk {
+    state: Arc<Mutex<DiskState>>,
+    stalled: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct DiskState {
+    synced: Contents,
+    /// Commits behind the last sync, oldest first.
+    unsynced: Vec<Vec<Write>>,
+    /// Rises with each crash; a store of an earlier one is dead.
+    life: u64,
+    /// Commits that were lost or torn by the last crash, not yet reported.
+    lost_commits: u64,
+    failing_commits: Option<(u64, CommitFault)>,
+    failing_sync: bool,
+    /// A sync failed: the disk may have forgotten what it reads back now.
+    sync_failed: bool,
+    damaged: bool,
+    commit_time: Duration,
+    sync_time: Duration,
+    stall_once: Duration,
+}
+
+impl Default for ModelledDisk {
+    fn default() -> Self {
+        ModelledDisk {
+            state: Arc::default(),
+            stalled: watch::Sender::new(false),
+        }
+    }
+}
+
+impl ModelledDisk {
+    /// An empty disk.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A store on it, as a process opens it at its start. A store that was open before is of no use
+    /// any more.
+    #[must_use]
+    pub fn open(&self) -> ModelledStore {
+        let mut state = self.state.lock();
+        state.life += 1;
+        ModelledStore::new(self.clone(), state.life)
+    }
+
+    /// Ends the process, and perhaps more.
+    pub fn crash(&self, crash: Crash) {
+        let mut state = self.state.lock();
+        state.life += 1;
+        let count = state.unsynced.len();
+        let survivors: Vec<bool> = match crash {
+            Crash::Process => return,
+            Crash::Tear { seed } => {
+                let kept = StdRng::seed_from_u64(seed).random_range(0..=count);
+                (0..count).map(|index| index < kept).collect()
+            }
+            Crash::Reorder { seed } => {
+                let mut rng = StdRng::seed_from_u64(seed);
+                (0..count).map(|_| rng.random_bool(0.5)).collect()
+            }
+            Crash::Wipe => {
+                *state = DiskState {
+                    life: state.life,
+                    commit_time: state.commit_time,
+                    sync_time: state.sync_time,
+                    ..DiskState::default()
+                };
+                return;
+            }
+        };
+        let unsynced = std::mem::take(&mut state.unsynced);
+        for (writes, survives) in unsynced.into_iter().zip(survivors) {
+            if survives {
+                state.synced.apply(&writes);
+            } else {
+                state.lost_commits += 1;
+            }
+        }
+    }
+
+    /// Lets the next `count` commits fail, without anything of them stored.
+    pub fn fail_next_commits(&self, count: u64, fault: CommitFault) {
+        self.state.lock().failing_commits = Some((count, fault));
+    }
+
+    /// Lets the next sync fail. As on a real disk nothing that was not synced by then can be trusted
+    /// again, whatever is read back: after it, a load reports damage until the disk is wiped.
+    pub fn fail_sync(&self) {
+        self.state.lock().failing_sync = true;
+    }
+
+    /// Spoils something that was synced, so that a load reports damage.
+    pub fn damage(&self) {
+        self.state.lock().damaged = true;
+    }
+
+    /// From now on each commit and each sync takes so long, by the runtime's clock. Only
+    /// [`super::StorageWriter::spawn_on_runtime`] waits for it.
+    pub fn set_latency(&self, commit: Duration, sync: Duration) {
+        let mut state = self.state.lock();
+        state.commit_time = commit;
+        state.sync_time = sync;
+    }
+
+    /// Lets the next commit or sync take so much longer, once.
+    pub fn stall_for(&self, time: Duration) {
+        self.state.lock().stall_once = time;
+    }
+
+    /// Lets no commit or sync begin before [`ModelledDisk::release`]. Only
+    /// [`super::StorageWriter::spawn_on_runtime`] waits for it.
+    pub fn stall(&self) {
+        self.stalled.send_replace(true);
+    }
+
+    /// Ends a [`ModelledDisk::stall`].
+    pub fn release(&self) {
+        self.stalled.send_replace(false);
+    }
+
+    /// How many commits a loss of power may take.
+    #[must_use]
+    pub fn unsynced_commits(&self) -> usize {
+        self.state.lock().unsynced.len()
+    }
+}

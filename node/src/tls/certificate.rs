@@ -1,0 +1,76 @@
+//! What a certificate says.
+
+use rustls::pki_types::CertificateDer;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::name::LinkName;
+
+/// Names of one certificate that are looked at; a herd has no more servers.
+const NAMES_MAX: usize = 1_024;
+
+/// What a certificate says of its holder and its time. Nothing here is proof: see
+/// [`super::link::LinkTls`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// The names of servers in it, such as `herd://CLUSTER/SERVER`.
+    pub names: Vec<String>,
+    /// When it begins to be valid, in seconds since the POSIX epoch.
+    pub valid_from_s: i64,
+    /// The last second in which it is valid, since the POSIX epoch.
+    pub expires_s: i64,
+}
+
+impl CertificateFacts {
+    /// Reads a certificate; nothing if it is none.
+    #[must_use]
+    pub fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+        let alternatives = parsed.subject_alternative_name().ok()?;
+        let names = alternatives
+            .iter()
+            .flat_map(|extension| &extension.value.general_names)
+            .filter_map(|name| match name {
+                GeneralName::URI(uri) if LinkName::is_one(uri) => Some((*uri).to_owned()),
+                _ => None,
+            })
+            .take(NAMES_MAX)
+            .collect();
+        let validity = parsed.validity();
+        Some(CertificateFacts {
+            names,
+            valid_from_s: validity.not_before.timestamp(),
+            expires_s: validity.not_after.timestamp(),
+        })
+    }
+
+    /// Whether one of its names is this one.
+    #[must_use]
+    pub fn is_for(&self, name: &LinkName) -> bool {
+        self.names.iter().any(|own| own == name.as_str())
+    }
+
+    /// Its names as a log line or a message may have them.
+    #[must_use]
+    pub fn names_shown(&self) -> String {
+        shown(&self.names)
+    }
+}
+
+/// A few of `names`, none of them longer than any name of a server.
+pub(super) fn shown(names: &[String]) -> String {
+    const SHOWN_MAX: usize = 3;
+    const CHARS_MAX: usize = 140;
+    if names.is_empty() {
+        return "no server".to_owned();
+    }
+    let mut shown: Vec<String> = names
+        .iter()
+        .take(SHOWN_MAX)
+        .map(|name| name.chars().take(CHARS_MAX).collect())
+        .collect();
+    if names.len() > SHOWN_MAX {
+        shown.push(format!("{} more", names.len() - SHOWN_MAX));
+    }
+    shown.join(", ")
+}

@@ -1,0 +1,158 @@
+//! TLS on the client port: a certificate of the operator's choice, and certificates of clients if they
+//! are asked for.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::NoServerSessionStorage;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::certificate::CertificateFacts;
+use super::fault::handshake_fault;
+use super::files::Pem;
+use super::link::{check_time, key_error};
+use super::reload::{Live, Material};
+use super::trust::{TlsTime, Trust, now_s, provider};
+use super::{TlsError, TlsFault};
+use crate::clock::SharedClock;
+
+/// The files for the client port.
+#[derive(Clone, Debug)]
+pub struct ClientPortMaterial {
+    /// The certificate, and those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Authorities of which each client needs a certificate; nothing if clients need none.
+    pub client_authorities: Option<PathBuf>,
+}
+
+/// What the files held at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientPortPems {
+    certificate: Pem,
+    key: Pem,
+    authorities: Option<Pem>,
+}
+
+/// The client port's side of TLS.
+#[derive(Debug)]
+pub struct ClientPortTls {
+    config: Arc<ServerConfig>,
+    expires_s: i64,
+    authorities_end_s: i64,
+}
+
+impl ClientPortTls {
+    /// Shakes hands with a client. Callers bound the time.
+    ///
+    /// # Errors
+    /// Why there is no secure connection.
+    pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> Result<TlsStream<S>, TlsFault> {
+        let accepted = TlsAcceptor::from(self.config.clone()).accept(stream).await;
+        accepted.map_err(|error| handshake_fault(&error))
+    }
+}
+
+/// The client port's credentials: those of now, and their changes.
+pub type ClientPortCredentials = Live<ClientPortMaterial>;
+
+impl Material for ClientPortMaterial {
+    type Texts = ClientPortPems;
+    type Ready = ClientPortTls;
+
+    const FOR: &'static str = "the client port";
+
+    fn read(&self) -> Result<ClientPortPems, Vec<TlsError>> {
+        let authorities = self.client_authorities.as_deref().map(Pem::read);
+        let authorities = authorities.transpose();
+        match (
+            Pem::read(&self.certificate),
+            Pem::read(&self.key),
+            authorities,
+        ) {
+            (Ok(certificate), Ok(key), Ok(authorities)) => Ok(ClientPortPems {
+                certificate,
+                key,
+                authorities,
+            }),
+            (certificate, key, authorities) => {
+                Err([certificate.err(), key.err(), authorities.err()]
+                    .into_iter()
+                    .flatten()
+                    .collect())
+            }
+        }
+    }
+
+    fn prepare(
+        &self,
+        texts: &ClientPortPems,
+        clock: &SharedClock,
+    ) -> Result<ClientPortTls, Vec<TlsError>> {
+        let now_s = now_s(clock);
+        let origin = &texts.certificate.origin;
+        let mut mistakes = Vec::new();
+        let mut noted = |error: TlsError| mistakes.push(error);
+        let chain = texts.certificate.certificates().map_err(&mut noted).ok();
+        let key = texts.key.key().map_err(&mut noted).ok();
+        let trust = texts.authorities.as_ref();
+        let trust = trust.map(|pem| Trust::new(pem, now_s)).transpose();
+        let trust = trust.map_err(&mut noted).ok();
+        let facts = chain.as_ref().and_then(|chain| {
+            let facts = chain.first().and_then(CertificateFacts::of);
+            if facts.is_none() {
+                noted(TlsError::Malformed(origin.clone()));
+            }
+            facts
+        });
+        if let Some(facts) = &facts {
+            let _ = check_time(facts, origin, now_s).map_err(&mut noted);
+        }
+        let (Some(chain), Some(key), Some(trust), Some(facts)) = (chain, key, trust, facts) else {
+            return Err(mistakes);
+        };
+        let time = Arc::new(TlsTime(clock.clone()));
+        let config = ServerConfig::builder_with_details(provider(), time)
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| {
+                match &trust {
+                    Some(trust) => builder.with_client_cert_verifier(trust.client_verifier()),
+                    None => builder.with_no_client_auth(),
+                }
+                .with_single_cert(chain, key)
+            });
+        match config {
+            Ok(mut config) if mistakes.is_empty() => {
+                // Each connection shows its certificate: see links.
+                config.send_tls13_tickets = 0;
+                config.session_storage = Arc::new(NoServerSessionStorage {});
+                Ok(ClientPortTls {
+                    config: Arc::new(config),
+                    expires_s: facts.expires_s,
+                    authorities_end_s: trust.map_or(i64::MAX, |trust| trust.ends_s),
+                })
+            }
+            config => {
+                if let Err(error) = config {
+                    mistakes.push(key_error(&error, origin, &texts.key.origin));
+                }
+                Err(mistakes)
+            }
+        }
+    }
+
+    fn expires_s(ready: &ClientPortTls) -> i64 {
+        ready.expires_s
+    }
+
+    fn stale_s(ready: &ClientPortTls) -> i64 {
+        ready.authorities_end_s
+    }
+}

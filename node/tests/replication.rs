@@ -1,0 +1,27 @@
+//! Replication of several servers in one process, over a network in memory and under paused time, so
+//! that hours of partitions and deaths pass in seconds. Real processes and sockets are tested
+//! elsewhere.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that goes wrong panics"
+)]
+
+mod replication {
+    mod certificates;
+    mod clock;
+    mod death;
+    mod expiry;
+    mod handshake;
+    mod harness;
+    mod levels;
+    mod network;
+    mod panic;
+    mod replaced;
+    mod returns;
+    mod rivals;
+    mod spreading;
+    mod upgrade;
+    mod wrong_clocks;
+}

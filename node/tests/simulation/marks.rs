@@ -1,0 +1,31 @@
+//! Which branches the seeds have to reach: a simulation that does not get there proves nothing about them.
+
+use herd_node::marks::{Mark, count};
+
+/// All but [`Mark::OldestDropped`], which takes a peer that never lets the queue of a link run empty: its test
+/// is in `node/src/replication/neighbour.rs`. A store that is set aside has its test in `node/tests/storage/data_folder.rs`.
+const REACHED_BY_SEEDS: [Mark; 8] = [
+    Mark::TieBroken,
+    Mark::StaleRefused,
+    Mark::SlotCompacted,
+    Mark::GroupRepeated,
+    Mark::OrphanAtRankZero,
+    Mark::OrphanAtHigherRank,
+    Mark::PublicationGivenUp,
+    Mark::IncarnationBuried,
+];
+
+/// Fails with the marks that no seed reached.
+pub(super) fn every_mark_was_reached() {
+    let mut missed = Vec::new();
+    for mark in REACHED_BY_SEEDS {
+        // In release builds nobody counts.
+        if let Some(times) = count(mark) {
+            println!("{mark:?}: {times} times");
+            if times == 0 {
+                missed.push(mark);
+            }
+        }
+    }
+    assert!(missed.is_empty(), "no seed reached {missed:?}");
+}

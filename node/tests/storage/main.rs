@@ -1,0 +1,15 @@
+//! Stores on real disks and on modelled ones: what is kept, what may be lost, and what is refused.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which are not in test functions themselves"
+)]
+
+mod contract;
+mod damage;
+mod data_folder;
+mod full_disk;
+mod model;
+mod on_disk;
+mod properties;
+mod version_1;
