@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+
+use crate::patience::eventually;
 
 /// A server that does not answer within this is taken for dead, and the next is tried.
 const REPLY_WAIT: Duration = Duration::from_secs(10);
@@ -65,14 +68,38 @@ impl Ledger {
     }
 }
 
+/// What those who report and those who disturb them tell each other.
+#[derive(Debug, Default)]
+pub struct Load {
+    is_over: AtomicBool,
+    acknowledgements: AtomicUsize,
+}
+
+impl Load {
+    /// Nobody reports any more.
+    pub fn stop(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until so many reports were acknowledged: however slow the machine is, what comes now meets a
+    /// herd at work.
+    pub async fn acknowledged(&self, count: usize) {
+        eventually(format!("{count} reports are acknowledged"), async || {
+            self.acknowledgements.load(Ordering::Relaxed) >= count
+        })
+        .await;
+    }
+}
+
 /// Reports clients of its own, one after the other with rising times, to one server after the other,
-/// whatever becomes of them, until `stop` says so.
+/// whatever becomes of them, until `load` is over.
 pub async fn report_on(
     servers: &[SocketAddr],
     prefix: &str,
     clients: usize,
-    stop: impl Fn() -> bool,
+    load: &Load,
 ) -> Ledger {
+    let stop = || load.is_over.load(Ordering::Relaxed);
     let mut ledger = Ledger::default();
     let mut time: u64 = 1_520_000_000;
     let mut turn = 0;
@@ -104,6 +131,7 @@ pub async fn report_on(
                     if line.starts_with("AT ") {
                         let sent = first + 1 + number as u64;
                         ledger.note(&format!("{prefix}{number}"), sent);
+                        load.acknowledgements.fetch_add(1, Ordering::Relaxed);
                     } else {
                         ledger.refusals += 1;
                     }

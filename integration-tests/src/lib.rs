@@ -42,7 +42,7 @@ mod topology;
 pub use browser::Browser;
 pub use client::{Client, Reply};
 pub use herd::{Herd, HerdBuilder, herd_certs};
-pub use ledger::{Ledger, report_on};
+pub use ledger::{Ledger, Load, report_on};
 pub use log::Log;
 pub use loop_disk::LoopDisk;
 pub use loopback::{Addresses, free_addresses};

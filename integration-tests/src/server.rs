@@ -15,6 +15,9 @@ use crate::process::Process;
 /// The exit status of a server whose port is taken.
 const PORT_TAKEN: i32 = 69;
 
+/// Why a link was lost over which nothing came, on that side and on the other.
+const SILENCE: [&str; 2] = ["nothing heard for ", "closed by the other side"];
+
 /// A server: its addresses and its log stay, its process comes and goes.
 #[derive(Debug)]
 pub struct Server {
@@ -58,6 +61,13 @@ impl Server {
             "--ephemeral".to_owned()
         });
         arguments.extend_from_slice(more_arguments);
+        // A test that waits for a reply has more patience than a client, with the disk of a busy machine too.
+        if !arguments
+            .iter()
+            .any(|argument| argument.starts_with("--ack-timeout="))
+        {
+            arguments.push("--ack-timeout=30s".to_owned());
+        }
         Server {
             name: name.to_owned(),
             addresses,
@@ -277,6 +287,14 @@ impl Server {
         }
         let open = open.into_iter().filter(|(_, count)| *count > 0);
         open.map(|(name, _)| name).collect()
+    }
+
+    /// The lines after `mark` in its log that tell of a lost link, but for those of neighbours of which one heard
+    /// nothing of the other for too long: that is how it is when the machine stands still for some seconds.
+    pub fn links_lost(&self, mark: usize) -> Vec<String> {
+        let mut lost = self.log.lines_with(mark, &["link lost"]);
+        lost.retain(|line| !SILENCE.iter().any(|reason| line.contains(reason)));
+        lost
     }
 
     /// Alive or not, and what it said last.

@@ -74,7 +74,7 @@ async fn a_rolling_update_loses_nothing_that_a_client_was_told() {
             ended.output
         );
     }
-    assert!(told.len() > 500, "only {} reports", told.len());
+    assert!(told.len() >= 50, "only {} reports", told.len());
     for name in NAMES {
         let ids: Vec<String> = told.iter().map(|(id, _)| id.clone()).collect();
         let found = herd.client(name).await.find_all(&ids).await;

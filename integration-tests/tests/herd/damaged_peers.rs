@@ -94,7 +94,7 @@ async fn a_crowd_of_silent_peers_neither_stops_a_server_nor_fills_its_log() {
     .await;
 }
 
-/// Nobody lost a link, and records pass through Smith.
+/// Nobody lost a link through it, and records pass through Smith.
 async fn still_linked(herd: &Herd, marks: [usize; 5]) {
     let line = herd
         .client("Hill")
@@ -103,7 +103,7 @@ async fn still_linked(herd: &Herd, marks: [usize; 5]) {
         .await;
     herd.knows("Campbell", "through", &line).await;
     for (name, mark) in NAMES.into_iter().zip(marks) {
-        let lost = herd.log(name).lines_with(mark, &["link lost"]);
+        let lost = herd.server(name).links_lost(mark);
         assert!(lost.is_empty(), "{name}: {lost:?}");
     }
 }

