@@ -141,6 +141,10 @@ fn rules() -> Vec<Rule> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
     let herd = Herd::builder(Topology::five()).on_disk().start().await;
+    // What is heard before a server listens to gossip waits for it, and is not timed.
+    for name in NAMES {
+        herd.log(name).wait_for(0, &["gossip started"]).await;
+    }
     let mut client = herd.client("Hill").await;
     client.report("kiwi", UCLA, TIME).await;
     client.report("kiwi", UCLA, TIME).await;
