@@ -1,5 +1,6 @@
 //! The boundaries, one a module.
 
+mod certificates;
 mod commands;
 mod config;
 mod control;
@@ -9,7 +10,10 @@ mod handshake;
 mod http;
 mod imports;
 mod lines;
+mod link_words;
 mod providers;
+mod questions;
+mod slot_values;
 mod table;
 mod tokens;
 mod topology;
@@ -43,6 +47,18 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "handshake",
         run: handshake::run,
+    },
+    Target {
+        name: "slot_values",
+        run: slot_values::run,
+    },
+    Target {
+        name: "link_words",
+        run: link_words::run,
+    },
+    Target {
+        name: "certificates",
+        run: certificates::run,
     },
     Target {
         name: "topology",
@@ -83,5 +99,9 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "http",
         run: http::run,
+    },
+    Target {
+        name: "questions",
+        run: questions::run,
     },
 ];

@@ -27,7 +27,9 @@ mod viewport;
 pub use feed::Live;
 pub use figures::{Figures, PropagationCounts};
 pub use herd_picture::HerdSource;
+pub use question::{InvalidQuestion, Question};
 pub use routes::routes;
+pub use viewport::InvalidViewport;
 
 /// The pages that may be open at the same time on one server.
 pub const VIEWERS_MAX: usize = 16;

@@ -6,7 +6,7 @@ use super::viewport::{InvalidViewport, Viewport};
 
 /// The client that a page shows the record of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Chosen {
+pub(crate) enum Chosen {
     /// None.
     Nobody,
     /// The one of this dot.
@@ -17,7 +17,7 @@ pub(super) enum Chosen {
 
 /// What a page is to be shown.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Question {
+pub struct Question {
     /// The part of the world.
     pub(super) viewport: Viewport,
     /// Whose record.
@@ -26,7 +26,7 @@ pub(super) struct Question {
 
 /// Why a question cannot be answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum InvalidQuestion {
+pub enum InvalidQuestion {
     /// See [`InvalidViewport`].
     #[error(transparent)]
     Viewport(#[from] InvalidViewport),
@@ -43,7 +43,7 @@ impl Question {
     ///
     /// # Errors
     /// See [`InvalidQuestion`].
-    pub(super) fn parse(query: &str) -> Result<Self, InvalidQuestion> {
+    pub fn parse(query: &str) -> Result<Self, InvalidQuestion> {
         let mut question = Question {
             viewport: Viewport::WORLD,
             chosen: Chosen::Nobody,

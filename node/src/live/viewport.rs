@@ -8,7 +8,7 @@ const GRID_LEVEL_MAX: u32 = 40;
 /// Why a text is no viewport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a view is SOUTH,WEST,NORTH,EAST in degrees, such as -60,-180,85,180")]
-pub(super) struct InvalidViewport;
+pub struct InvalidViewport;
 
 /// A part of the world between two parallels and two meridians. One that is further east in the west than
 /// in the east reaches over the 180th meridian.

@@ -45,7 +45,8 @@ fn text_of(words: &[LinkWord]) -> String {
 }
 
 /// What a text says. Lines that are no words are left out, and all beyond [`SERVERS_MAX`].
-pub(super) fn parse(text: &str) -> Vec<LinkWord> {
+#[must_use]
+pub fn parse(text: &str) -> Vec<LinkWord> {
     text.lines()
         .take(SERVERS_MAX)
         .filter_map(parse_line)

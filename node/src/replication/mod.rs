@@ -27,7 +27,7 @@ pub mod rank;
 pub mod receive;
 pub mod report;
 pub mod run;
-mod slot_value;
+pub mod slot_value;
 mod socket;
 pub mod status;
 mod store_feed;

@@ -20,10 +20,10 @@ const COMPRESSED: &str = "~";
 const LEVEL: i32 = 1;
 
 /// The most bytes that a text may claim to hold. Those of a later format may be larger than those of this one.
-const UNPACKED_BYTES_MAX: usize = 4 * GROUP_BYTES_MAX;
+pub const UNPACKED_BYTES_MAX: usize = 4 * GROUP_BYTES_MAX;
 
 /// Makes texts of groups, and groups of texts. Its tables are made once.
-pub(super) struct SlotValues {
+pub struct SlotValues {
     compressor: Mutex<Compressor<'static>>,
     unpacker: Mutex<Unpacker>,
 }
@@ -37,7 +37,7 @@ struct Unpacker {
 impl SlotValues {
     /// # Errors
     /// If there is no memory for the tables.
-    pub(super) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         Ok(SlotValues {
             compressor: Mutex::new(Compressor::new(LEVEL)?),
             unpacker: Mutex::new(Unpacker {
@@ -48,7 +48,7 @@ impl SlotValues {
     }
 
     /// The text for a group.
-    pub(super) fn text_of(&self, group: &[u8]) -> String {
+    pub fn text_of(&self, group: &[u8]) -> String {
         let packed = self.compressor.lock().compress(group);
         match packed {
             Ok(packed) if packed.len() < group.len() => {
@@ -64,7 +64,7 @@ impl SlotValues {
     }
 
     /// The group of a text; `None` if it holds none.
-    pub(super) fn group_of(&self, text: &str) -> Option<Bytes> {
+    pub fn group_of(&self, text: &str) -> Option<Bytes> {
         let Some(packed) = text.strip_prefix(COMPRESSED) else {
             return BASE64.decode(text).ok().map(Bytes::from);
         };

@@ -1,0 +1,35 @@
+//! Certificates, keys and authorities, from files as a server reads them, and from a peer as bytes.
+
+use std::sync::Arc;
+
+use herd_node::clock::{SharedClock, SystemClock};
+use herd_node::tls::CertificateFacts;
+use herd_node::tls::client_port::ClientPortMaterial;
+use herd_node::tls::reload::Material as _;
+
+/// What is behind a first NUL is a key, and behind a second one authorities of clients.
+pub(super) fn run(bytes: &[u8]) {
+    let _ = CertificateFacts::of(&bytes.into());
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut parts = bytes.splitn(3, |&byte| byte == 0);
+    let mut file = |name: &str| {
+        let part = parts.next()?;
+        let path = folder.path().join(name);
+        std::fs::write(&path, part).expect("a file");
+        Some(path)
+    };
+    let material = ClientPortMaterial {
+        certificate: file("certificate").unwrap_or_default(),
+        key: file("key").unwrap_or_default(),
+        client_authorities: file("authorities"),
+    };
+    let clock: SharedClock = Arc::new(SystemClock);
+    let prepared = material.read().and_then(|texts| material.prepare(&texts, &clock));
+    if let Err(mistakes) = prepared {
+        assert!(!mistakes.is_empty());
+        for mistake in mistakes {
+            let said = mistake.to_string();
+            assert!(!said.contains("PRIVATE KEY"), "{said}");
+        }
+    }
+}
