@@ -25,7 +25,8 @@ mod slots;
 
 pub use location::{Coordinates, InvalidLocation, LOCATION_BYTES_MAX, Location};
 pub use map::{
-    Again, Death, Expired, LocationMap, Merged, Outcome, Publication, PublisherId, Publishers,
+    Again, Death, Expired, LocationMap, Merged, Outcome, Place, Publication, PublisherId,
+    Publishers,
 };
 pub use operands::Operands;
 pub use publisher::{Publications, Publisher, SlotGroup};

@@ -8,12 +8,14 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
 
 pub use merged::{Again, Death, Expired, Merged, Outcome, Publication};
+pub use standing::Place;
 
 use crate::record::{Incoming, Record};
 use crate::slots::{SlotId, Weight};
 
 mod by_hash;
 mod merged;
+mod standing;
 
 /// One incarnation of a server, by a number that the caller gives it. [`PublisherId::NOBODY`] is the
 /// publisher of a record that no other server delivered.
@@ -39,67 +41,103 @@ pub trait Publishers {
 struct Entry {
     record: Record,
     publisher: PublisherId,
-    publication: Publication,
+    /// Which of its slots.
+    publisher_slot: SlotId,
+    /// The slot of ours that holds the record, if one does.
+    slot: SlotId,
+    state: State,
     /// We published this very record, or were about to, and left it to a server of lower rank.
     yielded: bool,
+}
+
+/// [`Publication`] without its slot, which every entry has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Elsewhere,
+    Pending,
+    InSlot,
 }
 
 impl Entry {
     fn heard(record: Record) -> Self {
         Entry {
+            state: State::Pending,
+            ..Entry::delivered(record, PublisherId::NOBODY.into())
+        }
+    }
+
+    fn delivered(record: Record, from: Place) -> Self {
+        Entry {
             record,
-            publisher: PublisherId::NOBODY,
-            publication: Publication::Pending,
+            publisher: from.publisher,
+            publisher_slot: from.slot,
+            slot: from.slot,
+            state: State::Elsewhere,
             yielded: false,
         }
     }
 
-    fn delivered(record: Record, publisher: PublisherId) -> Self {
-        Entry {
-            record,
-            publisher,
-            publication: Publication::Elsewhere,
-            yielded: false,
+    fn publication(&self) -> Publication {
+        match self.state {
+            State::Elsewhere => Publication::Elsewhere,
+            State::Pending => Publication::Pending,
+            State::InSlot => Publication::InSlot(self.slot),
         }
+    }
+
+    fn place(&mut self, slot: SlotId) {
+        self.state = State::InSlot;
+        self.slot = slot;
+    }
+
+    fn set_publisher(&mut self, from: Place) {
+        self.publisher = from.publisher;
+        self.publisher_slot = from.slot;
     }
 
     /// A greater record was heard here.
     fn hear(&mut self, record: impl Incoming) {
         record.replace(&mut self.record);
-        self.publisher = PublisherId::NOBODY;
-        self.publication = Publication::Pending;
+        self.set_publisher(PublisherId::NOBODY.into());
+        self.state = State::Pending;
         self.yielded = false;
     }
 
-    /// A greater record was delivered by `publisher`.
-    fn take(&mut self, record: impl Incoming, publisher: PublisherId) {
+    /// A greater record was delivered.
+    fn take(&mut self, record: impl Incoming, from: Place) {
         record.replace(&mut self.record);
-        self.publisher = publisher;
-        self.publication = Publication::Elsewhere;
+        self.set_publisher(from);
+        self.state = State::Elsewhere;
         self.yielded = false;
+    }
+
+    /// Whether, as far as we know, the record would stand nowhere without this slot of another server.
+    fn stands_in(&self, place: Place) -> bool {
+        let Place { publisher, slot } = place;
+        self.state != State::InSlot && self.publisher == publisher && self.publisher_slot == slot
     }
 
     /// The publisher that this entry's safety hangs on: `None` while one of our slots holds it.
     fn relies_on(&self) -> Option<PublisherId> {
-        match self.publication {
-            Publication::InSlot(_) => None,
-            Publication::Elsewhere | Publication::Pending => Some(self.publisher),
+        match self.state {
+            State::InSlot => None,
+            State::Elsewhere | State::Pending => Some(self.publisher),
         }
     }
 
     /// Makes it pending, if `again` says so: then its death in one of our slots, if it had one, and
     /// whether it is to be queued.
     fn publish_again(&mut self, again: Again) -> (Option<Death>, bool) {
-        let is_meant = match self.publication {
-            Publication::Pending => false,
-            Publication::Elsewhere => again != Again::Never,
-            Publication::InSlot(_) => again == Again::Always,
+        let is_meant = match self.state {
+            State::Pending => false,
+            State::Elsewhere => again != Again::Never,
+            State::InSlot => again == Again::Always,
         };
         if !is_meant {
             return (None, false);
         }
         let death = self.withdraw();
-        self.publication = Publication::Pending;
+        self.state = State::Pending;
         (death, true)
     }
 
@@ -111,13 +149,12 @@ impl Entry {
 
     /// Ends our publication, if any.
     fn withdraw(&mut self) -> Option<Death> {
-        let before = std::mem::replace(&mut self.publication, Publication::Elsewhere);
-        match before {
-            Publication::InSlot(slot) => Some(Death {
-                slot,
+        match std::mem::replace(&mut self.state, State::Elsewhere) {
+            State::InSlot => Some(Death {
+                slot: self.slot,
                 weight: Weight::of(&self.record),
             }),
-            Publication::Elsewhere | Publication::Pending => None,
+            State::Elsewhere | State::Pending => None,
         }
     }
 }
@@ -253,7 +290,7 @@ impl<S: BuildHasher> LocationMap<S> {
                         queue,
                     };
                 }
-                let queue = entry.publication != Publication::Pending;
+                let queue = entry.state != State::Pending;
                 let death = entry.withdraw();
                 entry.hear(record);
                 recount(relying, relied_on, entry.relies_on());
@@ -280,9 +317,10 @@ impl<S: BuildHasher> LocationMap<S> {
         &mut self,
         hash: u64,
         record: impl Incoming,
-        publisher: PublisherId,
+        from: impl Into<Place>,
         publishers: &impl Publishers,
     ) -> Merged {
+        let from = from.into();
         let said = record.borrowed();
         if said.time().ns() < self.floor_ns {
             return Merged::EXPIRED;
@@ -298,8 +336,8 @@ impl<S: BuildHasher> LocationMap<S> {
             hasher.hash_one(entry.record.client())
         }) {
             TableEntry::Vacant(vacant) => {
-                vacant.insert(Entry::delivered(record.into_record(), publisher));
-                count_up(relying, publisher);
+                vacant.insert(Entry::delivered(record.into_record(), from));
+                count_up(relying, from.publisher);
                 Merged {
                     outcome: Outcome::New,
                     death: None,
@@ -313,9 +351,9 @@ impl<S: BuildHasher> LocationMap<S> {
                 let mut death = None;
                 if outcome.changed() {
                     death = entry.withdraw();
-                    entry.take(record, publisher);
+                    entry.take(record, from);
                 } else if outcome == Outcome::Same {
-                    death = entry.note_delivery(publisher, publishers);
+                    death = entry.note_delivery(from, publishers);
                 }
                 recount(relying, relied_on, entry.relies_on());
                 Merged {
@@ -344,11 +382,9 @@ impl<S: BuildHasher> LocationMap<S> {
         let Self { table, hasher, .. } = self;
         let mut queue = Vec::new();
         for entry in table.iter_mut() {
-            if entry.publication == Publication::Elsewhere
-                && is_ours(&entry.record, entry.publisher)
-            {
+            if entry.state == State::Elsewhere && is_ours(&entry.record, entry.publisher) {
                 // It relies on its last publisher as before, until it stands in a slot of ours.
-                entry.publication = Publication::Pending;
+                entry.state = State::Pending;
                 queue.push(hasher.hash_one(entry.record.client()));
             }
         }
@@ -360,7 +396,7 @@ impl<S: BuildHasher> LocationMap<S> {
         let Self { table, relying, .. } = self;
         let mut deaths = Vec::new();
         for entry in table.iter_mut() {
-            if entry.publication == Publication::Elsewhere
+            if entry.state == State::Elsewhere
                 || entry.publisher == PublisherId::NOBODY
                 || !publishers.presumed_live(entry.publisher)
                 || !publishers.outranks(entry.publisher, &entry.record)
@@ -388,11 +424,11 @@ impl<S: BuildHasher> LocationMap<S> {
         } = self;
         let mut queue = Vec::new();
         for entry in table.iter_mut() {
-            if entry.publication == Publication::Elsewhere {
+            if entry.state == State::Elsewhere {
                 continue;
             }
             let relied_on = entry.relies_on();
-            entry.publication = Publication::Pending;
+            entry.state = State::Pending;
             recount(relying, relied_on, entry.relies_on());
             queue.push(hasher.hash_one(entry.record.client()));
         }
@@ -404,7 +440,7 @@ impl<S: BuildHasher> LocationMap<S> {
         let entry = self
             .table
             .find(hash, |entry| entry.record.client() == client)?;
-        Some((entry.publication, entry.publisher))
+        Some((entry.publication(), entry.publisher))
     }
 
     /// Puts every pending record with this hash into the slot that `place` names. There may be none:
@@ -418,11 +454,9 @@ impl<S: BuildHasher> LocationMap<S> {
         } = self;
         for entry in table.iter_hash_mut(hash) {
             // Entries with other hashes turn up here too.
-            if entry.publication == Publication::Pending
-                && hasher.hash_one(entry.record.client()) == hash
-            {
+            if entry.state == State::Pending && hasher.hash_one(entry.record.client()) == hash {
                 let relied_on = entry.relies_on();
-                entry.publication = Publication::InSlot(place(&entry.record));
+                entry.place(place(&entry.record));
                 recount(relying, relied_on, entry.relies_on());
             }
         }
@@ -432,34 +466,35 @@ impl<S: BuildHasher> LocationMap<S> {
     pub fn relocate(&mut self, hash: u64, from: SlotId, mut place: impl FnMut(&Record) -> SlotId) {
         let Self { table, hasher, .. } = self;
         for entry in table.iter_hash_mut(hash) {
-            if entry.publication == Publication::InSlot(from)
+            if entry.publication() == Publication::InSlot(from)
                 && hasher.hash_one(entry.record.client()) == hash
             {
-                entry.publication = Publication::InSlot(place(&entry.record));
+                entry.place(place(&entry.record));
             }
         }
     }
 }
 
 impl Entry {
-    /// `publisher` delivered exactly this record.
-    fn note_delivery(
-        &mut self,
-        publisher: PublisherId,
-        publishers: &impl Publishers,
-    ) -> Option<Death> {
+    /// Exactly this record was delivered.
+    fn note_delivery(&mut self, from: Place, publishers: &impl Publishers) -> Option<Death> {
+        let publisher = from.publisher;
         if publisher == PublisherId::NOBODY {
             return None;
         }
+        if publisher == self.publisher {
+            // It moves its records from slot to slot.
+            self.publisher_slot = from.slot;
+        }
         let live = publishers.presumed_live(publisher);
         let outranks = publishers.outranks(publisher, &self.record);
-        if self.publication == Publication::Elsewhere {
+        if self.state == State::Elsewhere {
             let known_live = publishers.presumed_live(self.publisher);
             // One that outranks us is kept: should we publish this record too, we give it up to that one.
             let known_kept =
                 known_live && !outranks && publishers.outranks(self.publisher, &self.record);
             if (outranks || !self.yielded) && (live || !known_live) && !known_kept {
-                self.publisher = publisher;
+                self.set_publisher(from);
             }
             return None;
         }
@@ -467,7 +502,7 @@ impl Entry {
             return None;
         }
         // Remembered even if it is gone: should it come back, the publication is yielded then.
-        self.publisher = publisher;
+        self.set_publisher(from);
         if live { self.give_up() } else { None }
     }
 }

@@ -29,11 +29,15 @@ pub enum Mark {
     PublicationGivenUp,
     /// The copy of an incarnation that is gone was emptied.
     IncarnationBuried,
+    /// Another server overwrote a record before a greater one had come here.
+    OverwrittenKept,
+    /// None came, so this server publishes it.
+    OverwrittenTakenOver,
 }
 
 /// How many marks there are.
 #[cfg(debug_assertions)]
-const MARKS: usize = Mark::IncarnationBuried as usize + 1;
+const MARKS: usize = Mark::OverwrittenTakenOver as usize + 1;
 
 #[cfg(debug_assertions)]
 static REACHED: [AtomicU64; MARKS] = [const { AtomicU64::new(0) }; MARKS];

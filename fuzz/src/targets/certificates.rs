@@ -24,7 +24,9 @@ pub(super) fn run(bytes: &[u8]) {
         client_authorities: file("authorities"),
     };
     let clock: SharedClock = Arc::new(SystemClock);
-    let prepared = material.read().and_then(|texts| material.prepare(&texts, &clock));
+    let prepared = material
+        .read()
+        .and_then(|texts| material.prepare(&texts, &clock));
     if let Err(mistakes) = prepared {
         assert!(!mistakes.is_empty());
         for mistake in mistakes {

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicIsize, AtomicUsize, Ordering};
 
 use herd_crdt::{
-    Again, Death, Incoming, Outcome, Publication, Publications, PublisherId, Publishers, Record,
-    SlotId,
+    Again, Death, Incoming, Outcome, Place, Publication, Publications, PublisherId, Publishers,
+    Record, SlotId,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -134,21 +134,20 @@ impl Locations {
         let _ = self.again.set(again);
     }
 
-    /// Takes in records that `publisher` delivered.
+    /// Takes in records that were delivered from this place.
     pub fn deliver(
         &self,
         records: impl IntoIterator<Item: Incoming>,
-        publisher: PublisherId,
+        from: impl Into<Place>,
         publishers: &impl Publishers,
     ) -> Delivery {
+        let from = from.into();
         let mut delivery = Delivery::default();
         let mut merges = Merges::default();
         for record in records {
             let hash = self.hash(record.borrowed().client());
             let mut shard = self.shard(hash).lock();
-            let merged = shard
-                .map
-                .merge_delivered(hash, record, publisher, publishers);
+            let merged = shard.map.merge_delivered(hash, record, from, publishers);
             if merged.outcome == Outcome::New {
                 self.clients.fetch_add(1, Ordering::Relaxed);
             }
@@ -300,6 +299,35 @@ impl Locations {
         }
         self.queued(adopted);
         adopted
+    }
+
+    /// The hash by which a client is known to [`Locations::standing`].
+    pub(crate) fn hash_of(&self, client: &[u8]) -> u64 {
+        self.hash(client)
+    }
+
+    /// See [`herd_crdt::LocationMap::stands_in`].
+    pub(crate) fn stands_in(&self, hash: u64, place: Place) -> bool {
+        self.shard(hash).lock().map.stands_in(hash, place)
+    }
+
+    /// See [`herd_crdt::LocationMap::standing`].
+    pub(crate) fn standing(&self, hash: u64, place: Place) -> Vec<Record> {
+        let shard = self.shard(hash).lock();
+        shard.map.standing(hash, place).cloned().collect()
+    }
+
+    /// See [`herd_crdt::LocationMap::take_over`]; returns how many records.
+    pub(crate) fn take_over(&self, hashes: impl IntoIterator<Item = u64>, place: Place) -> usize {
+        let mut taken = 0;
+        for hash in hashes {
+            let mut shard = self.shard(hash).lock();
+            let count = shard.map.take_over(hash, place);
+            shard.queue(vec![hash; count]);
+            taken += count;
+        }
+        self.queued(taken);
+        taken
     }
 
     /// Gives up every publication that a live server of lower rank has too. Returns how many.

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use herd_crdt::group::{GroupError, GroupFormat};
-use herd_crdt::{PublisherId, ServerName};
+use herd_crdt::{Place, PublisherId, ServerName, SlotId};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::adoption::{Due, OrphanSchedule};
 use super::clocks::ClockWatch;
-use super::engine::{Change, Engine};
+use super::engine::{Change, Changes, Engine};
 use super::incarnation::Incarnation;
+use super::kept_groups::KeptGroups;
 use super::link_words::{LinkTeller, LinkWord};
 use super::links::Links;
 use super::membership::{Membership, Passage, Sighting};
@@ -25,7 +26,7 @@ use super::store_feed::{DeliveredGroup, StoreFeed};
 use super::storing::more_is_stored;
 use super::timing::{
     ADOPTION_REVIEW, BURIAL_AFTER_GONE, BURIAL_AFTER_SUPERSEDED, BURIED_NAMED_MAX, GONE_AFTER,
-    INCARNATIONS_WARN, RECEIVER_TICK, TAKEN_UP_PER_LOOK_MAX,
+    INCARNATIONS_WARN, KEPT_ASK_GAP, RECEIVER_TICK, TAKEN_UP_PER_LOOK_MAX,
 };
 use crate::locations::Locations;
 use crate::marks::{self, Mark};
@@ -49,6 +50,7 @@ pub(super) async fn receive(
     let mut synced = known.feed.writer().map(StorageWriter::synced);
     let mut receiver = Receiver {
         listens_since_ns: links.chance.now_ns(),
+        kept: KeptGroups::new(engine.incarnation().clone(), format),
         locations,
         engine,
         links,
@@ -64,6 +66,7 @@ pub(super) async fn receive(
         given_up: 0,
         taken_up: false,
         next_review: Instant::now() + ADOPTION_REVIEW,
+        next_ask: Instant::now(),
         clock_watch: ClockWatch::default(),
         allowed_skew,
         warned: false,
@@ -98,23 +101,6 @@ pub(super) struct Known {
     pub(super) feed: StoreFeed,
 }
 
-/// A change as the store takes it; `None` for one that is not kept.
-fn delivered_group((incarnation, change): &(Incarnation, Change)) -> Option<DeliveredGroup> {
-    match change {
-        Change::Group {
-            slot,
-            version,
-            group: Some(group),
-        } => Some(DeliveredGroup {
-            incarnation: incarnation.clone(),
-            slot: *slot,
-            version: *version,
-            group: group.clone(),
-        }),
-        Change::Group { .. } | Change::Buried(_) | Change::Links(_) => None,
-    }
-}
-
 /// How far a look got with what this server published in earlier lives.
 struct TakenUp {
     /// It took up some.
@@ -129,6 +115,7 @@ struct Receiver {
     links: Arc<Links>,
     known: OwnedMutexGuard<Known>,
     format: GroupFormat,
+    kept: KeptGroups,
     /// When this incarnation began to listen, by our wall clock.
     listens_since_ns: i64,
     /// The version merged of each incarnation.
@@ -150,6 +137,8 @@ struct Receiver {
     /// When publications are looked through next for those that a server of lower rank has too, though
     /// nobody came or went: clients may have had them published again.
     next_review: Instant,
+    /// When what the living deliver may be looked at next for the sake of kept records.
+    next_ask: Instant,
     clock_watch: ClockWatch,
     /// How far a neighbour's clock may differ from ours; `None` for no limit.
     allowed_skew: Option<Duration>,
@@ -167,12 +156,20 @@ impl Receiver {
         let taken = self.engine.take_changes().await;
         let me = self.engine.incarnation().clone();
         let mut news = false;
-        // All of it in one write: a part alone could lack what another part replaces.
-        let groups = taken.changes.iter().filter_map(delivered_group);
-        self.known.feed.put(groups, &taken.versions);
+        self.store_changes(&taken);
         for (merged, (incarnation, change)) in (1..).zip(taken.changes) {
             match change {
-                Change::Group { group, .. } => news |= self.merge_group(&incarnation, group),
+                Change::Group {
+                    slot,
+                    version,
+                    group,
+                } => {
+                    // From a neighbour who has fallen behind our store, whose later group is in the map.
+                    let has_later = self.known.feed.held.has_later(&incarnation, slot, version);
+                    if version == 0 || !has_later {
+                        news |= self.merge_group(&incarnation, slot, group);
+                    }
+                }
                 Change::Buried(buried) if buried.contains(&me) => return Some(incarnation),
                 Change::Buried(_) => {}
                 Change::Links(words) => {
@@ -189,6 +186,41 @@ impl Receiver {
         }
         self.merged = taken.versions;
         None
+    }
+
+    /// Gives the store what it wants of the changes. With it, what others overwrite although the store has nothing
+    /// greater of its client yet.
+    fn store_changes(&mut self, taken: &Changes) {
+        let Known { membership, feed } = &mut *self.known;
+        let now = Instant::now();
+        let mut groups = Vec::new();
+        for (incarnation, change) in &taken.changes {
+            if let Change::Group {
+                slot,
+                version,
+                group: Some(group),
+            } = change
+                && feed.wants(incarnation, *version)
+            {
+                let publisher = membership.id_of(incarnation, now);
+                let (slot, version) = (*slot, *version);
+                let delivered = DeliveredGroup {
+                    incarnation: incarnation.clone(),
+                    slot,
+                    version,
+                    group: group.clone(),
+                };
+                groups.push((Place { publisher, slot }, delivered));
+            }
+        }
+        let overwritten = feed.held.overwrite(&groups, self.format, &self.locations);
+        if !overwritten.places.is_empty() {
+            marks::reach(Mark::OverwrittenKept);
+        }
+        let kept = self.kept.keep(overwritten, now);
+        // All of it in one write: a part alone could lack what another part replaces.
+        let groups = groups.into_iter().map(|(_, group)| group);
+        feed.put(groups, kept, &taken.versions);
     }
 
     /// Tells the neighbours how far we have got.
@@ -210,7 +242,12 @@ impl Receiver {
     }
 
     /// Joins one group into the map; says whether that changed the map.
-    fn merge_group(&mut self, incarnation: &Incarnation, group: Option<Bytes>) -> bool {
+    fn merge_group(
+        &mut self,
+        incarnation: &Incarnation,
+        slot: SlotId,
+        group: Option<Bytes>,
+    ) -> bool {
         let publisher = self.known.membership.id_of(incarnation, Instant::now());
         let Some(group) = group else {
             warn!(%incarnation, "a group that it published is garbled and left out; records in it are missing here until it publishes them again: restart that server");
@@ -225,9 +262,11 @@ impl Receiver {
                         heard_ns = heard_ns.max(Some(record.received_ns()));
                     }
                 });
-                let delivery = self
-                    .locations
-                    .deliver(records, publisher, &self.known.membership);
+                let delivery = self.locations.deliver(
+                    records,
+                    Place { publisher, slot },
+                    &self.known.membership,
+                );
                 let news = delivery.changed > 0;
                 if let Some(heard_ns) = heard_ns.filter(|_| news) {
                     self.note_travel(&incarnation.server, heard_ns);
@@ -342,6 +381,7 @@ impl Receiver {
             self.note_the_living_again().await;
         }
         self.adopt_orphans(now).await;
+        self.review_kept(now).await;
         if taken_up.all {
             // What is still to be taken up may stand on disk in another's name only.
             self.bury(&sightings, now).await;
@@ -451,6 +491,27 @@ impl Receiver {
             if let Due::Adopt { rank_max } = due {
                 self.adopt(publisher, rank_max);
             }
+        }
+    }
+
+    /// What was overwritten before anything greater had come is needed no more, or missed.
+    async fn review_kept(&mut self, now: Instant) {
+        let rounds = self.links.slots().rounds;
+        let feed = &mut self.known.feed;
+        let review = self.kept.review(&feed.held, &self.locations, rounds, now);
+        feed.put_own(review.writes);
+        if review.taken_over > 0 {
+            marks::reach(Mark::OverwrittenTakenOver);
+            self.adopted += review.taken_over;
+            info!(
+                records = review.taken_over,
+                "records that others overwrote, and of which nothing greater came, are published here"
+            );
+        }
+        if review.ask && now >= self.next_ask {
+            self.next_ask = now + KEPT_ASK_GAP;
+            self.note_the_living_again().await;
+            self.kept.note_asked(now);
         }
     }
 

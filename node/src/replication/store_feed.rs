@@ -7,6 +7,7 @@ use bytes::Bytes;
 use herd_crdt::{ServerName, SlotId};
 use parking_lot::Mutex;
 
+use super::held_groups::HeldGroups;
 use super::incarnation::Incarnation;
 use crate::storage::{StorageWriter, Ticket, Write};
 
@@ -87,6 +88,8 @@ impl Unneeded {
 pub(super) struct StoreFeed {
     me: ServerName,
     writer: Option<StorageWriter>,
+    /// What the store has of others.
+    pub(super) held: HeldGroups,
     /// For each incarnation, the version up to which the store was given all that it published.
     stored: BTreeMap<Incarnation, u64>,
     /// Incarnations of which the store holds groups that this version of herd cannot read.
@@ -103,6 +106,7 @@ impl StoreFeed {
         StoreFeed {
             me,
             writer: None,
+            held: HeldGroups::default(),
             stored: BTreeMap::new(),
             undecoded: BTreeSet::new(),
             unneeded: Unneeded::default(),
@@ -132,6 +136,16 @@ impl StoreFeed {
         }
     }
 
+    /// Writes of this server's own, that no other server's groups are part of.
+    pub(super) fn put_own(&mut self, writes: Vec<Write>) {
+        if let Some(writer) = &self.writer
+            && !writes.is_empty()
+        {
+            // Refused only by a store that has failed, as its watcher says.
+            let _ = writer.write(writes);
+        }
+    }
+
     /// The store held this group when the server started.
     pub(super) fn note_loaded(&mut self, incarnation: &Incarnation, version: u64) {
         raise(&mut self.stored, incarnation, version);
@@ -142,28 +156,30 @@ impl StoreFeed {
         self.undecoded.insert(incarnation.clone());
     }
 
-    /// Gives the store everything that changed, in one write that is stored as a whole or not at
-    /// all; `versions` are how far each publisher's state has come with it. To be called before any of
-    /// it is merged: what a merge leads to (a slot overwritten, an incarnation forgotten) must not be on
-    /// disk before it.
+    /// Whether the store is to have this group.
     ///
-    /// Not stored is what the store has already: after a start gossip delivers everything again, and
-    /// perhaps from a neighbour who has fallen behind the store. Nor are this server's own earlier
-    /// incarnations, for the same reason: their records are published and stored under the present
-    /// one.
+    /// It is not if the store has it already: after a start gossip delivers everything again, and perhaps from a
+    /// neighbour who has fallen behind the store. Nor are those of this server's own earlier incarnations, for the
+    /// same reason: their records are published and stored under the present one.
+    pub(super) fn wants(&self, incarnation: &Incarnation, version: u64) -> bool {
+        let known = || self.stored.get(incarnation).copied().unwrap_or(0);
+        self.writer.is_some() && incarnation.server != self.me && version > known()
+    }
+
+    /// Gives the store all groups that it wants of what changed, and `more`, in one write that is stored as a
+    /// whole or not at all; `versions` are how far each publisher's state has come with it. To be called
+    /// before any of it is merged: what a merge leads to (a slot overwritten, an incarnation forgotten) must
+    /// not be on disk before it.
     pub(super) fn put(
         &mut self,
-        groups: impl Iterator<Item = DeliveredGroup>,
+        groups: impl IntoIterator<Item = DeliveredGroup>,
+        more: Vec<Write>,
         versions: &[(Incarnation, u64)],
     ) {
         let Some(writer) = &self.writer else {
             return;
         };
-        let known = |incarnation: &Incarnation| self.stored.get(incarnation).copied().unwrap_or(0);
-        let groups: Vec<DeliveredGroup> = groups
-            .filter(|group| group.incarnation.server != self.me)
-            .filter(|group| group.version > known(&group.incarnation))
-            .collect();
+        let groups: Vec<DeliveredGroup> = groups.into_iter().collect();
         let needed: BTreeSet<Incarnation> = groups
             .iter()
             .map(|group| group.incarnation.clone())
@@ -176,6 +192,7 @@ impl StoreFeed {
                 version: delivered.version,
                 group: delivered.group,
             })
+            .chain(more)
             .collect();
         let unneeded = &self.unneeded;
         // A store that takes nothing has failed, and its watcher says so.
@@ -224,6 +241,7 @@ impl StoreFeed {
             return;
         }
         self.stored.remove(incarnation);
+        self.held.forget(incarnation);
         if self.writer.is_some() {
             self.unneeded.add(incarnation.clone());
         }

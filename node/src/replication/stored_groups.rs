@@ -1,13 +1,14 @@
 //! The groups of a store on their way into the map: those first that hold a client that is asked for.
 
 use bytes::Bytes;
+use herd_crdt::Place;
 use herd_crdt::group::{GroupError, GroupFormat};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::membership::Membership;
-use super::store_feed::StoreFeed;
+use super::store_feed::{DeliveredGroup, StoreFeed};
 use crate::locations::{ClientSearch, Locations};
 use crate::storage::StoredGroup;
 
@@ -92,12 +93,23 @@ impl Merger<'_> {
     pub(super) fn merge(&mut self, stored: StoredGroup) {
         let incarnation = &stored.incarnation;
         self.feed.note_loaded(incarnation, stored.version);
+        let delivered = DeliveredGroup {
+            incarnation: incarnation.clone(),
+            slot: stored.slot,
+            version: stored.version,
+            group: stored.group.clone(),
+        };
+        self.feed.held.hold(&delivered, self.format, self.locations);
         match self.format.read(&stored.group) {
             Ok(group) => {
                 self.records += group.len();
                 let publisher = self.membership.id_of(incarnation, Instant::now());
-                self.locations
-                    .deliver(group.records(), publisher, &*self.membership);
+                let slot = stored.slot;
+                self.locations.deliver(
+                    group.records(),
+                    Place { publisher, slot },
+                    &*self.membership,
+                );
             }
             Err(GroupError::UnknownVersion(version)) => {
                 warn!(%incarnation, version, "a group of a newer format is kept in the store, but not merged: upgrade this server");

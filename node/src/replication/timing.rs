@@ -130,6 +130,10 @@ pub const LOOK_LATE_MAX: Duration = Duration::from_secs(2);
 /// The server of rank r adopts an orphan r times this after its publisher was found gone.
 pub const ADOPTION_RANK_DELAY: Duration = Duration::from_secs(2);
 
+/// What the living deliver is looked at again at most this often for records that were overwritten before anything
+/// greater had come.
+pub const KEPT_ASK_GAP: Duration = Duration::from_secs(10);
+
 /// Orphans that turned up late are looked for this often.
 pub const ADOPTION_REVIEW: Duration = Duration::from_secs(60);
 

@@ -37,9 +37,11 @@ pub(super) struct Server {
     pub(super) process: Option<Process>,
     lives: u64,
     pub(super) monotony: Monotony,
-    /// What the last process published itself when it ended, of what its disk had to keep, and why: the
-    /// next one is compared with it once it has read its store.
+    /// What the disk had to keep when the last process ended, and why: the next one is compared with it once it
+    /// has read its store.
     pub(super) word: Vec<(Record, String)>,
+    /// When power was lost last while the disk wrote in any order.
+    reordered_at: Option<Duration>,
     /// The disk was found to be unreadable: at the next start it is set aside.
     unreadable: bool,
     /// A fault of the disk that nothing has run into yet.
@@ -78,6 +80,7 @@ impl Herd {
                 lives: 0,
                 monotony: Monotony::default(),
                 word: Vec::new(),
+                reordered_at: None,
                 unreadable: false,
                 fault_to_come: false,
                 clock_was_set: false,
@@ -230,6 +233,9 @@ impl Herd {
         // First of all: nothing that the process does from here on counts.
         process.ended.cancel();
         let published = self.published_in(&process.locations);
+        if matches!(crash, Crash::Reorder { .. }) {
+            self.servers[server].reordered_at = Some(self.now());
+        }
         self.disk(server, |disk| disk.crash(crash));
         self.note(
             server,
@@ -258,11 +264,14 @@ impl Herd {
         map
     }
 
-    /// Of what a process published when it ended, its disk has to keep what it had acknowledged, and what
-    /// it held when the herd was last quiet. Other servers' records may be behind on it: they overwrite
-    /// their slots when what came after is safe with them, and it may not have that yet.
+    /// When a process has ended, its disk has to keep what it had acknowledged, and what it held when the herd
+    /// was last quiet; or something greater, whoever publishes it.
+    ///
+    /// After a disk has written in any order, that holds for what the process had `published` itself: what others
+    /// overwrote may be gone before what superseded it was there. A real store reads its journal up to the first
+    /// hole.
     fn note_word(&mut self, server: Position, published: Map) {
-        let name = &self.servers[server].name;
+        let reordered_at = self.servers[server].reordered_at;
         let ledger = self.ledger.lock();
         let held = if self.scenario.level.needs_disk() {
             Held::Synced
@@ -273,15 +282,22 @@ impl Herd {
             .acked
             .iter()
             .filter(|acked| acked.server == server && self.harms.holds(server, acked.at, held));
-        let acked = acked.map(|acked| (&acked.record, format!("acknowledged at {:?}", acked.at)));
+        let acked = acked.map(|acked| {
+            let why = format!("acknowledged at {:?}", acked.at);
+            (&acked.record, acked.at, why)
+        });
         let settled = self.harms.holds(server, ledger.settled_at, Held::Synced);
         let settled = ledger.settled.values().filter(|_| settled);
-        let settled = settled.map(|record| (record, "on every disk".to_owned()));
-        let is_published = |record: &Record| published.get(record.client()) == Some(record);
+        let settled_at = ledger.settled_at;
+        let settled = settled.map(|record| (record, settled_at, "on every disk".to_owned()));
         let word = acked
             .chain(settled)
-            .filter(|(record, _)| self.scenario.has_disks && is_published(record))
-            .map(|(record, why)| (record.clone(), format!("{why}, and published by {name}")))
+            .filter(|_| self.scenario.has_disks)
+            .filter(|(record, at, _)| {
+                let in_order = reordered_at.is_none_or(|reordered_at| *at > reordered_at);
+                in_order || published.get(record.client()) == Some(record)
+            })
+            .map(|(record, _, why)| (record.clone(), why))
             .collect();
         drop(ledger);
         self.servers[server].word = word;
