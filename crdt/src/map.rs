@@ -410,6 +410,25 @@ impl<S: BuildHasher> LocationMap<S> {
         deaths
     }
 
+    /// Forgets publishers that are gone of records that we publish. Returns of how many: a live one of lower rank
+    /// may publish them too, which was not the last to deliver them, so what the living deliver is worth another
+    /// look.
+    pub fn forget_gone(&mut self, publishers: &impl Publishers) -> usize {
+        let mut forgotten = 0;
+        for entry in self.table.iter_mut() {
+            let is_known = entry.publisher != PublisherId::NOBODY;
+            if entry.state == State::InSlot
+                && is_known
+                && !publishers.presumed_live(entry.publisher)
+            {
+                // A slot of ours has it: nothing hangs on its publisher.
+                entry.set_publisher(PublisherId::NOBODY.into());
+                forgotten += 1;
+            }
+        }
+        forgotten
+    }
+
     /// Makes pending everything that our slots hold, for a new incarnation whose slots are empty.
     /// Returns the hashes to queue.
     ///

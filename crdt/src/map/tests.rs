@@ -42,6 +42,19 @@ impl Publishers for AllLive {
     }
 }
 
+/// As [`Ranks`], when nobody is live.
+struct AllGone;
+
+impl Publishers for AllGone {
+    fn presumed_live(&self, _: PublisherId) -> bool {
+        false
+    }
+
+    fn outranks(&self, publisher: PublisherId, record: &Record) -> bool {
+        Ranks.outranks(publisher, record)
+    }
+}
+
 fn record(time: &str) -> Record {
     Record::new(b"kiwi", b"+1+1", time.as_bytes(), "Hill".into(), 0).unwrap()
 }
@@ -401,4 +414,26 @@ fn only_what_lives_in_the_named_slot_is_relocated() {
         .relocate(hash, SlotId(9), |_| unreachable!("it is pending"));
     map.0
         .relocate(hash + 1, SlotId(9), |_| unreachable!("it is unknown"));
+}
+
+#[test]
+fn what_we_publish_beside_a_live_server_is_given_up_to_it_though_one_that_is_gone_delivered_it_last()
+ {
+    let mut map = Map::new();
+    map.deliver("1", LIVE_LOW);
+    map.deliver("1", OTHER_LIVE_LOW);
+    let hash = map.hash();
+    let again = map.0.merge_heard_again(hash, record("1"), Again::Learnt);
+    assert!(again.queue);
+    assert_eq!(
+        map.0.forget_gone(&AllGone),
+        0,
+        "it may hang on its publisher"
+    );
+    map.place();
+    assert_eq!(map.0.forget_gone(&AllLive), 0);
+    assert_eq!(map.0.forget_gone(&AllGone), 1);
+    assert_eq!(map.0.forget_gone(&AllGone), 0, "once");
+    assert_eq!(map.deliver("1", LIVE_LOW).death, death());
+    assert_eq!(map.state(), (Publication::Elsewhere, LIVE_LOW));
 }

@@ -342,6 +342,14 @@ impl Locations {
         given_up
     }
 
+    /// See [`herd_crdt::LocationMap::forget_gone`].
+    pub fn forget_gone(&self, publishers: &impl Publishers) -> usize {
+        let shards = self.shards.iter();
+        shards
+            .map(|shard| shard.lock().map.forget_gone(publishers))
+            .sum()
+    }
+
     /// Queues everything that this server publishes, for a new incarnation with empty slots.
     pub fn republish_all(&self) {
         for shard in &self.shards {

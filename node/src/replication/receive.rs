@@ -374,6 +374,9 @@ impl Receiver {
                     "publications given up to servers of lower rank"
                 );
             }
+            if self.locations.forget_gone(&self.known.membership) > 0 {
+                self.note_the_living_again().await;
+            }
         }
         let taken_up = self.take_up_own();
         self.taken_up |= taken_up.any;
