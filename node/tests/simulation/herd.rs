@@ -1,6 +1,6 @@
 //! The servers of a simulation, up and down, and everything that can be done to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,10 @@ use super::scenario::Scenario;
 const COMMIT_TIME: Duration = Duration::from_micros(300);
 const SYNC_TIME: Duration = Duration::from_millis(2);
 
+/// A server waits for its neighbours' handshakes before its gossip begins, when it starts and under a new
+/// incarnation.
+const GOSSIP_BEGINS_WITHIN: Duration = Duration::from_secs(3);
+
 /// A server, whether it runs or not.
 pub(super) struct Server {
     pub(super) name: ServerName,
@@ -50,6 +54,35 @@ pub(super) struct Server {
     pub(super) clock_was_set: bool,
     /// Reports that it was given, and when.
     pub(super) reports: Vec<Duration>,
+}
+
+/// What a process published when it ended.
+struct Published {
+    /// Records that stood in its slots.
+    in_slots: Map,
+    /// Clients whose records waited for one.
+    pending: BTreeSet<Vec<u8>>,
+}
+
+impl Published {
+    fn of(map: Map, locations: &Locations) -> Self {
+        let mut published = Published {
+            in_slots: Map::new(),
+            pending: BTreeSet::new(),
+        };
+        for (client, record) in map {
+            match locations.publication(&client) {
+                Some((Publication::InSlot(_), _)) => {
+                    published.in_slots.insert(client, record);
+                }
+                Some((Publication::Pending, _)) => {
+                    published.pending.insert(client);
+                }
+                Some((Publication::Elsewhere, _)) | None => {}
+            }
+        }
+        published
+    }
 }
 
 /// See the module.
@@ -232,7 +265,7 @@ impl Herd {
         self.note_disk_state(server, &process);
         // First of all: nothing that the process does from here on counts.
         process.ended.cancel();
-        let published = self.published_in(&process.locations);
+        let published = Published::of(self.map_of(&process.locations), &process.locations);
         if matches!(crash, Crash::Reorder { .. }) {
             self.servers[server].reordered_at = Some(self.now());
         }
@@ -251,26 +284,17 @@ impl Herd {
             self.servers[server].fault_to_come = false;
         }
         process.kill(loses_power).await;
-        self.note_word(server, published);
-    }
-
-    /// The records that stand in slots of a process's own.
-    fn published_in(&self, locations: &Locations) -> Map {
-        let mut map = self.map_of(locations);
-        map.retain(|client, _| {
-            let publication = locations.publication(client);
-            matches!(publication, Some((Publication::InSlot(_), _)))
-        });
-        map
+        self.note_word(server, &published);
     }
 
     /// When a process has ended, its disk has to keep what it had acknowledged, and what it held when the herd
     /// was last quiet; or something greater, whoever publishes it.
     ///
-    /// After a disk has written in any order, that holds for what the process had `published` itself: what others
+    /// After a disk has written in any order, that holds for what the process had published itself: what others
     /// overwrote may be gone before what superseded it was there. A real store reads its journal up to the first
-    /// hole.
-    fn note_word(&mut self, server: Position, published: Map) {
+    /// hole. And a server whose replies do not wait for its disk writes nothing before its gossip begins.
+    fn note_word(&mut self, server: Position, published: &Published) {
+        let now = self.now();
         let reordered_at = self.servers[server].reordered_at;
         let ledger = self.ledger.lock();
         let held = if self.scenario.level.needs_disk() {
@@ -295,7 +319,12 @@ impl Herd {
             .filter(|_| self.scenario.has_disks)
             .filter(|(record, at, _)| {
                 let in_order = reordered_at.is_none_or(|reordered_at| *at > reordered_at);
-                in_order || published.get(record.client()) == Some(record)
+                in_order || published.in_slots.get(record.client()) == Some(record)
+            })
+            .filter(|(record, at, _)| {
+                held == Held::Synced
+                    || *at + GOSSIP_BEGINS_WITHIN < now
+                    || !published.pending.contains(record.client())
             })
             .map(|(record, _, why)| (record.clone(), why))
             .collect();
@@ -333,8 +362,8 @@ impl Herd {
         if !self.harms.can_write(server) {
             self.note(server, HarmKind::ProcessEnded);
         }
-        let published = self.published_in(&locations);
-        self.note_word(server, published);
+        let published = Published::of(self.map_of(&locations), &locations);
+        self.note_word(server, &published);
         self.ended(server, end)
     }
 
