@@ -73,7 +73,12 @@ impl Access {
                 () = stop.cancelled() => return,
             }
             let path = self.path.clone();
-            let read = tokio::task::spawn_blocking(move || read_bytes(&path)).await;
+            let reading = tokio::task::spawn_blocking(move || read_bytes(&path));
+            // A disk that hangs keeps a thread, and holds up no stop.
+            let read = tokio::select! {
+                read = reading => read,
+                () = stop.cancelled() => return,
+            };
             let Ok(read) = read else { continue };
             self.look(&mut seen, read.map_err(TokensFileError::from));
         }

@@ -68,7 +68,7 @@ impl Expiry {
     pub async fn run(self, stop: CancellationToken) {
         let mut floor_clock = FloorClock::new(Instant::now(), self.herd.has_neighbours);
         loop {
-            let wait = self.look(&mut floor_clock).await;
+            let wait = self.look(&mut floor_clock, &stop).await;
             tokio::select! {
                 () = sleep(wait) => {}
                 () = stop.cancelled() => return,
@@ -77,7 +77,7 @@ impl Expiry {
     }
 
     /// Looks at the clocks once; says how long to wait before the next look.
-    async fn look(&self, floor_clock: &mut FloorClock) -> Duration {
+    async fn look(&self, floor_clock: &mut FloorClock, stop: &CancellationToken) -> Duration {
         let wall_ns = self.clock.now_ns();
         let look = floor_clock.look(Instant::now(), wall_ns, &(self.herd.offsets_ns)());
         match look.jump {
@@ -96,7 +96,8 @@ impl Expiry {
             None => {}
         }
         if let Some(believed_ns) = look.believed_ns {
-            self.raise(believed_ns.saturating_sub(self.after_ns)).await;
+            self.raise(believed_ns.saturating_sub(self.after_ns), stop)
+                .await;
         }
         if look.jump.is_some() || look.believed_ns.is_none() {
             self.interval.min(OFFSETS_SETTLE)
@@ -106,12 +107,17 @@ impl Expiry {
     }
 
     /// The floor is stored before it is raised: a server that crashes in between expires too much
-    /// of nothing, while the other way round it would take in again what had left.
-    async fn raise(&self, floor_ns: i64) {
+    /// of nothing, while the other way round it would take in again what had left. A disk that hangs does
+    /// not hold up the stop: the floor stays where it is.
+    async fn raise(&self, floor_ns: i64, stop: &CancellationToken) {
         if floor_ns <= self.locations.floor_ns() {
             return;
         }
-        if let Err(error) = self.store.store(floor_ns).await {
+        let stored = tokio::select! {
+            stored = self.store.store(floor_ns) => stored,
+            () = stop.cancelled() => return,
+        };
+        if let Err(error) = stored {
             error!("{error}");
             return;
         }
@@ -119,5 +125,54 @@ impl Expiry {
         if records > 0 {
             debug!(records, floor_ns, "expired");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::super::floor_store::FloorStoreError;
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// A disk that hangs; it tells that it was reached.
+    struct HungStore(CancellationToken);
+
+    #[async_trait]
+    impl FloorStore for HungStore {
+        async fn store(&self, _: i64) -> Result<(), FloorStoreError> {
+            self.0.cancel();
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_neither_raises_the_floor_nor_holds_up_the_stop() {
+        let locations = Arc::new(Locations::default());
+        let reached = CancellationToken::new();
+        let expiry = Expiry::new(
+            Duration::from_secs(60),
+            None,
+            Arc::clone(&locations),
+            Arc::new(SystemClock),
+            Arc::new(HungStore(reached.clone())),
+            HerdClocks {
+                has_neighbours: false,
+                offsets_ns: Box::new(Vec::new),
+                rejoin: Box::new(|| {}),
+            },
+        )
+        .await;
+        let floor_ns = locations.floor_ns();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(expiry.run(stop.clone()));
+        let patience = Duration::from_secs(3_600);
+        let looked = tokio::time::timeout(patience, reached.cancelled()).await;
+        assert!(looked.is_ok(), "nothing was stored");
+        stop.cancel();
+        let stopped = tokio::time::timeout(patience, running).await;
+        stopped.expect("the stop was held up").unwrap();
+        assert_eq!(locations.floor_ns(), floor_ns);
     }
 }

@@ -147,6 +147,17 @@ impl KeptGroups {
         review
     }
 
+    /// The incarnation ends, and the store forgets its groups: what is still missed is published by the next one.
+    /// Returns how many records.
+    pub(super) fn hand_over(&mut self, held: &HeldGroups, locations: &Locations) -> usize {
+        let mut handed_over = 0;
+        for mut lost in self.kept.drain(..).flat_map(|kept| kept.lost) {
+            held.retain_lost(&mut lost, locations);
+            handed_over += locations.take_over(lost.hashes, lost.place);
+        }
+        handed_over
+    }
+
     /// What the living deliver has been looked at again.
     pub(super) fn note_asked(&mut self, now: Instant) {
         for kept in &mut self.kept {
@@ -315,6 +326,21 @@ mod tests {
         assert_eq!(records_of(&server.review(3).writes), [(FIRST_SLOT, 0)]);
         // And it is noticed when it goes again.
         assert_eq!(server.smith_sets(&[]), [(FIRST_SLOT, 1)]);
+    }
+
+    #[test]
+    fn what_is_missed_when_the_incarnation_ends_is_published_by_the_next_one() {
+        let mut server = Server::new();
+        server.smith_sets(&[record("kiwi", "1"), record("emu", "1")]);
+        assert_eq!(server.smith_sets(&[]), [(FIRST_SLOT, 2)]);
+        server.locations.report(record("emu", "2"));
+        let hand_over =
+            |server: &mut Server| server.kept.hand_over(&server.held, &server.locations);
+        assert_eq!(hand_over(&mut server), 1, "emu has moved on");
+        let (publication, publisher) = server.locations.publication(b"kiwi").unwrap();
+        let nobody = PublisherId::NOBODY;
+        assert_eq!((publication, publisher), (Publication::Pending, nobody));
+        assert_eq!(hand_over(&mut server), 0, "once");
     }
 
     #[test]

@@ -150,6 +150,13 @@ struct Receiver {
     heartbeat: u64,
 }
 
+/// However the incarnation ends: while it lasted, its groups in the store were all that some records had there.
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.kept.hand_over(&self.known.feed.held, &self.locations);
+    }
+}
+
 impl Receiver {
     /// Merges all that came in. Returns who has buried us, if anyone has.
     async fn merge_changes(&mut self) -> Option<Incarnation> {

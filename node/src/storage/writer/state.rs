@@ -41,16 +41,6 @@ pub enum WriteRefused {
     Closed(Vec<Write>),
 }
 
-impl WriteRefused {
-    /// The writes that were not taken.
-    #[must_use]
-    pub fn into_writes(self) -> Vec<Write> {
-        match self {
-            WriteRefused::Failed(writes) | WriteRefused::Closed(writes) => writes,
-        }
-    }
-}
-
 /// Why a writer did not close in good order.
 #[derive(Debug, thiserror::Error)]
 pub enum CloseError {
