@@ -19,7 +19,7 @@ use crate::control::{self, Control, ControlSocket, ControlSocketError, SocketCho
 use crate::expiry::{Expiry, HerdClocks};
 use crate::frontend::{Frontend, FrontendSettings};
 use crate::http;
-use crate::http::{Endpoints, Health};
+use crate::http::{Endpoints, Health, HttpStatistics};
 use crate::listeners::BoundSockets;
 use crate::live::{Figures, HerdSource, Live, PropagationCounts};
 use crate::locations::Locations;
@@ -213,6 +213,7 @@ pub async fn run(
         &clock,
         &shutdown,
     );
+    let http_statistics: Arc<HttpStatistics> = Arc::default();
     let parts = MetricsParts {
         status: status.clone(),
         frontend: frontend.statistics(),
@@ -220,6 +221,7 @@ pub async fn run(
         links: replication.links().clone(),
         access: access.clone(),
         tls: tls.clone(),
+        http: http_statistics.clone(),
         places: places_statistics,
     };
     let metrics = MetricsSource::new(parts, &clock);
@@ -250,6 +252,7 @@ pub async fn run(
                 connections_max: settings.limits.http_connections_max,
                 ..http::Limits::default()
             },
+            http_statistics,
             shutdown.clone(),
         );
         parts.spawn(async {

@@ -7,6 +7,7 @@ mod host;
 mod limits;
 mod routes;
 mod serve;
+mod statistics;
 
 pub use endpoints::{Endpoints, MetricsLook, StatusLook};
 pub use guard::{guarded, token_of};
@@ -15,3 +16,4 @@ pub use host::for_own_names;
 pub use limits::Limits;
 pub use routes::routes;
 pub use serve::{serve, serve_connection};
+pub use statistics::HttpStatistics;
