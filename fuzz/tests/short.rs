@@ -10,7 +10,14 @@ use herd_fuzz::{TARGETS, Target, corpus, long_run, short_run};
 /// Changed inputs for each target. Those that start a runtime or touch a file take longer.
 const RUNS: u32 = 20_000;
 const SLOW_RUNS: u32 = 2_000;
-const SLOW: [&str; 5] = ["handshake", "http", "config", "table", "certificates"];
+const SLOW: [&str; 6] = [
+    "handshake",
+    "http",
+    "config",
+    "table",
+    "certificates",
+    "store",
+];
 
 fn run(target: &Target) {
     let Ok(seconds) = std::env::var("HERD_FUZZ_SECONDS") else {
@@ -41,7 +48,7 @@ macro_rules! short_runs {
 
 short_runs! {
     lines commands groups frames handshake slot_values link_words certificates topology config tokens control
-    import_csv import_geojson import_osm_pbf table providers http questions
+    import_csv import_geojson import_osm_pbf table providers http questions store
 }
 
 #[test]

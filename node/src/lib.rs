@@ -8,6 +8,7 @@ pub mod allowance;
 pub mod bench;
 pub mod cli;
 pub mod clock;
+mod closed_log;
 pub mod config;
 pub mod control;
 pub mod exit_code;

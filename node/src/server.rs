@@ -1,5 +1,6 @@
 //! One server, put together from its parts.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::control::{self, Control, ControlSocket, ControlSocketError, SocketCho
 use crate::expiry::{Expiry, HerdClocks};
 use crate::frontend::{Frontend, FrontendSettings};
 use crate::http;
-use crate::http::{Endpoints, Health, Page};
+use crate::http::{Endpoints, Health, HttpStatistics};
 use crate::listeners::BoundSockets;
 use crate::live::{Figures, HerdSource, Live, PropagationCounts};
 use crate::locations::Locations;
@@ -204,7 +205,7 @@ pub async fn run(
         durability.ack,
         &settings.places,
     ));
-    let page = live_page(
+    let live = live_page(
         &settings,
         &bound,
         &locations,
@@ -212,7 +213,7 @@ pub async fn run(
         &clock,
         &shutdown,
     );
-    let live = page.as_ref().map(|page| page.live.clone());
+    let http_statistics: Arc<HttpStatistics> = Arc::default();
     let parts = MetricsParts {
         status: status.clone(),
         frontend: frontend.statistics(),
@@ -220,6 +221,7 @@ pub async fn run(
         links: replication.links().clone(),
         access: access.clone(),
         tls: tls.clone(),
+        http: http_statistics.clone(),
         places: places_statistics,
     };
     let metrics = MetricsSource::new(parts, &clock);
@@ -228,7 +230,7 @@ pub async fn run(
         status: Box::new(move || status.look()),
         metrics: Box::new(move || metrics::render(metrics.look())),
         shows_locations: settings.http.shows_locations,
-        page,
+        page: live.clone(),
     };
     log_addresses(&settings, &bound);
     let network = network(TcpNetwork::new(bound.peer), &tls, &clock);
@@ -238,13 +240,19 @@ pub async fn run(
     let stop_replication = CancellationToken::new();
     let mut parts = JoinSet::new();
     if let Some(listener) = bound.http {
+        let routes = http::guarded(http::routes(endpoints), access.clone());
+        // Where that is not known, the stricter rule holds.
+        let bound = listener.local_addr();
+        let bound = bound.unwrap_or_else(|_| (Ipv4Addr::LOCALHOST, 0).into());
+        let routes = http::for_own_names(routes, bound);
         let http = http::serve(
             listener,
-            http::guarded(http::routes(endpoints), access.clone()),
+            routes,
             http::Limits {
                 connections_max: settings.limits.http_connections_max,
                 ..http::Limits::default()
             },
+            http_statistics,
             shutdown.clone(),
         );
         parts.spawn(async {
@@ -381,9 +389,8 @@ fn live_page(
     links: &Arc<Links>,
     clock: &SharedClock,
     shutdown: &CancellationToken,
-) -> Option<Page> {
-    let listener = bound.http.as_ref()?;
-    if !settings.http.shows_locations {
+) -> Option<Arc<Live>> {
+    if bound.http.is_none() || !settings.http.shows_locations {
         return None;
     }
     let herd = HerdSource {
@@ -392,16 +399,13 @@ fn live_page(
     };
     // Whoever else answers WHATSAT: a page shows places of the embedded table only.
     let places = settings.places.embedded.clone();
-    Some(Page {
-        live: Live::new(
-            locations.clone(),
-            herd,
-            places,
-            clock.clone(),
-            shutdown.clone(),
-        ),
-        bound: listener.local_addr().ok()?,
-    })
+    Some(Live::new(
+        locations.clone(),
+        herd,
+        places,
+        clock.clone(),
+        shutdown.clone(),
+    ))
 }
 
 /// What the live page draws over time.

@@ -14,6 +14,7 @@ mod link_words;
 mod providers;
 mod questions;
 mod slot_values;
+mod store;
 mod table;
 mod tokens;
 mod topology;
@@ -103,5 +104,9 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "questions",
         run: questions::run,
+    },
+    Target {
+        name: "store",
+        run: store::run,
     },
 ];

@@ -75,7 +75,7 @@ impl Session {
     /// A token that is not known takes the rights of the one before it, too.
     fn authenticate(&mut self, shown: Option<&[u8]>) -> Verdict {
         let version = self.access.version();
-        let hash = shown.map(TokenHash::of);
+        let hash = shown.and_then(TokenHash::of_shown);
         self.grant = hash.and_then(|hash| self.access.find(&hash));
         self.hash = hash.filter(|_| self.grant.is_some());
         self.version = version;
@@ -111,6 +111,17 @@ mod tests {
         grant.ask.add("depot").unwrap();
         let text = grant_line(&grant, &token.hash());
         Access::new("tokens".into(), Tokens::parse(text.as_bytes()).unwrap())
+    }
+
+    /// Found by fuzzing: a file with the hash of `abc` let `AUTH abc` in.
+    #[test]
+    fn what_is_too_short_for_a_token_opens_nothing_whatever_the_file_says() {
+        let hash = TokenHash::of(b"abc");
+        assert!(TokenHash::of_shown(b"abc").is_none());
+        let tokens = Tokens::parse(format!("all {hash} report=* ask=*").as_bytes()).unwrap();
+        let mut session = Session::new(Access::new("tokens".into(), tokens));
+        assert_eq!(session.judge(b"AUTH abc"), Verdict::Refused);
+        assert_eq!(session.judge(b"WHATSAT kiwi 1 1"), Verdict::Forbidden);
     }
 
     #[test]

@@ -45,8 +45,7 @@ impl Token {
     /// If it could not be a token.
     pub fn new(text: &str) -> Result<Self, InvalidToken> {
         let text = text.trim();
-        let fits = (TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&text.len());
-        if !fits || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !is_possible(text.as_bytes()) {
             return Err(InvalidToken);
         }
         Ok(Token(text.into()))
@@ -65,6 +64,12 @@ impl Token {
     }
 }
 
+/// Whether these bytes can be a token at all.
+fn is_possible(bytes: &[u8]) -> bool {
+    let fits = (TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&bytes.len());
+    fits && bytes.iter().all(u8::is_ascii_graphic)
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(..)")
@@ -76,7 +81,14 @@ impl fmt::Debug for Token {
 pub struct TokenHash([u8; SHA256_OUTPUT_LEN]);
 
 impl TokenHash {
-    /// The hash of what a client showed, be it a token or not.
+    /// The hash of what a client showed; `None` if that can be no token, whatever hashes a file holds: somebody may
+    /// have put the hash of a word there that can be guessed.
+    #[must_use]
+    pub fn of_shown(shown: &[u8]) -> Option<Self> {
+        is_possible(shown).then(|| Self::of(shown))
+    }
+
+    /// The hash of any bytes.
     #[must_use]
     pub fn of(shown: &[u8]) -> Self {
         let mut hash = [0; SHA256_OUTPUT_LEN];

@@ -196,6 +196,9 @@ pub(super) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+
     use super::super::{Token, grant_line};
     use super::*;
 
@@ -265,5 +268,52 @@ mod tests {
             .collect();
         let error = Tokens::parse(many.as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "line 1025: more than 1024 tokens");
+    }
+
+    /// A pattern of any bytes, as a line of the file may have it.
+    fn pattern((bytes, is_prefix): &(Vec<u8>, bool)) -> String {
+        let mut text: String = bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        if *is_prefix {
+            text.push('*');
+        }
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_tokens_or_mistakes_that_are_told(bytes: Vec<u8>) {
+            if let Err(error) = Tokens::parse(&bytes) {
+                prop_assert!(!error.to_string().is_empty());
+            }
+        }
+
+        #[test]
+        fn any_text_like_a_line_is_read_or_told(text in "[a-z]{0,3} (sha256:[0-9a-f]{62,64})? ?[a-z=*\\\\x0-9 ]{0,40}") {
+            match Tokens::parse(text.as_bytes()) {
+                Ok(tokens) => prop_assert!(tokens.len() <= 1),
+                Err(error) => prop_assert!(error.to_string().starts_with("line 1: ")),
+            }
+        }
+
+        #[test]
+        fn what_is_written_for_any_ids_is_read(
+            name in "[A-Za-z0-9_.-]{1,64}",
+            report in vec((vec(any::<u8>(), 1..20), any::<bool>()), 0..5),
+            ask in vec((vec(any::<u8>(), 1..20), any::<bool>()), 0..5),
+            http: bool,
+        ) {
+            let mut grant = Grant::new(&name).unwrap();
+            // Bytes that no id has are not taken.
+            for text in report.iter().map(pattern) {
+                let _ = grant.report.add(&text);
+            }
+            for text in ask.iter().map(pattern) {
+                let _ = grant.ask.add(&text);
+            }
+            grant.http = http;
+            let hash = Token::random().hash();
+            let read = Tokens::parse(grant_line(&grant, &hash).as_bytes()).unwrap();
+            prop_assert_eq!(read.find(&hash).map(|found| &**found), Some(&grant));
+        }
     }
 }

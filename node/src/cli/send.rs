@@ -78,9 +78,7 @@ pub(super) fn run(args: SendArgs) -> u8 {
 async fn status(args: SendArgs) -> u8 {
     let interactive =
         args.lines.is_empty() && io::stdin().is_terminal() && io::stdout().is_terminal();
-    let variable = std::env::var("HERD_TOKEN").ok();
-    let variable = variable.as_deref().filter(|text| !text.is_empty());
-    let token = match token::chosen(args.token_file.as_deref(), variable) {
+    let token = match token::chosen(args.token_file.as_deref()) {
         Ok(token) => token,
         Err(error) => return failed(exit_code::USAGE, &error.to_string()),
     };

@@ -12,8 +12,8 @@ const PREFIX: &str = "HERD_";
 /// in the environment of other commands too.
 pub(super) const SEND_TO: &str = "HERD_TO";
 
-/// What `herd send` shows a server, set for a session too.
-pub(super) const SEND_TOKEN: &str = "HERD_TOKEN";
+/// The token that `herd send`, `herd status` and `herd top` show a server, set for a session too.
+pub const TOKEN_VARIABLE: &str = "HERD_TOKEN";
 
 /// The `HERD_*` variables that are set and not empty.
 #[derive(Clone, Default)]
@@ -61,7 +61,7 @@ impl Environment {
             .values
             .keys()
             .map(String::as_str)
-            .filter(|name| ![SEND_TO, SEND_TOKEN].contains(name));
+            .filter(|name| ![SEND_TO, TOKEN_VARIABLE].contains(name));
         names
             .filter(|name| known.iter().all(|known| known != name))
             .collect()

@@ -23,7 +23,7 @@ mod topology_choice;
 mod values;
 
 pub use durability::{ACK_TIMEOUT, Durability};
-pub use environment::Environment;
+pub use environment::{Environment, TOKEN_VARIABLE};
 pub use http::HttpSettings;
 pub use limits::LimitSettings;
 pub use local_settings::{DATA_DIR, LocalSettings, data_folder_name};

@@ -10,6 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::complaints::Complaints;
 use super::connection::Connection;
 use super::service::Service;
 use crate::pulse::BEAT_INTERVAL;
@@ -20,9 +21,6 @@ const PAUSE_MIN: Duration = Duration::from_millis(5);
 
 /// The longest pause: the system may have recovered.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
-
-/// How often failures to accept, or connections beyond the limit, are logged.
-const COMPLAINT_GAP: Duration = Duration::from_secs(10);
 
 /// Accepts connections and serves each in a task of its own until `shutdown` and, after that, until
 /// all have finished or the drain timeout is over.
@@ -153,25 +151,6 @@ impl Pause {
     }
 }
 
-/// Keeps a flood of events from flooding the log.
-#[derive(Default)]
-struct Complaints {
-    last: Option<Instant>,
-}
-
-impl Complaints {
-    fn is_due(&mut self) -> bool {
-        let now = Instant::now();
-        let due = self
-            .last
-            .is_none_or(|last| now.duration_since(last) >= COMPLAINT_GAP);
-        if due {
-            self.last = Some(now);
-        }
-        due
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,14 +170,5 @@ mod tests {
         pause.accepted();
         assert_eq!(pause.until, None);
         assert_eq!(pause.length, Duration::ZERO);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn complaints_keep_a_distance() {
-        let mut complaints = Complaints::default();
-        assert!(complaints.is_due());
-        assert!(!complaints.is_due());
-        tokio::time::advance(COMPLAINT_GAP).await;
-        assert!(complaints.is_due());
     }
 }

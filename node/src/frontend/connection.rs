@@ -22,7 +22,7 @@ use super::statistics::Word;
 use crate::access::{AUTH_WORD, Session, Verdict};
 use crate::protocol::{Line, LineReader, Reply};
 use crate::tls::TlsFault;
-use crate::tls::client_port::ClientPortTls;
+use crate::tls::client_port::{self, ClientPortCredentials};
 use crate::tls::write_through::WriteThrough;
 use crate::wire_log::ConnectionLog;
 
@@ -49,6 +49,8 @@ enum Lost {
     HandshakeTimedOut,
     #[error(transparent)]
     Tls(#[from] TlsFault),
+    #[error("cut off: {0}")]
+    Distrusted(TlsFault),
     #[error("was silent for too long")]
     Idle,
     #[error("took too long over a line")]
@@ -119,12 +121,30 @@ impl Connection {
             Lost::Idle => Some(&statistics.limits.connections_idle),
             Lost::HalfLine => Some(&statistics.limits.connections_half_line),
             Lost::HandshakeTimedOut | Lost::Tls(_) => Some(&statistics.tls_handshakes_failed),
+            Lost::Distrusted(_) => Some(&statistics.certificates_distrusted),
             Lost::Io(_) => None,
         };
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+        match &lost {
+            // What looks whether the port is open does so all the time.
+            Lost::Tls(TlsFault::Ended) => {}
+            Lost::Tls(fault) | Lost::Distrusted(fault) => self.note_closed(fault),
+            _ => {}
+        }
         tracing::debug!(%peer, reason = %lost, "lost a client");
+    }
+
+    /// Logs why TLS ended a connection, unless that was said of this address just now.
+    fn note_closed(&self, fault: &TlsFault) {
+        let (address, reason) = (self.peer.ip(), fault.to_string());
+        let mut closed = self.service.closed.lock();
+        let repeats = closed.note(&address.to_string(), &reason, Instant::now());
+        drop(closed);
+        if let Some(repeats) = repeats {
+            tracing::warn!(%address, reason, repeats, "client connection closed by TLS");
+        }
     }
 
     async fn serve(
@@ -140,7 +160,7 @@ impl Connection {
         )?;
         if let Some(tls) = self.service.settings.tls.clone() {
             // In a box: what TLS needs would make each connection without it larger.
-            return Box::pin(self.serve_tls(&tls.current(), stream, shutdown)).await;
+            return Box::pin(self.serve_tls(&tls, stream, shutdown)).await;
         }
         let (mut read_half, mut write_half) = stream.split();
         self.exchange(&mut read_half, &mut write_half, shutdown)
@@ -151,21 +171,29 @@ impl Connection {
 
     async fn serve_tls(
         &mut self,
-        tls: &ClientPortTls,
+        tls: &Arc<ClientPortCredentials>,
         stream: TcpStream,
         shutdown: &CancellationToken,
     ) -> Result<(), Lost> {
         let limit = self.service.settings.tls_handshake_timeout;
-        let stream = tokio::select! {
-            accepted = tokio::time::timeout(limit, tls.accept(stream)) => {
+        let (stream, client) = tokio::select! {
+            accepted = tokio::time::timeout(limit, client_port::accept(tls, stream)) => {
                 accepted.map_err(|_| Lost::HandshakeTimedOut)??
             }
             () = shutdown.cancelled() => return Ok(()),
         };
         let (mut read_half, write_half) = tokio::io::split(stream);
         let mut write_half = WriteThrough::new(write_half);
-        self.exchange(&mut read_half, &mut write_half, shutdown)
-            .await?;
+        let distrusted = async {
+            match &client {
+                Some(client) => client.distrusted().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            exchanged = self.exchange(&mut read_half, &mut write_half, shutdown) => exchanged?,
+            fault = distrusted => return Err(Lost::Distrusted(fault)),
+        }
         self.close(read_half.unsplit(write_half.into_inner())).await;
         Ok(())
     }

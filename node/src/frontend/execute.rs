@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use herd_crdt::{BorrowedRecord, Record};
+use parking_lot::Mutex;
 
+use super::complaints::Complaints;
 use super::limits::{InFlight, Waiting};
 use super::settings::FrontendSettings;
 use super::statistics::{Counts, Outcome, Statistics, Word};
@@ -90,6 +92,8 @@ pub(super) struct Executor {
     statistics: Arc<Statistics>,
     max_clock_skew_ns: Option<i64>,
     in_flight: Arc<InFlight>,
+    /// That the map is full.
+    full_complaints: Mutex<Complaints>,
 }
 
 impl Executor {
@@ -103,6 +107,7 @@ impl Executor {
         let max_clock_skew_ns =
             (!skew.is_zero()).then(|| i64::try_from(skew.as_nanos()).unwrap_or(i64::MAX));
         Executor {
+            full_complaints: Mutex::default(),
             in_flight: InFlight::new(settings.limits.whatsat_in_flight_max),
             settings,
             locations,
@@ -161,6 +166,14 @@ impl Executor {
         if clients_max.is_some_and(|max| !self.locations.has_room_for(operands.client(), max)) {
             let refused = &self.statistics.limits.clients_refused;
             refused.fetch_add(1, Ordering::Relaxed);
+            // Whoever holds it is telling just this.
+            let complaints = self.full_complaints.try_lock();
+            if complaints.is_some_and(|mut complaints| complaints.is_due()) {
+                tracing::warn!(
+                    max_clients = clients_max,
+                    "as many clients are known as may be: reports of further ones are refused"
+                );
+            }
             return (Outcome::IamatFull, None);
         }
         let server = &self.settings.server;

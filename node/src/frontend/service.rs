@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,7 @@ use super::settings::FrontendSettings;
 use super::statistics::Statistics;
 use crate::acknowledgement::Acknowledgements;
 use crate::clock::SharedClock;
+use crate::closed_log::ClosedLog;
 use crate::locations::Locations;
 use crate::places::Places;
 use crate::pulse::Pulse;
@@ -29,6 +31,8 @@ pub(super) struct Service {
     pub(super) wire_log: Option<WireLog>,
     pub(super) addresses: Arc<Addresses>,
     pub(super) accepting: Arc<Pulse>,
+    /// Connections that TLS closed, for the log.
+    pub(super) closed: Mutex<ClosedLog>,
 }
 
 /// The server's side of the client text protocol. Cheap to clone.
@@ -71,6 +75,7 @@ impl Frontend {
                 wire_log,
                 addresses,
                 accepting: Pulse::new("accepting clients"),
+                closed: Mutex::default(),
             }),
         }
     }

@@ -116,6 +116,8 @@ pub struct Statistics {
     pub connections_unread: AtomicU64,
     /// Connections over which TLS was asked for and not agreed on.
     pub tls_handshakes_failed: AtomicU64,
+    /// Connections that were cut, since the client's certificate was good no more.
+    pub certificates_distrusted: AtomicU64,
     /// Failures to accept a connection.
     pub accept_errors: AtomicU64,
     /// Bytes that clients sent.

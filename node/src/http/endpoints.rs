@@ -1,7 +1,6 @@
 //! What the HTTP endpoints show, put together by the server.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Health;
@@ -25,13 +24,5 @@ pub struct Endpoints {
     /// Whether whoever reaches HTTP may see where clients are, and the inside of the herd.
     pub shows_locations: bool,
     /// The live page at `/`, if locations are shown.
-    pub page: Option<Page>,
-}
-
-/// The live page.
-pub struct Page {
-    /// What it shows.
-    pub live: Arc<Live>,
-    /// Where HTTP listens.
-    pub bound: SocketAddr,
+    pub page: Option<Arc<Live>>,
 }

@@ -18,7 +18,7 @@ use futures_util::StreamExt as _;
 use crate::access::{Access, TokenHash};
 
 /// What everyone may ask: a platform's probes have no token, and the answers tell of no client.
-const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
+pub(super) const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
 /// The media type of what does not end by itself.
 const EVENT_STREAM: &[u8] = b"text/event-stream";
@@ -66,7 +66,7 @@ fn opener(access: &Access, headers: &HeaderMap) -> Option<TokenHash> {
     let (Some(shown), None) = (shown.next(), shown.next()) else {
         return None;
     };
-    let token = TokenHash::of(&token_of(shown.as_bytes())?);
+    let token = TokenHash::of_shown(&token_of(shown.as_bytes())?)?;
     opens(access, &token).then_some(token)
 }
 

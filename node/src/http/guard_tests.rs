@@ -44,6 +44,16 @@ fn basic(user: &str, token: &Token) -> String {
     )
 }
 
+/// As for [`crate::access::Session`].
+#[tokio::test]
+async fn what_is_too_short_for_a_token_opens_no_page() {
+    let text = format!("all {} http", TokenHash::of(b"abc"));
+    let access = Access::new("tokens".into(), Tokens::parse(text.as_bytes()).unwrap());
+    let routes = Router::new().route("/data", get(async || "where everyone is"));
+    let server = TowerToHyperService::new(guarded(routes, Some(access)));
+    assert_eq!(ask(&server, "/data", &["Bearer abc"]).await.0, 401);
+}
+
 #[tokio::test]
 async fn pages_open_for_a_token_with_the_scope_alone() {
     let token = Token::random();

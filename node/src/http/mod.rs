@@ -3,13 +3,17 @@
 mod endpoints;
 mod guard;
 mod health;
+mod host;
 mod limits;
 mod routes;
 mod serve;
+mod statistics;
 
-pub use endpoints::{Endpoints, MetricsLook, Page, StatusLook};
+pub use endpoints::{Endpoints, MetricsLook, StatusLook};
 pub use guard::{guarded, token_of};
 pub use health::{FactsSource, Health};
+pub use host::for_own_names;
 pub use limits::Limits;
 pub use routes::routes;
 pub use serve::{serve, serve_connection};
+pub use statistics::HttpStatistics;

@@ -25,7 +25,7 @@ pub fn routes(endpoints: Endpoints) -> Router {
         .route("/readyz", get(readyz))
         .with_state(health);
     let page = match &endpoints.page {
-        Some(page) => live::routes(Arc::clone(&page.live), page.bound),
+        Some(live) => live::routes(Arc::clone(live)),
         None => Router::new().route(
             "/",
             get(async || (StatusCode::FORBIDDEN, LOCATIONS_NOT_SHOWN)),

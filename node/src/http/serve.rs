@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use super::Limits;
+use super::{HttpStatistics, Limits};
 
 /// The pause after the system refused a connection, most likely for want of descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -29,11 +30,14 @@ pub async fn serve(
     listener: TcpListener,
     routes: Router,
     limits: Limits,
+    statistics: Arc<HttpStatistics>,
     shutdown: CancellationToken,
 ) {
     let slots = Arc::new(Semaphore::new(limits.connections_max));
     let mut connections = JoinSet::new();
     loop {
+        let open = connections.len() as u64;
+        statistics.connections_open.store(open, Ordering::Relaxed);
         tokio::select! {
             () = shutdown.cancelled() => break,
             Some(ended) = connections.join_next() => note_panic(ended),
@@ -45,6 +49,9 @@ pub async fn serve(
                     limits,
                     shutdown.clone(),
                 ));
+                if slots.available_permits() == 0 {
+                    statistics.connections_full.fetch_add(1, Ordering::Relaxed);
+                }
             }
         }
     }

@@ -29,7 +29,13 @@ async fn start(limits: Limits) -> Serving {
         page: None,
     };
     let routes = routes(endpoints);
-    let task = tokio::spawn(serve(listener, routes, limits, shutdown.clone()));
+    let task = tokio::spawn(serve(
+        listener,
+        routes,
+        limits,
+        Arc::default(),
+        shutdown.clone(),
+    ));
     Serving {
         address,
         shutdown,

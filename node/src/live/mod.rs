@@ -14,7 +14,6 @@ mod event;
 mod feed;
 mod figures;
 mod herd_picture;
-mod host;
 mod link_ends;
 mod question;
 mod record_view;

@@ -1,19 +1,16 @@
 //! The paths of the live page.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::StreamExt;
 
 use super::assets::{ASSETS, Asset};
-use super::host::is_meant_for;
 use super::question::Question;
 use super::{Live, VIEWERS_MAX};
 
@@ -25,23 +22,14 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// After how many seconds a page that found no room may ask again.
 const RETRY_AFTER_S: &str = "10";
 
-/// `/`, `/page/...` and `/live/events`, on a server that listens at `bound`.
-pub fn routes(live: Arc<Live>, bound: SocketAddr) -> Router {
+/// `/`, `/page/...` and `/live/events`.
+pub fn routes(live: Arc<Live>) -> Router {
     let mut routes = Router::new().route("/live/events", get(events));
     for asset in ASSETS {
         let answer = async |headers: HeaderMap| hand_out(asset, &headers);
         routes = routes.route(asset.path, get(answer));
     }
-    let check_host = move |request: Request, next: Next| async move {
-        if is_meant_for(bound, request.headers()) {
-            next.run(request).await
-        } else {
-            let text =
-                "this server listens on loopback only, and is not the host that was asked for\n";
-            (StatusCode::MISDIRECTED_REQUEST, text).into_response()
-        }
-    };
-    routes.layer(from_fn(check_host)).with_state(live)
+    routes.with_state(live)
 }
 
 fn hand_out(asset: &'static Asset, headers: &HeaderMap) -> Response {

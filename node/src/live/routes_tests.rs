@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use axum::body::to_bytes;
+use axum::extract::Request;
 use herd_crdt::Record;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -51,13 +52,12 @@ fn page() -> Page {
 
 impl Page {
     async fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Response {
-        let bound = "127.0.0.1:13000".parse().unwrap();
         let mut request = Request::builder().uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::empty()).unwrap();
-        let service = routes(self.live.clone(), bound);
+        let service = routes(self.live.clone());
         tower_call(service, request).await
     }
 
@@ -101,8 +101,6 @@ async fn the_page_is_handed_out_with_a_strict_policy_and_once() {
         .ask("/", &[("if-none-match", tag.to_str().unwrap())])
         .await;
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
-    let elsewhere = page.ask("/live/events", &[("host", "evil.example")]).await;
-    assert_eq!(elsewhere.status(), StatusCode::MISDIRECTED_REQUEST);
 }
 
 #[tokio::test]

@@ -6,7 +6,10 @@ use super::encode::Family;
 use super::source::{flag, gauge, label, load};
 use crate::access::{Access, AccessStatistics};
 use crate::frontend::LimitStatistics;
+use crate::http::HttpStatistics;
 use crate::places::online::OnlineStatistics;
+use crate::replication::link::closed_counts::ClosedReason;
+use crate::replication::links::Links;
 use crate::tls::status::TlsStatus;
 
 pub(super) fn tokens(families: &mut Vec<Family>, access: Option<&Access>) {
@@ -58,6 +61,7 @@ pub(super) fn limits(
     families: &mut Vec<Family>,
     statistics: &LimitStatistics,
     places: &OnlineStatistics,
+    http: &HttpStatistics,
 ) {
     let met = [
         (
@@ -74,6 +78,7 @@ pub(super) fn limits(
         ("whatsat_in_flight_max", &statistics.whatsat_refused),
         ("max_clients", &statistics.clients_refused),
         ("places_per_minute", &places.used_up),
+        ("http_connections_max", &http.connections_full),
     ];
     families.push(Family::Counter(
         "herd_limits_met",
@@ -81,6 +86,26 @@ pub(super) fn limits(
         met.map(|(limit, count)| (label("limit", limit), load(count)))
             .into(),
     ));
+}
+
+/// Strangers at the ports for HTTP and for neighbours.
+pub(super) fn strangers(families: &mut Vec<Family>, http: &HttpStatistics, links: &Links) {
+    let closed = ClosedReason::ALL.map(|reason| {
+        let count = links.closed().get(reason);
+        (label("reason", reason.label()), count as f64)
+    });
+    families.extend([
+        gauge(
+            "herd_http_connections",
+            "HTTP connections that are served; more may wait.",
+            load(&http.connections_open),
+        ),
+        Family::Counter(
+            "herd_peer_connections_closed",
+            "Connections to the port for neighbours that did not become links, by why.",
+            closed.into(),
+        ),
+    ]);
 }
 
 pub(super) fn certificates(families: &mut Vec<Family>, tls: &TlsStatus) {

@@ -7,12 +7,13 @@ use std::time::Duration;
 use herd_crdt::Outcome as Merge;
 
 use super::encode::{Family, Labels};
-use super::guards::{certificates, limits, tokens};
+use super::guards::{certificates, limits, strangers, tokens};
 use super::process;
 use crate::access::Access;
 use crate::clock::SharedClock;
 use crate::frontend::{Outcome, Statistics, Word};
 use crate::histogram::HistogramView;
+use crate::http::HttpStatistics;
 use crate::locations::Locations;
 use crate::places::online::OnlineStatistics;
 use crate::replication::links::Links;
@@ -35,6 +36,8 @@ pub struct MetricsParts {
     pub access: Option<Arc<Access>>,
     /// Certificates of links and of the client port.
     pub tls: TlsStatus,
+    /// HTTP connections.
+    pub http: Arc<HttpStatistics>,
     /// The provider of places.
     pub places: Arc<OnlineStatistics>,
 }
@@ -67,7 +70,9 @@ impl MetricsSource {
             &mut families,
             &self.parts.frontend.limits,
             &self.parts.places,
+            &self.parts.http,
         );
+        strangers(&mut families, &self.parts.http, &self.parts.links);
         certificates(&mut families, &self.parts.tls);
         map(&mut families, &status, &self.parts.locations);
         others(&mut families, &status, &self.parts.links);
@@ -199,6 +204,11 @@ fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
             "herd_client_tls_failures",
             "Connections of clients on which TLS could not be agreed.",
             &statistics.tls_handshakes_failed,
+        ),
+        counter(
+            "herd_client_certificates_distrusted",
+            "Connections of clients that were cut, since the client's certificate was good no more.",
+            &statistics.certificates_distrusted,
         ),
         counter(
             "herd_client_received_bytes",

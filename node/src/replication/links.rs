@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::chance::Chance;
 use super::clocks::ClockView;
 use super::incarnation::{Incarnation, next_generation};
+use super::link::closed_counts::ClosedCounts;
 use super::link_words::LinkWord;
 use super::neighbour::{Neighbour, NeighbourConfig};
 use super::report::AppliedReport;
@@ -88,6 +89,8 @@ pub struct Links {
     processing: Mutex<Option<SocketAddr>>,
     /// Messages that chitchat wanted to send to nobody's neighbour, or without the pacer's leave.
     suppressed: AtomicU64,
+    /// Peer connections that did not become links.
+    closed: ClosedCounts,
     /// By origin server: from receipt there to receipt here.
     propagation: BTreeMap<ServerName, Histogram>,
     /// Signs of life of the loops of each incarnation.
@@ -131,6 +134,7 @@ impl Links {
             slots: Mutex::default(),
             processing: Mutex::new(None),
             suppressed: AtomicU64::new(0),
+            closed: ClosedCounts::default(),
             pulses: ReplicationPulses::default(),
             rejoin: AtomicBool::new(false),
             observer,
@@ -207,6 +211,11 @@ impl Links {
         if !taken {
             self.suppressed.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// How many peer connections did not become links, by why.
+    pub fn closed(&self) -> &ClosedCounts {
+        &self.closed
     }
 
     /// How many messages of chitchat went nowhere.

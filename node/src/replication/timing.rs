@@ -81,13 +81,6 @@ pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Failed attempts to connect a link are logged no more often than this.
 pub const RECONNECT_LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Peer connections that were closed without a handshake, for one reason and from one address, are
-/// logged no more often than this.
-pub const CLOSED_LOG_INTERVAL: Duration = Duration::from_secs(30);
-
-/// How many such reasons and addresses are logged in that time.
-pub const CLOSED_REASONS_MAX: usize = 64;
-
 /// Frames waiting for a link; when there are more, the oldest is dropped. Gossip repeats itself.
 pub const LINK_QUEUE_FRAMES_MAX: usize = 64;
 

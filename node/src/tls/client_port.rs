@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use rustls::server::NoServerSessionStorage;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
@@ -14,10 +16,15 @@ use super::certificate::CertificateFacts;
 use super::fault::handshake_fault;
 use super::files::Pem;
 use super::link::{check_time, key_error};
+use super::peer::{Side, until_distrusted};
 use super::reload::{Live, Material};
 use super::trust::{TlsTime, Trust, now_s, provider};
 use super::{TlsError, TlsFault};
 use crate::clock::SharedClock;
+
+/// How often the certificate of an open connection is looked at again though no file has changed: its time passes. Less
+/// often than on links, since there may be thousands.
+const RECHECK_GAP: Duration = Duration::from_secs(60);
 
 /// The files for the client port.
 #[derive(Clone, Debug)]
@@ -43,20 +50,48 @@ pub struct ClientPortPems {
 pub struct ClientPortTls {
     config: Arc<ServerConfig>,
     expires_s: i64,
-    authorities_end_s: i64,
+    /// The authorities of clients; nothing if clients need no certificate.
+    trust: Option<Trust>,
 }
 
-impl ClientPortTls {
-    /// Shakes hands with a client. Callers bound the time.
-    ///
-    /// # Errors
-    /// Why there is no secure connection.
-    pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
-        &self,
-        stream: S,
-    ) -> Result<TlsStream<S>, TlsFault> {
-        let accepted = TlsAcceptor::from(self.config.clone()).accept(stream).await;
-        accepted.map_err(|error| handshake_fault(&error))
+/// A client, by the certificate that it showed.
+pub struct ClientPeer {
+    chain: Vec<CertificateDer<'static>>,
+    credentials: Arc<ClientPortCredentials>,
+}
+
+/// Shakes hands with a client. Callers bound the time. The client's certificate comes along, if it had to show one.
+///
+/// # Errors
+/// Why there is no secure connection.
+pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    credentials: &Arc<ClientPortCredentials>,
+    stream: S,
+) -> Result<(TlsStream<S>, Option<ClientPeer>), TlsFault> {
+    let tls = credentials.current();
+    let accepted = TlsAcceptor::from(tls.config.clone()).accept(stream).await;
+    let stream = accepted.map_err(|error| handshake_fault(&error))?;
+    let chain = stream.get_ref().1.peer_certificates();
+    let peer = chain.filter(|_| tls.trust.is_some());
+    let peer = peer.map(|chain| ClientPeer {
+        chain: chain.to_vec(),
+        credentials: credentials.clone(),
+    });
+    Ok((stream, peer))
+}
+
+impl ClientPeer {
+    /// Resolves when the certificate is no longer good: see [`super::Peer::distrusted`].
+    pub async fn distrusted(&self) -> TlsFault {
+        let check = || {
+            let tls = self.credentials.current();
+            let now_s = now_s(self.credentials.clock());
+            let trust = tls.trust.as_ref();
+            trust.map_or(Ok(()), |trust| {
+                trust.check(Side::Accepted, &self.chain, now_s)
+            })
+        };
+        until_distrusted(self.credentials.subscribe(), RECHECK_GAP, check).await
     }
 }
 
@@ -136,7 +171,7 @@ impl Material for ClientPortMaterial {
                 Ok(ClientPortTls {
                     config: Arc::new(config),
                     expires_s: facts.expires_s,
-                    authorities_end_s: trust.map_or(i64::MAX, |trust| trust.ends_s),
+                    trust,
                 })
             }
             config => {
@@ -153,6 +188,6 @@ impl Material for ClientPortMaterial {
     }
 
     fn stale_s(ready: &ClientPortTls) -> i64 {
-        ready.authorities_end_s
+        ready.trust.as_ref().map_or(i64::MAX, |trust| trust.ends_s)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::certificate::{CertificateFacts, shown};
@@ -72,17 +73,27 @@ impl Peer {
     /// Resolves when the certificate is no longer good: it has expired, or its authority is not trusted
     /// any more.
     pub async fn distrusted(&self) -> TlsFault {
-        let mut changes = self.credentials.changes();
-        loop {
-            // Whatever comes after this look wakes us.
-            changes.mark_unchanged();
-            if let Err(fault) = self.credentials.check(self.side, &self.chain) {
-                return fault;
-            }
-            tokio::select! {
-                _ = changes.changed() => {}
-                () = sleep(RECHECK_GAP) => {}
-            }
+        let check = || self.credentials.check(self.side, &self.chain);
+        until_distrusted(self.credentials.changes(), RECHECK_GAP, check).await
+    }
+}
+
+/// Resolves when a certificate that was good is so no longer. It is looked at again at every change, and every `gap`.
+/// The sender of the changes must live for as long.
+pub(super) async fn until_distrusted<T>(
+    mut changes: watch::Receiver<T>,
+    gap: Duration,
+    check: impl Fn() -> Result<(), TlsFault>,
+) -> TlsFault {
+    loop {
+        // Whatever comes after this look wakes us.
+        changes.mark_unchanged();
+        if let Err(fault) = check() {
+            return fault;
+        }
+        tokio::select! {
+            _ = changes.changed() => {}
+            () = sleep(gap) => {}
         }
     }
 }

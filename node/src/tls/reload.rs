@@ -104,6 +104,11 @@ impl<M: Material> Live<M> {
         self.current.subscribe()
     }
 
+    /// The clock that certificates are checked by.
+    pub(super) fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
     /// When the certificate in use ends, in seconds since the POSIX epoch.
     pub fn expires_s(&self) -> i64 {
         M::expires_s(&self.current.borrow())

@@ -11,6 +11,7 @@ mod certs;
 mod check_config;
 mod documents;
 mod dump_and_load;
+mod expired;
 mod invariants;
 mod local;
 mod places;

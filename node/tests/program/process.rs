@@ -157,6 +157,12 @@ impl Herd {
         kill(Pid::from_raw(self.pid()), signal).unwrap();
     }
 
+    /// Writes to the pipe of [`Start::with_pipe`].
+    pub(crate) async fn write(&mut self, text: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(text.as_bytes()).await.unwrap();
+    }
+
     pub(crate) fn close_stdin(&mut self) {
         drop(self.stdin.take());
     }

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use crate::access::{AUTH_WORD, InvalidToken, Token};
+use crate::config::TOKEN_VARIABLE;
 use crate::protocol::ACCEPTED_LINE;
 
 /// How long the server may take to say whether it knows the token.
@@ -35,14 +36,16 @@ pub(in crate::cli) enum TokenError {
     Refused,
 }
 
-/// The token of a file, else of the variable.
+/// The token of a file, else of `HERD_TOKEN`.
 ///
 /// # Errors
 /// If there is one that cannot be used.
-pub(in crate::cli) fn chosen(
-    file: Option<&Path>,
-    variable: Option<&str>,
-) -> Result<Option<Token>, TokenError> {
+pub(in crate::cli) fn chosen(file: Option<&Path>) -> Result<Option<Token>, TokenError> {
+    let variable = std::env::var(TOKEN_VARIABLE).ok();
+    chosen_of(file, variable.as_deref().filter(|text| !text.is_empty()))
+}
+
+fn chosen_of(file: Option<&Path>, variable: Option<&str>) -> Result<Option<Token>, TokenError> {
     let text = match (file, variable) {
         (Some(path), _) => {
             let mut text = String::new();
@@ -117,11 +120,11 @@ mod tests {
         let path = folder.path().join("token");
         let (one, other) = (Token::random(), Token::random());
         std::fs::write(&path, format!("{}\n", one.reveal())).unwrap();
-        let token = |file, variable| chosen(file, variable).unwrap();
+        let token = |file, variable| chosen_of(file, variable).unwrap();
         assert_eq!(token(Some(&path), Some(other.reveal())), Some(one));
         assert_eq!(token(None, Some(other.reveal())), Some(other.clone()));
         assert_eq!(token(None, None), None);
-        assert!(chosen(None, Some("short")).is_err());
-        assert!(chosen(Some(folder.path()), None).is_err());
+        assert!(chosen_of(None, Some("short")).is_err());
+        assert!(chosen_of(Some(folder.path()), None).is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::access::Token;
-use crate::cli::send::token::{self, TokenError};
+use crate::cli::send::token;
 use crate::config::{DATA_DIR, Setting};
 use crate::topology::{self, HostPort, PortBases};
 
@@ -38,19 +38,14 @@ impl TargetOptions {
     /// # Errors
     /// The topology file is none, or the token cannot be used. Nobody was asked.
     pub(in crate::cli) fn chosen(&self) -> Result<(Vec<Target>, Option<Token>), String> {
-        let token = self.token().map_err(|error| error.to_string())?;
+        let token = token::chosen(self.token_file.as_deref());
+        let token = token.map_err(|error| error.to_string())?;
         Ok((self.targets()?, token))
     }
 
     fn targets(&self) -> Result<Vec<Target>, String> {
         let variable = std::env::var_os(Setting::Topology.variable());
         self.targets_beside(variable.filter(|path| !path.is_empty()))
-    }
-
-    fn token(&self) -> Result<Option<Token>, TokenError> {
-        let variable = std::env::var("HERD_TOKEN").ok();
-        let variable = variable.as_deref().filter(|text| !text.is_empty());
-        token::chosen(self.token_file.as_deref(), variable)
     }
 
     /// [`TargetOptions::targets`] where the variable says this. Options win over it: it is there for servers.

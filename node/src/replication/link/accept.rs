@@ -9,11 +9,12 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::closed_log::ClosedLog;
+use super::closed_counts::ClosedReason;
 use super::frame::framed;
 use super::handshake::{HandshakeError, answer};
 use super::network::{Connected, Network, Secured};
 use super::session::{self, LinkLost};
+use crate::closed_log::ClosedLog;
 use crate::replication::links::Links;
 use crate::replication::timing::{HANDSHAKE_TIMEOUT, SPARE_PEER_CONNECTIONS_MAX};
 use crate::tls::Side;
@@ -34,6 +35,7 @@ pub async fn serve(network: Arc<dyn Network>, links: Arc<Links>, stop: Cancellat
                     connections.spawn(welcome(connected, network, links, closed.clone(), stop.clone()));
                 }
                 Ok(Connected { remote, .. }) => {
+                    links.closed().add(ClosedReason::Full);
                     note_closed(&closed, &remote, "there are too many peer connections");
                 }
                 Err(error) => {
@@ -80,7 +82,10 @@ async fn welcome(
                 warn!(%remote, reason = %fault, "link cut");
             }
         }
-        Err(error) => note_closed(&closed, &remote, &error.to_string()),
+        Err(error) => {
+            links.closed().add(ClosedReason::of(&error));
+            note_closed(&closed, &remote, &error.to_string());
+        }
     }
 }
 

@@ -121,3 +121,17 @@ impl Frame {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by fuzzing: an ACK of one empty node, packed as no chitchat packs it. chitchat reads it, and would panic
+    /// if it had to write it again; nothing that a server receives is written again.
+    #[test]
+    fn gossip_that_was_packed_in_another_way_is_read() {
+        let bytes = b"\x03S\xb0\x00\x02\x02\x00\x00\x00\x00rd\x00\x00\x00\x00{";
+        let frame = Frame::decode(&BytesMut::from(&bytes[..]));
+        assert!(matches!(frame, Ok(Frame::Gossip(_))), "{frame:?}");
+    }
+}

@@ -5,7 +5,7 @@
 //! [`handshake`] both sides run the same [`session`], which carries [`frame`]s.
 
 pub mod accept;
-mod closed_log;
+pub mod closed_counts;
 pub mod dial;
 pub mod frame;
 pub mod handshake;

@@ -28,27 +28,30 @@ const VALUE_BYTES_MAX: usize = 1024 * 1024;
 
 /// What the journals of a store hold.
 #[derive(Debug, Default)]
-pub(super) struct Journals {
+pub struct Journals {
     /// The last commit of ours in them, if there is any.
-    pub(super) last_sequence: Option<u64>,
+    pub last_sequence: Option<u64>,
     /// What stands behind the last whole batch of the newest journal, if it is not nothing.
-    pub(super) torn_tail: Option<TornTail>,
+    pub torn_tail: Option<TornTail>,
 }
 
 /// The unfinished end of the newest journal.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TornTail {
-    pub(super) path: PathBuf,
+pub struct TornTail {
+    /// The newest journal.
+    pub path: PathBuf,
     /// Where its whole batches end.
-    pub(super) whole_bytes: u64,
+    pub whole_bytes: u64,
     /// How much that is not zero follows, in bytes from there.
-    pub(super) torn_bytes: u64,
+    pub torn_bytes: u64,
 }
 
 /// Why the journals are not what fjall wrote.
 #[derive(Debug)]
-pub(super) enum JournalFault {
+pub enum JournalFault {
+    /// They are damaged: what is wrong.
     Damaged(String),
+    /// They cannot be read.
     Io(io::Error),
 }
 
@@ -59,7 +62,10 @@ impl From<io::Error> for JournalFault {
 }
 
 /// Reads all journals of the database in `folder`.
-pub(super) fn read_journals(folder: &Path) -> Result<Journals, JournalFault> {
+///
+/// # Errors
+/// See [`JournalFault`].
+pub fn read_journals(folder: &Path) -> Result<Journals, JournalFault> {
     let mut paths: Vec<(u64, PathBuf)> = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -83,7 +89,7 @@ pub(super) fn read_journals(folder: &Path) -> Result<Journals, JournalFault> {
         while let Some(sequence) = reader.next_batch()? {
             let Some(sequence) = sequence else { continue };
             if let Some(before) = journals.last_sequence
-                && sequence != before + 1
+                && Some(sequence) != before.checked_add(1)
             {
                 let what = format!("commit {sequence} follows commit {before} in the journals");
                 return Err(JournalFault::Damaged(what));

@@ -20,7 +20,8 @@ const META_VERSION: u8 = 1;
 const _: () = assert!(SERVER_NAME_BYTES_MAX <= u8::MAX as usize);
 
 /// The key of a group; `None` for a server name that is too long to be one.
-pub(super) fn group_key(incarnation: &Incarnation, slot: SlotId) -> Option<Vec<u8>> {
+#[must_use]
+pub fn group_key(incarnation: &Incarnation, slot: SlotId) -> Option<Vec<u8>> {
     let name = incarnation.server.as_bytes();
     if name.is_empty() || name.len() > SERVER_NAME_BYTES_MAX {
         return None;
@@ -35,7 +36,8 @@ pub(super) fn group_key(incarnation: &Incarnation, slot: SlotId) -> Option<Vec<u
 }
 
 /// What [`group_key`] made a key of; `None` if nothing did.
-pub(super) fn parse_group_key(key: &[u8]) -> Option<(Incarnation, SlotId)> {
+#[must_use]
+pub fn parse_group_key(key: &[u8]) -> Option<(Incarnation, SlotId)> {
     let (&tag, rest) = key.split_first()?;
     let (&name_len, rest) = rest.split_first()?;
     let (name, rest) = rest.split_at_checked(usize::from(name_len))?;
@@ -52,7 +54,8 @@ pub(super) fn parse_group_key(key: &[u8]) -> Option<(Incarnation, SlotId)> {
 }
 
 /// The value of a group.
-pub(super) fn group_value(version: u64, group: &[u8]) -> Bytes {
+#[must_use]
+pub fn group_value(version: u64, group: &[u8]) -> Bytes {
     let mut value = BytesMut::with_capacity(8 + group.len());
     value.put_u64(version);
     value.put_slice(group);
@@ -60,7 +63,8 @@ pub(super) fn group_value(version: u64, group: &[u8]) -> Bytes {
 }
 
 /// The version and the group that [`group_value`] made a value of; `None` for anything else.
-pub(super) fn parse_group_value(value: &Bytes) -> Option<(u64, Bytes)> {
+#[must_use]
+pub fn parse_group_value(value: &Bytes) -> Option<(u64, Bytes)> {
     let (version, _) = value.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*version), value.slice(8..)))
 }
@@ -72,15 +76,17 @@ pub(super) fn group_hash(key: &[u8], value: &[u8]) -> u64 {
 
 /// What every commit writes along, so that all of it can be checked after a load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Meta {
+pub struct Meta {
     /// The number of this commit, from 1 without gaps.
-    pub(super) sequence: u64,
+    pub sequence: u64,
     /// How many groups are stored.
-    pub(super) groups: u64,
+    pub groups: u64,
     /// The sum of their [`group_hash`]es.
-    pub(super) digest: u64,
-    pub(super) floor_ns: Option<i64>,
-    pub(super) own_generation: Option<u64>,
+    pub digest: u64,
+    /// The floor of expiry, if records expire.
+    pub floor_ns: Option<i64>,
+    /// The last generation that this server had, if it noted one.
+    pub own_generation: Option<u64>,
 }
 
 impl Meta {
@@ -88,7 +94,8 @@ impl Meta {
     const GENERATION: u8 = 2;
 
     /// Version, flags, five numbers of 8 bytes, big-endian, and a checksum of all that.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
         let mut flags = 0;
         if self.floor_ns.is_some() {
             flags |= Self::FLOOR;
@@ -109,7 +116,8 @@ impl Meta {
     }
 
     /// What [`Meta::encode`] wrote; `None` for anything else.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (body, checksum) = bytes.split_last_chunk::<8>()?;
         if xxh3_64(body) != u64::from_be_bytes(*checksum) {
             return None;

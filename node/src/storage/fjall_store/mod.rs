@@ -29,9 +29,9 @@
 mod contents;
 mod database;
 mod fault;
-mod journal;
-mod layout;
-mod watermark;
+pub mod journal;
+pub mod layout;
+pub mod watermark;
 
 use std::fs::{self, OpenOptions};
 use std::io;

@@ -23,7 +23,7 @@ const FILE_MODE: u32 = 0o600;
 
 /// What may be expected of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub enum State {
     /// Its files are being made; nothing was ever stored.
     Creating,
     /// It holds everything up to the sequence.
@@ -34,7 +34,7 @@ pub(super) enum State {
 
 /// The open file.
 #[derive(Debug)]
-pub(super) struct Watermark {
+pub struct Watermark {
     file: File,
     serial: u64,
     state: State,
@@ -63,7 +63,10 @@ impl Watermark {
     }
 
     /// Opens the file; `None` if neither place is whole.
-    pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn open(path: &Path) -> io::Result<Option<Self>> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let mut newest: Option<(u64, State, u64)> = None;
         for place in 0..2 {
@@ -82,12 +85,15 @@ impl Watermark {
         }))
     }
 
-    pub(super) fn state(&self) -> State {
+    /// What may be expected of the database.
+    #[must_use]
+    pub fn state(&self) -> State {
         self.state
     }
 
     /// Everything up to this commit was synced.
-    pub(super) fn sequence(&self) -> u64 {
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
         self.sequence
     }
 

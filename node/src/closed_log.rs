@@ -1,15 +1,20 @@
-//! Which closed peer connections are worth a line in the log.
+//! Which closed connections of strangers are worth a line in the log.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::replication::timing::{CLOSED_LOG_INTERVAL, CLOSED_REASONS_MAX};
+/// Connections that were closed for one reason and from one address are logged no more often than this.
+const CLOSED_LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Whoever can reach the peer port can make connections that are closed again, as fast as it likes
+/// How many such reasons and addresses are logged in that time.
+const CLOSED_REASONS_MAX: usize = 64;
+
+/// Whoever can reach a port can make connections that are closed again, as fast as it likes
 /// and for ever. So each reason is logged once in a while for each address.
 #[derive(Debug, Default)]
-pub(super) struct ClosedLog {
+pub(crate) struct ClosedLog {
     seen: BTreeMap<(String, String), Seen>,
 }
 
@@ -22,7 +27,7 @@ struct Seen {
 impl ClosedLog {
     /// Whether to log that a connection from `host` was closed for `reason`: if so, how many of the
     /// same were not logged since the last time.
-    pub(super) fn note(&mut self, host: &str, reason: &str, now: Instant) -> Option<u64> {
+    pub(crate) fn note(&mut self, host: &str, reason: &str, now: Instant) -> Option<u64> {
         let is_recent = |seen: &Seen| now.duration_since(seen.logged) < CLOSED_LOG_INTERVAL;
         let key = (host.to_owned(), reason.to_owned());
         if let Some(seen) = self.seen.get_mut(&key) {
@@ -47,8 +52,6 @@ impl ClosedLog {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const HOST: &str = "127.0.0.1";
