@@ -205,15 +205,16 @@ pub async fn run(
         durability.ack,
         &settings.places,
     ));
+    let http_statistics: Arc<HttpStatistics> = Arc::default();
     let live = live_page(
         &settings,
         &bound,
         &locations,
         replication.links(),
         &clock,
+        &http_statistics,
         &shutdown,
     );
-    let http_statistics: Arc<HttpStatistics> = Arc::default();
     let parts = MetricsParts {
         status: status.clone(),
         frontend: frontend.statistics(),
@@ -388,6 +389,7 @@ fn live_page(
     locations: &Arc<Locations>,
     links: &Arc<Links>,
     clock: &SharedClock,
+    http_statistics: &Arc<HttpStatistics>,
     shutdown: &CancellationToken,
 ) -> Option<Arc<Live>> {
     if bound.http.is_none() || !settings.http.shows_locations {
@@ -404,6 +406,7 @@ fn live_page(
         herd,
         places,
         clock.clone(),
+        (settings.limits.viewers_max, http_statistics.clone()),
         shutdown.clone(),
     ))
 }

@@ -263,10 +263,13 @@ struct LimitOptions {
     /// How many HTTP connections are served at a time [default: 128]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     http_connections_max: Option<String>,
+    /// How many live pages may be open [default: 16]
+    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
+    viewers_max: Option<String>,
 }
 
 impl LimitOptions {
-    fn given(&self) -> [(Setting, Option<String>); 11] {
+    fn given(&self) -> [(Setting, Option<String>); 12] {
         [
             (Setting::Tokens, self.tokens.clone()),
             (Setting::ConnectionsMax, self.connections_max.clone()),
@@ -291,6 +294,7 @@ impl LimitOptions {
                 Setting::HttpConnectionsMax,
                 self.http_connections_max.clone(),
             ),
+            (Setting::ViewersMax, self.viewers_max.clone()),
         ]
     }
 }

@@ -11,6 +11,7 @@ use super::{Mistake, Setting, values};
 use crate::access::Tokens;
 use crate::frontend::Limits;
 use crate::http;
+use crate::live::VIEWERS_MAX;
 use crate::protocol::{LINE_BYTES_MAX, OVERSIZED_COPY_BYTES};
 
 /// How many connections of clients may be open unless something else is said.
@@ -36,6 +37,8 @@ pub struct LimitSettings {
     pub clients: Limits,
     /// How many HTTP connections are served at a time.
     pub http_connections_max: usize,
+    /// How many live pages may be open.
+    pub viewers_max: usize,
     /// The tokens that clients must show, and the file that they are from.
     pub tokens: Option<(PathBuf, Tokens)>,
 }
@@ -100,6 +103,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) 
         Setting::HttpConnectionsMax,
         http::Limits::default().connections_max,
     );
+    let viewers_max = counted(resolver, &mut rows, Setting::ViewersMax, VIEWERS_MAX);
     let settings = LimitSettings {
         connections_max,
         line_bytes_max: line_bytes.value,
@@ -113,6 +117,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) 
             max_clients,
         },
         http_connections_max,
+        viewers_max,
         tokens: tokens.0,
     };
     (settings, rows)

@@ -188,7 +188,7 @@ fn a_host_name_listens_on_every_interface() {
 }
 
 /// The end of the report, where nothing is set about limits.
-const LIMIT_LINES: [&str; 11] = [
+const LIMIT_LINES: [&str; 12] = [
     "tokens                          off  (default)",
     "connections_max                 16384  (default)",
     "connections_per_address_max     12288  (default)",
@@ -200,6 +200,7 @@ const LIMIT_LINES: [&str; 11] = [
     "whatsat_in_flight_max           4096  (default)",
     "max_clients                     10000000  (default)",
     "http_connections_max            128  (default)",
+    "viewers_max                     16  (default)",
 ];
 
 #[test]

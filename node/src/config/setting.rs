@@ -110,11 +110,13 @@ pub enum Setting {
     MaxClients,
     /// How many HTTP connections are served at a time.
     HttpConnectionsMax,
+    /// How many live pages may be open.
+    ViewersMax,
 }
 
 impl Setting {
     /// What `herd serve` and `herd check-config` take.
-    pub const SERVE: [Setting; 52] = [
+    pub const SERVE: [Setting; 53] = [
         Setting::Config,
         Setting::Name,
         Setting::PodName,
@@ -167,6 +169,7 @@ impl Setting {
         Setting::WhatsatInFlightMax,
         Setting::MaxClients,
         Setting::HttpConnectionsMax,
+        Setting::ViewersMax,
     ];
 
     /// What `herd local` passes on to its servers about places, as it was written. The key goes
@@ -272,6 +275,7 @@ impl Setting {
             Setting::WhatsatInFlightMax => "whatsat_in_flight_max",
             Setting::MaxClients => "max_clients",
             Setting::HttpConnectionsMax => "http_connections_max",
+            Setting::ViewersMax => "viewers_max",
         }
     }
 

@@ -9,4 +9,6 @@ pub struct HttpStatistics {
     pub connections_open: AtomicU64,
     /// Times that as many were served as may be, so that further ones waited. Only grows.
     pub connections_full: AtomicU64,
+    /// Live pages that were refused since as many were open as may be. Only grows.
+    pub viewers_refused: AtomicU64,
 }

@@ -1,6 +1,7 @@
 //! One page's stream of events, made as fast as the page takes them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use super::record_view::{RecordView, ms};
 use super::sampler::Sampler;
 use super::viewers::{Found, Viewer, Viewers};
 use crate::clock::SharedClock;
+use crate::http::HttpStatistics;
 use crate::locations::Locations;
 use crate::places::EmbeddedPlaces;
 
@@ -33,18 +35,21 @@ pub struct Live {
     clock: SharedClock,
     history: Arc<History>,
     viewers: Arc<Viewers>,
+    statistics: Arc<HttpStatistics>,
     /// Ends all streams, which would never end by themselves.
     shutdown: CancellationToken,
 }
 
 impl Live {
-    /// The page of the server that `herd` is seen from. Nothing moves until [`Live::run`] runs.
+    /// The page of the server that `herd` is seen from, for at most so many viewers. Nothing moves until
+    /// [`Live::run`] runs.
     #[must_use]
     pub fn new(
         locations: Arc<Locations>,
         herd: HerdSource,
         places: EmbeddedPlaces,
         clock: SharedClock,
+        (viewers_max, statistics): (usize, Arc<HttpStatistics>),
         shutdown: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Live {
@@ -53,7 +58,8 @@ impl Live {
             places,
             clock,
             history: Arc::default(),
-            viewers: Arc::default(),
+            viewers: Arc::new(Viewers::new(viewers_max)),
+            statistics,
             shutdown,
         })
     }
@@ -71,12 +77,21 @@ impl Live {
         );
     }
 
+    /// How many pages may be open.
+    pub(super) fn viewers_max(&self) -> usize {
+        self.viewers.max
+    }
+
     /// The stream for one page; `None` if there are as many as may be.
     pub(super) fn open(
         self: &Arc<Self>,
         question: Question,
     ) -> Option<impl Stream<Item = Bytes> + Send + use<>> {
-        let viewer = self.viewers.admit(question)?;
+        let Some(viewer) = self.viewers.admit(question) else {
+            let refused = &self.statistics.viewers_refused;
+            refused.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
         let feed = Feed::new(self.clone(), viewer);
         Some(unfold(feed, |mut feed| async move {
             let events = feed.next().await?;

@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::StreamExt;
 
+use super::Live;
 use super::assets::{ASSETS, Asset};
 use super::question::Question;
-use super::{Live, VIEWERS_MAX};
 
 /// What a page may do: show what comes from this server, and talk to it. Nothing from elsewhere, nothing
 /// inside the text of the page, and no other page around it.
@@ -63,8 +63,9 @@ async fn events(State(live): State<Arc<Live>>, uri: Uri) -> Response {
     };
     let Some(stream) = live.open(question) else {
         let text = format!(
-            "{VIEWERS_MAX} pages of this server are open, which is as many as it feeds; close one, or \
-             open the page of another server\n"
+            "{} pages of this server are open, which is as many as it feeds; close one, or open the page \
+             of another server\n",
+            live.viewers_max()
         );
         let retry = [(header::RETRY_AFTER, RETRY_AFTER_S)];
         return (StatusCode::SERVICE_UNAVAILABLE, retry, text).into_response();

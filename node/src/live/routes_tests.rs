@@ -6,6 +6,7 @@ use herd_crdt::Record;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::super::VIEWERS_MAX;
 use super::super::{Figures, HerdSource};
 use super::*;
 use crate::clock::SystemClock;
@@ -41,6 +42,7 @@ fn page() -> Page {
         HerdSource { topology, links },
         EmbeddedPlaces::new().unwrap(),
         clock,
+        (VIEWERS_MAX, Arc::default()),
         shutdown.clone(),
     );
     Page {

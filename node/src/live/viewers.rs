@@ -6,7 +6,6 @@ use herd_crdt::Record;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use super::VIEWERS_MAX;
 use super::question::Question;
 use super::thinning::Scene;
 
@@ -19,9 +18,11 @@ pub(super) struct Found {
     pub(super) chosen: Option<Record>,
 }
 
-/// All open pages; no more than [`VIEWERS_MAX`].
-#[derive(Debug, Default)]
+/// All open pages.
+#[derive(Debug)]
 pub(super) struct Viewers {
+    /// So many may be open.
+    pub(super) max: usize,
     open: Mutex<Open>,
     /// Another page has opened.
     opened: Notify,
@@ -51,11 +52,19 @@ pub(super) struct Viewer {
 }
 
 impl Viewers {
+    pub(super) fn new(max: usize) -> Self {
+        Viewers {
+            max,
+            open: Mutex::default(),
+            opened: Notify::new(),
+        }
+    }
+
     /// Lets another page in; `None` if there are as many as may be.
     #[must_use]
     pub(super) fn admit(self: &Arc<Self>, question: Question) -> Option<Viewer> {
         let mut open = self.open.lock();
-        if open.seats.len() >= VIEWERS_MAX {
+        if open.seats.len() >= self.max {
             return None;
         }
         open.last_number += 1;
@@ -106,14 +115,14 @@ mod tests {
 
     #[test]
     fn a_page_beyond_the_limit_gets_in_when_another_leaves() {
-        let viewers = Arc::new(Viewers::default());
+        let viewers = Arc::new(Viewers::new(16));
         let question = Question::parse("").unwrap();
-        let mut inside: Vec<_> = (0..VIEWERS_MAX)
+        let mut inside: Vec<_> = (0..16)
             .map(|_| viewers.admit(question.clone()).unwrap())
             .collect();
         assert!(viewers.admit(question.clone()).is_none());
         inside.remove(3);
         assert!(viewers.admit(question).is_some());
-        assert_eq!(viewers.seats().len(), VIEWERS_MAX - 1, "it has left again");
+        assert_eq!(viewers.seats().len(), 15, "it has left again");
     }
 }

@@ -79,6 +79,7 @@ pub(super) fn limits(
         ("max_clients", &statistics.clients_refused),
         ("places_per_minute", &places.used_up),
         ("http_connections_max", &http.connections_full),
+        ("viewers_max", &http.viewers_refused),
     ];
     families.push(Family::Counter(
         "herd_limits_met",

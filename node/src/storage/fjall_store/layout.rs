@@ -81,7 +81,7 @@ pub struct Meta {
     pub sequence: u64,
     /// How many groups are stored.
     pub groups: u64,
-    /// The sum of their [`group_hash`]es.
+    /// The sum of their `group_hash`es.
     pub digest: u64,
     /// The floor of expiry, if records expire.
     pub floor_ns: Option<i64>,
