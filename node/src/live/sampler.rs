@@ -152,7 +152,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_sees_its_clients_and_the_chosen_one_move() {
         let locations = Arc::new(Locations::default());
-        let viewers = Arc::new(Viewers::new(1));
+        let viewers = Arc::new(Viewers::new(16));
         let topology = Arc::new(builtin(PortBases::default()));
         let shutdown = CancellationToken::new();
         let sampler = Sampler::new(locations.clone(), topology, viewers.clone());
