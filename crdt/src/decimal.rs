@@ -80,11 +80,22 @@ impl<'a> Decimal<'a> {
 /// Leading zeros are fine, and no digits at all are zero.
 #[must_use]
 pub fn whole_number(digits: &[u8]) -> Option<u64> {
+    let value_of = |byte: u8| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| u64::from(digit))
+    };
+    if digits.len() <= SAFE_DIGITS {
+        return digits
+            .iter()
+            .try_fold(0_u64, |value, &digit| Some(value * 10 + value_of(digit)?));
+    }
     digits.iter().try_fold(0_u64, |value, &digit| {
-        let digit = char::from(digit).to_digit(10)?;
-        value.checked_mul(10)?.checked_add(u64::from(digit))
+        value.checked_mul(10)?.checked_add(value_of(digit)?)
     })
 }
+
+/// So many digits always fit into 64 bits.
+const SAFE_DIGITS: usize = 19;
 
 /// Splits `bytes` behind its leading ASCII digits.
 fn take_digits(bytes: &[u8]) -> (&[u8], &[u8]) {
@@ -114,6 +125,11 @@ mod tests {
     fn a_whole_number_is_made_of_digits_and_fits() {
         assert_eq!(whole_number(b"18446744073709551615"), Some(u64::MAX));
         assert_eq!(whole_number(b"18446744073709551616"), None);
+        assert_eq!(
+            whole_number(&[b'9'; SAFE_DIGITS]),
+            Some(9_999_999_999_999_999_999)
+        );
+        assert_eq!(whole_number(b"000000000000000000000000000018"), Some(18));
         for not_digits in ["/", ":", "-1", "1.0", "\u{661}"] {
             assert_eq!(whole_number(not_digits.as_bytes()), None, "{not_digits}");
         }

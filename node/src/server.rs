@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use herd_crdt::Outcome;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -111,7 +112,7 @@ enum Part {
     Access,
 }
 
-/// Serves until `stop.stop`, then lets replies in flight finish, hands what clients reported last to
+/// Serves, clients on the threads of `clients`, until `stop.stop`, then lets replies in flight finish, hands what clients reported last to
 /// a neighbour, and returns. From `stop.drain` on it says that it is not ready.
 ///
 /// # Errors
@@ -119,6 +120,7 @@ enum Part {
 pub async fn run(
     settings: ServeSettings,
     bound: BoundSockets,
+    clients: &Handle,
     stop: Stop,
 ) -> Result<(), ServerError> {
     let shutdown = stop.stop.clone();
@@ -157,6 +159,7 @@ pub async fn run(
     );
     let tls = open_certificates(&settings, &clock)?;
     let mut frontend_settings = FrontendSettings::new(settings.name.clone());
+    frontend_settings.threads = clients.metrics().num_workers();
     frontend_settings.tls.clone_from(&tls.clients);
     frontend_settings.max_clock_skew = settings.max_clock_skew.unwrap_or(Duration::ZERO);
     frontend_settings.connections_max = settings.limits.connections_max;
@@ -277,10 +280,11 @@ pub async fn run(
         });
     }
     let serving = frontend.serve(bound.client, shutdown.clone());
-    parts.spawn(async {
+    let serving = async {
         serving.await;
         Part::Frontend
-    });
+    };
+    parts.spawn_on(serving, clients);
     if let Some(socket) = control_socket {
         let serving = control.serve(socket, shutdown.clone());
         parts.spawn(async {

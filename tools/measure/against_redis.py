@@ -3,11 +3,12 @@
 
 Needs Python, a built `herd` and `redis-server` on the PATH (`--redis` names another); installs nothing.
 Starts each server on free ports of 127.0.0.1, loads it with `herd bench`, and stops it; that
-several times in turn. Prints each run, and the ratios with medians and spread.
+several times in turn. Both are alone, herd by a topology of one server, and both keep everything in memory but
+where a case is about the disk. Prints each run, and the ratios with medians and spread.
 
     python3 tools/measure/against_redis.py --herd target/release/herd
     python3 tools/measure/against_redis.py --only plain pipeline-16 --rounds 3 --seconds 5
-    python3 tools/measure/against_redis.py --only disk --herd-args "--ack disk --data-dir {folder}"
+    python3 tools/measure/against_redis.py --only disk --folder /var/tmp
 
 Each round measures both sides within seconds of each other, so the ratio of a round is less noisy
 than its figures. What the machine does besides hardly shows in the processor time of a request, of the server and of
@@ -34,18 +35,22 @@ CLIENTS = 10_000
 READY_S = 20
 WARMUP_S = 1
 
+IN_MEMORY = ["--ephemeral"]
+ON_DISK = ["--ack=disk", "--data-dir={folder}/data"]
+REDIS_ON_DISK = ["--appendonly", "yes", "--appendfsync", "always"]
+
 # name: (options of the load, options of herd, options of Redis or None, what it is compared with)
 CASES = {
-    "plain": (["--connections=50", "--pipeline=1"], [], [], "redis"),
-    "pipeline-16": (["--connections=50", "--pipeline=16"], [], [], "redis"),
-    "pipeline-128": (["--connections=16", "--pipeline=128"], [], [], "redis"),
-    # Both make every update durable before its reply. Give --herd-args, as herd's storage is asked for it.
-    "disk": (["--connections=50", "--pipeline=16"], [],
-             ["--appendonly", "yes", "--appendfsync", "always"], "redis"),
-    "wire-log": (["--connections=50", "--pipeline=16"], ["--wire-log={folder}/wire.log"], None,
+    "plain": (["--connections=50", "--pipeline=1"], IN_MEMORY, [], "redis"),
+    "pipeline-16": (["--connections=50", "--pipeline=16"], IN_MEMORY, [], "redis"),
+    "pipeline-128": (["--connections=16", "--pipeline=128"], IN_MEMORY, [], "redis"),
+    # Both make every update durable before its reply.
+    "disk": (["--connections=50", "--pipeline=16"], ON_DISK, REDIS_ON_DISK, "redis"),
+    "disk-400": (["--connections=400", "--pipeline=16"], ON_DISK, REDIS_ON_DISK, "redis"),
+    "wire-log": (["--connections=50", "--pipeline=16"], [*IN_MEMORY, "--wire-log={folder}/wire.log"], None,
                  "herd without it"),
     "whatsat": (["--connections=16", "--pipeline=16", "--look-ups=100", "--radius=10",
-                 "--results=20"], [], None, None),
+                 "--results=20"], IN_MEMORY, None, None),
 }
 
 
@@ -90,9 +95,12 @@ class Server:
 
 def start_herd(arguments, folder, more):
     client, peer, http = free_ports(3)
-    command = [arguments.herd, "serve", "--name=Hill", "--log=warn"]
-    for what, port in (("client", client), ("peer", peer), ("http", http)):
-        command.append(f"--{what}-listen=127.0.0.1:{port}")
+    topology = os.path.join(folder, "alone.herd")
+    with open(topology, "w", encoding="utf-8") as file:
+        at = " ".join(f"{what} 127.0.0.1:{port}"
+                      for what, port in (("client", client), ("peer", peer), ("http", http)))
+        file.write(f"cluster alone\nserver Hill {at}\n")
+    command = [arguments.herd, "serve", "--name=Hill", "--log=warn", f"--topology={topology}"]
     command += [part.replace("{folder}", folder) for part in more]
     return Server(command, client, folder), ["--to", f"127.0.0.1:{client}"]
 
@@ -160,7 +168,7 @@ def compare(arguments, name):
     if redis_more is not None:
         sides[against] = (start_redis, [*redis_more, *shlex.split(arguments.redis_args)])
     elif against:
-        sides[against] = (start_herd, shlex.split(arguments.herd_args))
+        sides[against] = (start_herd, [*shlex.split(arguments.herd_args), *IN_MEMORY])
     rates = {side: [] for side in sides}
     p99s = {side: [] for side in sides}
     cpus = {side: {"server": [], "generator": []} for side in sides}
@@ -200,7 +208,7 @@ def compare(arguments, name):
 def at_half_rate(arguments, load, rate):
     p99s, clean = [], True
     for _ in range(arguments.rounds):
-        more = shlex.split(arguments.herd_args)
+        more = [*shlex.split(arguments.herd_args), *IN_MEMORY]
         result, was_clean = measure(arguments, start_herd, more, [*load, f"--rate={rate:.0f}"])
         clean = clean and was_clean and result["not_sent"] == 0
         p99s.append(kind_of(result)["latency"]["p99_us"] / 1000)
@@ -212,7 +220,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--herd", default="target/release/herd", help="the program")
     parser.add_argument("--redis", default="redis-server", help="the program")
-    usual = [name for name in CASES if name != "disk"]
+    usual = [name for name in CASES if not name.startswith("disk")]
     parser.add_argument("--only", nargs="+", choices=CASES, default=usual, help="what to compare")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=8)
@@ -223,8 +231,6 @@ def main():
     arguments.herd = os.path.abspath(arguments.herd)
     if shutil.which(arguments.redis) is None:
         sys.exit(f"{arguments.redis} is not there; install Redis 7, or name it with --redis")
-    if "disk" in arguments.only and not arguments.herd_args:
-        sys.exit("disk: say with --herd-args how herd is to write to disk, or nothing is compared")
     version = subprocess.run([arguments.redis, "--version"], capture_output=True, check=True)
     print(version.stdout.decode().strip())
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the first run")

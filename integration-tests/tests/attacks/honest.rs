@@ -4,7 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use herd_integration_tests::{Client, Herd};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+
+/// From one exchange to the next: who means well has something to say now and then.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Two clients: one at the server that is attacked, one at a neighbour of it.
 pub(crate) struct Honest<'h> {
@@ -41,6 +44,7 @@ impl<'h> Honest<'h> {
             latencies.push(started.elapsed());
             // Another's clock cannot have made a later report: this test's times rise only within a run.
             assert!(found.is_some());
+            sleep(PAUSE).await;
         }
         let known = self.herd.client("Smith").await.find("honest").await;
         assert!(known.is_some(), "the report {last} is gone");

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::Interest;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
@@ -176,61 +176,39 @@ impl<T: Target> Connection<T> {
         });
     }
 
-    /// Sends what can be sent, waits for something to do, and takes what came.
+    /// Sends or takes what can be, or waits for something to do.
     async fn exchange(&mut self) -> Result<(), Loss> {
-        self.send()?;
-        let interest = if self.out.is_empty() {
-            Interest::READABLE
-        } else {
-            Interest::READABLE | Interest::WRITABLE
-        };
         let schedule = &self.parts.schedule;
         let has_room = schedule.has_room(self.awaited.len());
         let next_ns = schedule.next_ns().filter(|_| has_room);
+        let unsent = self.out.get(self.sent..).unwrap_or_default();
+        let has_unsent = !unsent.is_empty();
+        let room = self.input.room();
+        if room.is_empty() {
+            return Err(self.not_a_reply());
+        }
+        // These do not ask the system again after a short read, as `try_read` would.
+        let (mut read_half, mut write_half) = self.stream.split();
         tokio::select! {
             biased;
-            ready = self.stream.ready(interest) => {
-                ready?;
-            }
-            () = self.board.woken(self.parts.place, next_ns) => return Ok(()),
-        }
-        self.receive()
-    }
-
-    fn send(&mut self) -> Result<(), Loss> {
-        let unsent = self.out.get(self.sent..).unwrap_or_default();
-        if unsent.is_empty() {
-            return Ok(());
-        }
-        match self.stream.try_write(unsent) {
-            Ok(written) => self.sent += written,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.into()),
-        }
-        if self.sent == self.out.len() {
-            self.out.clear();
-            self.sent = 0;
+            written = write_half.write(unsent), if has_unsent => self.written(written?),
+            received = read_half.read(room) => match received? {
+                0 => return Err(Loss::Closed),
+                received => {
+                    self.input.filled(received);
+                    self.take_replies()?;
+                }
+            },
+            () = self.board.woken(self.parts.place, next_ns) => {}
         }
         Ok(())
     }
 
-    fn receive(&mut self) -> Result<(), Loss> {
-        loop {
-            let room = self.input.room();
-            let room_bytes = room.len();
-            match self.stream.try_read(room) {
-                Ok(0) if room_bytes == 0 => return Err(self.not_a_reply()),
-                Ok(0) => return Err(Loss::Closed),
-                Ok(received) => {
-                    self.input.filled(received);
-                    self.take_replies()?;
-                    if received < room_bytes {
-                        return Ok(());
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
+    fn written(&mut self, bytes: usize) {
+        self.sent += bytes;
+        if self.sent == self.out.len() {
+            self.out.clear();
+            self.sent = 0;
         }
     }
 

@@ -233,6 +233,9 @@ struct LimitOptions {
     /// File with the tokens that clients must show; see `herd token new` [default: off]
     #[arg(long, value_name = "FILE", help_heading = "Limits")]
     tokens: Option<String>,
+    /// How many threads serve clients, or auto for one for each core but one [default: auto]
+    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
+    client_threads: Option<String>,
     /// How many connections of clients may be open [default: 16384]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     connections_max: Option<String>,
@@ -269,9 +272,10 @@ struct LimitOptions {
 }
 
 impl LimitOptions {
-    fn given(&self) -> [(Setting, Option<String>); 12] {
+    fn given(&self) -> [(Setting, Option<String>); 13] {
         [
             (Setting::Tokens, self.tokens.clone()),
+            (Setting::ClientThreads, self.client_threads.clone()),
             (Setting::ConnectionsMax, self.connections_max.clone()),
             (
                 Setting::ConnectionsPerAddressMax,

@@ -17,6 +17,9 @@ use crate::protocol::{LINE_BYTES_MAX, OVERSIZED_COPY_BYTES};
 /// How many connections of clients may be open unless something else is said.
 const CONNECTIONS_MAX: usize = 16_384;
 
+/// The most threads that can be set.
+const CLIENT_THREADS_MAX: usize = 1_024;
+
 /// The most of anything that is counted.
 const COUNT_MAX: usize = 1_000_000_000;
 
@@ -29,6 +32,8 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// What a stranger may use up.
 #[derive(Clone, Debug)]
 pub struct LimitSettings {
+    /// How many threads serve clients; one for each core but one, if that is not said.
+    pub client_threads: Option<usize>,
     /// How many connections of clients may be open.
     pub connections_max: usize,
     /// The longest line of a client, in bytes.
@@ -46,7 +51,18 @@ pub struct LimitSettings {
 pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) {
     let defaults = Limits::default();
     let tokens = tokens(resolver);
-    let mut rows = vec![tokens.1];
+    let client_threads = resolver.checked_or(Setting::ClientThreads, None, threads);
+    let shown_threads = client_threads
+        .value
+        .map_or("auto".to_owned(), |count| count.to_string());
+    let mut rows = vec![
+        tokens.1,
+        Row::new(
+            Setting::ClientThreads,
+            shown_threads,
+            &client_threads.origin,
+        ),
+    ];
     let connections_max = counted(
         resolver,
         &mut rows,
@@ -105,6 +121,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) 
     );
     let viewers_max = counted(resolver, &mut rows, Setting::ViewersMax, VIEWERS_MAX);
     let settings = LimitSettings {
+        client_threads: client_threads.value,
         connections_max,
         line_bytes_max: line_bytes.value,
         clients: Limits {
@@ -142,6 +159,16 @@ fn tokens(resolver: &mut Resolver<'_>) -> (Option<(PathBuf, Tokens)>, Row) {
             });
             (None, row)
         }
+    }
+}
+
+fn threads(text: &str) -> Result<Option<usize>, String> {
+    match text {
+        "auto" => Ok(None),
+        _ => match values::count(text, CLIENT_THREADS_MAX) {
+            Ok(count) => Ok(Some(count)),
+            Err(reason) => Err(format!("{reason}, or `auto`")),
+        },
     }
 }
 

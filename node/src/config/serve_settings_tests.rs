@@ -188,8 +188,9 @@ fn a_host_name_listens_on_every_interface() {
 }
 
 /// The end of the report, where nothing is set about limits.
-const LIMIT_LINES: [&str; 12] = [
+const LIMIT_LINES: [&str; 13] = [
     "tokens                          off  (default)",
+    "client_threads                  auto  (default)",
     "connections_max                 16384  (default)",
     "connections_per_address_max     12288  (default)",
     "line_bytes_max                  65536  (default)",
@@ -219,9 +220,12 @@ fn limits_are_numbers_times_or_off() {
         rate.commands_per_second_per_address.map(|rate| rate.get()),
         Some(9)
     );
+    assert_eq!(limits(Setting::ClientThreads, "auto").client_threads, None);
+    assert_eq!(limits(Setting::ClientThreads, "3").client_threads, Some(3));
     let idle = limits(Setting::IdleTimeout, "90s").clients.idle_timeout;
     assert_eq!(idle, Some(Duration::from_secs(90)));
     for (setting, text, reason) in [
+        (Setting::ClientThreads, "0", "1024, or `auto`"),
         (
             Setting::ConnectionsMax,
             "off",

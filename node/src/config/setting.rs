@@ -90,6 +90,8 @@ pub enum Setting {
     PlacesPerMinute,
     /// The file with the tokens that clients must show.
     Tokens,
+    /// How many threads serve clients.
+    ClientThreads,
     /// How many connections of clients may be open.
     ConnectionsMax,
     /// How many of them may be of one address.
@@ -116,7 +118,7 @@ pub enum Setting {
 
 impl Setting {
     /// What `herd serve` and `herd check-config` take.
-    pub const SERVE: [Setting; 53] = [
+    pub const SERVE: [Setting; 54] = [
         Setting::Config,
         Setting::Name,
         Setting::PodName,
@@ -159,6 +161,7 @@ impl Setting {
         Setting::PlacesAdd,
         Setting::PlacesPerMinute,
         Setting::Tokens,
+        Setting::ClientThreads,
         Setting::ConnectionsMax,
         Setting::ConnectionsPerAddressMax,
         Setting::LineBytesMax,
@@ -265,6 +268,7 @@ impl Setting {
             Setting::ClientTlsCa => "client_tls_ca",
             Setting::PlacesPerMinute => "places_per_minute",
             Setting::Tokens => "tokens",
+            Setting::ClientThreads => "client_threads",
             Setting::ConnectionsMax => "connections_max",
             Setting::ConnectionsPerAddressMax => "connections_per_address_max",
             Setting::LineBytesMax => "line_bytes_max",

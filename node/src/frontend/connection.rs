@@ -37,8 +37,13 @@ const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 /// How often it asks then.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// After so many commands in a row a connection lets others have their turn: about a millisecond.
-const COMMANDS_PER_TURN: usize = 1_024;
+/// After so many commands of one read, some 50 us of reports, a connection waits for another of its
+/// [`Turns`](super::turns::Turns), unless it asks for little. With each read it starts anew: the system's sockets give
+/// all connections a turn, and one more wait would only make replies later.
+const COMMANDS_PER_TURN: usize = 128;
+
+/// A question counts as one command more for so many bytes of places, which take as long to put together.
+const PLACES_BYTES_PER_COMMAND: usize = 128;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +85,7 @@ pub(super) struct Connection {
     input: Input,
     /// Whether the reader may hold lines that were not executed.
     lines_left: bool,
-    /// Commands executed since others had their turn.
+    /// What was executed in this turn of this read, in commands.
     turn_commands: usize,
     pace: Pace,
     quiet: Quiet,
@@ -208,11 +213,7 @@ impl Connection {
         let mut cancelled = pin!(shutdown.cancelled());
         let mut unread_since: Option<Instant> = None;
         loop {
-            if self.turn_commands >= COMMANDS_PER_TURN && !self.replies.has_ready() {
-                self.turn_commands = 0;
-                tokio::task::yield_now().await;
-            }
-            self.execute_lines();
+            self.execute().await;
             if self.input != Input::Open && !self.lines_left && self.replies.is_empty() {
                 return Ok(());
             }
@@ -238,7 +239,7 @@ impl Connection {
                     self.replies.arrived(&reply);
                     self.take_arrived();
                 }
-                read = read(&self.service, &mut self.reader, read_half), if reading => {
+                read = read(&self.service, &self.pace, &mut self.reader, read_half), if reading => {
                     self.read(read?);
                 }
                 () = unread(&mut unread_since, &self.service), if has_ready => {
@@ -255,7 +256,26 @@ impl Connection {
         }
     }
 
-    /// Executes the lines that were read, as far as there is room for replies.
+    /// Executes the lines that were read, in turns, as far as there is room for replies: a client that sends much
+    /// at a time gets much at a time.
+    async fn execute(&mut self) {
+        while self.lines_left && self.replies.has_room() {
+            let mut turn = None;
+            if self.turn_commands >= COMMANDS_PER_TURN {
+                self.turn_commands = 0;
+                if !self.pace.is_light() {
+                    turn = self.service.turns.next().await;
+                }
+            }
+            self.execute_lines();
+            drop(turn);
+            if self.turn_commands < COMMANDS_PER_TURN {
+                return;
+            }
+        }
+    }
+
+    /// Executes lines that were read, as far as there is room for replies, and until the turn is over.
     fn execute_lines(&mut self) {
         if !self.lines_left || !self.replies.has_room() {
             return;
@@ -271,7 +291,9 @@ impl Connection {
         }
         let lines_max = self.pace.left();
         let mut lines = 0;
-        while lines < lines_max && self.replies.has_room() {
+        let turn_before = self.turn_commands;
+        while lines < lines_max && self.turn_commands < COMMANDS_PER_TURN && self.replies.has_room()
+        {
             let line = match self.reader.next_line() {
                 Some(line) => line,
                 None => {
@@ -308,7 +330,12 @@ impl Connection {
             }
             match service.executor.execute(line, &mut batch) {
                 Effect::Nothing => {}
-                Effect::Now(reply) => self.replies.push(&reply),
+                Effect::Now(reply) => {
+                    if let Reply::Places { json, .. } = &reply {
+                        self.turn_commands += json.len() / PLACES_BYTES_PER_COMMAND;
+                    }
+                    self.replies.push(&reply);
+                }
                 Effect::Taken(reply) if !service.acknowledgements.holds_replies() => {
                     self.replies.push(&reply);
                 }
@@ -327,8 +354,12 @@ impl Connection {
         // In this order: what is reported is in the map, and publishing it asked for, before it is waited for.
         batch.finish(&service.statistics, begin.elapsed());
         acknowledge(service, &mut self.replies, held, begin);
+        if !self.reader.is_inside_line() {
+            self.lines_left = false;
+        }
         let exhausted = self.lines_left && lines == lines_max;
         let limits = &service.statistics.limits;
+        self.pace.asked(self.turn_commands - turn_before, begin);
         self.pace.executed(lines, exhausted, limits);
         self.quiet
             .noted_lines(lines > 0, self.reader.is_inside_line());
@@ -364,6 +395,7 @@ impl Connection {
 
     fn read(&mut self, bytes: usize) {
         self.reader.filled(bytes);
+        self.turn_commands = 0;
         self.quiet.moved();
         self.lines_left = true;
         if bytes == 0 {
@@ -428,13 +460,19 @@ fn text(line: Line<'_>) -> &[u8] {
     }
 }
 
-/// Reads once replication keeps up with what clients report: that is how it slows them.
+/// Reads once replication keeps up with what clients report: that is how it slows those who report much.
 async fn read(
     service: &Service,
+    pace: &Pace,
     reader: &mut LineReader,
     read_half: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<usize> {
-    service.locations.ready_for_more().await;
+    let gate = service.locations.gate();
+    if gate.is_shut() && pace.is_light() {
+        gate.pass_light().await;
+    } else {
+        gate.pass().await;
+    }
     read_half.read(reader.room()).await
 }
 

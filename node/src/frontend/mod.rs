@@ -13,6 +13,7 @@ mod replies;
 mod service;
 mod settings;
 mod statistics;
+mod turns;
 
 pub use limits::{LimitStatistics, Limits};
 pub use service::Frontend;

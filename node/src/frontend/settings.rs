@@ -15,6 +15,8 @@ use crate::tls::client_port::ClientPortCredentials;
 pub struct FrontendSettings {
     /// This server's name, as `AT` lines tell it.
     pub server: ServerName,
+    /// How many threads serve connections.
+    pub threads: usize,
     /// How far a report's time may lie ahead of this server's clock; zero for no limit.
     pub max_clock_skew: Duration,
     /// The longest line, in bytes before its LF.
@@ -43,6 +45,7 @@ impl FrontendSettings {
     pub fn new(server: ServerName) -> Self {
         FrontendSettings {
             server,
+            threads: 1,
             max_clock_skew: Duration::from_secs(2 * 60 * 60),
             line_bytes_max: LINE_BYTES_MAX,
             reply_write_timeout: Duration::from_secs(30),

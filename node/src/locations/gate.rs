@@ -3,18 +3,40 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::allowance::Allowance;
 
 /// Back-pressure: whoever feeds the map passes the gate first.
 #[derive(Debug, Default)]
 pub struct Gate {
     shut: AtomicBool,
     opened: Notify,
+    /// Light passages through the shut gate.
+    light: Mutex<Option<Allowance>>,
 }
 
 impl Gate {
     /// The longest that one passage waits. A gate never shuts a client out: it slows it down.
     pub const WAIT_MAX: Duration = Duration::from_millis(100);
+
+    /// Light passages in a second while it is shut, all together: what they bring is no load by itself.
+    pub const LIGHT_PER_SECOND: u32 = 5_000;
+
+    /// As [`Gate::pass`] for one that has brought little lately: as many as may, do not wait. So those
+    /// who cause the load wait for it, as long as there are few others.
+    pub async fn pass_light(&self) {
+        if self.is_shut() && !self.takes_light(Instant::now()) {
+            self.pass().await;
+        }
+    }
+
+    fn takes_light(&self, now: Instant) -> bool {
+        let new = || Allowance::new(Self::LIGHT_PER_SECOND, Duration::from_secs(1), now);
+        self.light.lock().get_or_insert_with(new).take(now)
+    }
 
     /// Resolves at once while the gate is open; else when it opens, or after [`Gate::WAIT_MAX`].
     pub async fn pass(&self) {
@@ -58,6 +80,21 @@ mod tests {
         gate.set_shut(true);
         gate.pass().await;
         assert_eq!(start.elapsed(), Gate::WAIT_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shut_one_lets_who_brings_little_through_but_not_too_many() {
+        let gate = Gate::default();
+        let start = Instant::now();
+        gate.set_shut(true);
+        for _ in 0..Gate::LIGHT_PER_SECOND {
+            gate.pass_light().await;
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        gate.pass_light().await;
+        assert_eq!(start.elapsed(), Gate::WAIT_MAX);
+        gate.pass_light().await;
+        assert_eq!(start.elapsed(), Gate::WAIT_MAX, "some more by now");
     }
 
     #[tokio::test(start_paused = true)]

@@ -141,11 +141,23 @@ impl Locations {
         from: impl Into<Place>,
         publishers: &impl Publishers,
     ) -> Delivery {
+        let hashed = records
+            .into_iter()
+            .map(|record| (self.hash(record.borrowed().client()), record));
+        self.deliver_hashed(hashed, from, publishers)
+    }
+
+    /// As [`Locations::deliver`], with the hash of each record's client by [`Locations::hash_of`].
+    pub(crate) fn deliver_hashed(
+        &self,
+        records: impl IntoIterator<Item = (u64, impl Incoming)>,
+        from: impl Into<Place>,
+        publishers: &impl Publishers,
+    ) -> Delivery {
         let from = from.into();
         let mut delivery = Delivery::default();
         let mut merges = Merges::default();
-        for record in records {
-            let hash = self.hash(record.borrowed().client());
+        for (hash, record) in records {
             let mut shard = self.shard(hash).lock();
             let merged = shard.map.merge_delivered(hash, record, from, publishers);
             if merged.outcome == Outcome::New {

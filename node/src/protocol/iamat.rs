@@ -19,7 +19,7 @@ impl<'a> Iamat<'a> {
     pub(super) fn parse(operands: Fields<'a>) -> Result<Self, InvalidOperand> {
         let [client, location, time] = operands.three()?;
         Ok(Iamat {
-            operands: Operands::check(client, location, time)?,
+            operands: Operands::of_fields(client, location, time)?,
         })
     }
 }

@@ -9,8 +9,6 @@ pub const ACCEPTED_LINE: &[u8] = b"OK";
 
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
-const NANOSECOND_DIGITS: usize = 9;
-
 /// The answer to one command.
 #[derive(Clone, Debug)]
 pub enum Reply<'a> {
@@ -109,36 +107,24 @@ pub fn difference_text(difference_ns: i128) -> String {
 fn write_difference(out: &mut Vec<u8>, difference_ns: i128) {
     out.push(if difference_ns < 0 { b'-' } else { b'+' });
     let magnitude = difference_ns.unsigned_abs();
+    let mut digits = itoa::Buffer::new();
     // Two clocks of 64 bits differ by no more than a u64 holds; beyond that is slower, not wrong.
-    let (seconds, nanoseconds) = match u64::try_from(magnitude) {
-        Ok(ns) => (
-            u128::from(ns / NANOSECONDS_PER_SECOND),
-            ns % NANOSECONDS_PER_SECOND,
-        ),
-        Err(_) => (
-            magnitude / u128::from(NANOSECONDS_PER_SECOND),
-            (magnitude % u128::from(NANOSECONDS_PER_SECOND)) as u64,
-        ),
+    let nanoseconds = match u64::try_from(magnitude) {
+        Ok(ns) => {
+            let seconds = digits.format(ns / NANOSECONDS_PER_SECOND);
+            out.extend_from_slice(seconds.as_bytes());
+            ns % NANOSECONDS_PER_SECOND
+        }
+        Err(_) => {
+            let seconds = digits.format(magnitude / u128::from(NANOSECONDS_PER_SECOND));
+            out.extend_from_slice(seconds.as_bytes());
+            (magnitude % u128::from(NANOSECONDS_PER_SECOND)) as u64
+        }
     };
-    match u64::try_from(seconds) {
-        Ok(seconds) => write_digits(out, seconds, 1),
-        Err(_) => out.extend_from_slice(seconds.to_string().as_bytes()),
-    }
+    // One second more, whose digit is a dot here: so the zeros in front are there.
+    let decimals = digits.format(NANOSECONDS_PER_SECOND + nanoseconds);
     out.push(b'.');
-    write_digits(out, nanoseconds, NANOSECOND_DIGITS);
-}
-
-/// Appends a number with at least `digits_min` digits.
-fn write_digits(out: &mut Vec<u8>, mut number: u64, digits_min: usize) {
-    let mut digits = [b'0'; 20];
-    let mut at = digits.len();
-    while number > 0 && at > 0 {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    at = at.min(digits.len().saturating_sub(digits_min));
-    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(&decimals.as_bytes()[1..]);
 }
 
 /// Appends JSON text with every run of newlines made one, and none at its ends: an empty line then

@@ -40,41 +40,23 @@ pub(super) struct LostPlace {
 }
 
 impl HeldGroups {
-    /// The store holds this group in place of what the slot held; returns the hashes of that, and of this in
-    /// order.
+    /// The store holds a group of clients with these hashes in place of what the slot held; returns the hashes of
+    /// that.
     pub(super) fn hold(
         &mut self,
-        DeliveredGroup {
-            incarnation,
-            slot,
-            version,
-            group,
-        }: &DeliveredGroup,
-        format: GroupFormat,
-        locations: &Locations,
-    ) -> (Box<[u64]>, Vec<u64>) {
-        // What cannot be read was never in the map.
-        let mut hashes: Vec<u64> = match format.read(group) {
-            Ok(group) => group
-                .records()
-                .map(|record| locations.hash_of(record.client()))
-                .collect(),
-            Err(_) => Vec::new(),
-        };
+        incarnation: &Incarnation,
+        slot: SlotId,
+        version: u64,
+        mut hashes: Vec<u64>,
+    ) -> Box<[u64]> {
         hashes.sort_unstable();
         let slots = match self.of.get_mut(incarnation) {
             Some(slots) => slots,
             None => self.of.entry(incarnation.clone()).or_default(),
         };
-        let now = HeldGroup {
-            version: *version,
-            hashes: hashes.as_slice().into(),
-        };
-        let former = slots.insert(*slot, now);
-        (
-            former.map_or_else(Box::default, |former| former.hashes),
-            hashes,
-        )
+        let hashes = hashes.into_boxed_slice();
+        let former = slots.insert(slot, HeldGroup { version, hashes });
+        former.map_or_else(Box::default, |former| former.hashes)
     }
 
     /// Whether the store has something later in this slot: whoever delivered this is behind it.
@@ -109,7 +91,15 @@ impl HeldGroups {
         let mut dropped: Vec<LostPlace> = Vec::new();
         let mut held: Vec<(PublisherId, Vec<u64>)> = Vec::new();
         for (place, delivered) in groups {
-            let (former, now) = self.hold(delivered, format, locations);
+            let mut now = hashes_in(&delivered.group, format, locations);
+            now.sort_unstable();
+            let DeliveredGroup {
+                incarnation,
+                slot,
+                version,
+                ..
+            } = delivered;
+            let former = self.hold(incarnation, *slot, *version, now.clone());
             let mut hashes = former.into_vec();
             hashes.dedup();
             hashes.retain(|hash| {
@@ -117,7 +107,7 @@ impl HeldGroups {
             });
             if !hashes.is_empty() {
                 dropped.push(LostPlace {
-                    incarnation: delivered.incarnation.clone(),
+                    incarnation: incarnation.clone(),
                     place: *place,
                     hashes,
                 });
@@ -142,6 +132,17 @@ impl HeldGroups {
         }
         overwritten
     }
+}
+
+/// The hashes of a group's clients; of none if it cannot be read, for what it holds was never in the map then.
+fn hashes_in(group: &[u8], format: GroupFormat, locations: &Locations) -> Vec<u64> {
+    let Ok(group) = format.read(group) else {
+        return Vec::new();
+    };
+    let records = group.records();
+    records
+        .map(|record| locations.hash_of(record.client()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub mod membership;
 pub mod neighbour;
 pub mod pacer;
 pub mod publish;
+mod publish_gap;
 mod queue;
 pub mod rank;
 pub mod receive;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use herd_crdt::group::GroupFormat;
@@ -13,11 +14,11 @@ use super::backpressure::is_overloaded;
 use super::engine::Engine;
 use super::incarnation::Incarnation;
 use super::links::Links;
+use super::publish_gap::publish_gap;
 use super::status::SlotsStatus;
 use super::store_feed::{Request, Unneeded};
 use super::timing::{
-    AWAITED_PUBLISH_GAP, DEFERRED_DEATHS_MAX, EXPIRED_DRAINED_AFTER, LARGE_PUBLISH_GAP,
-    LARGE_ROUND_RECORDS, PUBLISH_GAP, PUBLISHER_TICK, REPORT_INTERVAL,
+    DEFERRED_DEATHS_MAX, EXPIRED_DRAINED_AFTER, PUBLISH_GAP, PUBLISHER_TICK, REPORT_INTERVAL,
 };
 use crate::acknowledgement::{Acknowledgements, Written};
 use crate::locations::Locations;
@@ -34,8 +35,7 @@ pub(super) struct Store {
 }
 
 /// Publishes what the map has pending, for as long as the engine runs. Idle, a record goes out at
-/// once; under load records gather for [`PUBLISH_GAP`], for [`AWAITED_PUBLISH_GAP`] if replies wait for it, and
-/// for [`LARGE_PUBLISH_GAP`] after a large round.
+/// once; under load records gather for a while, see [`publish_gap`].
 pub(super) async fn publish(
     locations: Arc<Locations>,
     engine: Arc<Engine>,
@@ -57,14 +57,9 @@ pub(super) async fn publish(
         rounds: 0,
         pending_links: BTreeMap::new(),
     };
-    // Whoever waits for its reply sends no more meanwhile: there is nothing to gather.
-    let gap = if task.acknowledgements.holds_replies() {
-        AWAITED_PUBLISH_GAP
-    } else {
-        PUBLISH_GAP
-    };
+    let replies_wait = task.acknowledgements.holds_replies();
     let mut last_round = Instant::now();
-    let mut published = 0;
+    let mut gap = publish_gap(0, Duration::ZERO, replies_wait);
     let beating = task.links.pulses.publisher.begin();
     loop {
         beating.beat();
@@ -75,10 +70,11 @@ pub(super) async fn publish(
             PUBLISHER_TICK
         };
         let _ = timeout(tick, task.locations.news()).await;
-        let gathers = published >= LARGE_ROUND_RECORDS && gap == PUBLISH_GAP;
-        sleep_until(last_round + if gathers { LARGE_PUBLISH_GAP } else { gap }).await;
-        last_round = Instant::now();
-        published = task.round().await;
+        sleep_until(last_round + gap).await;
+        let interval = last_round.elapsed();
+        last_round += interval;
+        let published = task.round().await;
+        gap = publish_gap(published, interval, replies_wait);
     }
 }
 
@@ -243,7 +239,12 @@ impl PublisherTask {
                 self.store = None;
             }
         }
-        self.version = self.engine.set_groups(&groups).await;
+        self.version = if self.links.neighbours().is_empty() {
+            // Nobody will ever ask for it: neighbours come with a topology, and that with a restart.
+            self.version + groups.len() as u64
+        } else {
+            self.engine.set_groups(&groups).await
+        };
         trace!(groups = groups.len(), version = self.version, "published");
         true
     }

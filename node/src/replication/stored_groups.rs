@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::membership::Membership;
-use super::store_feed::{DeliveredGroup, StoreFeed};
+use super::store_feed::StoreFeed;
 use crate::locations::{ClientSearch, Locations};
 use crate::storage::StoredGroup;
 
@@ -91,22 +91,27 @@ impl Merger<'_> {
 
     /// Merges one group, and notes that the store has it.
     pub(super) fn merge(&mut self, stored: StoredGroup) {
-        let incarnation = &stored.incarnation;
-        self.feed.note_loaded(incarnation, stored.version);
-        let delivered = DeliveredGroup {
-            incarnation: incarnation.clone(),
-            slot: stored.slot,
-            version: stored.version,
-            group: stored.group.clone(),
-        };
-        self.feed.held.hold(&delivered, self.format, self.locations);
-        match self.format.read(&stored.group) {
+        let StoredGroup {
+            ref incarnation,
+            slot,
+            version,
+            ref group,
+        } = stored;
+        self.feed.note_loaded(incarnation, version);
+        // What cannot be read was never in the map, and holds nothing that could lose its place.
+        let mut hashes = Vec::new();
+        match self.format.read(group) {
             Ok(group) => {
                 self.records += group.len();
+                let locations = self.locations;
+                hashes.extend(
+                    group
+                        .records()
+                        .map(|record| locations.hash_of(record.client())),
+                );
                 let publisher = self.membership.id_of(incarnation, Instant::now());
-                let slot = stored.slot;
-                self.locations.deliver(
-                    group.records(),
+                locations.deliver_hashed(
+                    hashes.iter().copied().zip(group.records()),
                     Place { publisher, slot },
                     &*self.membership,
                 );
@@ -120,6 +125,7 @@ impl Merger<'_> {
                 self.feed.note_undecoded(incarnation);
             }
         }
+        self.feed.held.hold(incarnation, slot, version, hashes);
     }
 
     async fn step(&mut self) {

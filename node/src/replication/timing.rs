@@ -34,8 +34,15 @@ pub const FULL_DELTA_BYTES: usize = 32 * 1024;
 /// Full rounds in a row that brought nothing before the gap applies to them too.
 pub const FRUITLESS_ROUNDS_MAX: u32 = 16;
 
-/// Under load the publisher gathers records for this long; idle, it publishes at once.
+/// Under load the publisher gathers records for this long at most, unless a round was large; idle, it publishes at
+/// once.
 pub const PUBLISH_GAP: Duration = Duration::from_millis(10);
+
+/// It gathers no longer than until it has so many records, one or two full groups.
+pub const FULL_ROUND_RECORDS: u32 = 256;
+
+/// Unless it would have them sooner than this.
+pub const PUBLISH_GAP_MIN: Duration = Duration::from_millis(1);
 
 /// The same after a round of [`LARGE_ROUND_RECORDS`] or more: more than neighbours keep up with for long. Who
 /// reports that often is published less often then.
@@ -197,7 +204,9 @@ const _: () = {
     assert!(BUSY_ROUND_GAP.as_millis() < BUSY_TURN_GAP.as_millis());
     assert!(BUSY_TURN_MAX.as_millis() < IDLE_ROUND.as_millis());
     assert!(LARGE_DELTA_BYTES < FULL_DELTA_BYTES);
+    assert!(PUBLISH_GAP_MIN.as_millis() < PUBLISH_GAP.as_millis());
     assert!(PUBLISH_GAP.as_millis() < LARGE_PUBLISH_GAP.as_millis());
+    assert!((FULL_ROUND_RECORDS as usize) < LARGE_ROUND_RECORDS);
     assert!(LARGE_ROUND_RECORDS < PENDING_RECORDS_MAX);
     assert!(AWAITED_PUBLISH_GAP.as_millis() < PUBLISH_GAP.as_millis());
     assert!(REPORT_GAP.as_millis() < REPORT_INTERVAL.as_millis());

@@ -13,11 +13,19 @@ use crate::allowance::Allowance;
 /// After a wait so much of a second's commands can be executed at once: less would wake up too often.
 const SLICE: u64 = 100;
 
-/// What limits the commands of one connection: its own allowance, and that of its address.
+/// A connection with no more commands than this in [`LIGHT_PERIOD`], even all at once, puts little load on a server.
+const LIGHT_COMMANDS: u32 = 50;
+
+/// See [`LIGHT_COMMANDS`].
+const LIGHT_PERIOD: Duration = Duration::from_millis(100);
+
+/// What limits the commands of one connection: its own allowance, and that of its address. And whether they are
+/// few.
 #[derive(Debug)]
 pub(in crate::frontend) struct Pace {
     own: Option<(Allowance, u64)>,
     shared_slice: u64,
+    light: Allowance,
     place: Option<Place>,
     /// Nothing more is executed before this.
     paused_until: Option<Instant>,
@@ -35,9 +43,15 @@ impl Pace {
             shared_slice: limits
                 .commands_per_second_per_address
                 .map_or(1, |count| slice(count.get())),
+            light: Allowance::new(LIGHT_COMMANDS, LIGHT_PERIOD, Instant::now()),
             place,
             paused_until: None,
         }
+    }
+
+    /// Whether the connection has asked for little lately.
+    pub(in crate::frontend) fn is_light(&self) -> bool {
+        self.light.left(Instant::now()) > 0
     }
 
     /// How many lines may be executed now.
@@ -50,6 +64,11 @@ impl Pace {
         let own = self.own.as_ref().map_or(u64::MAX, |(own, _)| own.left(now));
         let shared = shared.map_or(u64::MAX, |shared| shared.lock().left(now));
         usize::try_from(own.min(shared)).unwrap_or(usize::MAX)
+    }
+
+    /// Notes work at this time, in commands.
+    pub(in crate::frontend) fn asked(&mut self, commands: usize, now: Instant) {
+        self.light.spend(commands as u64, now);
     }
 
     /// Notes that lines were executed, and whether others wait that were not allowed.
@@ -88,5 +107,27 @@ impl Pace {
     /// When to look for more that may be executed, if that has to be waited for.
     pub(in crate::frontend) fn paused_until(&self) -> Option<Instant> {
         self.paused_until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_for_little_is_told_from_who_floods_and_time_makes_up_for_it() {
+        let mut pace = Pace::new(&Limits::default(), None);
+        let little = LIGHT_COMMANDS as usize / 2;
+        for _ in 0..100 {
+            assert!(pace.is_light());
+            pace.asked(little, Instant::now());
+            tokio::time::advance(LIGHT_PERIOD / 2).await;
+        }
+        pace.asked(10 * little, Instant::now());
+        assert!(!pace.is_light());
+        tokio::time::advance(LIGHT_PERIOD).await;
+        assert!(!pace.is_light(), "it was five times too much");
+        tokio::time::advance(5 * LIGHT_PERIOD).await;
+        assert!(pace.is_light());
     }
 }
