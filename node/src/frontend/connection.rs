@@ -256,9 +256,11 @@ impl Connection {
         }
     }
 
-    /// Executes the lines that were read, in turns, as far as there is room for replies: a client that sends much
-    /// at a time gets much at a time.
+    /// Executes the lines that were read, in turns, as far as there is room for replies, which go out when it
+    /// returns: a client that sends much at a time gets much at a time.
     async fn execute(&mut self) {
+        // With the wait for turns, which is a part of how long commands take.
+        let begin = Instant::now();
         while self.lines_left && self.replies.has_room() {
             let mut turn = None;
             if self.turn_commands >= COMMANDS_PER_TURN {
@@ -267,7 +269,7 @@ impl Connection {
                     turn = self.service.turns.next().await;
                 }
             }
-            self.execute_lines();
+            self.execute_lines(begin);
             drop(turn);
             if self.turn_commands < COMMANDS_PER_TURN {
                 return;
@@ -275,14 +277,11 @@ impl Connection {
         }
     }
 
-    /// Executes lines that were read, as far as there is room for replies, and until the turn is over.
-    fn execute_lines(&mut self) {
-        if !self.lines_left || !self.replies.has_room() {
-            return;
-        }
+    /// Executes lines that were read before `begin`, as far as there is room for replies, and until the turn is
+    /// over.
+    fn execute_lines(&mut self, begin: Instant) {
         let service = &*self.service;
         let now_ns = service.clock.now_ns();
-        let begin = Instant::now();
         let mut batch = service.executor.begin_batch(now_ns);
         // Reports since the last acknowledgement was asked for.
         let mut held = 0;
@@ -359,7 +358,7 @@ impl Connection {
         }
         let exhausted = self.lines_left && lines == lines_max;
         let limits = &service.statistics.limits;
-        self.pace.asked(self.turn_commands - turn_before, begin);
+        self.pace.asked(self.turn_commands - turn_before);
         self.pace.executed(lines, exhausted, limits);
         self.quiet
             .noted_lines(lines > 0, self.reader.is_inside_line());
@@ -468,12 +467,14 @@ async fn read(
     read_half: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<usize> {
     let gate = service.locations.gate();
-    if gate.is_shut() && pace.is_light() {
-        gate.pass_light().await;
-    } else {
+    if !gate.is_shut() || !pace.is_light() {
         gate.pass().await;
+        return read_half.read(reader.room()).await;
     }
-    read_half.read(reader.room()).await
+    gate.pass_light().await;
+    let bytes = read_half.read(reader.room()).await?;
+    gate.brought(bytes);
+    Ok(bytes)
 }
 
 /// Resolves at a time, if there is one.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
 
-/// Turns that a thread gives between two looks at who else wants something. With one alone, replies to who pipelines
-/// deeply went out one by one, each waking its client, and a fifth of the throughput was lost.
+/// Turns that a thread gives between two looks at who else wants something. With one alone, when turns were counted
+/// over all reads, who pipelines deeply lost a fifth of the throughput.
 const TURNS_PER_LOOK: usize = 4;
 
 /// The turns of connections that ask for much: a few at a time, one after the other, and behind everybody else who
-/// has something to do. So one command waits for a few such turns, however many connections flood the server.
+/// has something to do. So one command waits for a few such turns, however many connections have sent much at a time;
+/// what a read brings up to a turn's commands is executed at once.
 pub(super) struct Turns {
     heavy: Arc<Semaphore>,
 }

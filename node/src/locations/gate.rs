@@ -14,7 +14,7 @@ use crate::allowance::Allowance;
 pub struct Gate {
     shut: AtomicBool,
     opened: Notify,
-    /// Light passages through the shut gate.
+    /// What light passages through the shut gate may bring, in bytes.
     light: Mutex<Option<Allowance>>,
 }
 
@@ -22,20 +22,31 @@ impl Gate {
     /// The longest that one passage waits. A gate never shuts a client out: it slows it down.
     pub const WAIT_MAX: Duration = Duration::from_millis(100);
 
-    /// Light passages in a second while it is shut, all together: what they bring is no load by itself.
-    pub const LIGHT_PER_SECOND: u32 = 5_000;
+    /// What light passages may bring in a second while it is shut, all together, in bytes: some 5,000 reports,
+    /// which are no load by themselves.
+    pub const LIGHT_BYTES_PER_SECOND: u32 = 256 * 1024;
 
-    /// As [`Gate::pass`] for one that has brought little lately: as many as may, do not wait. So those
-    /// who cause the load wait for it, as long as there are few others.
+    /// As [`Gate::pass`] for one that has brought little lately, who does not wait unless such brought too much
+    /// just now. So those who cause the load wait for it, as long as there are few others. What it brings is to be
+    /// told with [`Gate::brought`].
     pub async fn pass_light(&self) {
-        if self.is_shut() && !self.takes_light(Instant::now()) {
+        if self.is_shut() && !self.has_light_left(Instant::now()) {
             self.pass().await;
         }
     }
 
-    fn takes_light(&self, now: Instant) -> bool {
-        let new = || Allowance::new(Self::LIGHT_PER_SECOND, Duration::from_secs(1), now);
-        self.light.lock().get_or_insert_with(new).take(now)
+    /// So many bytes came by [`Gate::pass_light`].
+    pub fn brought(&self, bytes: usize) {
+        self.with_light(Instant::now(), |light, now| light.spend(bytes as u64, now));
+    }
+
+    fn has_light_left(&self, now: Instant) -> bool {
+        self.with_light(now, |light, now| light.left(now) > 0)
+    }
+
+    fn with_light<T>(&self, now: Instant, act: impl FnOnce(&mut Allowance, Instant) -> T) -> T {
+        let new = || Allowance::new(Self::LIGHT_BYTES_PER_SECOND, Duration::from_secs(1), now);
+        act(self.light.lock().get_or_insert_with(new), now)
     }
 
     /// Resolves at once while the gate is open; else when it opens, or after [`Gate::WAIT_MAX`].
@@ -87,8 +98,10 @@ mod tests {
         let gate = Gate::default();
         let start = Instant::now();
         gate.set_shut(true);
-        for _ in 0..Gate::LIGHT_PER_SECOND {
+        let read = (Gate::LIGHT_BYTES_PER_SECOND as usize).div_ceil(100);
+        for _ in 0..100 {
             gate.pass_light().await;
+            gate.brought(read);
         }
         assert_eq!(start.elapsed(), Duration::ZERO);
         gate.pass_light().await;

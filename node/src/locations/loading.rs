@@ -112,12 +112,6 @@ impl Loading {
         let _ = progress.wait_for(is_over).await;
     }
 
-    /// Whether a search would be for anyone.
-    #[must_use]
-    pub fn is_asked(&self) -> bool {
-        !self.asked.lock().clients.is_empty()
-    }
-
     /// Begins a search for all clients that are asked for, if there are any. What is asked for from now
     /// on is for the next one. To be ended with [`Loading::end_search`] before the next begins.
     #[must_use]
@@ -155,7 +149,7 @@ mod tests {
             Some(()),
             "there is none"
         );
-        assert!(!loading.is_asked(), "nobody would search");
+        assert!(loading.begin_search().is_none(), "nobody would search");
         loading.begin();
         assert!(loading.is_running());
         let after = loading.ask(b"kiwi");
@@ -164,7 +158,7 @@ mod tests {
         loading.end();
         answerable.await;
         assert_eq!(loading.answerable(after).now_or_never(), Some(()));
-        assert!(!loading.is_asked(), "nobody waits any more");
+        assert!(loading.begin_search().is_none(), "nobody waits any more");
     }
 
     #[tokio::test]

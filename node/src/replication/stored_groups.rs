@@ -33,20 +33,27 @@ pub(super) struct Merger<'a> {
 }
 
 impl Merger<'_> {
-    /// Merges what is read until somebody asks for a client. From then on groups are only gathered, since
-    /// reading is fast, and no search is over before all are read. Returns those, when there are no more.
+    /// Merges what is read until somebody asks for a client. From then on groups are gathered, since reading is
+    /// fast, and no search is over before all are read; those are merged that hold clients of the first search, which
+    /// is so over with the last group. Returns the others.
     pub(super) async fn merge_until_asked(
         &mut self,
         read: &mut mpsc::Receiver<StoredGroup>,
     ) -> Vec<StoredGroup> {
         let mut left = Vec::new();
+        let mut search = None;
         while let Some(group) = read.recv().await {
-            if self.locations.loading().is_asked() {
-                left.push(group);
-            } else {
-                self.merge(group);
-                self.step().await;
+            if search.is_none() {
+                search = self.locations.loading().begin_search();
             }
+            match &search {
+                Some(search) if !may_hold(self.format, &group.group, search) => left.push(group),
+                Some(_) | None => self.merge(group),
+            }
+            self.step().await;
+        }
+        if let Some(search) = search {
+            self.locations.loading().end_search(search);
         }
         left
     }

@@ -19,6 +19,9 @@ const LIGHT_COMMANDS: u32 = 50;
 /// See [`LIGHT_COMMANDS`].
 const LIGHT_PERIOD: Duration = Duration::from_millis(100);
 
+/// About so long a connection that floods counts as one that does.
+const LIGHT_MEMORY: Duration = Duration::from_secs(1);
+
 /// What limits the commands of one connection: its own allowance, and that of its address. And whether they are
 /// few.
 #[derive(Debug)]
@@ -66,9 +69,14 @@ impl Pace {
         usize::try_from(own.min(shared)).unwrap_or(usize::MAX)
     }
 
-    /// Notes work at this time, in commands.
-    pub(in crate::frontend) fn asked(&mut self, commands: usize, now: Instant) {
-        self.light.spend(commands as u64, now);
+    /// Notes work, in commands.
+    pub(in crate::frontend) fn asked(&mut self, commands: usize) {
+        let now = Instant::now();
+        // What was long ago is forgiven: who floods now will do so again soon if it goes on.
+        if self.light.ready_at(1) <= now + LIGHT_MEMORY {
+            let most = u64::from(LIGHT_COMMANDS) * 10;
+            self.light.spend(most.min(commands as u64), now);
+        }
     }
 
     /// Notes that lines were executed, and whether others wait that were not allowed.
@@ -120,14 +128,19 @@ mod tests {
         let little = LIGHT_COMMANDS as usize / 2;
         for _ in 0..100 {
             assert!(pace.is_light());
-            pace.asked(little, Instant::now());
+            pace.asked(little);
             tokio::time::advance(LIGHT_PERIOD / 2).await;
         }
-        pace.asked(10 * little, Instant::now());
+        pace.asked(10 * little);
         assert!(!pace.is_light());
         tokio::time::advance(LIGHT_PERIOD).await;
         assert!(!pace.is_light(), "it was five times too much");
         tokio::time::advance(5 * LIGHT_PERIOD).await;
         assert!(pace.is_light());
+        for _ in 0..1_000 {
+            pace.asked(1_000_000);
+        }
+        tokio::time::advance(2 * LIGHT_MEMORY + LIGHT_PERIOD).await;
+        assert!(pace.is_light(), "it is not remembered for ever");
     }
 }
