@@ -35,4 +35,7 @@ pub use record::{
     ServerName, is_blank,
 };
 pub use report_time::{InvalidTime, NANOSECONDS_PER_SECOND, REPORT_TIME_BYTES_MAX, ReportTime};
-pub use slots::{FREE_SLOT_CLEARED_AFTER_MS, SlotId, Slots, TIER_SLOTS_MAX, TIERS, Weight};
+pub use slots::{
+    COMPACTED_SLOTS, FREE_SLOT_CLEARED_AFTER_MS, ROOM_FACTOR, SMALL_SLOTS_LEFT_MAX, SPARE_SLOTS,
+    SlotId, Slots, Weight,
+};

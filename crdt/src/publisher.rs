@@ -64,6 +64,15 @@ impl Publisher {
         }
     }
 
+    /// As [`Publisher::new`], with so many spare slots instead of [`crate::SPARE_SLOTS`].
+    #[must_use]
+    pub fn with_spare_slots(format: GroupFormat, spare: usize) -> Self {
+        Publisher {
+            slots: Slots::with_spare(spare),
+            ..Publisher::new(format)
+        }
+    }
+
     /// Puts all pending records with these hashes into groups.
     pub fn publish(&mut self, pending: &[u64], map: &mut impl Publications) -> Vec<SlotGroup> {
         let mut packer = Packer::new(&mut self.slots, &mut self.contents, self.format);
@@ -87,7 +96,7 @@ impl Publisher {
     }
 
     /// Slots to be compacted because their groups hold something older than `below_ns`, at most
-    /// [`crate::TIER_SLOTS_MAX`]; see [`Slots::outdated_sources`]. With a time that lies a while below the
+    /// [`crate::COMPACTED_SLOTS`]; see [`Slots::outdated_sources`]. With a time that lies a while below the
     /// map's floor, no live record moves twice in that while on account of this: what it moves with
     /// is above the floor.
     #[must_use]

@@ -2,11 +2,15 @@
 //! are worth compacting.
 //!
 //! A slot is written as a whole, by one group. Its records die one by one, as newer ones for their
-//! clients arrive from anywhere. Slots are ordered into tiers by how little of them lives; when a
-//! tier holds [`TIER_SLOTS_MAX`] slots, their live records move together into new groups
-//! (size-tiered compaction, as log-structured stores do it: O'Neil et al., "The log-structured
-//! merge-tree", 1996). So the number of slots stays within a constant factor of the live data, and
-//! a record is moved a bounded number of times for each time its surroundings die.
+//! clients arrive from anywhere, and a slot in which nothing lives is free again at no cost. So
+//! nothing is compacted until slots take more than [`ROOM_FACTOR`] times what lives in them would,
+//! and [`SPARE_SLOTS`] beside it: the longer a slot is left alone, the less there is to move
+//! (Rosenblum, Ousterhout, "The design and implementation of a log-structured file system", 1992).
+//! Every record that moves is sent to and merged by the whole herd once more.
+//!
+//! Then [`COMPACTED_SLOTS`] slots are written together into new groups. They are of one tier, by how
+//! little of them lives, so that small groups become large ones in few steps (size-tiered compaction:
+//! O'Neil et al., "The log-structured merge-tree", 1996), and of the emptiest that has so many.
 //!
 //! How much of a slot lives is measured against what it can hold: a slot whose group was closed
 //! because the next record did not fit holds no more than it did then, however little that is (long
@@ -45,17 +49,35 @@ impl Weight {
 /// What a full slot weighs.
 const SLOT_WEIGHT_FULL: u32 = GROUP_BYTES_MAX as u32;
 
-/// A tier is compacted when it holds this many slots.
-pub const TIER_SLOTS_MAX: usize = 8;
+/// So many slots are compacted together.
+pub const COMPACTED_SLOTS: usize = 8;
 
-/// A slot in which at least one part in this many lives is left alone.
+/// Slots may take this many times what lives in them would. In a herd whose clients report at random, a
+/// quarter of a record moves for each report then; with a factor of 3, an eighth. When every slot that was
+/// half dead was compacted, it was more than one.
+pub const ROOM_FACTOR: usize = 2;
+
+/// Slots that may be in use beyond that: a server with few clients leaves small groups to die too.
+pub const SPARE_SLOTS: usize = 32;
+
+/// A slot in which at least one part in this many lives belongs to no tier.
 const HEALTHY_FRACTION: u32 = 2;
 
 /// From one tier to the next, the live part falls by this factor.
 const TIER_FACTOR: u32 = 8;
 
 /// Tiers below the healthy ones. The last takes all that is left.
-pub const TIERS: usize = 3;
+const TIERS: usize = 3;
+
+/// Slots of which less than half lives that compaction leaves at most, however few are spare.
+pub const SMALL_SLOTS_LEFT_MAX: usize = TIERS * (COMPACTED_SLOTS - 1);
+
+// Slots that belong to no tier have room by what lives in them, so when there is no room a tier has enough.
+const _: () = assert!(SPARE_SLOTS > SMALL_SLOTS_LEFT_MAX);
+const _: () = assert!(ROOM_FACTOR >= HEALTHY_FRACTION as usize);
+
+/// What all that a slot can hold counts as, where parts of slots are added up.
+const WHOLE_SLOT: u64 = 1 << 20;
 
 /// A slot that stays free this long is set to the empty group.
 pub const FREE_SLOT_CLEARED_AFTER_MS: u64 = 1_000;
@@ -83,12 +105,22 @@ impl Slot {
 
     /// Whether what lives here has to make way for what is below this time to leave.
     fn is_outdated(self, below_ns: i64) -> bool {
-        self.live_records > 0 && !self.drained && self.oldest_ns < below_ns
+        self.is_in_use() && self.oldest_ns < below_ns
+    }
+
+    /// Whether compaction could free it.
+    fn is_in_use(self) -> bool {
+        self.live_records > 0 && !self.drained
+    }
+
+    /// The part of it that lives, of [`WHOLE_SLOT`].
+    fn live_part(self) -> u64 {
+        u64::from(self.live_weight) * WHOLE_SLOT / u64::from(self.full_weight.max(1))
     }
 
     /// The tier that the slot belongs to; `None` for a free, a drained or a healthy one.
     fn tier(self) -> Option<usize> {
-        if self.live_records == 0 || self.drained {
+        if !self.is_in_use() {
             return None;
         }
         let mut floor = self.full_weight / HEALTHY_FRACTION;
@@ -119,6 +151,11 @@ pub struct Slots {
     slots: Vec<Slot>,
     free: Vec<FreeSlot>,
     tiers: [usize; TIERS],
+    /// Slots that compaction could free, and the parts of them that live: see [`Slot::live_part`].
+    in_use: usize,
+    live_parts: u64,
+    /// See [`SPARE_SLOTS`].
+    spare: usize,
     live_records: usize,
     /// No slot that could be drained holds an older record: it saves looking at all slots.
     oldest_ns_min: i64,
@@ -130,6 +167,9 @@ impl Default for Slots {
             slots: Vec::new(),
             free: Vec::new(),
             tiers: [0; TIERS],
+            in_use: 0,
+            live_parts: 0,
+            spare: SPARE_SLOTS,
             live_records: 0,
             oldest_ns_min: i64::MAX,
         }
@@ -137,6 +177,15 @@ impl Default for Slots {
 }
 
 impl Slots {
+    /// As many spare slots as this instead of [`SPARE_SLOTS`].
+    #[must_use]
+    pub fn with_spare(spare: usize) -> Self {
+        Slots {
+            spare,
+            ..Slots::default()
+        }
+    }
+
     /// A free slot to write a group into: one that was used before if there is any.
     pub fn take_free(&mut self) -> SlotId {
         if let Some(free) = self.free.pop() {
@@ -188,23 +237,39 @@ impl Slots {
         self.change(slot, |slot| slot.drained = true);
     }
 
-    /// The slots of the first tier that is full, least alive first; empty if none is.
+    /// Slots to be compacted together, least alive first; empty while there is room enough.
+    ///
+    /// Less than half of each lives. So what is written takes fewer slots than become free, or, where long
+    /// records leave gaps, fills as many to the end: compacting while there are sources comes to an end.
     #[must_use]
     pub fn compaction_sources(&self) -> Vec<SlotId> {
-        let Some(tier) = self.tiers.iter().position(|&count| count >= TIER_SLOTS_MAX) else {
+        if self.has_room() {
+            return Vec::new();
+        }
+        // With slots enough to spare there is one: healthy slots have room for themselves.
+        let emptiest = self
+            .tiers
+            .iter()
+            .rposition(|&count| count >= COMPACTED_SLOTS);
+        let Some(tier) = emptiest else {
             return Vec::new();
         };
-        let mut sources: Vec<(u32, SlotId)> = (0_u32..)
+        let mut sources: Vec<(u64, SlotId)> = (0_u32..)
             .zip(&self.slots)
             .filter(|(_, slot)| slot.tier() == Some(tier))
-            .map(|(number, slot)| (slot.live_weight, SlotId(number)))
+            .map(|(number, slot)| (slot.live_part(), SlotId(number)))
             .collect();
         sources.sort_unstable();
-        sources.truncate(TIER_SLOTS_MAX);
+        sources.truncate(COMPACTED_SLOTS);
         sources.into_iter().map(|(_, slot)| slot).collect()
     }
 
-    /// Up to [`TIER_SLOTS_MAX`] slots with live records whose groups hold something older than
+    fn has_room(&self) -> bool {
+        let live = self.live_parts.div_ceil(WHOLE_SLOT) as usize;
+        self.in_use <= self.spare + ROOM_FACTOR * live
+    }
+
+    /// Up to [`COMPACTED_SLOTS`] slots with live records whose groups hold something older than
     /// `below_ns`: once these are compacted, that is out of the slots in use. Empty if there are
     /// none, which is mostly known without a look at each slot.
     pub fn outdated_sources(&mut self, below_ns: i64) -> Vec<SlotId> {
@@ -217,7 +282,7 @@ impl Slots {
             if slot.is_outdated(i64::MAX) {
                 oldest_ns_min = oldest_ns_min.min(slot.oldest_ns);
             }
-            if slot.is_outdated(below_ns) && sources.len() < TIER_SLOTS_MAX {
+            if slot.is_outdated(below_ns) && sources.len() < COMPACTED_SLOTS {
                 sources.push(SlotId(number));
             }
         }
@@ -280,15 +345,23 @@ impl Slots {
             .map_or(0, |slot| slot.live_records as usize)
     }
 
-    /// Applies `change` and keeps the tiers right; says whether the slot has become free.
+    /// Applies `change` and keeps the sums right; says whether the slot has become free.
     fn change(&mut self, slot: SlotId, change: impl FnOnce(&mut Slot)) -> bool {
         let slot = &mut self.slots[slot.0 as usize];
         if let Some(tier) = slot.tier() {
             self.tiers[tier] -= 1;
         }
+        if slot.is_in_use() {
+            self.in_use -= 1;
+            self.live_parts -= slot.live_part();
+        }
         change(slot);
         if let Some(tier) = slot.tier() {
             self.tiers[tier] += 1;
+        }
+        if slot.is_in_use() {
+            self.in_use += 1;
+            self.live_parts += slot.live_part();
         }
         slot.live_records == 0
     }

@@ -52,20 +52,52 @@ fn a_tier_is_the_part_that_lives() {
     assert_eq!(Slot::FREE.tier(), None);
 }
 
-#[test]
-fn a_full_tier_is_compacted_least_alive_first() {
-    let mut slots = Slots::default();
-    let lightest = slot_with(&mut slots, 1_000);
-    for i in 1..TIER_SLOTS_MAX as u32 {
-        assert_eq!(slots.compaction_sources(), []);
-        slot_with(&mut slots, 1_000 + i);
+/// Slots with one record of this weight, as many as there is room for beside what lives in them.
+fn fill_with(slots: &mut Slots, weight: u32) {
+    while slots.compaction_sources().is_empty() {
+        slot_with(slots, weight);
     }
-    let healthy = slot_with(&mut slots, HEALTHY_FLOOR);
-    let heaviest = slot_with(&mut slots, 5_000);
+}
+
+#[test]
+fn nothing_is_compacted_while_there_is_room() {
+    let mut slots = Slots::default();
+    fill_with(&mut slots, 1);
+    assert_eq!(slots.len(), SPARE_SLOTS + ROOM_FACTOR + 1);
+    let mut slots = Slots::default();
+    let half = SLOT_WEIGHT_FULL / ROOM_FACTOR as u32;
+    for _ in 0..10 * SPARE_SLOTS {
+        slot_with(&mut slots, half);
+        assert_eq!(slots.compaction_sources(), [], "each makes room for itself");
+    }
+    let full = slots.len();
+    fill_with(&mut slots, 1);
+    assert_eq!(slots.len(), full + SPARE_SLOTS + ROOM_FACTOR + 1);
+}
+
+#[test]
+fn the_emptiest_tier_with_slots_enough_is_compacted_least_alive_first() {
+    let mut slots = Slots::default();
+    let tier_1 = HEALTHY_FLOOR / 8 - 1;
+    let heavier: Vec<SlotId> = (1..COMPACTED_SLOTS as u32)
+        .map(|less| slot_with(&mut slots, tier_1 - less))
+        .collect();
+    for _ in 1..COMPACTED_SLOTS {
+        slot_with(&mut slots, 1);
+    }
+    fill_with(&mut slots, HEALTHY_FLOOR / 2);
     let sources = slots.compaction_sources();
-    assert_eq!(sources.len(), TIER_SLOTS_MAX);
-    assert_eq!(sources.first(), Some(&lightest));
-    assert!(!sources.contains(&heaviest) && !sources.contains(&healthy));
+    assert_eq!(sources.len(), COMPACTED_SLOTS);
+    let in_tier_0 = |slot: &SlotId| slots.slots[slot.0 as usize].tier() == Some(0);
+    assert!(sources.iter().all(in_tier_0), "no other tier has enough");
+    let heaviest = slot_with(&mut slots, tier_1);
+    let sources = slots.compaction_sources();
+    assert_eq!(sources.len(), COMPACTED_SLOTS);
+    assert!(heavier.iter().all(|slot| sources.contains(slot)));
+    assert_eq!(sources.last(), Some(&heaviest));
+    slot_with(&mut slots, 1);
+    let emptiest = slots.compaction_sources();
+    assert!(!emptiest.contains(&heaviest) && emptiest.len() == COMPACTED_SLOTS);
 }
 
 #[test]
@@ -149,12 +181,12 @@ fn a_slot_that_holds_something_outdated_is_drained_once_dead_or_alive() {
 #[test]
 fn outdated_slots_come_a_few_at_a_time() {
     let mut slots = Slots::default();
-    for time_ns in 0..TIER_SLOTS_MAX as i64 + 2 {
+    for time_ns in 0..COMPACTED_SLOTS as i64 + 2 {
         let slot = slots.take_free();
         slots.record_placed(slot, Weight(9_000), time_ns);
     }
     let first = slots.outdated_sources(100);
-    assert_eq!(first.len(), TIER_SLOTS_MAX);
+    assert_eq!(first.len(), COMPACTED_SLOTS);
     first.iter().for_each(|&slot| slots.drained(slot));
     assert_eq!(slots.outdated_sources(100).len(), 2);
 }
@@ -191,6 +223,9 @@ proptest! {
                 }
             }
             prop_assert_eq!(slots.tiers, recount(&slots));
+            let in_use = slots.slots.iter().filter(|slot| slot.is_in_use());
+            prop_assert_eq!(slots.in_use, in_use.clone().count());
+            prop_assert_eq!(slots.live_parts, in_use.map(|slot| slot.live_part()).sum::<u64>());
             let least = slots.slots.iter().filter(|slot| slot.is_outdated(i64::MAX));
             let least = least.map(|slot| slot.oldest_ns).min().unwrap_or(i64::MAX);
             prop_assert!(slots.oldest_ns_min <= least);

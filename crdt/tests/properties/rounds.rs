@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use herd_crdt::group::{GROUP_BYTES_MAX, decode_group, empty_group};
+use herd_crdt::group::{GROUP_BYTES_MAX, GroupFormat, decode_group, empty_group};
 use herd_crdt::{
-    Death, FREE_SLOT_CLEARED_AFTER_MS, LocationMap, NANOSECONDS_PER_SECOND, Publication,
-    Publications, Publisher, PublisherId, Publishers, Record, SlotGroup, SlotId, TIER_SLOTS_MAX,
-    TIERS,
+    COMPACTED_SLOTS, Death, FREE_SLOT_CLEARED_AFTER_MS, LocationMap, NANOSECONDS_PER_SECOND,
+    Publication, Publications, Publisher, PublisherId, Publishers, ROOM_FACTOR, Record,
+    SMALL_SLOTS_LEFT_MAX, SlotGroup, SlotId,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -19,8 +19,6 @@ use proptest::sample::select;
 
 use crate::strategies::{Masked, hashers};
 
-/// Slots that a compaction leaves in the tiers at most.
-const TIER_SLOTS_LEFT_MAX: usize = TIERS * (TIER_SLOTS_MAX - 1);
 /// The least that lives in a slot which no tier holds, in bytes, whatever the records. A group is
 /// closed when the next record does not fit; the largest record takes 8.4 KB, so the group holds at
 /// least 3.5 KB, and half of it lives.
@@ -264,6 +262,11 @@ impl Publications for Interleaved<'_> {
     }
 }
 
+/// Without spare slots, so that little is enough for compactions.
+fn publisher() -> Publisher {
+    Publisher::with_spare_slots(GroupFormat::PRESENT, 0)
+}
+
 struct Server {
     world: World,
     publisher: Publisher,
@@ -289,7 +292,7 @@ impl Server {
                 elsewhere: BTreeMap::new(),
                 delivered: Vec::new(),
             },
-            publisher: Publisher::default(),
+            publisher: publisher(),
             out: Vec::new(),
             now_ms: 0,
             healthy_bytes_min: if small {
@@ -426,7 +429,7 @@ impl Server {
         let ours: Vec<Record> = self.ours();
         self.world.queue = self.world.map.republish_all();
         self.world.deaths.clear();
-        self.publisher = Publisher::default();
+        self.publisher = publisher();
         self.peak_slots = 0;
         self.round(VecDeque::new());
         let out: Vec<&Record> = self.out.iter().flatten().collect();
@@ -518,7 +521,7 @@ impl Server {
         }
         let healthy_max = (slots.live_bytes() / self.healthy_bytes_min) as usize;
         assert!(
-            in_slots.len() <= healthy_max + TIER_SLOTS_LEFT_MAX,
+            in_slots.len() <= healthy_max + ROOM_FACTOR + SMALL_SLOTS_LEFT_MAX,
             "{} slots in use for {} bytes",
             in_slots.len(),
             slots.live_bytes()
@@ -627,7 +630,7 @@ proptest! {
         let live_bytes = ((len + 100) * count) as u64;
         let round_bytes = ((len + 100) * in_a_round.min(count)) as u64;
         let bound = (live_bytes + round_bytes) / server.healthy_bytes_min
-            + TIER_SLOTS_LEFT_MAX as u64 + 1 + TIER_SLOTS_MAX as u64;
+            + SMALL_SLOTS_LEFT_MAX as u64 + ROOM_FACTOR as u64 + COMPACTED_SLOTS as u64;
         let slots = server.publisher.slots().len();
         prop_assert!(slots as u64 <= bound, "{slots} slots, {bound} allowed");
     }
@@ -653,7 +656,7 @@ fn slots_that_are_full_with_less_than_half_a_group_are_left_alone() {
 #[test]
 fn slots_that_are_full_of_server_names_are_left_alone() {
     let mut map = LocationMap::new(Masked(u64::MAX));
-    let mut publisher = Publisher::default();
+    let mut publisher = publisher();
     let mut pending = Vec::new();
     for client in 0..2_000 {
         let id = client.to_string();
@@ -664,7 +667,7 @@ fn slots_that_are_full_of_server_names_are_left_alone() {
         pending.push(hash);
     }
     let groups = publisher.publish(&pending, &mut map);
-    assert!(groups.len() > TIER_SLOTS_MAX);
+    assert!(groups.len() > COMPACTED_SLOTS);
     assert_eq!(publisher.compaction_sources(), []);
 }
 

@@ -101,20 +101,23 @@ async fn an_origin_that_dies_in_the_middle_of_a_compaction_loses_nothing() {
         herd.start_all();
         herd.linked().await;
         let hill = herd.server(0);
-        // Some 30 groups.
-        let clients = 6_000;
-        for number in 0..clients {
-            hill.report(&client(number), 1);
-        }
-        assert!(hill.report_acknowledged("last", 1).await);
-        // Most of each group dies: what is left of it is moved, as soon as its successors are synced.
+        // Some 70 groups, and as many times more as fill all the room there is: of each a part lives on.
+        let clients = 20_000;
+        let last_report = |number: usize| {
+            let left_out = [3, 5, 7].iter().position(|&nth| number.is_multiple_of(nth));
+            left_out.map_or(4, |reports| reports as u64 + 1)
+        };
         let disk = herd.disks[0].clone().unwrap();
-        disk.set_latency(Duration::ZERO, Duration::from_millis(40));
-        let is_updated = |number: usize| !number.is_multiple_of(3);
-        for number in (0..clients).filter(|&number| is_updated(number)) {
-            hill.report(&client(number), 2);
+        for report in 1..=4 {
+            if report == 4 {
+                // What is left of the groups is moved, as soon as its successors are synced.
+                disk.set_latency(Duration::ZERO, Duration::from_millis(40));
+            }
+            for number in (0..clients).filter(|&number| last_report(number) >= report) {
+                hill.report(&client(number), report);
+            }
+            assert!(hill.report_acknowledged("last", report).await);
         }
-        assert!(hill.report_acknowledged("last", 2).await);
         // No client reports any more: what is written now are groups that compaction has made.
         eventually("a compaction is written, and not synced", || {
             disk.unsynced_commits() > 0
@@ -135,14 +138,9 @@ async fn an_origin_that_dies_in_the_middle_of_a_compaction_loses_nothing() {
         })
         .await;
         for number in 0..clients {
-            let expected = if is_updated(number) { "2" } else { "1" };
+            let expected = last_report(number).to_string();
             let found = hill.time_of(&client(number));
-            assert_eq!(
-                found.as_deref(),
-                Some(expected),
-                "{crash:?} {}",
-                client(number)
-            );
+            assert_eq!(found, Some(expected), "{crash:?} {}", client(number));
         }
         herd.isolate(0, Stretch::Whole);
         herd.all_hold(clients + 1).await;

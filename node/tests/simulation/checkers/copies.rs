@@ -1,7 +1,7 @@
 //! What a server keeps for others is bounded by what lives: its slots, and its copies of the dead.
 
 use herd_crdt::group::GROUP_BYTES_MAX;
-use herd_crdt::{TIER_SLOTS_MAX, TIERS};
+use herd_crdt::{COMPACTED_SLOTS, ROOM_FACTOR, SPARE_SLOTS};
 use herd_node::replication::incarnation::Incarnation;
 use herd_node::replication::status::{MemberStatus, SlotsStatus};
 
@@ -11,11 +11,8 @@ use super::Found;
 /// What a record takes in a group besides its texts, in bytes, at most.
 const RECORD_OVERHEAD_BYTES: usize = 13;
 
-/// Slots in which less than half lives, and that wait until their tier is full.
-const TIER_SLOTS_LEFT_MAX: usize = TIERS * (TIER_SLOTS_MAX - 1);
-
 /// Slots that one round and one compaction fill before what they replace is free.
-const IN_TRANSIT_MAX: usize = TIER_SLOTS_MAX + 2;
+const IN_TRANSIT_MAX: usize = COMPACTED_SLOTS + 2;
 
 /// The slots of a server that publishes at most what is in `map` are bounded by that, however often it was
 /// updated. `waiting_max` is how many of them may have waited for the disk at once.
@@ -29,7 +26,7 @@ pub(in super::super) fn slots_are_bounded(
         .values()
         .map(|record| record.text_len() + RECORD_OVERHEAD_BYTES)
         .sum();
-    let in_use_max = 2 * live_bytes / GROUP_BYTES_MAX + 1 + TIER_SLOTS_LEFT_MAX;
+    let in_use_max = ROOM_FACTOR * live_bytes.div_ceil(GROUP_BYTES_MAX) + SPARE_SLOTS;
     let in_use = slots.slots - slots.free;
     if in_use > in_use_max {
         return Err(format!(
@@ -84,10 +81,10 @@ mod tests {
             };
             slots_are_bounded("Hill", &slots, &map, 3)
         };
-        assert_eq!(check(22, 0), Ok(()));
-        assert!(check(23, 0).is_err());
-        assert_eq!(check(35, 20), Ok(()));
-        assert!(check(36, 20).is_err());
+        assert_eq!(check(34, 0), Ok(()));
+        assert!(check(35, 0).is_err());
+        assert_eq!(check(47, 30), Ok(()));
+        assert!(check(48, 30).is_err());
     }
 
     #[test]
