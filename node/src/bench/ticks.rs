@@ -11,6 +11,13 @@ use tokio::io::unix::AsyncFd;
 /// The least time between two looks at what is due.
 const TICK: Duration = Duration::from_micros(250);
 
+/// The time between two looks when many requests are due in it: sent in one piece, they take both sides a
+/// fraction of the time, and each still counts from when it was due.
+const TICK_OF_MANY: Duration = Duration::from_millis(1);
+
+/// So many requests of each connection in a [`TICK`] are many.
+const MANY: f64 = 2.0;
+
 /// Looking at one connection takes next to nothing; at thousands it should not take all the time.
 const TICK_FOR_CONNECTION: Duration = Duration::from_nanos(500);
 
@@ -18,10 +25,9 @@ const TICK_FOR_CONNECTION: Duration = Duration::from_nanos(500);
 pub(super) struct Ticks(AsyncFd<OwnedFd>);
 
 impl Ticks {
-    /// Starts them, as often as is fit for this many connections.
-    pub(super) fn for_connections(connections: usize) -> io::Result<Self> {
-        let connections = u32::try_from(connections).unwrap_or(u32::MAX);
-        Ticks::every(TICK.max(TICK_FOR_CONNECTION.saturating_mul(connections)))
+    /// Starts them, as often as is fit for so many connections and requests a second.
+    pub(super) fn for_load(connections: usize, rate: f64) -> io::Result<Self> {
+        Ticks::every(tick(connections, rate))
     }
 
     /// Starts them, one every `gap`.
@@ -50,5 +56,26 @@ impl Ticks {
                 Err(_would_block) => continue,
             }
         }
+    }
+}
+
+fn tick(connections: usize, rate: f64) -> Duration {
+    let due = rate * TICK.as_secs_f64() / connections.max(1) as f64;
+    let tick = if due >= MANY { TICK_OF_MANY } else { TICK };
+    let connections = u32::try_from(connections).unwrap_or(u32::MAX);
+    tick.max(TICK_FOR_CONNECTION.saturating_mul(connections))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_fine_unless_many_requests_or_connections_make_them_dear() {
+        assert_eq!(tick(1, 1.0), TICK);
+        assert_eq!(tick(50, 100_000.0), TICK);
+        assert_eq!(tick(10, 100_000.0), TICK_OF_MANY);
+        assert_eq!(tick(10_000, 100_000.0), Duration::from_millis(5));
+        assert_eq!(tick(0, 0.0), TICK);
     }
 }

@@ -154,7 +154,7 @@ async fn keep_time(
 ) -> BenchError {
     let mut ticks = match plan
         .rate
-        .map(|_| Ticks::for_connections(plan.connections))
+        .map(|rate| Ticks::for_load(plan.connections, rate))
         .transpose()
     {
         Ok(ticks) => ticks,
