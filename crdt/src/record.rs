@@ -203,6 +203,11 @@ impl Record {
         self.borrowed().order(&other.borrowed())
     }
 
+    /// The first and the last byte of the texts.
+    pub(crate) fn text_ends(&self) -> (Option<u8>, Option<u8>) {
+        (self.text.first().copied(), self.text.last().copied())
+    }
+
     fn location_start(&self) -> usize {
         usize::from(self.client_len)
     }

@@ -7,6 +7,7 @@ mod outcomes;
 mod shard;
 mod sharded;
 mod walk;
+mod warm;
 
 pub use gate::Gate;
 pub use loading::{AnswerableAfter, ClientSearch, Loading};

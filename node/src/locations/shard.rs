@@ -53,6 +53,8 @@ impl Shard {
     }
 
     pub(super) fn take_pending(&mut self, out: &mut Vec<u64>) {
+        // Whoever takes them looks them up one by one next.
+        self.map.warm(self.pending.iter().copied());
         out.append(&mut self.pending);
     }
 

@@ -407,8 +407,13 @@ impl Locations {
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        &self.shards[(hash >> SHARD_SHIFT_BITS) as usize % SHARDS]
+        &self.shards[shard_of(hash)]
     }
+}
+
+/// Which shard a client is in, by its hash.
+pub(super) fn shard_of(hash: u64) -> usize {
+    (hash >> SHARD_SHIFT_BITS) as usize % SHARDS
 }
 
 /// The publisher's view of the shared map.

@@ -1,0 +1,305 @@
+//! Publishers that are gone: who is live, whose records need a new publisher, and whose copy is a burden.
+
+use std::collections::BTreeSet;
+
+use herd_crdt::PublisherId;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::Receiver;
+use crate::marks::{self, Mark};
+use crate::replication::adoption::Due;
+use crate::replication::incarnation::Incarnation;
+use crate::replication::membership::{Passage, Sighting};
+use crate::replication::status::{MemberStatus, ReplicationStatus};
+use crate::replication::timing::{
+    ADOPTION_REVIEW, BURIAL_AFTER_GONE, BURIAL_AFTER_SUPERSEDED, BURIED_NAMED_MAX, GONE_AFTER,
+    INCARNATIONS_WARN, KEPT_ASK_GAP, TAKEN_UP_PER_LOOK_MAX,
+};
+
+/// How far a look got with what this server published in earlier lives.
+struct TakenUp {
+    /// It took up some.
+    any: bool,
+    /// There is no more of it.
+    all: bool,
+}
+
+impl Receiver {
+    /// Who is live, whose records need a new publisher, and whose copy is a burden.
+    pub(super) async fn look_after_the_gone(&mut self) {
+        let now = Instant::now();
+        let neighbours = self.links.neighbours().iter();
+        let now_ns = self.links.chance.now_ns();
+        let offsets = neighbours.map(|n| (&n.config.name, n.clock_offset_ns(now_ns)));
+        let clocks = self.clock_watch.look(offsets, self.allowed_skew);
+        self.links.set_clocks(clocks);
+        let sightings = self.engine.sightings().await;
+        let heartbeat = self.engine.heartbeat().await;
+        if heartbeat != self.heartbeat {
+            self.heartbeat = heartbeat;
+            self.gossip_beating.beat();
+        }
+        for sighting in &sightings {
+            self.links.note_known(&sighting.incarnation);
+        }
+        let live = sightings.iter().filter(|sighting| sighting.live);
+        self.links
+            .set_live(live.map(|sighting| &sighting.incarnation));
+        if sightings.len() > INCARNATIONS_WARN && !self.warned {
+            self.warned = true;
+            warn!(
+                incarnations = sightings.len(),
+                "many dead incarnations crowd the messages of gossip: does a server restart again and again?"
+            );
+        }
+        if self.links.take_rejoin() {
+            for sighting in &sightings {
+                self.engine.note_again(&sighting.incarnation).await;
+            }
+        }
+        let in_gossip: BTreeSet<_> = sightings.iter().map(|s| &s.incarnation).collect();
+        self.undecoded
+            .retain(|incarnation, _| in_gossip.contains(incarnation));
+        self.links_of
+            .retain(|incarnation, _| in_gossip.contains(incarnation));
+        if let Some(text) = self.teller.look(self.links.words(), now) {
+            self.engine.tell_links(&text).await;
+        }
+
+        let passages = self.known.membership.update(&sightings, now);
+        for Passage { incarnation, gone } in &passages {
+            if *gone {
+                info!(%incarnation, "gone: not heard of for {} s", GONE_AFTER.as_secs());
+            } else {
+                info!(%incarnation, "back");
+                // What it delivered while it was taken for gone counts for nothing yet: publications are
+                // given up to it now.
+                self.engine.note_again(incarnation).await;
+            }
+        }
+        if !passages.is_empty() || now >= self.next_review {
+            self.next_review = now + ADOPTION_REVIEW;
+            let given_up = self.locations.yield_publications(&self.known.membership);
+            self.given_up += given_up;
+            if given_up > 0 {
+                marks::reach(Mark::PublicationGivenUp);
+                info!(
+                    records = given_up,
+                    "publications given up to servers of lower rank"
+                );
+            }
+            if self.locations.forget_gone(&self.known.membership) > 0 {
+                self.note_the_living_again().await;
+            }
+        }
+        let taken_up = self.take_up_own();
+        self.taken_up |= taken_up.any;
+        if taken_up.all && std::mem::take(&mut self.taken_up) {
+            self.note_the_living_again().await;
+        }
+        self.adopt_orphans(now).await;
+        self.review_kept(now).await;
+        if taken_up.all {
+            // What is still to be taken up may stand on disk in another's name only.
+            self.bury(&sightings, now).await;
+            self.forget_stored(&sightings, now);
+        }
+        let locations = &self.locations;
+        self.known
+            .membership
+            .forget(|id| locations.relying_on(id) > 0);
+        self.publish_status(sightings, now);
+    }
+
+    fn publish_status(&mut self, sightings: Vec<Sighting>, now: Instant) {
+        let members = sightings
+            .into_iter()
+            .map(|sighting| {
+                let id = self.known.membership.id_of(&sighting.incarnation, now);
+                let gone = self.known.membership.gone_for(id, now).is_some();
+                MemberStatus {
+                    gone,
+                    last_live: self.known.membership.last_live(id).unwrap_or(now),
+                    relied_on_by: self.locations.relying_on(id),
+                    links: self.links_of.get(&sighting.incarnation).cloned(),
+                    sighting,
+                }
+            })
+            .collect();
+        self.links.set_status(ReplicationStatus {
+            members,
+            buried: self.buried.clone(),
+            adopted: self.adopted,
+            given_up: self.given_up,
+        });
+    }
+
+    /// Lets the store forget incarnations that will not come back and that no record relies on:
+    /// earlier ones of this server, and those that gossip does not know any more. Others are
+    /// forgotten when they are buried.
+    fn forget_stored(&mut self, sightings: &[Sighting], now: Instant) {
+        let me = self.engine.incarnation();
+        let in_store = self.known.feed.incarnations();
+        let in_store: Vec<Incarnation> = in_store.filter(|other| *other != me).cloned().collect();
+        for incarnation in in_store {
+            let id = self.known.membership.id_of(&incarnation, now);
+            let in_gossip = sightings.iter().any(|s| s.incarnation == incarnation);
+            let is_past = incarnation.server == me.server
+                || (!in_gossip && self.known.membership.gone_for(id, now).is_some());
+            if is_past && self.locations.relying_on(id) == 0 {
+                self.known.feed.forget(&incarnation);
+            }
+        }
+    }
+
+    /// What this server published under earlier incarnations is its own to publish again; not all at
+    /// once, since what clients report meanwhile waits for the disk behind it. Some of it may be published
+    /// by a live server of lower rank, which delivered it before the copy of the earlier incarnation did: it
+    /// is given up again when that is looked at once more.
+    fn take_up_own(&mut self) -> TakenUp {
+        let me = self.engine.incarnation();
+        let mut any = false;
+        let mut left = TAKEN_UP_PER_LOOK_MAX;
+        for id in self.locations.relied_on() {
+            let own = self
+                .known
+                .membership
+                .incarnation(id)
+                .is_some_and(|other| other.server == me.server);
+            if !own {
+                continue;
+            }
+            let taken = self.locations.adopt(|_, publisher| {
+                let is_due = publisher == id && left > 0;
+                left -= usize::from(is_due);
+                is_due
+            });
+            if taken > 0 {
+                any = true;
+                info!(
+                    records = taken,
+                    "records of this server's earlier life are published again"
+                );
+            }
+        }
+        TakenUp { any, all: left > 0 }
+    }
+
+    /// Looks again at everything that live publishers deliver.
+    async fn note_the_living_again(&self) {
+        let live: Vec<Incarnation> = self.known.membership.live().cloned().collect();
+        for incarnation in &live {
+            self.engine.note_again(incarnation).await;
+        }
+    }
+
+    async fn adopt_orphans(&mut self, now: Instant) {
+        let gone: Vec<PublisherId> = self
+            .locations
+            .relied_on()
+            .into_iter()
+            .filter(|&id| self.known.membership.gone_for(id, now).is_some())
+            .collect();
+        let due = self.schedule.due(&gone, self.known.membership.ranks(), now);
+        if due.iter().any(|(_, due)| *due == Due::Refresh) {
+            self.note_the_living_again().await;
+        }
+        for (publisher, due) in due {
+            if let Due::Adopt { rank_max } = due {
+                self.adopt(publisher, rank_max);
+            }
+        }
+    }
+
+    /// What was overwritten before anything greater had come is needed no more, or missed.
+    async fn review_kept(&mut self, now: Instant) {
+        let rounds = self.links.slots().rounds;
+        let feed = &mut self.known.feed;
+        let review = self.kept.review(&feed.held, &self.locations, rounds, now);
+        feed.put_own(review.writes);
+        if review.taken_over > 0 {
+            marks::reach(Mark::OverwrittenTakenOver);
+            self.adopted += review.taken_over;
+            info!(
+                records = review.taken_over,
+                "records that others overwrote, and of which nothing greater came, are published here"
+            );
+        }
+        if review.ask && now >= self.next_ask {
+            self.next_ask = now + KEPT_ASK_GAP;
+            self.note_the_living_again().await;
+            self.kept.note_asked(now);
+        }
+    }
+
+    fn adopt(&mut self, publisher: PublisherId, rank_max: usize) {
+        let membership = &self.known.membership;
+        let adopted = self.locations.adopt(|record, last_publisher| {
+            let own_rank = membership.own_rank(record);
+            let is_ours = last_publisher == publisher && own_rank <= rank_max;
+            if is_ours {
+                marks::reach(match own_rank {
+                    0 => Mark::OrphanAtRankZero,
+                    _ => Mark::OrphanAtHigherRank,
+                });
+            }
+            is_ours
+        });
+        self.adopted += adopted;
+        if adopted > 0
+            && let Some(incarnation) = membership.incarnation(publisher)
+        {
+            info!(records = adopted, rank_max, gone = %incarnation, "orphans adopted");
+        }
+    }
+
+    /// Empties the copies of those that are gone and that no record relies on any more.
+    async fn bury(&mut self, sightings: &[Sighting], now: Instant) {
+        let buried_before = self.buried.len();
+        self.buried.retain(|buried| {
+            sightings
+                .iter()
+                .any(|sighting| sighting.incarnation == *buried)
+        });
+        let mut changed = self.buried.len() != buried_before;
+        for sighting in sightings.iter().filter(|sighting| sighting.holds_slots) {
+            let incarnation = &sighting.incarnation;
+            let id = self.known.membership.id_of(incarnation, now);
+            let superseded = sightings.iter().any(|other| {
+                other.live
+                    && other.incarnation.server == incarnation.server
+                    && other.incarnation.generation > incarnation.generation
+            });
+            let wait = if superseded {
+                BURIAL_AFTER_SUPERSEDED
+            } else {
+                BURIAL_AFTER_GONE
+            };
+            let long_gone = self
+                .known
+                .membership
+                .gone_for(id, now)
+                .is_some_and(|gone| gone >= wait);
+            if !long_gone
+                || self.undecoded.contains_key(incarnation)
+                || self.locations.relying_on(id) > 0
+            {
+                continue;
+            }
+            self.engine.bury(incarnation).await;
+            self.known.feed.forget(incarnation);
+            marks::reach(Mark::IncarnationBuried);
+            info!(%incarnation, "buried: all its records are published by others");
+            self.buried.retain(|buried| buried != incarnation);
+            self.buried.push(incarnation.clone());
+            changed = true;
+        }
+        if changed {
+            let oldest_named = self.buried.len().saturating_sub(BURIED_NAMED_MAX);
+            self.buried.drain(..oldest_named);
+            self.engine.name_buried(&self.buried).await;
+            self.links.kick_all();
+        }
+    }
+}
