@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use chitchat::ChitchatMessage;
+use chitchat::{ChitchatMessage, Serializable};
 use herd_crdt::ServerName;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
@@ -15,8 +15,9 @@ use super::clocks::ClockView;
 use super::incarnation::{Incarnation, next_generation};
 use super::link::closed_counts::ClosedCounts;
 use super::link_words::LinkWord;
-use super::neighbour::{Neighbour, NeighbourConfig};
+use super::neighbour::{Neighbour, NeighbourConfig, carries_delta};
 use super::report::AppliedReport;
+use super::rounds::Rounds;
 use super::status::{ReplicationPulses, ReplicationStatus, SlotsStatus};
 use super::storing::StorageState;
 use crate::histogram::{Histogram, TRAVEL_ENDS};
@@ -65,6 +66,8 @@ pub struct Links {
     /// This server's place in the herd.
     pub view: HerdView,
     neighbours: Vec<Arc<Neighbour>>,
+    /// The rounds of gossip that are under way.
+    pub(super) rounds: Rounds,
     /// Our generation; a change ends all connections, so that they are made anew under it.
     generation: watch::Sender<u64>,
     /// Where messages for chitchat go, while it runs.
@@ -116,6 +119,7 @@ impl Links {
             .map(|name| (name.clone(), Histogram::new(TRAVEL_ENDS)))
             .collect();
         Links {
+            rounds: Rounds::new(view.neighbours.iter().map(|config| &config.name)),
             view,
             neighbours,
             propagation,
@@ -207,7 +211,13 @@ impl Links {
             .neighbours
             .iter()
             .find(|neighbour| neighbour.gossip_address == to);
-        let taken = neighbour.is_some_and(|neighbour| neighbour.offer(message));
+        let taken = neighbour.is_some_and(|neighbour| {
+            if carries_delta(&message) {
+                let bytes = message.serialized_len();
+                self.rounds.note_delta(&neighbour.config.name, bytes);
+            }
+            neighbour.offer(message)
+        });
         if !taken {
             self.suppressed.fetch_add(1, Ordering::Relaxed);
         }

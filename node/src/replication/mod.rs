@@ -29,6 +29,7 @@ mod queue;
 pub mod rank;
 pub mod receive;
 pub mod report;
+mod rounds;
 pub mod run;
 pub mod slot_value;
 mod socket;

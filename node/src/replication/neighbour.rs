@@ -81,7 +81,7 @@ impl LinkCounts {
 }
 
 /// Both replies of a round do, even if there is nothing new in it.
-fn carries_delta(message: &ChitchatMessage) -> bool {
+pub(super) fn carries_delta(message: &ChitchatMessage) -> bool {
     matches!(
         message,
         ChitchatMessage::SynAck { .. } | ChitchatMessage::Ack { .. }
@@ -140,8 +140,6 @@ pub struct Neighbour {
     rounds_over: watch::Sender<u64>,
     /// The larger delta, of both ways, of the last round that we began.
     delta_bytes: AtomicUsize,
-    /// When the neighbour last began a round with us.
-    their_round: Mutex<Option<Instant>>,
     /// Until then the link stays down.
     cut_until: Mutex<Option<Instant>>,
     /// What the neighbour said last of how far it got, while the link is up.
@@ -166,7 +164,6 @@ impl Neighbour {
             kick: Notify::new(),
             rounds_over: watch::Sender::new(0),
             delta_bytes: AtomicUsize::new(0),
-            their_round: Mutex::new(None),
             cut_until: Mutex::new(None),
             report: Mutex::new(None),
             first_report: Mutex::new(None),
@@ -297,16 +294,6 @@ impl Neighbour {
     /// The size of the largest delta since the last call.
     pub(super) fn take_delta_bytes(&self) -> usize {
         self.delta_bytes.swap(0, Ordering::Relaxed)
-    }
-
-    /// The neighbour begins a round with us.
-    pub(super) fn note_their_round(&self) {
-        *self.their_round.lock() = Some(Instant::now());
-    }
-
-    /// When it last did.
-    pub(super) fn their_round(&self) -> Option<Instant> {
-        *self.their_round.lock()
     }
 
     pub(super) fn rounds_over(&self) -> watch::Receiver<u64> {

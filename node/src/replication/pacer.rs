@@ -11,13 +11,16 @@ use super::engine::{Engine, EngineError};
 use super::links::Links;
 use super::neighbour::Neighbour;
 use super::timing::{
-    BUSY_ROUND_GAP, BUSY_TURN_GAP, BUSY_TURN_MAX, FRUITLESS_ROUNDS_MAX, FULL_DELTA_BYTES,
-    IDLE_ROUND, LARGE_DELTA_BYTES, ROUND_GAP, ROUND_TIMEOUT,
+    BUSY_ROUND_GAP, BUSY_TURN_GAP, FRUITLESS_ROUNDS_MAX, FULL_DELTA_BYTES, IDLE_ROUND, ROUND_GAP,
+    ROUND_TIMEOUT,
 };
 
 /// Begins rounds with `neighbour` for as long as the engine runs: at once when there is news, at
 /// least every [`IDLE_ROUND`] when there is none, one at a time, [`ROUND_GAP`] apart unless the last
-/// delta was full. Under load they are [`BUSY_ROUND_GAP`] apart, and one side of the link begins them.
+/// delta was full. None begins while one of the neighbour's is under way.
+///
+/// Under load they are [`BUSY_ROUND_GAP`] apart, the side that connects the link begins them, and they make
+/// way for those of other links.
 ///
 /// Rounds that overlapped would carry the same digest, and be answered with the same delta again.
 ///
@@ -28,6 +31,7 @@ pub async fn pace(
     engine: Arc<Engine>,
     links: Arc<Links>,
 ) -> Result<(), EngineError> {
+    let name = &neighbour.config.name;
     let applied = links.applied();
     // Rises when either side has merged something.
     let progress = || {
@@ -37,21 +41,27 @@ pub async fn pace(
     };
     let mut status = neighbour.status();
     let mut last_start = Instant::now();
-    let mut is_busy = false;
     loop {
         // The sender lives in the neighbour, which we hold.
         let _ = status.wait_for(|status| status.gossips).await;
-        // Kicked or idle: a round is due either way.
-        let _ = timeout(IDLE_ROUND, neighbour.kicked()).await;
-        turn(&neighbour, last_start, is_busy).await;
+        // Kicked or idle: a round is due either way. What the neighbour has for us kicks nobody here.
+        let idle = if links.rounds.is_busy(name) && neighbour.config.dials {
+            BUSY_ROUND_GAP
+        } else {
+            IDLE_ROUND
+        };
+        let _ = timeout(idle, neighbour.kicked()).await;
+        turn(&neighbour, &links, last_start).await;
         let mut fruitless_rounds = 0;
         loop {
             last_start = Instant::now();
             let progress_before = progress();
+            let underway = links.rounds.own(name);
             let ended = round(&neighbour, &engine).await?;
-            let delta_bytes = neighbour.take_delta_bytes();
-            is_busy = delta_bytes >= LARGE_DELTA_BYTES;
-            if !ended || delta_bytes < FULL_DELTA_BYTES {
+            drop(underway);
+            let is_full = neighbour.take_delta_bytes() >= FULL_DELTA_BYTES;
+            // If it is, the neighbour sees that too in the next round that it begins.
+            if !ended || !is_full || !neighbour.config.dials {
                 break;
             }
             // A peer that sends the same full delta for ever must not keep both sides busy.
@@ -68,18 +78,22 @@ pub async fn pace(
 }
 
 /// Resolves when the next round may begin.
-async fn turn(neighbour: &Neighbour, last_start: Instant, is_busy: bool) {
-    if !is_busy {
-        sleep_until(last_start + ROUND_GAP).await;
-        return;
+async fn turn(neighbour: &Neighbour, links: &Links, last_start: Instant) {
+    let name = &neighbour.config.name;
+    sleep_until(last_start + ROUND_GAP).await;
+    if links.rounds.is_busy(name) {
+        sleep_until(last_start + BUSY_ROUND_GAP).await;
+        if !neighbour.config.dials {
+            let latest = Instant::now() + BUSY_TURN_GAP;
+            while let Some(theirs) = links.rounds.theirs_last_began(name)
+                && Instant::now() < (theirs + BUSY_TURN_GAP).min(latest)
+            {
+                sleep_until((theirs + BUSY_TURN_GAP).min(latest)).await;
+            }
+        }
+        links.rounds.others_are_over(name).await;
     }
-    sleep_until(last_start + BUSY_ROUND_GAP).await;
-    let latest = Instant::now() + BUSY_TURN_MAX;
-    while let Some(theirs) = neighbour.their_round()
-        && Instant::now() < (theirs + BUSY_TURN_GAP).min(latest)
-    {
-        sleep_until((theirs + BUSY_TURN_GAP).min(latest)).await;
-    }
+    links.rounds.theirs_is_over(name).await;
 }
 
 /// One round; says whether it ended in time.

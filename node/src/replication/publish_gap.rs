@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn groups_fill_and_no_longer_than_that() {
         let gap = at_rate(100_000, PUBLISH_GAP);
-        assert_eq!(gap, Duration::from_micros(2_560));
+        assert_eq!(gap, Duration::from_micros(3_400));
         assert_eq!(at_rate(100_000, gap), gap, "it stays");
         assert_eq!(at_rate(1_000, PUBLISH_GAP), PUBLISH_GAP);
         assert_eq!(publish_gap(0, PUBLISH_GAP, false), PUBLISH_GAP);

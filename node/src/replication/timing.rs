@@ -13,12 +13,18 @@ pub const ROUND_GAP: Duration = Duration::from_millis(5);
 /// spent on four times as many records.
 pub const BUSY_ROUND_GAP: Duration = Duration::from_millis(20);
 
-/// How long a busy link's round waits after the last that the neighbour began: longer than the gap, so that
-/// one of the two paces the link. A round brings both sides' news across.
-pub const BUSY_TURN_GAP: Duration = Duration::from_millis(30);
+/// A link is busy for so long after a large delta crossed it.
+pub const BUSY_FOR: Duration = Duration::from_millis(100);
 
-/// How long it waits for that at most: what the neighbour begins may come to nothing.
-pub const BUSY_TURN_MAX: Duration = Duration::from_millis(90);
+/// On a busy link the side that connects it begins the rounds: each brings both sides' news across. The other
+/// begins one if that has begun none for so long.
+pub const BUSY_TURN_GAP: Duration = Duration::from_millis(200);
+
+/// The end of a round that the neighbour began is waited for as long as this, since it began.
+pub const THEIR_ROUND_MAX: Duration = Duration::from_millis(50);
+
+/// A busy link's round waits so long at most for the rounds of other links.
+pub const OTHER_ROUNDS_WAIT_MAX: Duration = Duration::from_millis(20);
 
 /// A delta of so many bytes is large: some hundred records.
 pub const LARGE_DELTA_BYTES: usize = 4 * 1024;
@@ -36,10 +42,10 @@ pub const FRUITLESS_ROUNDS_MAX: u32 = 16;
 
 /// Under load the publisher gathers records for this long at most, unless a round was large; idle, it publishes at
 /// once.
-pub const PUBLISH_GAP: Duration = Duration::from_millis(10);
+pub const PUBLISH_GAP: Duration = Duration::from_millis(16);
 
-/// It gathers no longer than until it has so many records, one or two full groups.
-pub const FULL_ROUND_RECORDS: u32 = 256;
+/// It gathers no longer than until it has so many records, some two full groups.
+pub const FULL_ROUND_RECORDS: u32 = 340;
 
 /// Unless it would have them sooner than this.
 pub const PUBLISH_GAP_MIN: Duration = Duration::from_millis(1);
@@ -201,8 +207,10 @@ const _: () = {
     // An idle link must not look dead, and a busy one must not look idle.
     assert!(REPORT_INTERVAL.as_millis() * 4 < LINK_SILENCE_MAX.as_millis());
     assert!(ROUND_GAP.as_millis() < BUSY_ROUND_GAP.as_millis());
-    assert!(BUSY_ROUND_GAP.as_millis() < BUSY_TURN_GAP.as_millis());
-    assert!(BUSY_TURN_MAX.as_millis() < IDLE_ROUND.as_millis());
+    // Whoever begins a busy link's rounds does so while the other leaves it to it.
+    assert!(BUSY_ROUND_GAP.as_millis() + THEIR_ROUND_MAX.as_millis() < BUSY_TURN_GAP.as_millis());
+    assert!(BUSY_FOR.as_millis() < BUSY_TURN_GAP.as_millis());
+    assert!(BUSY_TURN_GAP.as_millis() < IDLE_ROUND.as_millis());
     assert!(LARGE_DELTA_BYTES < FULL_DELTA_BYTES);
     assert!(PUBLISH_GAP_MIN.as_millis() < PUBLISH_GAP.as_millis());
     assert!(PUBLISH_GAP.as_millis() < LARGE_PUBLISH_GAP.as_millis());
