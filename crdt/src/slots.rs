@@ -2,8 +2,8 @@
 //! are worth compacting.
 //!
 //! A slot is written as a whole, by one group. Its records die one by one, as newer ones for their
-//! clients arrive from anywhere, and a slot in which nothing lives is free again at no cost. So
-//! nothing is compacted until slots take more than [`ROOM_FACTOR`] times what lives in them would,
+//! clients arrive from anywhere, and a slot in which nothing lives is free again at no cost. So, but for
+//! what expires (below), nothing is compacted until slots take more than [`ROOM_FACTOR`] times what lives in them would,
 //! and [`SPARE_SLOTS`] beside it: the longer a slot is left alone, the less there is to move
 //! (Rosenblum, Ousterhout, "The design and implementation of a log-structured file system", 1992).
 //! Every record that moves is sent to and merged by the whole herd once more.
@@ -69,11 +69,12 @@ const TIER_FACTOR: u32 = 8;
 /// Tiers below the healthy ones. The last takes all that is left.
 const TIERS: usize = 3;
 
-/// Slots of which less than half lives that compaction leaves at most, however few are spare.
-pub const SMALL_SLOTS_LEFT_MAX: usize = TIERS * (COMPACTED_SLOTS - 1);
+/// Slots of which less than half lives that compaction leaves, at most, when there is no room: with one more, a
+/// tier would have enough.
+pub const CROWDED_TIERS_SLOTS_MAX: usize = TIERS * (COMPACTED_SLOTS - 1);
 
 // Slots that belong to no tier have room by what lives in them, so when there is no room a tier has enough.
-const _: () = assert!(SPARE_SLOTS > SMALL_SLOTS_LEFT_MAX);
+const _: () = assert!(SPARE_SLOTS > CROWDED_TIERS_SLOTS_MAX);
 const _: () = assert!(ROOM_FACTOR >= HEALTHY_FRACTION as usize);
 
 /// What all that a slot can hold counts as, where parts of slots are added up.

@@ -26,7 +26,7 @@ impl<S: BuildHasher> LocationMap<S> {
             .filter(move |record| hasher.hash_one(record.client()) == hash)
     }
 
-    /// Reads what merges of records with these hashes will read, so that it is in the processor's caches.
+    /// Reads what merges and look-ups of records with these hashes will read, so that it is in the processor's caches.
     ///
     /// In a large map each step of a merge waits for memory: for the table, for the entry, for its text. Here
     /// nothing depends on what was read before for another hash, so the processor waits for many at

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use herd_crdt::group::{GROUP_BYTES_MAX, GroupFormat, decode_group, empty_group};
 use herd_crdt::{
-    COMPACTED_SLOTS, Death, FREE_SLOT_CLEARED_AFTER_MS, LocationMap, NANOSECONDS_PER_SECOND,
-    Publication, Publications, Publisher, PublisherId, Publishers, ROOM_FACTOR, Record,
-    SMALL_SLOTS_LEFT_MAX, SlotGroup, SlotId,
+    COMPACTED_SLOTS, CROWDED_TIERS_SLOTS_MAX, Death, FREE_SLOT_CLEARED_AFTER_MS, LocationMap,
+    NANOSECONDS_PER_SECOND, Publication, Publications, Publisher, PublisherId, Publishers,
+    ROOM_FACTOR, Record, SlotGroup, SlotId,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -521,7 +521,7 @@ impl Server {
         }
         let healthy_max = (slots.live_bytes() / self.healthy_bytes_min) as usize;
         assert!(
-            in_slots.len() <= healthy_max + ROOM_FACTOR + SMALL_SLOTS_LEFT_MAX,
+            in_slots.len() <= healthy_max + ROOM_FACTOR + CROWDED_TIERS_SLOTS_MAX,
             "{} slots in use for {} bytes",
             in_slots.len(),
             slots.live_bytes()
@@ -630,7 +630,7 @@ proptest! {
         let live_bytes = ((len + 100) * count) as u64;
         let round_bytes = ((len + 100) * in_a_round.min(count)) as u64;
         let bound = (live_bytes + round_bytes) / server.healthy_bytes_min
-            + SMALL_SLOTS_LEFT_MAX as u64 + ROOM_FACTOR as u64 + COMPACTED_SLOTS as u64;
+            + CROWDED_TIERS_SLOTS_MAX as u64 + ROOM_FACTOR as u64 + COMPACTED_SLOTS as u64;
         let slots = server.publisher.slots().len();
         prop_assert!(slots as u64 <= bound, "{slots} slots, {bound} allowed");
     }

@@ -4,6 +4,10 @@ use std::hash::RandomState;
 
 use herd_crdt::{Death, LocationMap, Merged};
 
+/// So many of a shard's pending records are brought near when they are taken; of all shards together, about what the
+/// processor's nearer caches hold.
+const WARM_PENDING_MAX: usize = 64;
+
 /// A part of the map and its outbox, changed together under one lock.
 pub(super) struct Shard {
     pub(super) map: LocationMap<RandomState>,
@@ -53,8 +57,9 @@ impl Shard {
     }
 
     pub(super) fn take_pending(&mut self, out: &mut Vec<u64>) {
-        // Whoever takes them looks them up one by one next.
-        self.map.warm(self.pending.iter().copied());
+        // Whoever takes them looks them up one by one next. Of many the first would be forgotten by then.
+        let soon = self.pending.iter().take(WARM_PENDING_MAX);
+        self.map.warm(soon.copied());
         out.append(&mut self.pending);
     }
 

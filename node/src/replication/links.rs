@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use chitchat::{ChitchatMessage, Serializable};
+use chitchat::ChitchatMessage;
 use herd_crdt::ServerName;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
@@ -15,7 +15,7 @@ use super::clocks::ClockView;
 use super::incarnation::{Incarnation, next_generation};
 use super::link::closed_counts::ClosedCounts;
 use super::link_words::LinkWord;
-use super::neighbour::{Neighbour, NeighbourConfig, carries_delta};
+use super::neighbour::{Neighbour, NeighbourConfig, delta_bytes};
 use super::report::AppliedReport;
 use super::rounds::Rounds;
 use super::status::{ReplicationPulses, ReplicationStatus, SlotsStatus};
@@ -195,6 +195,14 @@ impl Links {
         *self.processing.lock() = Some(from);
     }
 
+    /// chitchat has processed the last message of a round that this neighbour began.
+    pub(super) fn their_round_ended(&self, from: SocketAddr) {
+        let mut neighbours = self.neighbours.iter();
+        if let Some(neighbour) = neighbours.find(|neighbour| neighbour.gossip_address == from) {
+            self.rounds.theirs_ended(&neighbour.config.name);
+        }
+    }
+
     /// No message is at fault for what happens until the next one.
     pub(super) fn forget_processing(&self) {
         *self.processing.lock() = None;
@@ -211,12 +219,13 @@ impl Links {
             .neighbours
             .iter()
             .find(|neighbour| neighbour.gossip_address == to);
+        let delta_bytes = delta_bytes(&message);
         let taken = neighbour.is_some_and(|neighbour| {
-            if carries_delta(&message) {
-                let bytes = message.serialized_len();
+            let sent = neighbour.offer(message);
+            if sent && let Some(bytes) = delta_bytes {
                 self.rounds.note_delta(&neighbour.config.name, bytes);
             }
-            neighbour.offer(message)
+            sent
         });
         if !taken {
             self.suppressed.fetch_add(1, Ordering::Relaxed);

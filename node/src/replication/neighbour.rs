@@ -62,13 +62,13 @@ impl LinkCounts {
 
     /// A message of chitchat goes out.
     pub(super) fn note_message_sent(&self, message: &ChitchatMessage) {
-        let carried = u64::from(carries_delta(message));
+        let carried = u64::from(delta_bytes(message).is_some());
         self.deltas_sent.fetch_add(carried, Ordering::Relaxed);
     }
 
     /// A message of chitchat came in.
     pub(super) fn note_message_received(&self, message: &ChitchatMessage) {
-        let carried = u64::from(carries_delta(message));
+        let carried = u64::from(delta_bytes(message).is_some());
         self.deltas_received.fetch_add(carried, Ordering::Relaxed);
     }
 
@@ -80,12 +80,14 @@ impl LinkCounts {
     }
 }
 
-/// Both replies of a round do, even if there is nothing new in it.
-pub(super) fn carries_delta(message: &ChitchatMessage) -> bool {
-    matches!(
-        message,
-        ChitchatMessage::SynAck { .. } | ChitchatMessage::Ack { .. }
-    )
+/// The size of the delta that a message carries: both replies of a round do, even if there is nothing new in it.
+pub(super) fn delta_bytes(message: &ChitchatMessage) -> Option<usize> {
+    match message {
+        ChitchatMessage::SynAck { delta, .. } | ChitchatMessage::Ack { delta } => {
+            Some(delta.serialized_len())
+        }
+        _ => None,
+    }
 }
 
 /// A connection that is up.

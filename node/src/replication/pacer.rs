@@ -44,23 +44,18 @@ pub async fn pace(
     loop {
         // The sender lives in the neighbour, which we hold.
         let _ = status.wait_for(|status| status.gossips).await;
-        // Kicked or idle: a round is due either way. What the neighbour has for us kicks nobody here.
-        let idle = if links.rounds.is_busy(name) && neighbour.config.dials {
-            BUSY_ROUND_GAP
-        } else {
-            IDLE_ROUND
-        };
-        let _ = timeout(idle, neighbour.kicked()).await;
-        turn(&neighbour, &links, last_start).await;
+        // Kicked or idle: a round is due either way.
+        let _ = timeout(IDLE_ROUND, neighbour.kicked()).await;
+        due(&neighbour, &links, last_start).await;
         let mut fruitless_rounds = 0;
         loop {
             last_start = Instant::now();
             let progress_before = progress();
-            let underway = links.rounds.own(name);
+            let underway = links.rounds.begin_own(name).await;
             let ended = round(&neighbour, &engine).await?;
             drop(underway);
             let is_full = neighbour.take_delta_bytes() >= FULL_DELTA_BYTES;
-            // If it is, the neighbour sees that too in the next round that it begins.
+            // If it is, it kicked the pacer of the side that connected the link.
             if !ended || !is_full || !neighbour.config.dials {
                 break;
             }
@@ -77,23 +72,24 @@ pub async fn pace(
     }
 }
 
-/// Resolves when the next round may begin.
-async fn turn(neighbour: &Neighbour, links: &Links, last_start: Instant) {
+/// Resolves when the next round is due.
+async fn due(neighbour: &Neighbour, links: &Links, last_start: Instant) {
     let name = &neighbour.config.name;
     sleep_until(last_start + ROUND_GAP).await;
-    if links.rounds.is_busy(name) {
+    if links.rounds.busy_until(name).is_some() {
         sleep_until(last_start + BUSY_ROUND_GAP).await;
-        if !neighbour.config.dials {
-            let latest = Instant::now() + BUSY_TURN_GAP;
-            while let Some(theirs) = links.rounds.theirs_last_began(name)
-                && Instant::now() < (theirs + BUSY_TURN_GAP).min(latest)
-            {
-                sleep_until((theirs + BUSY_TURN_GAP).min(latest)).await;
-            }
-        }
-        links.rounds.others_are_over(name).await;
     }
-    links.rounds.theirs_is_over(name).await;
+    if neighbour.config.dials {
+        return;
+    }
+    // The other side begins them. As long as it does, what we have crosses with its rounds.
+    while let Some(busy_until) = links.rounds.busy_until(name)
+        && let Some(theirs) = links.rounds.theirs_last_began(name)
+        && let until = busy_until.min(theirs + BUSY_TURN_GAP)
+        && Instant::now() < until
+    {
+        sleep_until(until).await;
+    }
 }
 
 /// One round; says whether it ended in time.

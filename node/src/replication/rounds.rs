@@ -5,43 +5,45 @@
 //! the time between two, every group came more than twice.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use herd_crdt::ServerName;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until};
 
-use super::timing::{BUSY_FOR, LARGE_DELTA_BYTES, OTHER_ROUNDS_WAIT_MAX, THEIR_ROUND_MAX};
+use super::timing::{BUSY_FOR, LARGE_DELTA_BYTES, OTHER_ROUNDS_WAIT_MAX, ROUND_WAITED_FOR_MAX};
 
 /// The rounds of all links of a server.
 #[derive(Debug)]
 pub(super) struct Rounds {
-    of: watch::Sender<BTreeMap<ServerName, LinkRounds>>,
+    of: watch::Sender<RoundsOf>,
 }
+
+/// By neighbour.
+type RoundsOf = BTreeMap<ServerName, LinkRounds>;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct LinkRounds {
-    own_is_underway: bool,
+    /// When the round of ours that is under way began.
+    own: Option<Instant>,
+    /// The same for one of theirs.
+    theirs: Option<Instant>,
     /// When the neighbour last began a round.
-    theirs_began: Option<Instant>,
-    theirs_is_underway: bool,
+    theirs_last_began: Option<Instant>,
     /// When a large delta last crossed the link, either way.
     moved_much: Option<Instant>,
 }
 
 impl LinkRounds {
-    /// Whether a delta may come over this link soon.
-    fn is_underway(&self, now: Instant) -> bool {
-        self.own_is_underway || self.theirs_is_underway(now)
+    fn busy_until(&self, now: Instant) -> Option<Instant> {
+        let until = self.moved_much? + BUSY_FOR;
+        (now < until).then_some(until)
     }
+}
 
-    /// A round of theirs whose end is lost does not count for ever.
-    fn theirs_is_underway(&self, now: Instant) -> bool {
-        self.theirs_is_underway
-            && self
-                .theirs_began
-                .is_some_and(|began| now < began + THEIR_ROUND_MAX)
-    }
+/// Until when a round that began then is waited for; `None` if it is not, any more.
+fn waited_for_until(began: Option<Instant>, now: Instant) -> Option<Instant> {
+    let until = began? + ROUND_WAITED_FOR_MAX;
+    (now < until).then_some(until)
 }
 
 impl Rounds {
@@ -53,10 +55,31 @@ impl Rounds {
         }
     }
 
-    /// We begin a round, which lasts until what this returns is dropped.
-    #[must_use]
-    pub(super) fn own<'a>(&'a self, neighbour: &'a str) -> OwnRound<'a> {
-        self.change(neighbour, |rounds| rounds.own_is_underway = true);
+    /// Begins a round of ours as soon as none of the neighbour's is under way, and on a busy link also no other of
+    /// this server; for those it waits [`OTHER_ROUNDS_WAIT_MAX`] at most, and for none longer than
+    /// [`ROUND_WAITED_FOR_MAX`] since it began. The round lasts until what this returns is dropped.
+    pub(super) async fn begin_own<'a>(&'a self, neighbour: &'a str) -> OwnRound<'a> {
+        let mut changes = self.of.subscribe();
+        let others_until = Instant::now() + OTHER_ROUNDS_WAIT_MAX;
+        loop {
+            let now = Instant::now();
+            let mut blocked_until = None;
+            self.of.send_if_modified(|of| {
+                blocked_until = blocks(of, neighbour, now, others_until);
+                let may_begin = blocked_until.is_none();
+                if may_begin && let Some(rounds) = of.get_mut(neighbour) {
+                    rounds.own = Some(now);
+                }
+                may_begin
+            });
+            let Some(until) = blocked_until else {
+                break;
+            };
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = sleep_until(until) => {}
+            }
+        }
         OwnRound {
             rounds: self,
             neighbour,
@@ -65,18 +88,19 @@ impl Rounds {
 
     /// The neighbour begins a round with us.
     pub(super) fn theirs_began(&self, neighbour: &str) {
+        let now = Some(Instant::now());
         self.change(neighbour, |rounds| {
-            rounds.theirs_began = Some(Instant::now());
-            rounds.theirs_is_underway = true;
+            rounds.theirs = now;
+            rounds.theirs_last_began = now;
         });
     }
 
-    /// The last message of it has come.
+    /// The last message of it was processed.
     pub(super) fn theirs_ended(&self, neighbour: &str) {
-        self.change(neighbour, |rounds| rounds.theirs_is_underway = false);
+        self.change(neighbour, |rounds| rounds.theirs = None);
     }
 
-    /// A delta in a message of this size was sent or received.
+    /// A delta of this size was sent or received.
     pub(super) fn note_delta(&self, neighbour: &str, bytes: usize) {
         if bytes >= LARGE_DELTA_BYTES {
             let now = Some(Instant::now());
@@ -84,51 +108,15 @@ impl Rounds {
         }
     }
 
-    /// Whether much has crossed the link lately.
-    pub(super) fn is_busy(&self, neighbour: &str) -> bool {
-        let moved_much = self.with(neighbour, |rounds| rounds.moved_much);
-        moved_much.is_some_and(|moved| moved.elapsed() < BUSY_FOR)
+    /// Until when the link is busy, if it is: much has crossed it lately.
+    pub(super) fn busy_until(&self, neighbour: &str) -> Option<Instant> {
+        let of = self.of.borrow();
+        of.get(neighbour)?.busy_until(Instant::now())
     }
 
     /// When the neighbour last began a round.
     pub(super) fn theirs_last_began(&self, neighbour: &str) -> Option<Instant> {
-        self.with(neighbour, |rounds| rounds.theirs_began)
-    }
-
-    /// Resolves when the neighbour's round is over, after [`THEIR_ROUND_MAX`] at the latest.
-    pub(super) async fn theirs_is_over(&self, neighbour: &str) {
-        self.quiet(THEIR_ROUND_MAX, |of, now| {
-            of.get(neighbour)
-                .is_none_or(|rounds| !rounds.theirs_is_underway(now))
-        })
-        .await;
-    }
-
-    /// Resolves when no other link has a round under way, after [`OTHER_ROUNDS_WAIT_MAX`] at the latest.
-    pub(super) async fn others_are_over(&self, neighbour: &str) {
-        self.quiet(OTHER_ROUNDS_WAIT_MAX, |of, now| {
-            of.iter()
-                .all(|(name, rounds)| **name == *neighbour || !rounds.is_underway(now))
-        })
-        .await;
-    }
-
-    async fn quiet(
-        &self,
-        wait_max: Duration,
-        is_quiet: impl Fn(&BTreeMap<ServerName, LinkRounds>, Instant) -> bool,
-    ) {
-        let mut of = self.of.subscribe();
-        let quiet = of.wait_for(|of| is_quiet(of, Instant::now()));
-        let _ = timeout(wait_max, quiet).await;
-    }
-
-    fn with<T: Default>(&self, neighbour: &str, look: impl FnOnce(&LinkRounds) -> T) -> T {
-        self.of
-            .borrow()
-            .get(neighbour)
-            .map(look)
-            .unwrap_or_default()
+        self.of.borrow().get(neighbour)?.theirs_last_began
     }
 
     fn change(&self, neighbour: &str, change: impl FnOnce(&mut LinkRounds)) {
@@ -140,6 +128,21 @@ impl Rounds {
     }
 }
 
+/// When to look again whether a round of ours may begin; `None` if it may.
+fn blocks(of: &RoundsOf, neighbour: &str, now: Instant, others_until: Instant) -> Option<Instant> {
+    let link = of.get(neighbour)?;
+    let theirs = waited_for_until(link.theirs, now);
+    if theirs.is_some() || now >= others_until || link.busy_until(now).is_none() {
+        return theirs;
+    }
+    let others = of.iter().filter(|(name, _)| ***name != *neighbour);
+    let rounds = others.flat_map(|(_, rounds)| [rounds.own, rounds.theirs]);
+    let first = rounds
+        .filter_map(|began| waited_for_until(began, now))
+        .min();
+    first.map(|until| until.min(others_until))
+}
+
 /// A round that we began, until it is over or given up.
 #[derive(Debug)]
 pub(super) struct OwnRound<'a> {
@@ -149,21 +152,31 @@ pub(super) struct OwnRound<'a> {
 
 impl Drop for OwnRound<'_> {
     fn drop(&mut self) {
-        let over = |rounds: &mut LinkRounds| rounds.own_is_underway = false;
-        self.rounds.change(self.neighbour, over);
+        self.rounds
+            .change(self.neighbour, |rounds| rounds.own = None);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::sleep;
+
     use super::*;
 
     fn rounds() -> Rounds {
-        let neighbours: Vec<ServerName> = vec!["Hill".into(), "Smith".into()];
+        let neighbours: [ServerName; 3] = ["Hill".into(), "Jaquez".into(), "Smith".into()];
         Rounds::new(neighbours.iter())
     }
 
-    async fn waited(wait: impl Future<Output = ()>) -> Duration {
+    fn make_busy(rounds: &Rounds) {
+        for neighbour in ["Hill", "Jaquez", "Smith"] {
+            rounds.note_delta(neighbour, LARGE_DELTA_BYTES);
+        }
+    }
+
+    async fn waited<T>(wait: impl Future<Output = T>) -> Duration {
         let started = Instant::now();
         wait.await;
         started.elapsed()
@@ -172,55 +185,84 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_round_of_theirs_is_waited_for_but_not_for_ever() {
         let rounds = rounds();
-        assert_eq!(waited(rounds.theirs_is_over("Hill")).await, Duration::ZERO);
+        assert_eq!(waited(rounds.begin_own("Hill")).await, Duration::ZERO);
         rounds.theirs_began("Hill");
-        assert_eq!(waited(rounds.theirs_is_over("Smith")).await, Duration::ZERO);
-        assert!(waited(rounds.theirs_is_over("Hill")).await >= THEIR_ROUND_MAX);
         assert_eq!(
-            waited(rounds.theirs_is_over("Hill")).await,
+            waited(rounds.begin_own("Smith")).await,
             Duration::ZERO,
-            "its end is lost"
+            "idle"
+        );
+        sleep(ROUND_WAITED_FOR_MAX / 2).await;
+        let left = waited(rounds.begin_own("Hill")).await;
+        assert!(
+            left <= ROUND_WAITED_FOR_MAX / 2 + Duration::from_millis(1),
+            "since it began"
         );
         rounds.theirs_began("Hill");
         let ends = async {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            sleep(Duration::from_millis(2)).await;
             rounds.theirs_ended("Hill");
         };
-        let (waited, ()) = tokio::join!(waited(rounds.theirs_is_over("Hill")), ends);
-        assert!(waited < THEIR_ROUND_MAX);
+        let (waited, ()) = tokio::join!(waited(rounds.begin_own("Hill")), ends);
+        assert_eq!(waited, Duration::from_millis(2));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn rounds_on_other_links_are_waited_for_whoever_began_them() {
+    async fn rounds_on_busy_links_make_way_for_each_other_whoever_began_them() {
         let rounds = rounds();
-        let own = rounds.own("Hill");
-        assert_eq!(waited(rounds.others_are_over("Hill")).await, Duration::ZERO);
+        make_busy(&rounds);
+        let own = rounds.begin_own("Hill").await;
+        assert_eq!(waited(rounds.begin_own("Hill")).await, Duration::ZERO);
+        drop(own);
+        rounds.theirs_began("Hill");
         assert_eq!(
-            waited(rounds.others_are_over("Smith")).await,
+            waited(rounds.begin_own("Smith")).await,
             OTHER_ROUNDS_WAIT_MAX
         );
-        drop(own);
-        assert_eq!(
-            waited(rounds.others_are_over("Smith")).await,
-            Duration::ZERO
-        );
-        rounds.theirs_began("Hill");
-        assert!(waited(rounds.others_are_over("Smith")).await > Duration::ZERO);
         rounds.theirs_ended("Hill");
-        assert_eq!(
-            waited(rounds.others_are_over("Smith")).await,
-            Duration::ZERO
-        );
+        assert_eq!(waited(rounds.begin_own("Smith")).await, Duration::ZERO);
+    }
+
+    /// A neighbour that has stopped does not hold up the others for long.
+    #[tokio::test(start_paused = true)]
+    async fn a_round_that_does_not_end_is_not_waited_for_after_a_while() {
+        let rounds = rounds();
+        let _stuck = rounds.begin_own("Hill").await;
+        sleep(ROUND_WAITED_FOR_MAX).await;
+        make_busy(&rounds);
+        assert_eq!(waited(rounds.begin_own("Smith")).await, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_two_that_wait_for_the_same_end_one_begins() {
+        let rounds = rounds();
+        make_busy(&rounds);
+        let first = rounds.begin_own("Hill").await;
+        let ends = async {
+            sleep(Duration::from_millis(2)).await;
+            drop(first);
+        };
+        let took = Duration::from_millis(3);
+        let round = async |neighbour| {
+            let own = rounds.begin_own(neighbour).await;
+            let began = Instant::now();
+            sleep(took).await;
+            drop(own);
+            began
+        };
+        let (jaquez, smith, ()) = tokio::join!(round("Jaquez"), round("Smith"), ends);
+        assert_eq!(jaquez.max(smith) - jaquez.min(smith), took);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_link_is_busy_for_a_while_after_a_large_delta() {
         let rounds = rounds();
         rounds.note_delta("Hill", LARGE_DELTA_BYTES - 1);
-        assert!(!rounds.is_busy("Hill"));
+        assert_eq!(rounds.busy_until("Hill"), None);
         rounds.note_delta("Hill", LARGE_DELTA_BYTES);
-        assert!(rounds.is_busy("Hill") && !rounds.is_busy("Smith"));
-        tokio::time::sleep(BUSY_FOR).await;
-        assert!(!rounds.is_busy("Hill"));
+        assert_eq!(rounds.busy_until("Hill"), Some(Instant::now() + BUSY_FOR));
+        assert_eq!(rounds.busy_until("Smith"), None);
+        sleep(BUSY_FOR).await;
+        assert_eq!(rounds.busy_until("Hill"), None);
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct LinkTransport {
 struct LinkSocket {
     links: Arc<Links>,
     inbound: mpsc::Receiver<Inbound>,
+    /// The message that was handed out last ends a round that this neighbour began.
+    ends_theirs: Option<SocketAddr>,
 }
 
 #[async_trait]
@@ -30,6 +32,7 @@ impl Transport for LinkTransport {
         Ok(Box::new(LinkSocket {
             links: self.links.clone(),
             inbound,
+            ends_theirs: None,
         }))
     }
 }
@@ -45,12 +48,17 @@ impl Socket for LinkSocket {
 
     /// Cancel-safe, as the queue is.
     async fn recv(&mut self) -> anyhow::Result<Inbound> {
+        // It asks again when it has processed what it got.
+        if let Some(neighbour) = self.ends_theirs.take() {
+            self.links.their_round_ended(neighbour);
+        }
         let (from, message) = self
             .inbound
             .recv()
             .await
             .context("the links have gone away")?;
         self.links.set_processing(from);
+        self.ends_theirs = matches!(message, ChitchatMessage::Ack { .. }).then_some(from);
         Ok((from, message))
     }
 }

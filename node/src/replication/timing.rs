@@ -16,12 +16,12 @@ pub const BUSY_ROUND_GAP: Duration = Duration::from_millis(20);
 /// A link is busy for so long after a large delta crossed it.
 pub const BUSY_FOR: Duration = Duration::from_millis(100);
 
-/// On a busy link the side that connects it begins the rounds: each brings both sides' news across. The other
-/// begins one if that has begun none for so long.
-pub const BUSY_TURN_GAP: Duration = Duration::from_millis(200);
+/// On a busy link the side that connected it begins the rounds: each brings both sides' news across. The other
+/// begins one if that has begun none for so long, or when the link is not busy any more.
+pub const BUSY_TURN_GAP: Duration = Duration::from_millis(90);
 
-/// The end of a round that the neighbour began is waited for as long as this, since it began.
-pub const THEIR_ROUND_MAX: Duration = Duration::from_millis(50);
+/// No round waits for another that began longer ago than this.
+pub const ROUND_WAITED_FOR_MAX: Duration = Duration::from_millis(50);
 
 /// A busy link's round waits so long at most for the rounds of other links.
 pub const OTHER_ROUNDS_WAIT_MAX: Duration = Duration::from_millis(20);
@@ -208,9 +208,11 @@ const _: () = {
     assert!(REPORT_INTERVAL.as_millis() * 4 < LINK_SILENCE_MAX.as_millis());
     assert!(ROUND_GAP.as_millis() < BUSY_ROUND_GAP.as_millis());
     // Whoever begins a busy link's rounds does so while the other leaves it to it.
-    assert!(BUSY_ROUND_GAP.as_millis() + THEIR_ROUND_MAX.as_millis() < BUSY_TURN_GAP.as_millis());
-    assert!(BUSY_FOR.as_millis() < BUSY_TURN_GAP.as_millis());
-    assert!(BUSY_TURN_GAP.as_millis() < IDLE_ROUND.as_millis());
+    assert!(
+        BUSY_ROUND_GAP.as_millis() + ROUND_WAITED_FOR_MAX.as_millis() < BUSY_TURN_GAP.as_millis()
+    );
+    assert!(BUSY_TURN_GAP.as_millis() < BUSY_FOR.as_millis());
+    assert!(BUSY_FOR.as_millis() < IDLE_ROUND.as_millis());
     assert!(LARGE_DELTA_BYTES < FULL_DELTA_BYTES);
     assert!(PUBLISH_GAP_MIN.as_millis() < PUBLISH_GAP.as_millis());
     assert!(PUBLISH_GAP.as_millis() < LARGE_PUBLISH_GAP.as_millis());

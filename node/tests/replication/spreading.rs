@@ -3,6 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use herd_node::replication::timing::IDLE_ROUND;
+use tokio::time::{Instant, sleep};
+
 use super::harness::{Herd, eventually, record};
 use super::network::Stretch;
 
@@ -139,6 +142,31 @@ async fn endless_updates_of_the_same_clients_do_not_grow_the_slots() {
     assert!(late <= early + 8, "slots grew: {slots_after:?}");
 }
 
+/// It is the other side that begins the rounds of a busy link.
+#[tokio::test(start_paused = true)]
+async fn a_burst_at_the_side_that_did_not_connect_crosses_without_waiting_for_an_idle_round() {
+    let herd = Herd::start(&["Hill", "Smith"], &[(0, 1)]);
+    herd.linked().await;
+    let (hill, smith) = (herd.server(0), herd.server(1));
+    assert!(hill.links.neighbours()[0].config.dials);
+    let clients = 40_000;
+    for burst in 1..=3 {
+        // Nothing is under way any more, and the last round was a while ago.
+        sleep(IDLE_ROUND / 4).await;
+        for client in 0..clients {
+            smith.report(&format!("client{client}"), burst);
+        }
+        let started = Instant::now();
+        eventually("the other side has it", || {
+            (0..clients)
+                .all(|client| hill.time_of(&format!("client{client}")) == Some(burst.to_string()))
+        })
+        .await;
+        let took = started.elapsed();
+        assert!(took < IDLE_ROUND, "burst {burst} took {took:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_link_that_goes_silent_is_given_up_and_made_again() {
     let herd = Herd::five();
@@ -182,7 +210,7 @@ async fn no_round_is_lost_on_a_neighbour_whose_gossip_has_not_started() {
     herd.restart(1);
     herd.server(0).report("kiwi", 1);
     eventually("Smith knows", || herd.server(1).time_of("kiwi").is_some()).await;
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    sleep(Duration::from_secs(10)).await;
     let counts = &herd.server(0).links.neighbour("Smith").unwrap().counts;
     assert!(counts.rounds.load(Ordering::Relaxed) > 10);
     assert_eq!(counts.rounds_timed_out.load(Ordering::Relaxed), 0);

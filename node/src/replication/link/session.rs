@@ -16,10 +16,10 @@ use tracing::info;
 use super::frame::{Frame, FrameError, FrameStream};
 use super::handshake::{Agreement, Refusal, RefusalReason, note_refusal};
 use crate::replication::links::Links;
-use crate::replication::neighbour::{Neighbour, carries_delta};
+use crate::replication::neighbour::{Neighbour, delta_bytes};
 use crate::replication::report::AppliedReport;
 use crate::replication::timing::{
-    LINK_SILENCE_MAX, LINK_WRITE_TIMEOUT, REPORT_GAP, REPORT_INTERVAL,
+    LARGE_DELTA_BYTES, LINK_SILENCE_MAX, LINK_WRITE_TIMEOUT, REPORT_GAP, REPORT_INTERVAL,
 };
 use crate::tls::{Peer, TlsFault};
 
@@ -215,19 +215,19 @@ async fn receive_frames<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(Frame::Gossip(message)) => {
                 neighbour.counts.note_message_received(&message);
                 let name = &neighbour.config.name;
-                if carries_delta(&message) {
-                    links.rounds.note_delta(name, bytes.len());
+                if let Some(bytes) = delta_bytes(&message) {
+                    links.rounds.note_delta(name, bytes);
+                    // More may come, and this side's rounds bring it.
+                    if bytes >= LARGE_DELTA_BYTES && neighbour.config.dials {
+                        neighbour.kick();
+                    }
                 }
-                let ends_theirs = matches!(message, ChitchatMessage::Ack { .. });
                 match message {
                     ChitchatMessage::Syn { .. } => links.rounds.theirs_began(name),
                     ChitchatMessage::SynAck { .. } => neighbour.note_delta(bytes.len()),
                     _ => {}
                 }
                 links.hand_in(neighbour, message).await;
-                if ends_theirs {
-                    links.rounds.theirs_ended(name);
-                }
             }
             Ok(Frame::Report { report, clock_ns }) => {
                 neighbour.set_report(report, clock_ns);

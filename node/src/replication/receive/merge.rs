@@ -56,8 +56,10 @@ impl Receiver {
                     }
                 }
             }
-            self.beating.beat();
-            tokio::task::yield_now().await;
+            if changes.len() == GROUPS_PER_YIELD {
+                self.beating.beat();
+                tokio::task::yield_now().await;
+            }
         }
         if news {
             self.links.kick_others(&taken.senders);
