@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use herd_crdt::group::GroupFormat;
 use herd_crdt::{Death, Publisher, ServerName, SlotGroup};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::trace;
@@ -42,7 +41,7 @@ pub(super) async fn publish(
     links: Arc<Links>,
     acknowledgements: Arc<Acknowledgements>,
     store: Option<Store>,
-    format: GroupFormat,
+    publisher: Publisher,
 ) {
     let mut task = PublisherTask {
         locations,
@@ -50,7 +49,7 @@ pub(super) async fn publish(
         links,
         acknowledgements,
         store,
-        publisher: Publisher::new(format),
+        publisher,
         deferred: Deferred::default(),
         started: Instant::now(),
         version: 0,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herd_crdt::group::GroupFormat;
+use herd_crdt::{Publisher, SPARE_SLOTS};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -64,6 +65,7 @@ pub struct Replication {
     /// The receiver of each incarnation holds it.
     known: Arc<Mutex<Known>>,
     group_format: GroupFormat,
+    spare_slots: usize,
     expires: bool,
 }
 
@@ -91,6 +93,7 @@ impl Replication {
             store: None,
             known: Arc::new(Mutex::new(known)),
             group_format: GroupFormat::PRESENT,
+            spare_slots: SPARE_SLOTS,
             expires: false,
         }
     }
@@ -108,6 +111,13 @@ impl Replication {
     #[must_use]
     pub fn with_group_format(mut self, format: GroupFormat) -> Self {
         self.group_format = format;
+        self
+    }
+
+    /// Leaves fewer slots uncompacted than [`SPARE_SLOTS`], for tests with few records.
+    #[must_use]
+    pub fn with_spare_slots(mut self, spare: usize) -> Self {
+        self.spare_slots = spare;
         self
     }
 
@@ -404,7 +414,7 @@ impl Replication {
             self.links.clone(),
             self.acknowledgements.clone(),
             store,
-            self.group_format,
+            Publisher::with_spare_slots(self.group_format, self.spare_slots),
         ));
         let mut receiver = JoinSet::new();
         receiver.spawn(receive(

@@ -56,7 +56,9 @@ impl Process {
             chance,
             None,
             acknowledgements.clone(),
-        );
+        )
+        // Few records are to be enough for compactions.
+        .with_spare_slots(0);
         if let Some(disk) = start.disk {
             let policy = if start.level.needs_disk() {
                 SyncPolicy::EachCommit

@@ -1,7 +1,7 @@
 //! What a server keeps for others is bounded by what lives: its slots, and its copies of the dead.
 
 use herd_crdt::group::GROUP_BYTES_MAX;
-use herd_crdt::{COMPACTED_SLOTS, ROOM_FACTOR, SPARE_SLOTS};
+use herd_crdt::{COMPACTED_SLOTS, CROWDED_TIERS_SLOTS_MAX, ROOM_FACTOR};
 use herd_node::replication::incarnation::Incarnation;
 use herd_node::replication::status::{MemberStatus, SlotsStatus};
 
@@ -26,7 +26,7 @@ pub(in super::super) fn slots_are_bounded(
         .values()
         .map(|record| record.text_len() + RECORD_OVERHEAD_BYTES)
         .sum();
-    let in_use_max = ROOM_FACTOR * live_bytes.div_ceil(GROUP_BYTES_MAX) + SPARE_SLOTS;
+    let in_use_max = ROOM_FACTOR * live_bytes.div_ceil(GROUP_BYTES_MAX) + CROWDED_TIERS_SLOTS_MAX;
     let in_use = slots.slots - slots.free;
     if in_use > in_use_max {
         return Err(format!(
@@ -81,10 +81,10 @@ mod tests {
             };
             slots_are_bounded("Hill", &slots, &map, 3)
         };
-        assert_eq!(check(34, 0), Ok(()));
-        assert!(check(35, 0).is_err());
-        assert_eq!(check(47, 30), Ok(()));
-        assert!(check(48, 30).is_err());
+        assert_eq!(check(23, 0), Ok(()));
+        assert!(check(24, 0).is_err());
+        assert_eq!(check(36, 20), Ok(()));
+        assert!(check(37, 20).is_err());
     }
 
     #[test]
