@@ -67,10 +67,8 @@ impl ReportTime {
 }
 
 /// The value of up to nine fraction digits, in nanoseconds.
-fn fraction_ns(digits: &[u8]) -> i64 {
-    let value = digits
-        .iter()
-        .fold(0_i64, |value, &digit| value * 10 + i64::from(digit - b'0'));
+fn fraction_ns(digits: &[u8]) -> u64 {
+    let value = whole_number(digits).unwrap_or(0);
     (digits.len()..FRACTION_DIGITS_MAX).fold(value, |value, _| value * 10)
 }
 
