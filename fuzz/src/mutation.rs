@@ -46,12 +46,9 @@ const TELLING: &[&[u8]] = &[
     b"AUTH",
 ];
 
-/// A changed copy of one of `inputs`.
-pub(crate) fn mutated(inputs: &[Vec<u8>], chance: &mut Chance) -> Vec<u8> {
-    let Some(start) = inputs.get(chance.below(inputs.len())) else {
-        return Vec::new();
-    };
-    let mut bytes = start.clone();
+/// A changed copy of an input; pieces of others may come into it.
+pub(crate) fn mutated(start: &[u8], inputs: &[Vec<u8>], chance: &mut Chance) -> Vec<u8> {
+    let mut bytes = start.to_vec();
     for _ in 0..=chance.below(CHANGES_MAX) {
         change(&mut bytes, inputs, chance);
     }

@@ -16,6 +16,16 @@ const MADE_KEPT_MAX: usize = 256;
 /// Of so many inputs that a long run makes, it keeps one.
 const KEPT_OF: usize = 4;
 
+/// An input is changed so many times in all. Most changes make one shorter or less like what the target reads, so
+/// without a bound a run would soon be far from both.
+const GENERATIONS_MAX: u32 = 6;
+
+/// What a long run made, and how many changes lie between it and the corpus.
+struct Made {
+    input: Vec<u8>,
+    generation: u32,
+}
+
 /// Gives a target its corpus, then `runs` changed inputs, the same every time.
 ///
 /// # Panics
@@ -30,34 +40,50 @@ pub fn short_run(target: &Target, runs: u32) {
     });
     let mut chance = Chance::new(seed);
     for _ in 0..runs {
-        attempt(target, &mutated(&inputs, &mut chance));
+        let start = one_of(&inputs, &mut chance);
+        attempt(target, &mutated(start, &inputs, &mut chance));
     }
 }
 
-/// Gives a target changed inputs for so long, others for each seed, and changes those further. Returns how many.
+/// Gives a target changed inputs for so long, others for each seed: half of them from the corpus, half from those that
+/// it made. Returns how many.
 ///
 /// # Panics
 /// As [`short_run`].
 pub fn long_run(target: &Target, time: Duration, seed: u64) -> u64 {
-    let mut inputs = corpus(target.name);
-    let from_corpus = inputs.len();
+    let inputs = corpus(target.name);
+    let mut made: Vec<Made> = Vec::new();
     let mut chance = Chance::new(seed);
     let started = Instant::now();
     let mut runs = 0;
     while started.elapsed() < time {
-        let input = mutated(&inputs, &mut chance);
+        let from = match chance.below(2) {
+            0 => made.get(chance.below(made.len())),
+            _ => None,
+        };
+        let (start, generation) = match from {
+            Some(made) => (made.input.as_slice(), made.generation + 1),
+            None => (one_of(&inputs, &mut chance), 1),
+        };
+        let input = mutated(start, &inputs, &mut chance);
         attempt(target, &input);
         runs += 1;
-        if chance.below(KEPT_OF) == 0 {
-            if inputs.len() < from_corpus + MADE_KEPT_MAX {
-                inputs.push(input);
+        if generation < GENERATIONS_MAX && chance.below(KEPT_OF) == 0 {
+            let made_now = Made { input, generation };
+            if made.len() < MADE_KEPT_MAX {
+                made.push(made_now);
             } else {
-                let replaced = from_corpus + chance.below(MADE_KEPT_MAX);
-                inputs[replaced] = input;
+                made[chance.below(MADE_KEPT_MAX)] = made_now;
             }
         }
     }
     runs
+}
+
+/// One of the inputs by chance; an empty one if there is none.
+fn one_of<'a>(inputs: &'a [Vec<u8>], chance: &mut Chance) -> &'a [u8] {
+    let input = inputs.get(chance.below(inputs.len()));
+    input.map_or(&[], Vec::as_slice)
 }
 
 fn attempt(target: &Target, input: &[u8]) {
