@@ -7,6 +7,7 @@ pub mod acknowledgement;
 pub mod allowance;
 pub mod bench;
 pub mod cli;
+pub mod client_threads;
 pub mod clock;
 mod closed_log;
 pub mod config;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use herd_crdt::Outcome;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::access::Access;
 use crate::acknowledgement::{AckLevel, Acknowledgements};
+use crate::client_threads::ClientHandles;
 use crate::clock::{self, SharedClock, SystemClock};
 use crate::config::{LinkSecurity, ServeSettings};
 use crate::control::{self, Control, ControlSocket, ControlSocketError, SocketChoice};
@@ -120,7 +120,7 @@ enum Part {
 pub async fn run(
     settings: ServeSettings,
     bound: BoundSockets,
-    clients: &Handle,
+    clients: ClientHandles,
     stop: Stop,
 ) -> Result<(), ServerError> {
     let shutdown = stop.stop.clone();
@@ -159,7 +159,7 @@ pub async fn run(
     );
     let tls = open_certificates(&settings, &clock)?;
     let mut frontend_settings = FrontendSettings::new(settings.name.clone());
-    frontend_settings.threads = clients.metrics().num_workers();
+    frontend_settings.bulk = Some(clients.bulk.clone());
     frontend_settings.tls.clone_from(&tls.clients);
     frontend_settings.max_clock_skew = settings.max_clock_skew.unwrap_or(Duration::ZERO);
     frontend_settings.connections_max = settings.limits.connections_max;
@@ -284,7 +284,7 @@ pub async fn run(
         serving.await;
         Part::Frontend
     };
-    parts.spawn_on(serving, clients);
+    parts.spawn_on(serving, &clients.prompt);
     if let Some(socket) = control_socket {
         let serving = control.serve(socket, shutdown.clone());
         parts.spawn(async {

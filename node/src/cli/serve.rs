@@ -1,18 +1,17 @@
 //! `herd serve`: one server, from its settings to its end.
 
 use std::fmt;
-use std::io;
-use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::runtime::{self, Handle};
+use tokio::runtime;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use super::options::ServeOptions;
 use super::stop_signals::{StopSignal, StopSignals};
 use super::{report, stdin_pipe};
+use crate::client_threads::{ClientHandles, ClientThreads};
 use crate::config::{Environment, ServeSettings, Setting};
 use crate::control::ControlSocketError;
 use crate::listeners::BoundSockets;
@@ -57,37 +56,22 @@ pub(super) fn run(options: &ServeOptions) -> u8 {
             return exit_code::INTERNAL;
         }
     };
-    let client_runtime = match client_runtime(settings.limits.client_threads) {
-        Ok(runtime) => runtime,
+    let client_threads = match ClientThreads::start(settings.limits.client_threads) {
+        Ok(threads) => threads,
         Err(error) => {
             error!("nothing was started, for there can be no threads for clients: {error}");
             return exit_code::INTERNAL;
         }
     };
-    let clients = client_runtime.handle();
+    let clients = client_threads.handles();
     let status = runtime.block_on(serve(settings, clients, options.stop_on_stdin_eof));
     // What still blocks after the grace must not keep the process.
-    client_runtime.shutdown_background();
+    client_threads.shutdown_background();
     runtime.shutdown_background();
     status
 }
 
-/// Threads that serve clients and do nothing else: with as many threads as cores, or with others' work on
-/// them, replies wait for a core, and threads wake each other for every few commands.
-fn client_runtime(threads: Option<usize>) -> io::Result<runtime::Runtime> {
-    let threads = threads.unwrap_or_else(|| {
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        cores.saturating_sub(1).max(1)
-    });
-    debug!(threads, "serving clients");
-    runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name("clients")
-        .enable_all()
-        .build()
-}
-
-async fn serve(settings: ServeSettings, clients: &Handle, stop_on_stdin_eof: bool) -> u8 {
+async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eof: bool) -> u8 {
     let mut signals = match StopSignals::install() {
         Ok(signals) => signals,
         Err(error) => {

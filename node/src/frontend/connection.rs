@@ -5,15 +5,14 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
-use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::depth::Depth;
 use super::execute::{Effect, LaterReply};
 use super::limits::{Overdue, Pace, Place, Quiet};
 use super::replies::Replies;
@@ -22,24 +21,12 @@ use super::statistics::Word;
 use crate::access::{AUTH_WORD, Session, Verdict};
 use crate::protocol::{Line, LineReader, Reply};
 use crate::tls::TlsFault;
-use crate::tls::client_port::{self, ClientPortCredentials};
-use crate::tls::write_through::WriteThrough;
 use crate::wire_log::ConnectionLog;
 
-/// How long a connection that the server ends waits for the client's end: closed at once, what the
-/// client still sends would make its system throw unread replies away.
-const LINGER_TIME: Duration = Duration::from_secs(1);
+mod serving;
 
-/// When the system starts to ask whether a silent client's machine is still there. There is no idle
-/// timeout, but clients that vanished without a word must not use up the connections.
-const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
-
-/// How often it asks then.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-
-/// After so many commands of one read, some 50 us of reports, a connection waits for another of its
-/// [`Turns`](super::turns::Turns), unless it asks for little. With each read it starts anew: the system's sockets give
-/// all connections a turn, and one more wait would only make replies later.
+/// After so many commands of one read, some 50 us of reports, the sockets of others are looked at, and who has something
+/// to do goes first. With each read it starts anew: the system's sockets give all connections a turn.
 const COMMANDS_PER_TURN: usize = 128;
 
 /// A question counts as one command more for so many bytes of places, which take as long to put together.
@@ -62,6 +49,15 @@ enum Lost {
     HalfLine,
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// Why an exchange came to an end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leg {
+    /// All is said.
+    Over,
+    /// Other threads go on with it.
+    Moves,
 }
 
 /// What the client may still send.
@@ -87,6 +83,11 @@ pub(super) struct Connection {
     lines_left: bool,
     /// What was executed in this turn of this read, in commands.
     turn_commands: usize,
+    /// How many lines the last read brought, as far as they were executed.
+    read_lines: usize,
+    depth: Depth,
+    /// Whether the threads for connections that send in bulk serve it.
+    is_in_bulk: bool,
     pace: Pace,
     quiet: Quiet,
     /// What its client may do, if tokens are needed.
@@ -109,115 +110,32 @@ impl Connection {
             input: Input::Open,
             lines_left: false,
             turn_commands: 0,
+            read_lines: 0,
+            depth: Depth::default(),
+            is_in_bulk: false,
             service,
             peer,
         }
     }
 
-    /// Serves the client until it is done, is lost, or the server stops.
-    pub(super) async fn run(mut self, stream: TcpStream, shutdown: CancellationToken) {
-        let peer = self.peer;
-        let Err(lost) = self.serve(stream, &shutdown).await else {
-            return;
-        };
-        let statistics = &self.service.statistics;
-        let counter = match lost {
-            Lost::Unread => Some(&statistics.connections_unread),
-            Lost::Idle => Some(&statistics.limits.connections_idle),
-            Lost::HalfLine => Some(&statistics.limits.connections_half_line),
-            Lost::HandshakeTimedOut | Lost::Tls(_) => Some(&statistics.tls_handshakes_failed),
-            Lost::Distrusted(_) => Some(&statistics.certificates_distrusted),
-            Lost::Io(_) => None,
-        };
-        if let Some(counter) = counter {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-        match &lost {
-            // What looks whether the port is open does so all the time.
-            Lost::Tls(TlsFault::Ended) => {}
-            Lost::Tls(fault) | Lost::Distrusted(fault) => self.note_closed(fault),
-            _ => {}
-        }
-        tracing::debug!(%peer, reason = %lost, "lost a client");
-    }
-
-    /// Logs why TLS ended a connection, unless that was said of this address just now.
-    fn note_closed(&self, fault: &TlsFault) {
-        let (address, reason) = (self.peer.ip(), fault.to_string());
-        let mut closed = self.service.closed.lock();
-        let repeats = closed.note(&address.to_string(), &reason, Instant::now());
-        drop(closed);
-        if let Some(repeats) = repeats {
-            tracing::warn!(%address, reason, repeats, "client connection closed by TLS");
-        }
-    }
-
-    async fn serve(
-        &mut self,
-        mut stream: TcpStream,
-        shutdown: &CancellationToken,
-    ) -> Result<(), Lost> {
-        stream.set_nodelay(true)?;
-        SockRef::from(&stream).set_tcp_keepalive(
-            &TcpKeepalive::new()
-                .with_time(KEEPALIVE_TIME)
-                .with_interval(KEEPALIVE_INTERVAL),
-        )?;
-        if let Some(tls) = self.service.settings.tls.clone() {
-            // In a box: what TLS needs would make each connection without it larger.
-            return Box::pin(self.serve_tls(&tls, stream, shutdown)).await;
-        }
-        let (mut read_half, mut write_half) = stream.split();
-        self.exchange(&mut read_half, &mut write_half, shutdown)
-            .await?;
-        self.close(stream).await;
-        Ok(())
-    }
-
-    async fn serve_tls(
-        &mut self,
-        tls: &Arc<ClientPortCredentials>,
-        stream: TcpStream,
-        shutdown: &CancellationToken,
-    ) -> Result<(), Lost> {
-        let limit = self.service.settings.tls_handshake_timeout;
-        let (stream, client) = tokio::select! {
-            accepted = tokio::time::timeout(limit, client_port::accept(tls, stream)) => {
-                accepted.map_err(|_| Lost::HandshakeTimedOut)??
-            }
-            () = shutdown.cancelled() => return Ok(()),
-        };
-        let (mut read_half, write_half) = tokio::io::split(stream);
-        let mut write_half = WriteThrough::new(write_half);
-        let distrusted = async {
-            match &client {
-                Some(client) => client.distrusted().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            exchanged = self.exchange(&mut read_half, &mut write_half, shutdown) => exchanged?,
-            fault = distrusted => return Err(Lost::Distrusted(fault)),
-        }
-        self.close(read_half.unsplit(write_half.into_inner())).await;
-        Ok(())
-    }
-
-    /// Answers until no command can come any more and all replies are sent.
+    /// Answers until no command can come any more and all replies are sent, or until other threads are to go on.
     async fn exchange(
         &mut self,
         read_half: &mut (impl AsyncRead + Unpin),
         write_half: &mut (impl AsyncWrite + Unpin),
         shutdown: &CancellationToken,
-    ) -> Result<(), Lost> {
+    ) -> Result<Leg, Lost> {
         let mut cancelled = pin!(shutdown.cancelled());
         let mut unread_since: Option<Instant> = None;
         loop {
             self.execute().await;
             if self.input != Input::Open && !self.lines_left && self.replies.is_empty() {
-                return Ok(());
+                return Ok(Leg::Over);
             }
             let has_ready = self.replies.has_ready();
+            if !has_ready && self.is_to_move() {
+                return Ok(Leg::Moves);
+            }
             let has_later = self.replies.has_later();
             let reading = self.input == Input::Open && !self.lines_left;
             if !has_ready {
@@ -256,21 +174,23 @@ impl Connection {
         }
     }
 
+    /// Whether the threads that it is not on are the ones for it.
+    fn is_to_move(&self) -> bool {
+        let open = self.input == Input::Open && self.service.settings.bulk.is_some();
+        open && self.depth.is_deep() != self.is_in_bulk
+    }
+
     /// Executes the lines that were read, in turns, as far as there is room for replies, which go out when it
     /// returns: a client that sends much at a time gets much at a time.
     async fn execute(&mut self) {
-        // With the wait for turns, which is a part of how long commands take.
+        // With what others do between turns, which is a part of how long commands take.
         let begin = Instant::now();
         while self.lines_left && self.replies.has_room() {
-            let mut turn = None;
             if self.turn_commands >= COMMANDS_PER_TURN {
                 self.turn_commands = 0;
-                if !self.pace.is_light() {
-                    turn = self.service.turns.next().await;
-                }
+                yield_now().await;
             }
             self.execute_lines(begin);
-            drop(turn);
             if self.turn_commands < COMMANDS_PER_TURN {
                 return;
             }
@@ -358,6 +278,7 @@ impl Connection {
         }
         let exhausted = self.lines_left && lines == lines_max;
         let limits = &service.statistics.limits;
+        self.read_lines += lines;
         self.pace.asked(self.turn_commands - turn_before);
         self.pace.executed(lines, exhausted, limits);
         self.quiet
@@ -394,6 +315,7 @@ impl Connection {
 
     fn read(&mut self, bytes: usize) {
         self.reader.filled(bytes);
+        self.depth.read(std::mem::take(&mut self.read_lines));
         self.turn_commands = 0;
         self.quiet.moved();
         self.lines_left = true;
@@ -402,18 +324,6 @@ impl Connection {
         }
         let read = &self.service.statistics.bytes_read;
         read.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Ends a connection whose replies were all sent.
-    async fn close(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-        // A client that is gone already has nothing to be told.
-        if stream.shutdown().await.is_err() || self.input == Input::Ended {
-            return;
-        }
-        let mut discarded = vec![0; 4 * 1024];
-        let until_end = async { while matches!(stream.read(&mut discarded).await, Ok(1..)) {} };
-        // If the client is not done by then, it is cut off.
-        let _ = tokio::time::timeout(LINGER_TIME, until_end).await;
     }
 }
 

@@ -7,13 +7,14 @@
 mod accept;
 mod complaints;
 mod connection;
+mod depth;
 mod execute;
 mod limits;
+mod moving_stream;
 mod replies;
 mod service;
 mod settings;
 mod statistics;
-mod turns;
 
 pub use limits::{LimitStatistics, Limits};
 pub use service::Frontend;

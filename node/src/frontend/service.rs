@@ -12,7 +12,6 @@ use super::execute::Executor;
 use super::limits::Addresses;
 use super::settings::FrontendSettings;
 use super::statistics::Statistics;
-use super::turns::Turns;
 use crate::acknowledgement::Acknowledgements;
 use crate::clock::SharedClock;
 use crate::closed_log::ClosedLog;
@@ -31,7 +30,6 @@ pub(super) struct Service {
     pub(super) statistics: Arc<Statistics>,
     pub(super) wire_log: Option<WireLog>,
     pub(super) addresses: Arc<Addresses>,
-    pub(super) turns: Turns,
     pub(super) accepting: Arc<Pulse>,
     /// Connections that TLS closed, for the log.
     pub(super) closed: Mutex<ClosedLog>,
@@ -68,7 +66,6 @@ impl Frontend {
         );
         Frontend {
             service: Arc::new(Service {
-                turns: Turns::new(settings.threads),
                 settings,
                 locations,
                 acknowledgements,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herd_crdt::ServerName;
+use tokio::runtime::Handle;
 
 use super::limits::Limits;
 use crate::access::Access;
@@ -15,8 +16,9 @@ use crate::tls::client_port::ClientPortCredentials;
 pub struct FrontendSettings {
     /// This server's name, as `AT` lines tell it.
     pub server: ServerName,
-    /// How many threads serve connections.
-    pub threads: usize,
+    /// The threads that serve connections which send many commands at a time; without them, those that accept
+    /// serve these too.
+    pub bulk: Option<Handle>,
     /// How far a report's time may lie ahead of this server's clock; zero for no limit.
     pub max_clock_skew: Duration,
     /// The longest line, in bytes before its LF.
@@ -45,7 +47,7 @@ impl FrontendSettings {
     pub fn new(server: ServerName) -> Self {
         FrontendSettings {
             server,
-            threads: 1,
+            bulk: None,
             max_clock_skew: Duration::from_secs(2 * 60 * 60),
             line_bytes_max: LINE_BYTES_MAX,
             reply_write_timeout: Duration::from_secs(30),

@@ -100,7 +100,7 @@ impl Counts {
 }
 
 /// What the frontend counted since it was made. Each number only grows, but for
-/// [`Statistics::connections_open`].
+/// [`Statistics::connections_open`] and [`Statistics::connections_bulk`].
 #[derive(Debug, Default)]
 pub struct Statistics {
     commands: [AtomicU64; Outcome::ALL.len()],
@@ -112,6 +112,8 @@ pub struct Statistics {
     pub connections_refused: AtomicU64,
     /// Connections that are open now.
     pub connections_open: AtomicU64,
+    /// Those of them that send in bulk, on threads of their own.
+    pub connections_bulk: AtomicU64,
     /// Connections that were dropped, since the client left its replies unread.
     pub connections_unread: AtomicU64,
     /// Connections over which TLS was asked for and not agreed on.

@@ -180,6 +180,11 @@ fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
             "Connections of clients that are open.",
             load(&statistics.connections_open),
         ),
+        gauge(
+            "herd_client_connections_bulk",
+            "Connections of clients that send many commands at a time, and are served by threads of their own.",
+            load(&statistics.connections_bulk),
+        ),
         counter(
             "herd_client_connections_accepted",
             "Connections of clients that were accepted and served.",

@@ -2,6 +2,7 @@
 
 mod access;
 mod acknowledged;
+mod bulk;
 mod flow;
 mod iamat;
 mod limits;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -129,6 +130,8 @@ impl TestServer {
     ) -> Self {
         let acknowledgements = Arc::new(Acknowledgements::new(ack, ACK_TIMEOUT));
         let mut settings = FrontendSettings::new("Hill".into());
+        // So that connections move in all tests that send much.
+        settings.bulk = Some(Handle::current());
         set(&mut settings);
         let locations = Arc::new(Locations::default());
         let clock = Arc::new(TestClock(AtomicI64::new(NOW_NS)));

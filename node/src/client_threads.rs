@@ -1,0 +1,68 @@
+//! The threads that serve clients, and do nothing else.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tracing::debug;
+
+/// Two sets of threads. With as many threads as cores for everybody, or with others' work on them, replies wait for a
+/// core, and threads wake each other for every few commands. Connections that send many commands at a time keep
+/// threads busy anyway, so there is one more for them; and they are apart, so that whoever sends little waits for
+/// none of them.
+#[derive(Debug)]
+pub struct ClientThreads {
+    prompt: Runtime,
+    bulk: Runtime,
+}
+
+/// Where connections run.
+#[derive(Clone, Debug)]
+pub struct ClientHandles {
+    /// Those of clients that send a little at a time.
+    pub prompt: Handle,
+    /// Those of clients that send many commands at a time.
+    pub bulk: Handle,
+}
+
+impl ClientThreads {
+    /// So many threads, and for bulk one more; `None` is one for each core but one.
+    ///
+    /// # Errors
+    /// The system has no threads left.
+    pub fn start(threads: Option<usize>) -> io::Result<Self> {
+        let threads = threads.unwrap_or_else(|| {
+            let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+            cores.saturating_sub(1).max(1)
+        });
+        debug!(threads, "serving clients");
+        Ok(ClientThreads {
+            prompt: runtime(threads, "clients")?,
+            bulk: runtime(threads + 1, "clients-bulk")?,
+        })
+    }
+
+    /// Where connections run.
+    #[must_use]
+    pub fn handles(&self) -> ClientHandles {
+        ClientHandles {
+            prompt: self.prompt.handle().clone(),
+            bulk: self.bulk.handle().clone(),
+        }
+    }
+
+    /// Ends the threads without waiting for what still runs on them.
+    pub fn shutdown_background(self) {
+        self.prompt.shutdown_background();
+        self.bulk.shutdown_background();
+    }
+}
+
+fn runtime(threads: usize, name: &str) -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(name)
+        .enable_all()
+        .build()
+}
