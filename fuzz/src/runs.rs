@@ -16,11 +16,11 @@ const MADE_KEPT_MAX: usize = 256;
 /// Of so many inputs that a long run makes, it keeps one.
 const KEPT_OF: usize = 4;
 
-/// An input is changed so many times in all. Most changes make one shorter or less like what the target reads, so
-/// without a bound a run would soon be far from both.
+/// So many inputs at most are made one from the other, the first of them from the corpus. Most changes make one shorter
+/// or less like what the target reads, so without a bound a run would soon be far from the corpus.
 const GENERATIONS_MAX: u32 = 6;
 
-/// What a long run made, and how many changes lie between it and the corpus.
+/// What a long run made, and how many inputs after one of the corpus.
 struct Made {
     input: Vec<u8>,
     generation: u32,

@@ -233,7 +233,8 @@ struct LimitOptions {
     /// File with the tokens that clients must show; see `herd token new` [default: off]
     #[arg(long, value_name = "FILE", help_heading = "Limits")]
     tokens: Option<String>,
-    /// How many threads serve clients, or auto for one for each core but one [default: auto]
+    /// How many threads serve clients, or auto for one for each core but one; as many and one serve those that send much
+    /// at a time [default: auto]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     client_threads: Option<String>,
     /// How many connections of clients may be open [default: 16384]

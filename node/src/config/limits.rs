@@ -32,7 +32,8 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// What a stranger may use up.
 #[derive(Clone, Debug)]
 pub struct LimitSettings {
-    /// How many threads serve clients; one for each core but one, if that is not said.
+    /// How many threads serve clients that send little at a time; one for each core but one, if that is not said. One more
+    /// serve the others.
     pub client_threads: Option<usize>,
     /// How many connections of clients may be open.
     pub connections_max: usize,

@@ -90,7 +90,7 @@ pub enum Setting {
     PlacesPerMinute,
     /// The file with the tokens that clients must show.
     Tokens,
-    /// How many threads serve clients.
+    /// How many threads serve clients that send little at a time.
     ClientThreads,
     /// How many connections of clients may be open.
     ConnectionsMax,

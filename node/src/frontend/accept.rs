@@ -114,6 +114,9 @@ async fn drain(service: &Service, mut connections: JoinSet<()>) {
             note_end(ended);
         }
     }
+    // Those that were cut off elsewhere have been told so, and end when they wait next.
+    service.in_bulk.close();
+    service.in_bulk.wait().await;
     let open = &service.statistics.connections_open;
     open.store(0, Ordering::Relaxed);
 }

@@ -83,8 +83,6 @@ pub(super) struct Connection {
     lines_left: bool,
     /// What was executed in this turn of this read, in commands.
     turn_commands: usize,
-    /// How many lines the last read brought, as far as they were executed.
-    read_lines: usize,
     depth: Depth,
     /// Whether the threads for connections that send in bulk serve it.
     is_in_bulk: bool,
@@ -110,7 +108,6 @@ impl Connection {
             input: Input::Open,
             lines_left: false,
             turn_commands: 0,
-            read_lines: 0,
             depth: Depth::default(),
             is_in_bulk: false,
             service,
@@ -128,14 +125,15 @@ impl Connection {
         let mut cancelled = pin!(shutdown.cancelled());
         let mut unread_since: Option<Instant> = None;
         loop {
+            // Before what was read last is executed: that is for the other threads.
+            if self.is_to_move() {
+                return Ok(Leg::Moves);
+            }
             self.execute().await;
             if self.input != Input::Open && !self.lines_left && self.replies.is_empty() {
                 return Ok(Leg::Over);
             }
             let has_ready = self.replies.has_ready();
-            if !has_ready && self.is_to_move() {
-                return Ok(Leg::Moves);
-            }
             let has_later = self.replies.has_later();
             let reading = self.input == Input::Open && !self.lines_left;
             if !has_ready {
@@ -145,6 +143,7 @@ impl Connection {
             let deadline = self.quiet.deadline(has_ready || has_later);
             // Where there is no room for replies either, a write is waited for.
             let paused_until = self.pace.paused_until().filter(|_| self.replies.has_room());
+            let deep_until = self.depth.ends_at().filter(|_| self.is_in_bulk);
             let (ready, later) = self.replies.parts();
             tokio::select! {
                 biased;
@@ -164,6 +163,7 @@ impl Connection {
                     return Err(Lost::Unread);
                 }
                 () = until(paused_until), if paused_until.is_some() => {}
+                () = until(deep_until), if deep_until.is_some() => self.depth.end(),
                 () = until(deadline.map(|(at, _)| at)), if reading && deadline.is_some() => {
                     return Err(match deadline {
                         Some((_, Overdue::HalfLine)) => Lost::HalfLine,
@@ -252,6 +252,7 @@ impl Connection {
                 Effect::Now(reply) => {
                     if let Reply::Places { json, .. } = &reply {
                         self.turn_commands += json.len() / PLACES_BYTES_PER_COMMAND;
+                        self.depth.answered(json.len());
                     }
                     self.replies.push(&reply);
                 }
@@ -278,7 +279,6 @@ impl Connection {
         }
         let exhausted = self.lines_left && lines == lines_max;
         let limits = &service.statistics.limits;
-        self.read_lines += lines;
         self.pace.asked(self.turn_commands - turn_before);
         self.pace.executed(lines, exhausted, limits);
         self.quiet
@@ -315,7 +315,7 @@ impl Connection {
 
     fn read(&mut self, bytes: usize) {
         self.reader.filled(bytes);
-        self.depth.read(std::mem::take(&mut self.read_lines));
+        self.depth.read(bytes);
         self.turn_commands = 0;
         self.quiet.moved();
         self.lines_left = true;

@@ -1,33 +1,73 @@
 //! How much a connection sends at a time.
 
-/// A connection is deep when its reads bring so many commands on average.
-const DEEP: usize = 32;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A connection is deep when its reads bring so many bytes on average, some twenty reports: less than one packet of a
+/// network holds.
+const DEEP_BYTES: usize = 1_280;
 
 /// It stays so until they bring fewer than this.
-const SHALLOW: usize = 8;
+const SHALLOW_BYTES: usize = 320;
 
 /// The average is over about so many reads.
 const READS: usize = 8;
 
-/// Whether a connection sends many commands at a time, as who fills a server in bulk does, by a moving average of
-/// what its reads bring.
+/// Of so many bytes of places in replies, one counts as if it had been read: putting them together takes time too. One
+/// question by itself is not deep.
+const PLACES_PER_BYTE: usize = 8;
+
+/// Who has sent nothing for so long is not deep any more.
+pub(super) const DEEP_FOR: Duration = Duration::from_secs(5);
+
+/// Whether a connection sends much at a time, as who fills a server in bulk does, by a moving average of what its reads
+/// bring.
 #[derive(Debug, Default)]
 pub(super) struct Depth {
     /// [`READS`] times the average.
-    commands: usize,
+    bytes: usize,
     is_deep: bool,
+    /// When the last read was, of one that is deep.
+    read_at: Option<Instant>,
 }
 
 impl Depth {
-    /// Notes how many commands one read brought.
-    pub(super) fn read(&mut self, commands: usize) {
-        self.commands = self.commands - self.commands / READS + commands;
-        let average = self.commands / READS;
-        self.is_deep = average >= if self.is_deep { SHALLOW } else { DEEP };
+    /// Notes what one read brought.
+    pub(super) fn read(&mut self, bytes: usize) {
+        self.bytes = self.bytes - self.bytes / READS + bytes;
+        self.look();
+        self.read_at = self.is_deep.then(Instant::now);
+    }
+
+    /// Notes a reply with so many bytes of places to what was read last.
+    pub(super) fn answered(&mut self, places_bytes: usize) {
+        self.bytes += places_bytes / PLACES_PER_BYTE;
+        self.look();
+    }
+
+    fn look(&mut self) {
+        let average = self.bytes / READS;
+        let bound = if self.is_deep {
+            SHALLOW_BYTES
+        } else {
+            DEEP_BYTES
+        };
+        self.is_deep = average >= bound;
     }
 
     pub(super) fn is_deep(&self) -> bool {
         self.is_deep
+    }
+
+    /// When it is not deep any more unless it sends something.
+    pub(super) fn ends_at(&self) -> Option<Instant> {
+        self.read_at.map(|at| at + DEEP_FOR)
+    }
+
+    /// It has sent nothing until [`Depth::ends_at`].
+    pub(super) fn end(&mut self) {
+        *self = Depth::default();
     }
 }
 
@@ -35,27 +75,53 @@ impl Depth {
 mod tests {
     use super::*;
 
+    /// About as many as a report has.
+    const REPORT_BYTES: usize = 64;
+
     #[test]
     fn one_command_at_a_time_is_never_deep_however_often() {
         let mut depth = Depth::default();
         for _ in 0..10_000 {
-            depth.read(1);
+            depth.read(REPORT_BYTES);
+            depth.answered(4_600);
             assert!(!depth.is_deep());
         }
+        assert_eq!(depth.ends_at(), None);
     }
 
     #[test]
-    fn many_at_a_time_are_deep_soon_and_until_they_have_been_few_for_a_while() {
+    fn a_full_buffer_is_deep_at_once_and_many_commands_soon() {
+        let mut depth = Depth::default();
+        depth.read(16 * 1024);
+        assert!(depth.is_deep());
         let mut depth = Depth::default();
         let reads = (1..).find(|_| {
-            depth.read(128);
+            depth.read(128 * REPORT_BYTES);
             depth.is_deep()
         });
-        assert!(reads <= Some(4), "{reads:?}");
-        depth.read(1);
+        assert!(reads <= Some(2), "{reads:?}");
+    }
+
+    #[test]
+    fn many_questions_at_a_time_are_deep() {
+        let mut depth = Depth::default();
+        for _ in 0..10 {
+            depth.read(16 * 30);
+            for _ in 0..16 {
+                depth.answered(4_600);
+            }
+        }
+        assert!(depth.is_deep());
+    }
+
+    #[test]
+    fn it_is_deep_until_its_reads_have_been_small_for_a_while() {
+        let mut depth = Depth::default();
+        depth.read(16 * 1024);
+        depth.read(REPORT_BYTES);
         assert!(depth.is_deep(), "not with the first small read");
         let reads = (1..).find(|_| {
-            depth.read(1);
+            depth.read(REPORT_BYTES);
             !depth.is_deep()
         });
         assert!(reads.is_some_and(|reads| reads > READS), "{reads:?}");
@@ -64,15 +130,19 @@ mod tests {
     #[test]
     fn between_the_bounds_it_stays_what_it_is() {
         let mut depth = Depth::default();
+        let between = usize::midpoint(SHALLOW_BYTES, DEEP_BYTES);
         for _ in 0..100 {
-            depth.read(16);
+            depth.read(between);
         }
         assert!(!depth.is_deep());
-        depth.read(10_000);
+        depth.read(64 * 1024);
         assert!(depth.is_deep());
         for _ in 0..100 {
-            depth.read(16);
+            depth.read(between);
         }
         assert!(depth.is_deep());
+        assert!(depth.ends_at().is_some());
+        depth.end();
+        assert!(!depth.is_deep());
     }
 }

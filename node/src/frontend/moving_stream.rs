@@ -30,25 +30,27 @@ impl MovingStream {
         }
     }
 
-    /// Lets the present runtime forget it.
+    /// Lets the present runtime forget it, if it watches it.
     ///
     /// # Errors
     /// The system's. The stream is closed then.
     pub(super) fn leave(&mut self) -> io::Result<()> {
-        if let Place::Watched(stream) = std::mem::replace(&mut self.place, Place::Lost) {
-            self.place = Place::Between(stream.into_std()?);
-        }
+        self.place = match std::mem::replace(&mut self.place, Place::Lost) {
+            Place::Watched(stream) => Place::Between(stream.into_std()?),
+            elsewhere => elsewhere,
+        };
         Ok(())
     }
 
-    /// Lets the present runtime watch it from now on.
+    /// Lets the present runtime watch it from now on, if none does.
     ///
     /// # Errors
     /// The system's. The stream is closed then.
     pub(super) fn arrive(&mut self) -> io::Result<()> {
-        if let Place::Between(stream) = std::mem::replace(&mut self.place, Place::Lost) {
-            self.place = Place::Watched(TcpStream::from_std(stream)?);
-        }
+        self.place = match std::mem::replace(&mut self.place, Place::Lost) {
+            Place::Between(stream) => Place::Watched(TcpStream::from_std(stream)?),
+            elsewhere => elsewhere,
+        };
         Ok(())
     }
 
@@ -123,6 +125,9 @@ mod tests {
         stream.read_exact(&mut byte).await.unwrap();
         assert_eq!(byte, *b"a");
 
+        // Where it is already it can leave and arrive as often as you like.
+        stream.arrive().unwrap();
+        stream.leave().unwrap();
         stream.leave().unwrap();
         let error = stream.read(&mut byte).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotConnected);

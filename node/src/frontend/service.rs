@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::accept::accept_connections;
 use super::execute::Executor;
@@ -31,6 +32,8 @@ pub(super) struct Service {
     pub(super) wire_log: Option<WireLog>,
     pub(super) addresses: Arc<Addresses>,
     pub(super) accepting: Arc<Pulse>,
+    /// The tasks of connections on the threads for bulk.
+    pub(super) in_bulk: TaskTracker,
     /// Connections that TLS closed, for the log.
     pub(super) closed: Mutex<ClosedLog>,
 }
@@ -75,6 +78,7 @@ impl Frontend {
                 wire_log,
                 addresses,
                 accepting: Pulse::new("accepting clients"),
+                in_bulk: TaskTracker::new(),
                 closed: Mutex::default(),
             }),
         }

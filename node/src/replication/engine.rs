@@ -412,7 +412,7 @@ type Noticed = (ChitchatId, String, u64, String);
 
 /// What compaction moved stands in two slots until the former one is used again, and both may come together. The
 /// later one is where it is, and has to be merged last: a record that is looked for in the other is missed when that
-/// is overwritten.
+/// is overwritten. What gossip has forgotten by now has version 0 and is in no order: nothing will overwrite it.
 fn in_order_of_publication(mut noticed: Vec<Noticed>) -> Vec<Noticed> {
     noticed.sort_by_key(|(_, _, version, _)| *version);
     noticed
@@ -457,7 +457,7 @@ mod tests {
             let id = chitchat_id(&incarnation(server));
             (id, slot_key(SlotId(slot)), version, String::new())
         };
-        // By key, as they are noted: moved from slot 7 to slot 2, which was free again.
+        // Moved from slot 7 to slot 2, which was free again, and noted in any order.
         let ordered = in_order_of_publication(vec![
             noticed("Hill", 2, 30),
             noticed("Hill", 7, 5),

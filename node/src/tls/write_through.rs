@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes that were written have been handed to the system: TLS by itself keeps what it has encrypted
 /// until it is flushed.
@@ -27,8 +27,18 @@ impl<W: AsyncWrite + Unpin> WriteThrough<W> {
 
     /// What it writes to.
     #[must_use]
-    pub fn into_inner(self) -> W {
-        self.below
+    pub fn below_mut(&mut self) -> &mut W {
+        &mut self.below
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for WriteThrough<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.below).poll_read(context, into)
     }
 }
 

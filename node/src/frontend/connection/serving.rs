@@ -25,8 +25,8 @@ use crate::tls::write_through::WriteThrough;
 /// client still sends would make its system throw unread replies away.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 
-/// When the system starts to ask whether a silent client's machine is still there. There is no idle
-/// timeout, but clients that vanished without a word must not use up the connections.
+/// When the system starts to ask whether a silent client's machine is still there: clients that vanished without a
+/// word must not use up the connections, whether or not there is an idle timeout.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 
 /// How often it asks then.
@@ -39,24 +39,31 @@ enum Stream {
 }
 
 struct Encrypted {
-    stream: TlsStream<MovingStream>,
+    /// It may hold a write that is to be repeated, wherever the exchange goes on.
+    stream: WriteThrough<TlsStream<MovingStream>>,
     /// Who the client is, if it had to show a certificate.
     client: Option<ClientPeer>,
 }
 
 /// A connection with its stream, and why the exchange on one set of threads came to an end.
-type Served = (Connection, Stream, Leg);
+type Served = (Box<Connection>, Stream, Leg);
 
 impl Connection {
     /// Serves the client until it is done, is lost, or the server stops.
     pub(in crate::frontend) async fn run(self, stream: TcpStream, shutdown: CancellationToken) {
         let (service, peer) = (Arc::clone(&self.service), self.peer);
-        if let Err(lost) = self.serve(stream, &shutdown).await {
+        // In a box: it is handed on more than once.
+        let connection = Box::new(self);
+        if let Err(lost) = connection.serve(stream, &shutdown).await {
             note_lost(&service, peer, &lost);
         }
     }
 
-    async fn serve(self, stream: TcpStream, shutdown: &CancellationToken) -> Result<(), Lost> {
+    async fn serve(
+        self: Box<Self>,
+        stream: TcpStream,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Lost> {
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_keepalive(
             &TcpKeepalive::new()
@@ -125,9 +132,7 @@ impl Connection {
         shutdown: &CancellationToken,
     ) -> Result<Leg, Lost> {
         let Encrypted { stream, client } = encrypted;
-        let (mut read_half, write_half) = tokio::io::split(stream);
-        // It is left only when all replies are written, so it never keeps half of one.
-        let mut write_half = WriteThrough::new(write_half);
+        let (mut read_half, mut write_half) = tokio::io::split(stream);
         let distrusted = async {
             match client {
                 Some(client) => client.distrusted().await,
@@ -171,7 +176,7 @@ impl Stream {
     fn moving(&mut self) -> &mut MovingStream {
         match self {
             Stream::Plain(stream) => stream,
-            Stream::Encrypted(encrypted) => encrypted.stream.get_mut().0,
+            Stream::Encrypted(encrypted) => encrypted.stream.below_mut().get_mut().0,
         }
     }
 }
@@ -186,6 +191,7 @@ async fn shake_hands(
     tokio::select! {
         accepted = tokio::time::timeout(limit, client_port::accept(tls, stream)) => {
             let (stream, client) = accepted.map_err(|_| Lost::HandshakeTimedOut)??;
+            let stream = WriteThrough::new(stream);
             Ok(Some(Box::new(Encrypted { stream, client })))
         }
         () = shutdown.cancelled() => Ok(None),
@@ -195,22 +201,26 @@ async fn shake_hands(
 /// Lets the threads for connections that send in bulk go on until the connection is not one any more, or is over.
 /// They stop when this is dropped. Nothing if their runtime has ended.
 async fn in_bulk(
-    mut connection: Connection,
+    mut connection: Box<Connection>,
     mut stream: Stream,
     bulk: Handle,
     shutdown: CancellationToken,
 ) -> Result<Option<Served>, Lost> {
     stream.moving().leave()?;
-    let there = bulk.spawn(async move {
+    let in_bulk = connection.service.in_bulk.clone();
+    let there = async move {
         stream.moving().arrive()?;
         connection.is_in_bulk = true;
         let counted = Counted::new(Arc::clone(&connection.service));
         let leg = connection.exchange_over(&mut stream, &shutdown).await?;
         drop(counted);
         connection.is_in_bulk = false;
-        stream.moving().leave()?;
+        if leg == Leg::Moves {
+            stream.moving().leave()?;
+        }
         Ok::<Served, Lost>((connection, stream, leg))
-    });
+    };
+    let there = bulk.spawn(in_bulk.track_future(there));
     match AbortOnDropHandle::new(there).await {
         Ok(served) => served.map(Some),
         Err(error) => match error.try_into_panic() {

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::runtime::{self, Runtime};
 
 use super::server::{Client, TestPlaces, TestServer, eventually, soon};
 use crate::clock::{SystemClock, WallClock as _};
@@ -17,26 +17,12 @@ use crate::tls::connect::ClientTls;
 use crate::tls::name::LinkName;
 use crate::topology::Host;
 
-/// Threads for bulk.
-fn threads() -> Runtime {
-    runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
-}
-
-async fn start(bulk: &Runtime) -> TestServer {
-    let bulk = bulk.handle().clone();
-    TestServer::start_with(|set| set.bulk = Some(bulk), TestPlaces::new(true), None).await
-}
-
 /// So many lines, and their replies.
 fn lines(count: usize, round: usize) -> (String, String) {
     let (mut sent, mut expected) = (String::new(), String::new());
     for line in 0..count {
-        let _ = writeln!(sent, "{round}/{line}");
-        let _ = writeln!(expected, "? {round}/{line}");
+        let _ = writeln!(sent, "{round:030}/{line:030}");
+        let _ = writeln!(expected, "? {round:030}/{line:030}");
     }
     (sent, expected)
 }
@@ -54,8 +40,7 @@ fn in_bulk(server: &TestServer) -> u64 {
 
 #[tokio::test]
 async fn a_connection_moves_when_it_sends_much_at_a_time_and_back_when_it_does_not_any_more() {
-    let bulk = threads();
-    let server = start(&bulk).await;
+    let server = TestServer::start().await;
     let mut client = server.connect().await;
     let mut other = server.connect().await;
     for moves in 0..3 {
@@ -77,14 +62,12 @@ async fn a_connection_moves_when_it_sends_much_at_a_time_and_back_when_it_does_n
     assert_eq!(client.end().await, b"");
     assert_eq!(other.end().await, b"");
     eventually("both are over", || in_bulk(&server) == 0).await;
-    bulk.shutdown_background();
 }
 
 #[tokio::test]
 async fn what_it_sends_without_reading_is_answered_in_order_when_it_moves() {
     const LINES: usize = 20_000;
-    let bulk = threads();
-    let server = start(&bulk).await;
+    let server = TestServer::start().await;
     let Client { stream } = server.connect().await;
     let (mut read_half, mut write_half) = stream.into_split();
     let (sent, expected) = lines(LINES, 0);
@@ -92,17 +75,69 @@ async fn what_it_sends_without_reading_is_answered_in_order_when_it_moves() {
         write_half.write_all(sent.as_bytes()).await.unwrap();
         write_half
     });
+    eventually("it has moved with what it does not read", || {
+        in_bulk(&server) == 1
+    })
+    .await;
     let mut replies = vec![0; expected.len()];
     soon(read_half.read_exact(&mut replies)).await.unwrap();
     assert_eq!(String::from_utf8(replies).unwrap(), expected);
     drop(sending.await.unwrap());
-    bulk.shutdown_background();
+}
+
+#[tokio::test]
+async fn replies_that_wait_move_with_it() {
+    let (server, places) = TestServer::start_slow().await;
+    let at = server.says("IAMAT k +1+1 1\n").await;
+    let mut client = server.connect().await;
+    client.send("WHATSAT k 1 5\n").await;
+    eventually("the provider is asked", || {
+        places.waiting.load(Ordering::SeqCst) == 1
+    })
+    .await;
+    let (sent, expected) = lines(900, 0);
+    client.send(sent).await;
+    eventually("it has moved", || in_bulk(&server) == 1).await;
+    places.allowed.add_permits(1);
+    client
+        .expect(&format!("{at}{{\"radius\":1000}}\n\n{expected}"))
+        .await;
+}
+
+#[tokio::test]
+async fn who_falls_silent_is_moved_back() {
+    let server = TestServer::start().await;
+    let mut client = server.connect().await;
+    exchange(&mut client, 2_000, 0).await;
+    eventually("it has moved", || in_bulk(&server) == 1).await;
+    eventually("it is back", || in_bulk(&server) == 0).await;
+    exchange(&mut client, 1, 1).await;
+}
+
+#[tokio::test]
+async fn one_in_bulk_that_does_not_finish_in_time_is_cut_off_and_its_task_is_over() {
+    let places = TestPlaces::new(false);
+    let set = |set: &mut FrontendSettings| set.drain_timeout = Duration::from_millis(50);
+    let server = TestServer::start_with(set, places.clone(), None).await;
+    server.says("IAMAT k +1+1 1\n").await;
+    let mut client = server.connect().await;
+    client
+        .send(format!("WHATSAT k 1 5\n{}", lines(900, 0).0))
+        .await;
+    eventually("it waits in bulk", || {
+        places.waiting.load(Ordering::SeqCst) == 1 && in_bulk(&server) == 1
+    })
+    .await;
+    server.shutdown.cancel();
+    soon(server.serving).await.unwrap();
+    let left = server.statistics.connections_bulk.load(Ordering::Relaxed);
+    assert_eq!((left, places.waiting.load(Ordering::SeqCst)), (0, 1));
+    assert_eq!(client.rest().await, b"");
 }
 
 #[tokio::test]
 async fn a_server_that_stops_lets_those_in_bulk_finish_too() {
-    let bulk = threads();
-    let server = start(&bulk).await;
+    let server = TestServer::start().await;
     let mut client = server.connect().await;
     for round in 0..50 {
         exchange(&mut client, 200, round).await;
@@ -113,7 +148,6 @@ async fn a_server_that_stops_lets_those_in_bulk_finish_too() {
     soon(server.serving).await.unwrap();
     let left = server.statistics.connections_bulk.load(Ordering::Relaxed);
     assert_eq!(left, 0);
-    bulk.shutdown_background();
 }
 
 #[tokio::test]
@@ -136,12 +170,7 @@ async fn an_encrypted_connection_moves_too() {
         client_authorities: None,
     };
     let credentials = ClientPortCredentials::load(material, Arc::new(SystemClock)).unwrap();
-    let bulk = threads();
-    let handle = bulk.handle().clone();
-    let set = |set: &mut FrontendSettings| {
-        set.bulk = Some(handle);
-        set.tls = Some(credentials);
-    };
+    let set = |set: &mut FrontendSettings| set.tls = Some(credentials);
     let server = TestServer::start_with(set, TestPlaces::new(true), None).await;
     let Client { stream } = server.connect().await;
     let tls = ClientTls::new(Some(&trusted), None).unwrap();
@@ -164,7 +193,6 @@ async fn an_encrypted_connection_moves_too() {
     }
     stream.shutdown().await.unwrap();
     assert_eq!(soon(stream.read(&mut [0])).await.unwrap(), 0);
-    bulk.shutdown_background();
 }
 
 #[tokio::test]

@@ -2,14 +2,14 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Handle;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -36,6 +36,15 @@ pub(super) const PLACES: &str = "{\n\n \"results\" : [],\n\n\n \"status\" : \"OK
 
 /// The same as a client gets it.
 pub(super) const PLACES_SENT: &str = "{\n \"results\" : [],\n \"status\" : \"OK\"\n}\n\n";
+
+/// Threads for connections that send much at a time, of all tests.
+static BULK: LazyLock<Runtime> = LazyLock::new(|| {
+    let threads = runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    threads.unwrap()
+});
 
 pub(super) struct TestClock(AtomicI64);
 
@@ -131,7 +140,7 @@ impl TestServer {
         let acknowledgements = Arc::new(Acknowledgements::new(ack, ACK_TIMEOUT));
         let mut settings = FrontendSettings::new("Hill".into());
         // So that connections move in all tests that send much.
-        settings.bulk = Some(Handle::current());
+        settings.bulk = Some(BULK.handle().clone());
         set(&mut settings);
         let locations = Arc::new(Locations::default());
         let clock = Arc::new(TestClock(AtomicI64::new(NOW_NS)));
