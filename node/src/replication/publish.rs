@@ -27,6 +27,11 @@ use crate::storage::{StorageWriter, Ticket, Write};
 /// Compactions in one round: each moves the live records of a few slots.
 const COMPACTIONS_PER_ROUND_MAX: usize = 4;
 
+/// For so many records that a round publishes, one compaction for want of room, and one at least. What is synced once a
+/// second makes many slots worth it at once, and all of them in one round were a burst that the whole herd had to merge:
+/// at 50,000 updates/s on disk it doubled the p99 of the lag.
+const RECORDS_PER_COMPACTION: usize = 256;
+
 /// Where the publisher puts what it publishes, besides gossip.
 pub(super) struct Store {
     pub(super) writer: StorageWriter,
@@ -177,8 +182,12 @@ impl PublisherTask {
         self.deferred.push(ticket, deaths, unneeded);
         self.finish_deferred();
 
-        for _ in 0..COMPACTIONS_PER_ROUND_MAX {
-            let mut sources = self.publisher.compaction_sources();
+        let for_room_max = (pending.len() / RECORDS_PER_COMPACTION).max(1);
+        for number in 0..COMPACTIONS_PER_ROUND_MAX {
+            let mut sources = Vec::new();
+            if number < for_room_max {
+                sources = self.publisher.compaction_sources();
+            }
             if sources.is_empty() {
                 sources = self.publisher.outdated_sources(self.outdated_below_ns());
             }
