@@ -74,7 +74,10 @@ pub(super) async fn publish(
             PUBLISHER_TICK
         };
         let _ = timeout(tick, task.locations.news()).await;
-        sleep_until(last_round + gap).await;
+        tokio::select! {
+            () = sleep_until(last_round + gap) => {}
+            () = task.disk_is_free() => {}
+        }
         let interval = last_round.elapsed();
         last_round += interval;
         let published = task.round().await;
@@ -157,6 +160,23 @@ impl Deferred {
 }
 
 impl PublisherTask {
+    /// Resolves when the store has nothing more to sync, where replies wait for that; never, where they do not. A
+    /// disk may be quicker than the gap between rounds, and they would wait for nothing but that.
+    async fn disk_is_free(&self) {
+        let waited_for = self.store.as_ref();
+        let waited_for = waited_for.filter(|_| self.acknowledgements.level().needs_disk());
+        let Some(store) = waited_for else {
+            return std::future::pending().await;
+        };
+        let last = store.writer.last_ticket();
+        let mut synced = store.writer.synced();
+        let free = synced.wait_for(|state| state.failure.is_some() || state.synced >= last);
+        if free.await.is_err() {
+            // The store is gone, and the next round notices.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Does one round; says how many records were pending.
     async fn round(&mut self) -> usize {
         self.finish_deferred();

@@ -58,7 +58,8 @@ pub const LARGE_PUBLISH_GAP: Duration = Duration::from_millis(25);
 pub const LARGE_ROUND_RECORDS: usize = 2_048;
 
 /// The same on a server whose replies wait for the disk or for a neighbour, and so for the publisher's next
-/// round: what waits for a sync gathers behind the one before anyway.
+/// round: what waits for a sync gathers behind the one before anyway. Where it is the disk, and that has synced all there
+/// is, the round does not wait.
 pub const AWAITED_PUBLISH_GAP: Duration = Duration::from_millis(1);
 
 /// The publisher looks after its free slots at least this often.
