@@ -86,6 +86,8 @@ pub(super) struct Connection {
     depth: Depth,
     /// Whether the threads for connections that send in bulk serve it.
     is_in_bulk: bool,
+    /// Since when the client has taken none of the replies that are ready.
+    unread_since: Option<Instant>,
     pace: Pace,
     quiet: Quiet,
     /// What its client may do, if tokens are needed.
@@ -110,6 +112,7 @@ impl Connection {
             turn_commands: 0,
             depth: Depth::default(),
             is_in_bulk: false,
+            unread_since: None,
             service,
             peer,
         }
@@ -123,7 +126,6 @@ impl Connection {
         shutdown: &CancellationToken,
     ) -> Result<Leg, Lost> {
         let mut cancelled = pin!(shutdown.cancelled());
-        let mut unread_since: Option<Instant> = None;
         loop {
             // Before what was read last is executed: that is for the other threads.
             if self.is_to_move() {
@@ -137,19 +139,21 @@ impl Connection {
             let has_later = self.replies.has_later();
             let reading = self.input == Input::Open && !self.lines_left;
             if !has_ready {
-                unread_since = None;
+                self.unread_since = None;
             }
             let may_arrive = has_later && self.replies.may_arrive();
             let deadline = self.quiet.deadline(has_ready || has_later);
             // Where there is no room for replies either, a write is waited for.
             let paused_until = self.pace.paused_until().filter(|_| self.replies.has_room());
-            let deep_until = self.depth.ends_at().filter(|_| self.is_in_bulk);
+            // Where nothing is read, nothing says that the client is silent.
+            let deep_until = self.depth.ends_at();
+            let deep_until = deep_until.filter(|_| self.is_in_bulk && reading);
             let (ready, later) = self.replies.parts();
             tokio::select! {
                 biased;
                 () = &mut cancelled, if self.input == Input::Open => self.input = Input::Cut,
                 written = write_half.write(ready), if has_ready => {
-                    unread_since = None;
+                    self.unread_since = None;
                     self.written(written?);
                 }
                 Some(reply) = later.next(), if may_arrive => {
@@ -159,7 +163,7 @@ impl Connection {
                 read = read(&self.service, &self.pace, &mut self.reader, read_half), if reading => {
                     self.read(read?);
                 }
-                () = unread(&mut unread_since, &self.service), if has_ready => {
+                () = unread(&mut self.unread_since, &self.service), if has_ready => {
                     return Err(Lost::Unread);
                 }
                 () = until(paused_until), if paused_until.is_some() => {}

@@ -14,8 +14,8 @@ const SHALLOW_BYTES: usize = 320;
 /// The average is over about so many reads.
 const READS: usize = 8;
 
-/// Of so many bytes of places in replies, one counts as if it had been read: putting them together takes time too. One
-/// question by itself is not deep.
+/// Of so many bytes of places in replies, one counts as if it had been read: putting them together takes time too. Not for
+/// the first question of a read: who asks one at a time sends little at a time.
 const PLACES_PER_BYTE: usize = 8;
 
 /// Who has sent nothing for so long is not deep any more.
@@ -28,7 +28,8 @@ pub(super) struct Depth {
     /// [`READS`] times the average.
     bytes: usize,
     is_deep: bool,
-    /// When the last read was, of one that is deep.
+    /// Whether a question of the last read was answered.
+    has_answered: bool,
     read_at: Option<Instant>,
 }
 
@@ -36,14 +37,17 @@ impl Depth {
     /// Notes what one read brought.
     pub(super) fn read(&mut self, bytes: usize) {
         self.bytes = self.bytes - self.bytes / READS + bytes;
+        self.has_answered = false;
+        self.read_at = Some(Instant::now());
         self.look();
-        self.read_at = self.is_deep.then(Instant::now);
     }
 
     /// Notes a reply with so many bytes of places to what was read last.
     pub(super) fn answered(&mut self, places_bytes: usize) {
-        self.bytes += places_bytes / PLACES_PER_BYTE;
-        self.look();
+        if std::mem::replace(&mut self.has_answered, true) {
+            self.bytes += places_bytes / PLACES_PER_BYTE;
+            self.look();
+        }
     }
 
     fn look(&mut self) {
@@ -62,7 +66,8 @@ impl Depth {
 
     /// When it is not deep any more unless it sends something.
     pub(super) fn ends_at(&self) -> Option<Instant> {
-        self.read_at.map(|at| at + DEEP_FOR)
+        let read_at = self.read_at.filter(|_| self.is_deep);
+        read_at.map(|at| at + DEEP_FOR)
     }
 
     /// It has sent nothing until [`Depth::ends_at`].
@@ -112,6 +117,13 @@ mod tests {
             }
         }
         assert!(depth.is_deep());
+        assert!(depth.ends_at().is_some());
+        // And not any more when it asks them one by one.
+        for _ in 0..100 {
+            depth.read(30);
+            depth.answered(4_600);
+        }
+        assert!(!depth.is_deep());
     }
 
     #[test]

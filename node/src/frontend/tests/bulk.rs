@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
+use tokio::time::Instant;
 
 use super::server::{Client, TestPlaces, TestServer, eventually, soon};
 use crate::clock::{SystemClock, WallClock as _};
@@ -121,11 +123,14 @@ async fn one_in_bulk_that_does_not_finish_in_time_is_cut_off_and_its_task_is_ove
     let server = TestServer::start_with(set, places.clone(), None).await;
     server.says("IAMAT k +1+1 1\n").await;
     let mut client = server.connect().await;
-    client
-        .send(format!("WHATSAT k 1 5\n{}", lines(900, 0).0))
-        .await;
-    eventually("it waits in bulk", || {
-        places.waiting.load(Ordering::SeqCst) == 1 && in_bulk(&server) == 1
+    let read_before = server.statistics.bytes_read.load(Ordering::Relaxed);
+    let sent = format!("WHATSAT k 1 5\n{}", lines(900, 0).0);
+    client.send(&sent).await;
+    eventually("it waits in bulk, with all that was sent", || {
+        let read = server.statistics.bytes_read.load(Ordering::Relaxed);
+        places.waiting.load(Ordering::SeqCst) == 1
+            && in_bulk(&server) == 1
+            && read - read_before == sent.len() as u64
     })
     .await;
     server.shutdown.cancel();
@@ -137,17 +142,54 @@ async fn one_in_bulk_that_does_not_finish_in_time_is_cut_off_and_its_task_is_ove
 
 #[tokio::test]
 async fn a_server_that_stops_lets_those_in_bulk_finish_too() {
-    let server = TestServer::start().await;
+    let (server, places) = TestServer::start_slow().await;
+    let at = server.says("IAMAT k +1+1 1\n").await;
     let mut client = server.connect().await;
     for round in 0..50 {
         exchange(&mut client, 200, round).await;
     }
     eventually("it has moved", || in_bulk(&server) == 1).await;
+    client.send("WHATSAT k 1 5\n").await;
+    eventually("the provider is asked", || {
+        places.waiting.load(Ordering::SeqCst) == 1
+    })
+    .await;
     server.shutdown.cancel();
-    assert_eq!(client.rest().await, b"");
+    places.allowed.add_permits(1);
+    let says = String::from_utf8(client.rest().await).unwrap();
+    assert_eq!(says, format!("{at}{{\"radius\":1000}}\n\n"));
     soon(server.serving).await.unwrap();
     let left = server.statistics.connections_bulk.load(Ordering::Relaxed);
     assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn who_reads_nothing_is_dropped_in_time_though_it_moves_meanwhile() {
+    let set = |set: &mut FrontendSettings| set.reply_write_timeout = Duration::from_secs(7);
+    let server = TestServer::start_with(set, TestPlaces::new(true), None).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    // More replies than the system's buffers hold, and fewer than would end the reading.
+    let written = &server.statistics.bytes_written;
+    let mut sent = 0;
+    loop {
+        let (more, _) = lines(400, 0);
+        stream.write_all(more.as_bytes()).await.unwrap();
+        sent += more.len() as u64;
+        let read = &server.statistics.bytes_read;
+        eventually("it is read", || read.load(Ordering::Relaxed) == sent).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let replies = sent + 2 * sent / 62;
+        if written.load(Ordering::Relaxed) < replies {
+            break;
+        }
+    }
+    // It falls silent, so it is moved back after 5 s, which is no reason to wait for it any longer.
+    let started = Instant::now();
+    let unread = &server.statistics.connections_unread;
+    eventually("it is dropped", || unread.load(Ordering::Relaxed) == 1).await;
+    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]
