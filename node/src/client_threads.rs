@@ -69,7 +69,7 @@ fn runtime(threads: usize, name: &str, nice: Option<i32>) -> io::Result<Runtime>
         .worker_threads(threads)
         .thread_name(name)
         .on_thread_start(move || {
-            // The calling thread alone. Without it they only are no nicer than others.
+            // Of the calling thread alone. A system that refuses it gives bulk the same share as others.
             if let Some(nice) = nice
                 && let Err(error) = setpriority_process(None, nice)
             {

@@ -16,10 +16,10 @@ const READS: usize = 8;
 
 /// Of so many bytes of places in replies, one counts as if it had been read: putting them together takes time too. Not for
 /// the first question of a read: who asks one at a time sends little at a time.
-const PLACES_PER_BYTE: usize = 8;
+const PLACES_BYTES_PER_READ_BYTE: usize = 8;
 
 /// Who has sent nothing for so long is not deep any more.
-pub(super) const DEEP_FOR: Duration = Duration::from_secs(5);
+const DEEP_FOR: Duration = Duration::from_secs(5);
 
 /// Whether a connection sends much at a time, as who fills a server in bulk does, by a moving average of what its reads
 /// bring.
@@ -45,7 +45,7 @@ impl Depth {
     /// Notes a reply with so many bytes of places to what was read last.
     pub(super) fn answered(&mut self, places_bytes: usize) {
         if std::mem::replace(&mut self.has_answered, true) {
-            self.bytes += places_bytes / PLACES_PER_BYTE;
+            self.bytes += places_bytes / PLACES_BYTES_PER_READ_BYTE;
             self.look();
         }
     }

@@ -93,10 +93,7 @@ async fn replies_that_wait_move_with_it() {
     let at = server.says("IAMAT k +1+1 1\n").await;
     let mut client = server.connect().await;
     client.send("WHATSAT k 1 5\n").await;
-    eventually("the provider is asked", || {
-        places.waiting.load(Ordering::SeqCst) == 1
-    })
-    .await;
+    places.is_asked().await;
     let (sent, expected) = lines(900, 0);
     client.send(sent).await;
     eventually("it has moved", || in_bulk(&server) == 1).await;
@@ -150,10 +147,7 @@ async fn a_server_that_stops_lets_those_in_bulk_finish_too() {
     }
     eventually("it has moved", || in_bulk(&server) == 1).await;
     client.send("WHATSAT k 1 5\n").await;
-    eventually("the provider is asked", || {
-        places.waiting.load(Ordering::SeqCst) == 1
-    })
-    .await;
+    places.is_asked().await;
     server.shutdown.cancel();
     places.allowed.add_permits(1);
     let says = String::from_utf8(client.rest().await).unwrap();

@@ -79,6 +79,14 @@ impl TestPlaces {
             waiting_max: AtomicUsize::new(0),
         })
     }
+
+    /// Waits until one question waits for its answer.
+    pub(super) async fn is_asked(&self) {
+        eventually("the provider is asked", || {
+            self.waiting.load(Ordering::SeqCst) == 1
+        })
+        .await;
+    }
 }
 
 #[async_trait::async_trait]

@@ -17,10 +17,7 @@ async fn replies_in_flight_are_finished_and_nothing_new_is_accepted() {
     idle.send("hello\nhalf a li").await;
     idle.expect("? hello\n").await;
     client.send("WHATSAT k 1 5\nbehind\n").await;
-    eventually("the provider is asked", || {
-        places.waiting.load(Ordering::SeqCst) == 1
-    })
-    .await;
+    places.is_asked().await;
     server.shutdown.cancel();
     // The idle one is closed while the other still waits; what was half a line is no command.
     assert_eq!(idle.rest().await, b"");
@@ -48,10 +45,7 @@ async fn the_wait_for_connections_is_bounded() {
     server.says("IAMAT k +1+1 1\n").await;
     let mut client = server.connect().await;
     client.send("WHATSAT k 1 5\n").await;
-    eventually("the provider is asked", || {
-        places.waiting.load(Ordering::SeqCst) == 1
-    })
-    .await;
+    places.is_asked().await;
     server.shutdown.cancel();
     soon(server.serving).await.unwrap();
     assert_eq!(client.rest().await, b"");
