@@ -3,6 +3,7 @@
 
 mod gate;
 mod loading;
+mod outbox;
 mod outcomes;
 mod shard;
 mod sharded;

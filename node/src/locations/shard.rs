@@ -17,6 +17,8 @@ pub(super) struct Shard {
     /// Hashes of clients that wait for the next group. An entry is queued when it becomes pending;
     /// twice, if its publication is given up and taken up again before the publisher looks.
     pending: Vec<u64>,
+    /// Whether there is a publisher: else nothing is kept for it.
+    has_publisher: bool,
 }
 
 impl Shard {
@@ -25,11 +27,15 @@ impl Shard {
             map: LocationMap::new(hasher),
             deaths: Vec::new(),
             pending: Vec::new(),
+            has_publisher: true,
         }
     }
 
     /// Notes what a merge leaves for the publisher; says whether a record is newly pending.
     pub(super) fn note(&mut self, hash: u64, merged: &Merged) -> bool {
+        if !self.has_publisher {
+            return false;
+        }
         self.deaths.extend(merged.death);
         if merged.queue {
             self.pending.push(hash);
@@ -37,18 +43,26 @@ impl Shard {
         merged.queue
     }
 
-    pub(super) fn queue(&mut self, hashes: Vec<u64>) {
+    /// Queues clients for publication; returns how many.
+    pub(super) fn queue(&mut self, hashes: Vec<u64>) -> usize {
+        if !self.has_publisher {
+            return 0;
+        }
+        let count = hashes.len();
         self.pending.extend(hashes);
+        count
     }
 
     pub(super) fn note_deaths(&mut self, deaths: Vec<Death>) {
-        self.deaths.extend(deaths);
+        if self.has_publisher {
+            self.deaths.extend(deaths);
+        }
     }
 
     /// Removes what is below the floor; returns how many records.
     pub(super) fn raise_floor(&mut self, floor_ns: i64) -> usize {
         let expired = self.map.raise_floor(floor_ns);
-        self.deaths.extend(expired.deaths);
+        self.note_deaths(expired.deaths);
         expired.records
     }
 
@@ -65,8 +79,16 @@ impl Shard {
 
     /// Everything that we publish is to be published anew, from slots that do not exist yet.
     pub(super) fn republish_all(&mut self) {
+        self.has_publisher = true;
         self.deaths.clear();
         self.pending = self.map.republish_all();
+    }
+
+    /// Nobody will ask for what is kept for a publisher.
+    pub(super) fn publish_nothing(&mut self) {
+        self.has_publisher = false;
+        self.deaths = Vec::new();
+        self.pending = Vec::new();
     }
 
     pub(super) fn pending_len(&self) -> usize {

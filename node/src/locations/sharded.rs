@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicIsize, AtomicUsize, Ordering};
 
 use herd_crdt::{
-    Again, Death, Incoming, Outcome, Place, Publication, Publications, PublisherId, Publishers,
-    Record, SlotId,
+    Again, Incoming, Outcome, Place, Publication, Publications, PublisherId, Publishers, Record,
+    SlotId,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -31,10 +31,10 @@ pub struct Locations {
     pub(super) shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     /// Wakes the publisher.
-    news: Notify,
+    pub(super) news: Notify,
     /// How many records wait for the publisher, for back-pressure. Below zero for moments, while some
     /// were taken that are not counted yet.
-    pending_len: AtomicIsize,
+    pub(super) pending_len: AtomicIsize,
     gate: Gate,
     loading: Loading,
     outcomes: OutcomeCounts,
@@ -246,42 +246,6 @@ impl Locations {
         &self.outcomes
     }
 
-    /// Resolves when a record has become pending since the last call.
-    pub async fn news(&self) {
-        self.news.notified().await;
-    }
-
-    /// Wakes whoever waits for [`Locations::news`].
-    pub fn nudge(&self) {
-        self.news.notify_one();
-    }
-
-    /// Roughly how many records wait to be published.
-    pub fn pending_len(&self) -> usize {
-        usize::try_from(self.pending_len.load(Ordering::Relaxed)).unwrap_or(0)
-    }
-
-    /// Takes the records that died in our slots. To be called before [`Locations::take_pending`]:
-    /// then whatever superseded them is among what that call takes, or was published before.
-    pub fn take_deaths(&self) -> Vec<Death> {
-        let mut deaths = Vec::new();
-        for shard in &self.shards {
-            shard.lock().take_deaths(&mut deaths);
-        }
-        deaths
-    }
-
-    /// Takes the hashes of the clients whose records are pending.
-    pub fn take_pending(&self) -> Vec<u64> {
-        let mut pending = Vec::new();
-        for shard in &self.shards {
-            shard.lock().take_pending(&mut pending);
-        }
-        let taken = pending.len() as isize;
-        self.pending_len.fetch_sub(taken, Ordering::Relaxed);
-        pending
-    }
-
     /// How many entries rely on `publisher`; see [`herd_crdt::LocationMap::relying_on`].
     pub fn relying_on(&self, publisher: PublisherId) -> usize {
         self.shards
@@ -306,8 +270,7 @@ impl Locations {
         for shard in &self.shards {
             let mut shard = shard.lock();
             let queue = shard.map.adopt(&mut is_ours);
-            adopted += queue.len();
-            shard.queue(queue);
+            adopted += shard.queue(queue);
         }
         self.queued(adopted);
         adopted
@@ -335,8 +298,7 @@ impl Locations {
         for hash in hashes {
             let mut shard = self.shard(hash).lock();
             let count = shard.map.take_over(hash, place);
-            shard.queue(vec![hash; count]);
-            taken += count;
+            taken += shard.queue(vec![hash; count]);
         }
         self.queued(taken);
         taken
@@ -360,19 +322,6 @@ impl Locations {
         shards
             .map(|shard| shard.lock().map.forget_gone(publishers))
             .sum()
-    }
-
-    /// Queues everything that this server publishes, for a new incarnation with empty slots.
-    pub fn republish_all(&self) {
-        for shard in &self.shards {
-            let mut shard = shard.lock();
-            let before = shard.pending_len() as isize;
-            shard.republish_all();
-            let after = shard.pending_len() as isize;
-            self.pending_len
-                .fetch_add(after - before, Ordering::Relaxed);
-        }
-        self.news.notify_one();
     }
 
     /// Where a client's record is published, and who delivered it last.

@@ -276,7 +276,7 @@ impl PublisherTask {
             }
         }
         self.version = if self.links.neighbours().is_empty() {
-            // Nobody will ever ask for it: neighbours come with a topology, and that with a restart.
+            // It is for the store alone: neighbours come with a topology, and that with a restart.
             self.version + groups.len() as u64
         } else {
             self.engine.set_groups(&groups).await

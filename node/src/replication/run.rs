@@ -377,6 +377,14 @@ impl Replication {
         }
     }
 
+    /// Whether anybody reads what this server publishes, or waits until somebody has. A server in memory alone has nobody:
+    /// neighbours come with a topology, and a store with the configuration, and both with a restart.
+    fn has_readers(&self, store: Option<&Store>) -> bool {
+        store.is_some()
+            || !self.links.neighbours().is_empty()
+            || self.acknowledgements.holds_replies()
+    }
+
     /// Runs one incarnation to its end. `first_started` is when this process's first one began.
     async fn incarnation(
         &self,
@@ -389,8 +397,6 @@ impl Replication {
         self.links.forget_processing();
         let engine = Arc::new(Engine::start(incarnation.clone(), &self.links).await?);
         info!(%incarnation, "gossip started");
-        // The slots of a new incarnation are empty.
-        self.locations.republish_all();
         let mut known = self.known.clone().lock_owned().await;
         known.feed.note_own(&incarnation);
         let store = known.feed.writer().map(|writer| Store {
@@ -408,14 +414,20 @@ impl Replication {
             pacers.spawn(pace(neighbour.clone(), engine.clone(), self.links.clone()));
         }
         let mut publisher = JoinSet::new();
-        publisher.spawn(publish(
-            self.locations.clone(),
-            engine.clone(),
-            self.links.clone(),
-            self.acknowledgements.clone(),
-            store,
-            Publisher::with_spare_slots(self.group_format, self.spare_slots),
-        ));
+        if self.has_readers(store.as_ref()) {
+            // The slots of a new incarnation are empty.
+            self.locations.republish_all();
+            publisher.spawn(publish(
+                self.locations.clone(),
+                engine.clone(),
+                self.links.clone(),
+                self.acknowledgements.clone(),
+                store,
+                Publisher::with_spare_slots(self.group_format, self.spare_slots),
+            ));
+        } else {
+            self.locations.publish_nothing();
+        }
         let mut receiver = JoinSet::new();
         receiver.spawn(receive(
             self.locations.clone(),

@@ -19,13 +19,21 @@ async fn a_record_reaches_every_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_server_alone_is_a_herd() {
+async fn one_server_alone_is_a_herd_and_publishes_for_nobody() {
     let herd = Herd::start(&["Hill"], &[]);
-    herd.server(0).report("kiwi", 1);
-    eventually("the record is published", || {
-        herd.publishers("kiwi") == ["Hill"]
+    let hill = herd.server(0);
+    hill.report("kiwi", 1);
+    eventually("nothing waits for a publisher", || {
+        hill.locations.pending_len() == 0
     })
     .await;
+    for second in 2..1_000 {
+        hill.report("kiwi", second);
+        hill.report(&format!("client{second}"), 1);
+    }
+    assert_eq!(hill.locations.pending_len(), 0);
+    assert_eq!(herd.publishers("kiwi"), Vec::<&str>::new());
+    herd.all_hold(999).await;
 }
 
 #[tokio::test(start_paused = true)]
