@@ -189,21 +189,27 @@ impl Connection {
     async fn execute(&mut self) {
         // With what others do between turns, which is a part of how long commands take.
         let begin = Instant::now();
+        let mut lines = 0;
         while self.lines_left && self.replies.has_room() {
             if self.turn_commands >= COMMANDS_PER_TURN {
                 self.turn_commands = 0;
                 yield_now().await;
             }
-            self.execute_lines(begin);
+            lines += self.execute_lines(begin);
             if self.turn_commands < COMMANDS_PER_TURN {
-                return;
+                break;
             }
+        }
+        if lines > 1 && self.replies.has_ready() {
+            // What others have sent is executed first, and then all replies go out, one connection's right after the
+            // other's: a client that has many connections is woken less often, and threads change places less often.
+            yield_now().await;
         }
     }
 
     /// Executes lines that were read before `begin`, as far as there is room for replies, and until the turn is
-    /// over.
-    fn execute_lines(&mut self, begin: Instant) {
+    /// over; returns how many.
+    fn execute_lines(&mut self, begin: Instant) -> usize {
         let service = &*self.service;
         let now_ns = service.clock.now_ns();
         let mut batch = service.executor.begin_batch(now_ns);
@@ -288,6 +294,7 @@ impl Connection {
         self.quiet
             .noted_lines(lines > 0, self.reader.is_inside_line());
         self.log_replies();
+        lines
     }
 
     /// Takes the replies that have arrived behind the first one, so that they go out together.
