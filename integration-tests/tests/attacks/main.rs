@@ -6,6 +6,7 @@ mod attackers;
 mod honest;
 mod peers;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -29,8 +30,8 @@ const CLIENTS_MAX: usize = 20_000;
 /// connection, and as much again for all else.
 const ADDED_KIB_MAX: u64 = 2 * 16 * IDLE_CONNECTIONS as u64;
 
-/// Honest exchanges before the attacks, and at least so many during them.
-const EXCHANGES: usize = 400;
+/// Honest exchanges before the attacks, and as many during them: ten seconds of either.
+const EXCHANGES: usize = 2_000;
 
 // The honest clients have a thread of their own, this one: what attackers take time for is not to be counted.
 #[tokio::test]
@@ -68,41 +69,37 @@ async fn attacked(limit: Option<&str>, strangers: &Handle) {
     let memory_before = resident_kib(pid);
 
     let over = Arc::new(AtomicBool::new(false));
-    let mut attacks = JoinSet::new();
     let crowd = attackers::idle_crowd(smith.client, idle).await;
-    attacks.spawn_on(
-        attackers::slow_writers(smith.client, over.clone()),
-        strangers,
-    );
-    attacks.spawn_on(
-        attackers::slow_readers(smith.client, over.clone()),
-        strangers,
-    );
-    attacks.spawn_on(
-        attackers::flood_of_one_id(smith.client, over.clone()),
-        strangers,
-    );
-    attacks.spawn_on(
-        attackers::flood_of_ids(smith.client, over.clone()),
-        strangers,
-    );
-    attacks.spawn_on(
-        attackers::times_out_of_range(smith.client, over.clone()),
-        strangers,
-    );
-    attacks.spawn_on(attackers::bad_requests(smith.http, over.clone()), strangers);
-    attacks.spawn_on(peers::half_open(smith.peer, over.clone()), strangers);
     let generation = peers::generation(&herd, "Smith", "Hill").await;
-    let frames = peers::frames_cut_at_every_byte(smith.peer, generation, over.clone());
-    attacks.spawn_on(frames, strangers);
-    let handshakes = peers::replayed_handshakes(smith.peer, generation, over.clone());
-    attacks.spawn_on(handshakes, strangers);
+    let attacks: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> = vec![
+        Box::pin(attackers::slow_writers(smith.client, over.clone())),
+        Box::pin(attackers::slow_readers(smith.client, over.clone())),
+        Box::pin(attackers::flood_of_one_id(smith.client, over.clone())),
+        Box::pin(attackers::flood_of_ids(smith.client, over.clone())),
+        Box::pin(attackers::times_out_of_range(smith.client, over.clone())),
+        Box::pin(attackers::bad_requests(smith.http, over.clone())),
+        Box::pin(peers::half_open(smith.peer, over.clone())),
+        Box::pin(peers::frames_cut_at_every_byte(
+            smith.peer,
+            generation,
+            over.clone(),
+        )),
+        Box::pin(peers::replayed_handshakes(
+            smith.peer,
+            generation,
+            over.clone(),
+        )),
+    ];
+    let mut running = JoinSet::new();
+    for attack in attacks {
+        running.spawn_on(attack, strangers);
+    }
 
     let attacked = Honest::new(&herd).await.exchanges(EXCHANGES).await;
     let memory = resident_kib(pid).saturating_sub(memory_before);
     over.store(true, Ordering::Relaxed);
     let finished = async {
-        while let Some(ended) = attacks.join_next().await {
+        while let Some(ended) = running.join_next().await {
             ended.unwrap();
         }
     };
