@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A connection is deep when its reads bring so many bytes on average, some twelve reports: half of what one packet of a
+/// A connection is deep when its reads bring so many bytes on average, some twenty reports: less than one packet of a
 /// network holds.
-const DEEP_BYTES: usize = 768;
+const DEEP_BYTES: usize = 1_280;
 
 /// It stays so until they bring fewer than this.
 const SHALLOW_BYTES: usize = 320;
