@@ -9,15 +9,15 @@ use tokio::time::{Instant, sleep};
 /// From one exchange to the next: who means well has something to say now and then.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// How many exchanges are the first ones, which are told apart: an attack begins with all connections at once, and with
+/// a map that is not full.
+const FIRST: usize = 400;
+
 /// Two clients: one at the server that is attacked, one at a neighbour of it.
 pub(crate) struct Honest<'h> {
     herd: &'h Herd,
     attacked: Client,
 }
-
-/// How many exchanges are the first ones, which are told apart: an attack begins with all connections at once, and with
-/// a map that is not full.
-const FIRST: usize = 400;
 
 /// How long replies took.
 pub(crate) struct Latencies {
@@ -74,7 +74,8 @@ impl Latencies {
 
 fn at(sorted: &[Duration], share: f64) -> Duration {
     let index = (sorted.len() as f64 * share) as usize;
-    sorted[index.min(sorted.len() - 1)]
+    let at = sorted.get(index).or(sorted.last());
+    at.copied().unwrap_or_default()
 }
 
 impl fmt::Display for Latencies {
@@ -82,6 +83,11 @@ impl fmt::Display for Latencies {
         let Latencies { all, first } = self;
         let (median, p99) = (at(all, 0.5), at(all, 0.99));
         write!(f, "p50 {median:?}, p99 {p99:?}")?;
-        write!(f, ", of the first {} {:?}", first.len(), at(first, 0.99))
+        write!(
+            f,
+            ", p99 of the first {} {:?}",
+            first.len(),
+            at(first, 0.99)
+        )
     }
 }

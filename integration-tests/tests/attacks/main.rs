@@ -30,7 +30,7 @@ const CLIENTS_MAX: usize = 20_000;
 /// connection, and as much again for all else.
 const ADDED_KIB_MAX: u64 = 2 * 16 * IDLE_CONNECTIONS as u64;
 
-/// Honest exchanges before the attacks, and as many during them: ten seconds of either.
+/// Honest exchanges before the attacks, and as many during them: at least ten seconds of either.
 const EXCHANGES: usize = 2_000;
 
 // The honest clients have a thread of their own, this one: what attackers take time for is not to be counted.

@@ -113,7 +113,7 @@ impl Default for Locations {
 
 impl Locations {
     /// Takes in a record that this server heard from a client. It is visible to every later
-    /// [`Locations::find`] when this returns, and on its way to the other servers.
+    /// [`Locations::find`] when this returns, and on its way to the other servers, if there are any.
     pub fn report(&self, record: impl Incoming) -> Outcome {
         self.begin_reports().report(record)
     }
@@ -266,13 +266,14 @@ impl Locations {
     /// Queues for publication here every record that is published elsewhere and that `is_ours`
     /// picks. Returns how many.
     pub fn adopt(&self, mut is_ours: impl FnMut(&Record, PublisherId) -> bool) -> usize {
-        let mut adopted = 0;
+        let (mut adopted, mut queued) = (0, 0);
         for shard in &self.shards {
             let mut shard = shard.lock();
             let queue = shard.map.adopt(&mut is_ours);
-            adopted += shard.queue(queue);
+            adopted += queue.len();
+            queued += shard.queue(queue);
         }
-        self.queued(adopted);
+        self.queued(queued);
         adopted
     }
 
@@ -294,13 +295,14 @@ impl Locations {
 
     /// See [`herd_crdt::LocationMap::take_over`]; returns how many records.
     pub(crate) fn take_over(&self, hashes: impl IntoIterator<Item = u64>, place: Place) -> usize {
-        let mut taken = 0;
+        let (mut taken, mut queued) = (0, 0);
         for hash in hashes {
             let mut shard = self.shard(hash).lock();
             let count = shard.map.take_over(hash, place);
-            taken += shard.queue(vec![hash; count]);
+            taken += count;
+            queued += shard.queue(vec![hash; count]);
         }
-        self.queued(taken);
+        self.queued(queued);
         taken
     }
 
