@@ -323,7 +323,7 @@ impl GroupBuilder {
         self.records_count == 0
     }
 
-    /// The encoded group; the builder is empty again.
+    /// The encoded group; the builder is empty again, with room for as much.
     #[must_use]
     pub fn finish(&mut self) -> Vec<u8> {
         let frame_bytes = self.format.frame_bytes_max();
@@ -338,7 +338,10 @@ impl GroupBuilder {
             let trailer = codec::encode_into(&NEXT_TRAILER, &mut bytes);
             debug_assert!(trailer.is_ok(), "BUG: a number did not encode");
         }
-        *self = GroupBuilder::new(self.format);
+        self.servers.clear();
+        self.servers_bytes = 0;
+        self.records.clear();
+        self.records_count = 0;
         bytes
     }
 }

@@ -51,6 +51,8 @@ pub struct Publisher {
     /// them a slot is compacted without reading its group.
     contents: Vec<Vec<u64>>,
     format: GroupFormat,
+    /// Empty between rounds, and kept for its room.
+    builder: GroupBuilder,
 }
 
 impl Publisher {
@@ -61,6 +63,7 @@ impl Publisher {
             slots: Slots::default(),
             contents: Vec::new(),
             format,
+            builder: GroupBuilder::new(format),
         }
     }
 
@@ -75,7 +78,7 @@ impl Publisher {
 
     /// Puts all pending records with these hashes into groups.
     pub fn publish(&mut self, pending: &[u64], map: &mut impl Publications) -> Vec<SlotGroup> {
-        let mut packer = Packer::new(&mut self.slots, &mut self.contents, self.format);
+        let mut packer = Packer::new(&mut self.slots, &mut self.contents, &mut self.builder);
         for &hash in pending {
             map.place_pending(hash, &mut |record| packer.place(hash, record));
         }
@@ -122,7 +125,7 @@ impl Publisher {
                 Some((slot, std::mem::take(contents)))
             })
             .collect();
-        let mut packer = Packer::new(&mut self.slots, &mut self.contents, self.format);
+        let mut packer = Packer::new(&mut self.slots, &mut self.contents, &mut self.builder);
         let mut moved = Vec::new();
         for (slot, hashes) in contents {
             for hash in hashes {
@@ -166,17 +169,21 @@ struct Packer<'a> {
     slots: &'a mut Slots,
     contents: &'a mut Vec<Vec<u64>>,
     current: Option<SlotId>,
-    builder: GroupBuilder,
+    builder: &'a mut GroupBuilder,
     done: Vec<SlotGroup>,
 }
 
 impl<'a> Packer<'a> {
-    fn new(slots: &'a mut Slots, contents: &'a mut Vec<Vec<u64>>, format: GroupFormat) -> Self {
+    fn new(
+        slots: &'a mut Slots,
+        contents: &'a mut Vec<Vec<u64>>,
+        builder: &'a mut GroupBuilder,
+    ) -> Self {
         Packer {
             slots,
             contents,
             current: None,
-            builder: GroupBuilder::new(format),
+            builder,
             done: Vec::new(),
         }
     }

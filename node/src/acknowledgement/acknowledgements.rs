@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
@@ -60,7 +60,6 @@ pub struct Acknowledgements {
     begun: AtomicU64,
     rounds: Mutex<Rounds>,
     progress: watch::Sender<Progress>,
-    round_written: Notify,
     counts: [AtomicU64; 4],
     last_logged: Mutex<Option<Instant>>,
 }
@@ -76,7 +75,6 @@ impl Acknowledgements {
             begun: AtomicU64::new(0),
             rounds: Mutex::default(),
             progress: watch::Sender::new(Progress::default()),
-            round_written: Notify::new(),
             counts: Default::default(),
             last_logged: Mutex::new(None),
         }
@@ -113,7 +111,6 @@ impl Acknowledgements {
     /// The publisher has written a round to the store's queue and to gossip.
     pub fn note_written(&self, written: Written) {
         self.update(|rounds| rounds.written(written));
-        self.round_written.notify_one();
     }
 
     /// The store has everything up to this write on disk.
@@ -130,11 +127,6 @@ impl Acknowledgements {
     /// A neighbour got this far.
     pub fn note_peer(&self, peer: PeerProgress) {
         self.update(|rounds| rounds.applied(peer));
-    }
-
-    /// Resolves when a round was written since the last call. For one task.
-    pub async fn round_written(&self) {
-        self.round_written.notified().await;
     }
 
     /// Waits until what the ticket stands for is as safe as the level says.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::depth::Depth;
-use super::execute::{Effect, LaterReply};
+use super::execute::{Arrived, Effect, LaterReply};
 use super::limits::{Overdue, Pace, Place, Quiet};
 use super::replies::Replies;
 use super::service::Service;
@@ -162,7 +162,7 @@ impl Connection {
                     self.written(written?);
                 }
                 Some(reply) = later.next(), if may_arrive => {
-                    self.replies.arrived(&reply);
+                    self.replies.arrived(reply);
                     self.take_arrived();
                 }
                 read = read(&self.service, &self.pace, &mut self.reader, read_half), if reading => {
@@ -306,7 +306,7 @@ impl Connection {
         while self.replies.may_arrive()
             && let Some(Some(reply)) = self.replies.parts().1.next().now_or_never()
         {
-            self.replies.arrived(&reply);
+            self.replies.arrived(reply);
         }
         if let Some(log) = &mut self.log {
             log.begin(self.service.clock.now_ns());
@@ -360,7 +360,7 @@ fn acknowledge(service: &Service, replies: &mut Replies, reports: u64, begin: In
         if !confirmed {
             statistics.unconfirmed.fetch_add(reports, Ordering::Relaxed);
         }
-        held.decided(confirmed)
+        Arrived::Decided(held, confirmed)
     };
     replies.push_awaited(Box::pin(decided), bytes, commands);
 }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::complaints::Complaints;
 use super::limits::{InFlight, Waiting};
+use super::replies::Held;
 use super::settings::FrontendSettings;
 use super::statistics::{Counts, Outcome, Statistics, Word};
 use crate::locations::{Locations, Reports};
@@ -30,13 +31,10 @@ const LOADING_WAIT_MAX: Duration = Duration::from_secs(30);
 pub(super) enum Arrived {
     /// The reply to one command.
     Reply(Reply<'static>),
-    /// The replies to several commands, as they go out.
-    Written {
-        /// All of them.
-        bytes: Vec<u8>,
-        /// How many they are.
-        commands: usize,
-    },
+    /// The same, as it goes out.
+    Written(Vec<u8>),
+    /// The replies to several commands, and whether the reports among them are as safe as the server promises.
+    Decided(Held, bool),
 }
 
 impl Arrived {
@@ -44,7 +42,7 @@ impl Arrived {
     pub(super) fn of(reply: &Reply<'_>) -> Self {
         let mut bytes = Vec::new();
         reply.write(&mut bytes);
-        Arrived::Written { bytes, commands: 1 }
+        Arrived::Written(bytes)
     }
 }
 

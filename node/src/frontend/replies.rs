@@ -13,6 +13,9 @@ const READY_BYTES_MAX: usize = 64 * 1024;
 /// The most memory that replies behind a waiting one may take, in bytes.
 const BEHIND_BYTES_MAX: usize = 1024 * 1024;
 
+/// The buffers of replies that were held are used again if they are no larger than this, in bytes: 40 reports at a time.
+const SPARE_BYTES_MAX: usize = 4 * 1024;
+
 /// What a waiting reply is reckoned at, in bytes: about 20 places.
 const LATER_REPLY_BYTES: usize = 16 * 1024;
 
@@ -40,6 +43,8 @@ pub(super) struct Replies {
     awaited_bytes: usize,
     awaited_commands: usize,
     held: Option<Held>,
+    /// An empty one with room.
+    spare: Option<Held>,
 }
 
 /// What lies between a reply that waits and the next.
@@ -61,16 +66,16 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// The replies, when it is decided.
-    pub(super) fn decided(self, confirmed: bool) -> Arrived {
-        Arrived::Written {
-            bytes: if confirmed {
-                self.confirmed
-            } else {
-                self.refused
-            },
-            commands: self.commands,
+    /// Itself without its replies, if it is small enough to be kept.
+    fn emptied(mut self) -> Option<Self> {
+        let is_small = |bytes: &Vec<u8>| bytes.capacity() <= SPARE_BYTES_MAX;
+        if !is_small(&self.confirmed) || !is_small(&self.refused) {
+            return None;
         }
+        self.confirmed.clear();
+        self.refused.clear();
+        self.commands = 0;
+        Some(self)
     }
 
     /// The bytes that it takes, and how many commands it answers.
@@ -95,6 +100,7 @@ impl Replies {
             awaited_bytes: 0,
             awaited_commands: 0,
             held: None,
+            spare: None,
         }
     }
 
@@ -153,7 +159,10 @@ impl Replies {
     /// Adds the reply to the next command, a report, which goes out when the report is safe enough;
     /// else `refusal` does.
     pub(super) fn hold(&mut self, reply: &Reply<'_>, refusal: &Reply<'_>) {
-        let held = self.held.get_or_insert_default();
+        let spare = &mut self.spare;
+        let held = self
+            .held
+            .get_or_insert_with(|| spare.take().unwrap_or_default());
         reply.write(&mut held.confirmed);
         refusal.write(&mut held.refused);
         held.commands += 1;
@@ -197,15 +206,25 @@ impl Replies {
     }
 
     /// Takes in the first of the replies that waited, which makes those behind it ready.
-    pub(super) fn arrived(&mut self, arrived: &Arrived) {
+    pub(super) fn arrived(&mut self, arrived: Arrived) {
         match arrived {
             Arrived::Reply(reply) => {
                 reply.write(&mut self.ready);
                 self.ready_commands += 1;
             }
-            Arrived::Written { bytes, commands } => {
-                self.ready.extend_from_slice(bytes);
-                self.ready_commands += commands;
+            Arrived::Written(bytes) => {
+                self.ready.extend_from_slice(&bytes);
+                self.ready_commands += 1;
+            }
+            Arrived::Decided(held, confirmed) => {
+                let replies = if confirmed {
+                    &held.confirmed
+                } else {
+                    &held.refused
+                };
+                self.ready.extend_from_slice(replies);
+                self.ready_commands += held.commands;
+                self.spare = held.emptied();
             }
         }
         if let Some(behind) = self.behind.pop_front() {
@@ -255,7 +274,7 @@ mod tests {
 
     async fn arrive(replies: &mut Replies) {
         let reply = replies.parts().1.next().await.unwrap();
-        replies.arrived(&reply);
+        replies.arrived(reply);
     }
 
     #[tokio::test]
@@ -284,6 +303,31 @@ mod tests {
         replies.push(&Reply::Invalid(b"5"));
         assert_eq!(replies.parts().0, b"? 5\n");
         assert_eq!((replies.behind_bytes, replies.behind_commands), (0, 0));
+    }
+
+    /// Holds the reply to one report, and waits for it.
+    async fn hold_and_decide(replies: &mut Replies, text: &[u8], confirmed: bool) {
+        replies.hold(&Reply::Invalid(text), &Reply::Invalid(b"refused"));
+        let held = replies.take_held().unwrap();
+        let (bytes, commands) = held.size();
+        let decided = async move { Arrived::Decided(held, confirmed) };
+        replies.push_awaited(Box::pin(decided), bytes, commands);
+        arrive(replies).await;
+    }
+
+    #[tokio::test]
+    async fn held_replies_go_out_once_and_leave_their_room_if_it_is_small() {
+        let mut replies = Replies::new(100);
+        hold_and_decide(&mut replies, b"a", true).await;
+        assert_eq!(replies.parts().0, b"? a\n");
+        assert!(replies.spare.is_some());
+        hold_and_decide(&mut replies, b"b", false).await;
+        assert_eq!(replies.parts().0, b"? a\n? refused\n");
+        hold_and_decide(&mut replies, b"c", true).await;
+        assert_eq!(replies.parts().0, b"? a\n? refused\n? c\n");
+        assert_eq!(replies.awaited_bytes + replies.awaited_commands, 0);
+        hold_and_decide(&mut replies, &[b'd'; SPARE_BYTES_MAX], true).await;
+        assert!(replies.spare.is_none());
     }
 
     #[test]

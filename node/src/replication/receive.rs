@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herd_crdt::group::GroupFormat;
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::adoption::OrphanSchedule;
@@ -19,11 +19,10 @@ use super::links::Links;
 use super::membership::Membership;
 use super::report::{Applied, AppliedReport};
 use super::store_feed::StoreFeed;
-use super::storing::more_is_stored;
 use super::timing::{ADOPTION_REVIEW, RECEIVER_TICK};
 use crate::locations::Locations;
 use crate::pulse::Beating;
-use crate::storage::{StorageWriter, Ticket};
+use crate::storage::{StorageWriter, SyncState, Ticket};
 
 mod gone;
 mod merge;
@@ -72,7 +71,7 @@ pub(super) async fn receive(
         let look_at_gossip = tokio::select! {
             () = receiver.engine.changed() => true,
             () = sleep_until(next_look) => true,
-            () = more_is_stored(&mut synced) => false,
+            () = until_synced(&mut synced, receiver.known.feed.first_unsynced()) => false,
         };
         receiver.beating.beat();
         if look_at_gossip && let Some(buried_by) = receiver.merge_changes().await {
@@ -84,6 +83,20 @@ pub(super) async fn receive(
             next_look = Instant::now() + RECEIVER_TICK;
         }
     }
+}
+
+/// Resolves when this write is on disk; never without one, or when that cannot be any more.
+async fn until_synced(synced: &mut Option<watch::Receiver<SyncState>>, ticket: Option<Ticket>) {
+    if let Some(synced) = synced
+        && let Some(ticket) = ticket
+        && synced
+            .wait_for(|state| state.synced >= ticket)
+            .await
+            .is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// What a server knows of the others, and of what it has stored of them. Outlives incarnations of

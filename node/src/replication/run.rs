@@ -24,7 +24,7 @@ use super::pacer::pace;
 use super::publish::{Store, publish};
 use super::receive::{Known, receive};
 use super::store_feed::StoreFeed;
-use super::storing::{self, StorageDriver, StorageState, StoreSource};
+use super::storing::{self, StorageDriver, StorageState, StoreSource, StoreWatch};
 use super::timing::{
     FIRST_HANDSHAKES_WAIT, GONE_AFTER, HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN,
     STORE_CLOSE_MAX,
@@ -174,11 +174,9 @@ impl Replication {
         // published and handed over like everything else.
         let (driver, ()) = tokio::join!(self.open_store(store), self.first_handshakes());
         let mut progress = JoinSet::new();
-        let writer = self.known.lock().await.feed.writer().cloned();
-        progress.spawn(storing::watch_progress(
+        progress.spawn(storing::watch_neighbours(
             self.acknowledgements.clone(),
             self.links.clone(),
-            writer.as_ref().map(|writer| writer.synced()),
         ));
         // Gossip outlives the request to stop by a little.
         let stop_gossip = CancellationToken::new();
@@ -218,8 +216,13 @@ impl Replication {
         let source = store?;
         let mut known = self.known.lock().await;
         let Known { membership, feed } = &mut *known;
+        let observer = StoreWatch {
+            acknowledgements: self.acknowledgements.clone(),
+            links: self.links.clone(),
+        };
         let loaded = storing::load(
             source,
+            Box::new(observer),
             self.group_format,
             self.expires,
             &self.locations,

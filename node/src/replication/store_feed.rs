@@ -216,6 +216,11 @@ impl StoreFeed {
         }
     }
 
+    /// The first write of other servers' groups that was not on disk when [`StoreFeed::durable`] was asked last.
+    pub(super) fn first_unsynced(&self) -> Option<Ticket> {
+        self.waiting.front().map(|(ticket, _)| *ticket)
+    }
+
     /// For each incarnation the version up to which everything is on disk.
     pub(super) fn durable(&mut self, synced: Ticket) -> &BTreeMap<Incarnation, u64> {
         while let Some((ticket, versions)) = self.waiting.pop_front() {

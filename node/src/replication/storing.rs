@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herd_crdt::group::GroupFormat;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -16,7 +16,7 @@ use crate::acknowledgement::{Acknowledgements, PeerProgress};
 use crate::locations::Locations;
 use crate::storage::{
     CloseError, LoadReport, ModelledStore, StorageTask, StorageThread, StorageWriter, Store,
-    StoreError, StoredGroup, SyncPolicy, SyncState,
+    StoreError, StoreObserver, StoredGroup, SyncPolicy, SyncState, Ticket,
 };
 
 /// Groups on their way from the disk to the [`Merger`].
@@ -62,6 +62,25 @@ impl StorageDriver {
     }
 }
 
+/// Tells the acknowledgements, and whoever asks, how the store fares.
+pub(super) struct StoreWatch {
+    pub(super) acknowledgements: Arc<Acknowledgements>,
+    pub(super) links: Arc<Links>,
+}
+
+impl StoreObserver for StoreWatch {
+    fn synced(&self, through: Ticket) {
+        self.acknowledgements.note_synced(through.0);
+    }
+
+    fn failed(&self, failure: &Arc<StoreError>) {
+        self.acknowledgements.note_disk_failed();
+        error!(error = %failure, "the store has failed; this server goes on from memory");
+        self.links
+            .set_storage(StorageState::Failed(failure.clone()));
+    }
+}
+
 /// A store that was read, and takes writes.
 pub(super) struct OpenedStore {
     pub(super) writer: StorageWriter,
@@ -71,13 +90,14 @@ pub(super) struct OpenedStore {
 
 /// Reads the whole store into the map, and opens it for writing. Clients that are asked for meanwhile
 /// are merged first. With `expires` the floor that the store holds applies before any of them is
-/// answered.
+/// answered. `observer` is told of what is written from then on.
 ///
 /// # Errors
 /// If it cannot be read to its end or written. What was read is in the map: each group is good by
 /// itself.
 pub(super) async fn load(
     source: StoreSource,
+    observer: Box<dyn StoreObserver>,
     format: GroupFormat,
     expires: bool,
     locations: &Locations,
@@ -117,7 +137,7 @@ pub(super) async fn load(
             merger.merge_left(left).await;
             let (store, report) = read?;
             let (writer, thread) =
-                StorageWriter::spawn(store, policy).map_err(StoreError::NoThread)?;
+                StorageWriter::spawn(store, policy, observer).map_err(StoreError::NoThread)?;
             (writer, StorageDriver::Thread(thread), report)
         }
         StoreSource::Modelled(mut store, policy) => {
@@ -129,7 +149,7 @@ pub(super) async fn load(
             for group in groups {
                 merger.merge(group);
             }
-            let (writer, task) = StorageWriter::spawn_on_runtime(store, policy);
+            let (writer, task) = StorageWriter::spawn_on_runtime(store, policy, observer);
             (writer, StorageDriver::Task(task), report)
         }
     };
@@ -167,42 +187,12 @@ fn read_all(
     Ok((store, report))
 }
 
-/// Tells the acknowledgements how far disk and neighbours have come, for as long as it runs.
-pub(super) async fn watch_progress(
-    acknowledgements: Arc<Acknowledgements>,
-    links: Arc<Links>,
-    mut synced: Option<watch::Receiver<SyncState>>,
-) {
-    let mut failed = false;
+/// Tells the acknowledgements how far neighbours have come, for as long as it runs.
+pub(super) async fn watch_neighbours(acknowledgements: Arc<Acknowledgements>, links: Arc<Links>) {
     loop {
-        if let Some(synced) = &mut synced {
-            let state = synced.borrow_and_update().clone();
-            acknowledgements.note_synced(state.synced.0);
-            if let Some(failure) = state.failure.filter(|_| !failed) {
-                failed = true;
-                acknowledgements.note_disk_failed();
-                error!(error = %failure, "the store has failed; this server goes on from memory");
-                links.set_storage(StorageState::Failed(failure));
-            }
-        }
         acknowledgements.note_peer(best_peer(&links));
-        tokio::select! {
-            () = more_is_stored(&mut synced) => {}
-            () = links.reported() => {}
-            () = acknowledgements.round_written() => {}
-        }
+        links.reported().await;
     }
-}
-
-/// Resolves when the store has come further, or has failed; never without one, or when its writer
-/// has gone.
-pub(super) async fn more_is_stored(synced: &mut Option<watch::Receiver<SyncState>>) {
-    if let Some(synced) = synced
-        && synced.changed().await.is_ok()
-    {
-        return;
-    }
-    std::future::pending::<()>().await;
 }
 
 /// How far the best neighbour has got with what this server's incarnation publishes.
@@ -292,6 +282,7 @@ mod tests {
                 let load = async {
                     let opened = load(
                         source,
+                        Box::new(()),
                         format,
                         expires,
                         &locations,

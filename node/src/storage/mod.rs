@@ -20,5 +20,5 @@ pub use modelled::{CommitFault, Crash, ModelledDisk, ModelledStore};
 pub use store::{LoadReport, Store, StoredGroup, Write};
 pub use writer::{
     CloseError, QueueLimits, SYNC_BUCKET_ENDS_MS, StorageTask, StorageThread, StorageWriter,
-    SyncPolicy, SyncState, Ticket, WriteRefused, WriterFigures,
+    StoreObserver, SyncPolicy, SyncState, Ticket, WriteRefused, WriterFigures,
 };

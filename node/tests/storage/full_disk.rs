@@ -43,7 +43,8 @@ async fn a_full_disk_is_reported_and_what_was_synced_is_there_when_it_has_room_a
     let data = folder.path().join("data");
     let mut store = on_disk::open(&data).unwrap();
     load(&mut store).unwrap();
-    let (writer, thread) = StorageWriter::spawn(Box::new(store), SyncPolicy::EachCommit).unwrap();
+    let (writer, thread) =
+        StorageWriter::spawn(Box::new(store), SyncPolicy::EachCommit, Box::new(())).unwrap();
     let mut state = writer.synced();
     // One write at a time, so that each ticket is one commit.
     let mut states = vec![Model::default()];

@@ -16,6 +16,7 @@ mod closing;
 mod coalesce;
 mod core;
 mod figures;
+mod observer;
 mod shared;
 mod state;
 mod task;
@@ -31,6 +32,7 @@ use tokio::time::Instant;
 
 pub use self::core::{COMMIT_GAP, QueueLimits};
 pub use self::figures::{SYNC_BUCKET_ENDS_MS, WriterFigures};
+pub use self::observer::StoreObserver;
 use self::shared::Shared;
 pub use self::state::{CloseError, SyncPolicy, SyncState, Ticket, WriteRefused};
 pub use self::task::StorageTask;
@@ -48,12 +50,17 @@ impl StorageWriter {
         StorageWriter { shared }
     }
 
-    /// Gives a loaded store to a thread of its own.
+    /// Gives a loaded store to a thread of its own, which tells `observer` how far it has come.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn spawn(store: Box<dyn Store>, policy: SyncPolicy) -> io::Result<(Self, StorageThread)> {
-        thread::spawn(store, policy, QueueLimits::default())
+    pub fn spawn(
+        store: Box<dyn Store>,
+        policy: SyncPolicy,
+        observer: Box<dyn StoreObserver>,
+    ) -> io::Result<(Self, StorageThread)> {
+        let shared = Shared::new(policy, QueueLimits::default(), observer);
+        thread::spawn(store, shared)
     }
 
     /// Gives a loaded modelled store to a task of the current runtime. The task waits by the
@@ -61,11 +68,16 @@ impl StorageWriter {
     ///
     /// # Panics
     /// Outside of a runtime.
-    pub fn spawn_on_runtime(store: ModelledStore, policy: SyncPolicy) -> (Self, StorageTask) {
-        task::spawn(store, policy, QueueLimits::default())
+    pub fn spawn_on_runtime(
+        store: ModelledStore,
+        policy: SyncPolicy,
+        observer: Box<dyn StoreObserver>,
+    ) -> (Self, StorageTask) {
+        let shared = Shared::new(policy, QueueLimits::default(), observer);
+        task::spawn(store, shared)
     }
 
-    /// As [`StorageWriter::spawn_on_runtime`], with other limits of the queue.
+    /// As [`StorageWriter::spawn_on_runtime`], with other limits of the queue and without an observer.
     ///
     /// # Panics
     /// Outside of a runtime.
@@ -74,7 +86,7 @@ impl StorageWriter {
         policy: SyncPolicy,
         limits: QueueLimits,
     ) -> (Self, StorageTask) {
-        task::spawn(store, policy, limits)
+        task::spawn(store, Shared::new(policy, limits, Box::new(())))
     }
 
     /// Queues writes, to be committed all together, and never waits. Their ticket is the next one;

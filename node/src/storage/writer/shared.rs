@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::super::{Store, StoreError, Write};
 use super::core::{Core, QueueLimits, Step};
 use super::figures::WriterFigures;
+use super::observer::StoreObserver;
 use super::state::{SyncPolicy, SyncState};
 
 pub(super) struct Shared {
@@ -18,18 +19,24 @@ pub(super) struct Shared {
     /// Wakes the driver if it is a task.
     pub(super) work_for_task: Notify,
     pub(super) state: watch::Sender<SyncState>,
+    observer: Box<dyn StoreObserver>,
     pub(super) figures: Mutex<WriterFigures>,
     /// True once the driver does nothing more.
     pub(super) ended: watch::Sender<bool>,
 }
 
 impl Shared {
-    pub(super) fn new(policy: SyncPolicy, limits: QueueLimits) -> Arc<Self> {
+    pub(super) fn new(
+        policy: SyncPolicy,
+        limits: QueueLimits,
+        observer: Box<dyn StoreObserver>,
+    ) -> Arc<Self> {
         Arc::new(Shared {
             core: Mutex::new(Core::new(policy, limits)),
             work: Condvar::new(),
             work_for_task: Notify::new(),
             state: watch::Sender::new(SyncState::default()),
+            observer,
             figures: Mutex::new(WriterFigures::default()),
             ended: watch::Sender::new(false),
         })
@@ -76,8 +83,11 @@ impl Shared {
             figures.group_bytes += group_bytes.sum::<u64>();
         }
         self.core.lock().note_committed(batch.through);
-        self.state
-            .send_modify(|state| state.committed = batch.through);
+        // Nobody waits for it, and to wake those who wait for a sync is dear where syncs are quick.
+        self.state.send_if_modified(|state| {
+            state.committed = batch.through;
+            false
+        });
         Ok(())
     }
 
@@ -91,6 +101,7 @@ impl Shared {
             .lock()
             .count_sync(end.saturating_duration_since(begin));
         self.core.lock().note_synced(through, end);
+        self.observer.synced(through);
         self.state.send_modify(|state| state.synced = through);
         Ok(())
     }
@@ -98,9 +109,15 @@ impl Shared {
     /// Says that nothing more will be stored, and why. The first reason stays.
     pub(super) fn fail(&self, error: StoreError) {
         self.core.lock().fail();
-        self.state.send_modify(|state| {
-            state.failure.get_or_insert_with(|| Arc::new(error));
+        let failure = Arc::new(error);
+        let is_first = self.state.send_if_modified(|state| {
+            let is_first = state.failure.is_none();
+            state.failure.get_or_insert_with(|| failure.clone());
+            is_first
         });
+        if is_first {
+            self.observer.failed(&failure);
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub enum SyncPolicy {
 /// How far a writer has come.
 #[derive(Clone, Debug, Default)]
 pub struct SyncState {
-    /// All writes up to this ticket survive the end of the process.
+    /// All writes up to this ticket survive the end of the process. Nobody is woken when this rises alone.
     pub committed: Ticket,
     /// All writes up to this ticket survive a loss of power.
     pub synced: Ticket,

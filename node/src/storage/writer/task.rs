@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::super::ModelledStore;
 use super::StorageWriter;
 use super::closing::close;
-use super::core::{QueueLimits, Step};
+use super::core::Step;
 use super::shared::{EndGuard, Shared};
-use super::state::{CloseError, SyncPolicy, SyncState};
+use super::state::{CloseError, SyncState};
 
 /// Owns the task of a writer. When it is dropped, the task finishes what queued and ends.
 #[must_use = "the task ends when this is dropped"]
@@ -42,12 +42,7 @@ impl Drop for StorageTask {
 }
 
 /// Starts the task. See [`StorageWriter::spawn_on_runtime`].
-pub(super) fn spawn(
-    store: ModelledStore,
-    policy: SyncPolicy,
-    limits: QueueLimits,
-) -> (StorageWriter, StorageTask) {
-    let shared = Shared::new(policy, limits);
+pub(super) fn spawn(store: ModelledStore, shared: Arc<Shared>) -> (StorageWriter, StorageTask) {
     let guard = EndGuard::new(&shared);
     let task = tokio::spawn(run(Arc::clone(&shared), store, guard));
     let abort = task.abort_handle();

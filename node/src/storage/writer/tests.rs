@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use herd_crdt::SlotId;
+use parking_lot::Mutex;
 
 use super::*;
 use crate::replication::incarnation::Incarnation;
@@ -53,7 +54,8 @@ async fn until_synced(writer: &StorageWriter, ticket: Ticket) -> SyncState {
 async fn a_thread_syncs_what_was_written_and_closes_in_good_order() {
     let disk = ModelledDisk::new();
     let store = Box::new(loaded(&disk));
-    let (writer, thread) = StorageWriter::spawn(store, SyncPolicy::EachCommit).unwrap();
+    let (writer, thread) =
+        StorageWriter::spawn(store, SyncPolicy::EachCommit, Box::new(())).unwrap();
     let ticket = writer.write(vec![put(0, "a"), put(1, "b")]).unwrap();
     assert!(until_synced(&writer, ticket).await.failure.is_none());
     let last = writer.write(vec![put(0, "c")]).unwrap();
@@ -88,7 +90,8 @@ impl Store for Panicking {
 #[tokio::test]
 async fn the_owner_learns_of_a_thread_that_died() {
     let store = Box::new(Panicking);
-    let (writer, thread) = StorageWriter::spawn(store, SyncPolicy::EachCommit).unwrap();
+    let (writer, thread) =
+        StorageWriter::spawn(store, SyncPolicy::EachCommit, Box::new(())).unwrap();
     let ticket = writer.write(vec![put(0, "a")]).unwrap();
     let state = until_synced(&writer, ticket).await;
     assert!(matches!(
@@ -105,7 +108,7 @@ async fn while_a_sync_runs_writes_gather_into_one_commit() {
     let disk = ModelledDisk::new();
     disk.set_latency(Duration::ZERO, Duration::from_millis(5));
     let policy = SyncPolicy::EachCommit;
-    let (writer, _task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy);
+    let (writer, _task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy, Box::new(()));
     writer.write(vec![put(0, "first")]).unwrap();
     tokio::time::sleep(Duration::from_millis(1)).await;
     for slot in 1..=100 {
@@ -121,16 +124,13 @@ async fn while_a_sync_runs_writes_gather_into_one_commit() {
 async fn with_an_interval_a_crash_costs_what_was_written_within_it() {
     let disk = ModelledDisk::new();
     let every = SyncPolicy::Every(Duration::from_secs(1));
-    let (writer, task) = StorageWriter::spawn_on_runtime(loaded(&disk), every);
+    let (writer, task) = StorageWriter::spawn_on_runtime(loaded(&disk), every, Box::new(()));
     let first = writer.write(vec![put(0, "synced")]).unwrap();
     until_synced(&writer, first).await;
     let second = writer.write(vec![put(1, "committed")]).unwrap();
-    let mut state = writer.synced();
-    state
-        .wait_for(|state| state.committed >= second)
-        .await
-        .unwrap();
-    assert_eq!(state.borrow().synced, first);
+    tokio::time::sleep(2 * COMMIT_GAP).await;
+    let state = writer.synced().borrow().clone();
+    assert_eq!((state.committed, state.synced), (second, first));
     writer.write(vec![put(2, "queued")]).unwrap();
     task.abort();
     disk.crash(Crash::Process);
@@ -170,7 +170,7 @@ async fn a_failure_stays() {
     for (full, fault) in [(true, CommitFault::Full), (false, CommitFault::Io)] {
         let disk = ModelledDisk::new();
         let policy = SyncPolicy::EachCommit;
-        let (writer, task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy);
+        let (writer, task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy, Box::new(()));
         let good = writer.write(vec![put(0, "good")]).unwrap();
         until_synced(&writer, good).await;
         disk.fail_next_commits(1, fault);
@@ -186,12 +186,45 @@ async fn a_failure_stays() {
     }
 }
 
+/// What an observer was told, in order: tickets, and failures as `None`.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<Option<Ticket>>>>);
+
+impl StoreObserver for Told {
+    fn synced(&self, through: Ticket) {
+        self.0.lock().push(Some(through));
+    }
+
+    fn failed(&self, _failure: &Arc<StoreError>) {
+        self.0.lock().push(None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_is_told_of_each_sync_and_of_one_failure() {
+    let disk = ModelledDisk::new();
+    let told = Told::default();
+    let observer = Box::new(told.clone());
+    let policy = SyncPolicy::EachCommit;
+    let (writer, task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy, observer);
+    let first = writer.write(vec![put(0, "a")]).unwrap();
+    until_synced(&writer, first).await;
+    let second = writer.write(vec![put(0, "b")]).unwrap();
+    until_synced(&writer, second).await;
+    assert_eq!(*told.0.lock(), [Some(first), Some(second)]);
+    disk.fail_sync();
+    let third = writer.write(vec![put(0, "c")]).unwrap();
+    until_synced(&writer, third).await;
+    assert!(task.close(DEADLINE).await.is_err());
+    assert_eq!(*told.0.lock(), [Some(first), Some(second), None]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_sync_is_never_made_good_by_a_later_one() {
     let disk = ModelledDisk::new();
     disk.fail_sync();
     let policy = SyncPolicy::EachCommit;
-    let (writer, _task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy);
+    let (writer, _task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy, Box::new(()));
     let ticket = writer.write(vec![put(0, "a")]).unwrap();
     let state = until_synced(&writer, ticket).await;
     assert_eq!((state.committed, state.synced), (ticket, Ticket(0)));
@@ -206,7 +239,7 @@ async fn closing_does_not_wait_for_ever() {
     let disk = ModelledDisk::new();
     disk.stall();
     let policy = SyncPolicy::EachCommit;
-    let (writer, task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy);
+    let (writer, task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy, Box::new(()));
     writer.write(vec![put(0, "a")]).unwrap();
     let error = task.close(Duration::from_millis(1_500)).await.unwrap_err();
     let expected = "the store did not finish within 1500 ms: the disk is slow, and writes 1 to 1 are not synced";

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::super::Store;
 use super::StorageWriter;
 use super::closing::close;
-use super::core::{QueueLimits, Step};
+use super::core::Step;
 use super::shared::{EndGuard, Shared};
-use super::state::{CloseError, SyncPolicy, SyncState};
+use super::state::{CloseError, SyncState};
 
 /// Owns the thread of a writer. When it is dropped, the thread finishes what queued and ends.
 #[must_use = "the thread ends when this is dropped"]
@@ -39,10 +39,8 @@ impl Drop for StorageThread {
 /// Starts the thread. See [`StorageWriter::spawn`].
 pub(super) fn spawn(
     store: Box<dyn Store>,
-    policy: SyncPolicy,
-    limits: QueueLimits,
+    shared: Arc<Shared>,
 ) -> io::Result<(StorageWriter, StorageThread)> {
-    let shared = Shared::new(policy, limits);
     let of_thread = Arc::clone(&shared);
     std::thread::Builder::new()
         .name("herd-storage".to_owned())
