@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Connections of one source address.
 const PER_ADDRESS: usize = 2_500;
@@ -111,6 +111,8 @@ pub(crate) async fn flood_of_ids(address: SocketAddr, over: Over) {
 
 async fn flood(address: SocketAddr, over: Over, mut lines: impl FnMut() -> Vec<u8>) {
     let mut replies = vec![0; 64 * 1024];
+    let mut sent_bytes = 0;
+    let begun = Instant::now();
     while !is_over(&over) {
         let Some(mut stream) = connect(address).await else {
             continue;
@@ -124,8 +126,11 @@ async fn flood(address: SocketAddr, over: Over, mut lines: impl FnMut() -> Vec<u
             if !written || is_over(&over) {
                 break;
             }
+            sent_bytes += lines.len() as u64;
         }
     }
+    let kib_per_second = sent_bytes as f64 / 1024.0 / begun.elapsed().as_secs_f64();
+    println!("a flood: {kib_per_second:.0} KiB/s of reports");
 }
 
 /// Times that no honest clock shows.

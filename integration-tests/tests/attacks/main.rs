@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use herd_integration_tests::{Herd, Topology, eventually, within};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rustix::process::setpriority_process;
 use tokio::runtime::{self, Handle};
 use tokio::task::JoinSet;
 
@@ -30,6 +31,10 @@ const CLIENTS_MAX: usize = 20_000;
 /// connection, and as much again for all else.
 const ADDED_KIB_MAX: u64 = 2 * 16 * IDLE_CONNECTIONS as u64;
 
+/// Attackers have machines of their own, and take the server's cores by what they send only. Here they take turns on the same
+/// cores, behind everybody else and with the threads that the server serves floods on.
+const ATTACKERS_NICE: i32 = 10;
+
 /// Honest exchanges before the attacks, and as many during them: at least ten seconds of either.
 const EXCHANGES: usize = 2_000;
 
@@ -38,6 +43,7 @@ const EXCHANGES: usize = 2_000;
 async fn honest_clients_are_served_and_memory_stays_bounded_under_every_attack_at_once() {
     let strangers = runtime::Builder::new_multi_thread()
         .worker_threads(1)
+        .on_thread_start(|| setpriority_process(None, ATTACKERS_NICE).unwrap())
         .enable_all()
         .build()
         .unwrap();
