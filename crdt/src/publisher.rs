@@ -179,6 +179,7 @@ impl<'a> Packer<'a> {
         contents: &'a mut Vec<Vec<u64>>,
         builder: &'a mut GroupBuilder,
     ) -> Self {
+        debug_assert!(builder.is_empty(), "BUG: a group was left unfinished");
         Packer {
             slots,
             contents,

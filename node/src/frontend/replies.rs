@@ -224,7 +224,7 @@ impl Replies {
                 };
                 self.ready.extend_from_slice(replies);
                 self.ready_commands += held.commands;
-                self.spare = held.emptied();
+                self.spare = held.emptied().or(self.spare.take());
             }
         }
         if let Some(behind) = self.behind.pop_front() {
@@ -326,8 +326,9 @@ mod tests {
         hold_and_decide(&mut replies, b"c", true).await;
         assert_eq!(replies.parts().0, b"? a\n? refused\n? c\n");
         assert_eq!(replies.awaited_bytes + replies.awaited_commands, 0);
-        hold_and_decide(&mut replies, &[b'd'; SPARE_BYTES_MAX], true).await;
-        assert!(replies.spare.is_none());
+        let large = [b'd'; SPARE_BYTES_MAX];
+        hold_and_decide(&mut replies, &large, true).await;
+        assert!(replies.spare.is_none(), "it grew, and was not kept");
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl Replication {
                 ReplicationEnd::Stopped
             }
             ended = progress.join_next() => {
-                error!(?ended, "BUG: the watcher of acknowledgements has ended");
+                error!(?ended, "BUG: the watcher of neighbours has ended");
                 ReplicationEnd::Stopped
             }
         };
@@ -218,7 +218,7 @@ impl Replication {
         let Known { membership, feed } = &mut *known;
         let observer = StoreWatch {
             acknowledgements: self.acknowledgements.clone(),
-            links: self.links.clone(),
+            links: Arc::downgrade(&self.links),
         };
         let loaded = storing::load(
             source,

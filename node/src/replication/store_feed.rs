@@ -197,6 +197,10 @@ impl StoreFeed {
         let unneeded = &self.unneeded;
         // A store that takes nothing has failed, and its watcher says so.
         let Ok(ticket) = unneeded.withdraw(needed.iter(), || writer.write(writes)) else {
+            let synced = writer.synced().borrow().synced;
+            self.durable(synced);
+            // What is left never will be, and nobody is to wait for it.
+            self.waiting.clear();
             self.writer = None;
             self.unneeded.clear();
             return;
@@ -216,7 +220,7 @@ impl StoreFeed {
         }
     }
 
-    /// The first write of other servers' groups that was not on disk when [`StoreFeed::durable`] was asked last.
+    /// The first write that [`StoreFeed::durable`] waits for, by what it was told last; none once the store takes nothing.
     pub(super) fn first_unsynced(&self) -> Option<Ticket> {
         self.waiting.front().map(|(ticket, _)| *ticket)
     }
@@ -264,7 +268,39 @@ fn raise(versions: &mut BTreeMap<Incarnation, u64>, incarnation: &Incarnation, v
 
 #[cfg(test)]
 mod tests {
+    use crate::storage::{CommitFault, ModelledDisk, Store as _, SyncPolicy};
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_store_that_takes_nothing_any_more() {
+        let disk = ModelledDisk::new();
+        let mut store = disk.open();
+        store.load(&mut |_| {}).unwrap();
+        let (writer, _task) =
+            StorageWriter::spawn_on_runtime(store, SyncPolicy::EachCommit, Box::new(()));
+        let mut feed = StoreFeed::new("Hill".into());
+        feed.open(writer.clone());
+        let smith = Incarnation {
+            server: "Smith".into(),
+            generation: 1,
+        };
+        let floor = |time_ns| vec![Write::Floor { time_ns }];
+        feed.put([], floor(1), &[(smith.clone(), 7)]);
+        let first = feed.first_unsynced().unwrap();
+        let mut state = writer.synced();
+        state.wait_for(|state| state.synced >= first).await.unwrap();
+        // It is on disk, and before anybody looks, the store fails and refuses what comes next.
+        disk.fail_next_commits(1, CommitFault::Full);
+        writer.write(floor(2)).unwrap();
+        state
+            .wait_for(|state| state.failure.is_some())
+            .await
+            .unwrap();
+        feed.put([], floor(3), &[(smith.clone(), 8)]);
+        assert_eq!(feed.first_unsynced(), None);
+        assert_eq!(feed.durable(Ticket::default()).get(&smith), Some(&7));
+    }
 
     #[test]
     fn what_is_stored_again_withdraws_the_request_to_forget_it() {

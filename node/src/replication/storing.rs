@@ -1,6 +1,6 @@
-//! The store of a server from its opening to its close: loading it, and the task that watches it.
+//! The store of a server from its opening to its close: loading it, and who is told how it fares.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use herd_crdt::group::GroupFormat;
@@ -65,7 +65,8 @@ impl StorageDriver {
 /// Tells the acknowledgements, and whoever asks, how the store fares.
 pub(super) struct StoreWatch {
     pub(super) acknowledgements: Arc<Acknowledgements>,
-    pub(super) links: Arc<Links>,
+    /// They hold the writer, which holds this.
+    pub(super) links: Weak<Links>,
 }
 
 impl StoreObserver for StoreWatch {
@@ -76,8 +77,9 @@ impl StoreObserver for StoreWatch {
     fn failed(&self, failure: &Arc<StoreError>) {
         self.acknowledgements.note_disk_failed();
         error!(error = %failure, "the store has failed; this server goes on from memory");
-        self.links
-            .set_storage(StorageState::Failed(failure.clone()));
+        if let Some(links) = self.links.upgrade() {
+            links.set_storage(StorageState::Failed(failure.clone()));
+        }
     }
 }
 
