@@ -7,13 +7,15 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
 
+use entry::{Entry, State};
 pub use merged::{Again, Death, Expired, Merged, Outcome, Publication};
 pub use standing::Place;
 
 use crate::record::{Incoming, Record};
-use crate::slots::{SlotId, Weight};
+use crate::slots::SlotId;
 
 mod by_hash;
+mod entry;
 mod merged;
 mod standing;
 
@@ -35,128 +37,6 @@ pub trait Publishers {
     /// Whether `publisher` has a lower rank than this server for this record, so that this server
     /// leaves the publication to it.
     fn outranks(&self, publisher: PublisherId, record: &Record) -> bool;
-}
-
-#[derive(Debug)]
-struct Entry {
-    record: Record,
-    publisher: PublisherId,
-    /// Which of its slots.
-    publisher_slot: SlotId,
-    /// The slot of ours that holds the record, if one does.
-    slot: SlotId,
-    state: State,
-    /// We published this very record, or were about to, and left it to a server of lower rank.
-    yielded: bool,
-}
-
-/// [`Publication`] without its slot, which every entry has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Elsewhere,
-    Pending,
-    InSlot,
-}
-
-impl Entry {
-    fn heard(record: Record) -> Self {
-        Entry {
-            state: State::Pending,
-            ..Entry::delivered(record, PublisherId::NOBODY.into())
-        }
-    }
-
-    fn delivered(record: Record, from: Place) -> Self {
-        Entry {
-            record,
-            publisher: from.publisher,
-            publisher_slot: from.slot,
-            slot: from.slot,
-            state: State::Elsewhere,
-            yielded: false,
-        }
-    }
-
-    fn publication(&self) -> Publication {
-        match self.state {
-            State::Elsewhere => Publication::Elsewhere,
-            State::Pending => Publication::Pending,
-            State::InSlot => Publication::InSlot(self.slot),
-        }
-    }
-
-    fn place(&mut self, slot: SlotId) {
-        self.state = State::InSlot;
-        self.slot = slot;
-    }
-
-    fn set_publisher(&mut self, from: Place) {
-        self.publisher = from.publisher;
-        self.publisher_slot = from.slot;
-    }
-
-    /// A greater record was heard here.
-    fn hear(&mut self, record: impl Incoming) {
-        record.replace(&mut self.record);
-        self.set_publisher(PublisherId::NOBODY.into());
-        self.state = State::Pending;
-        self.yielded = false;
-    }
-
-    /// A greater record was delivered.
-    fn take(&mut self, record: impl Incoming, from: Place) {
-        record.replace(&mut self.record);
-        self.set_publisher(from);
-        self.state = State::Elsewhere;
-        self.yielded = false;
-    }
-
-    /// Whether, as far as we know, the record would stand nowhere without this slot of another server.
-    fn stands_in(&self, place: Place) -> bool {
-        let Place { publisher, slot } = place;
-        self.state != State::InSlot && self.publisher == publisher && self.publisher_slot == slot
-    }
-
-    /// The publisher that this entry's safety hangs on: `None` while one of our slots holds it.
-    fn relies_on(&self) -> Option<PublisherId> {
-        match self.state {
-            State::InSlot => None,
-            State::Elsewhere | State::Pending => Some(self.publisher),
-        }
-    }
-
-    /// Makes it pending, if `again` says so: then its death in one of our slots, if it had one, and
-    /// whether it is to be queued.
-    fn publish_again(&mut self, again: Again) -> (Option<Death>, bool) {
-        let is_meant = match self.state {
-            State::Pending => false,
-            State::Elsewhere => again != Again::Never,
-            State::InSlot => again == Again::Always,
-        };
-        if !is_meant {
-            return (None, false);
-        }
-        let death = self.withdraw();
-        self.state = State::Pending;
-        (death, true)
-    }
-
-    /// Leaves the publication to a server of lower rank.
-    fn give_up(&mut self) -> Option<Death> {
-        self.yielded = true;
-        self.withdraw()
-    }
-
-    /// Ends our publication, if any.
-    fn withdraw(&mut self) -> Option<Death> {
-        match std::mem::replace(&mut self.state, State::Elsewhere) {
-            State::InSlot => Some(Death {
-                slot: self.slot,
-                weight: Weight::of(&self.record),
-            }),
-            State::Elsewhere | State::Pending => None,
-        }
-    }
 }
 
 /// For each client its greatest record: a join semilattice, so that merging is commutative,
@@ -491,38 +371,6 @@ impl<S: BuildHasher> LocationMap<S> {
                 entry.place(place(&entry.record));
             }
         }
-    }
-}
-
-impl Entry {
-    /// Exactly this record was delivered.
-    fn note_delivery(&mut self, from: Place, publishers: &impl Publishers) -> Option<Death> {
-        let publisher = from.publisher;
-        if publisher == PublisherId::NOBODY {
-            return None;
-        }
-        if publisher == self.publisher {
-            // It moves its records from slot to slot.
-            self.publisher_slot = from.slot;
-        }
-        let live = publishers.presumed_live(publisher);
-        let outranks = publishers.outranks(publisher, &self.record);
-        if self.state == State::Elsewhere {
-            let known_live = publishers.presumed_live(self.publisher);
-            // One that outranks us is kept: should we publish this record too, we give it up to that one.
-            let known_kept =
-                known_live && !outranks && publishers.outranks(self.publisher, &self.record);
-            if (outranks || !self.yielded) && (live || !known_live) && !known_kept {
-                self.set_publisher(from);
-            }
-            return None;
-        }
-        if !outranks {
-            return None;
-        }
-        // Remembered even if it is gone: should it come back, the publication is yielded then.
-        self.set_publisher(from);
-        if live { self.give_up() } else { None }
     }
 }
 

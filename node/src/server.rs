@@ -9,14 +9,14 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::access::Access;
-use crate::acknowledgement::{AckLevel, Acknowledgements};
+use crate::acknowledgement::Acknowledgements;
 use crate::client_threads::ClientHandles;
 use crate::clock::{self, SharedClock, SystemClock};
-use crate::config::{LinkSecurity, ServeSettings};
-use crate::control::{self, Control, ControlSocket, ControlSocketError, SocketChoice};
+use crate::config::ServeSettings;
+use crate::control::Control;
 use crate::expiry::{Expiry, HerdClocks};
 use crate::frontend::{Frontend, FrontendSettings};
 use crate::http;
@@ -26,70 +26,29 @@ use crate::live::{Figures, HerdSource, Live, PropagationCounts};
 use crate::locations::Locations;
 use crate::metrics::{self, MetricsParts, MetricsSource};
 use crate::places;
-use crate::places::online::ClientError;
 use crate::readiness::Facts;
 use crate::replication::chance::Chance;
-use crate::replication::link::network::{Network, TcpNetwork};
-use crate::replication::link::tls_network::TlsNetwork;
-use crate::replication::links::{HerdView, LinkObserver, Links};
-use crate::replication::neighbour::NeighbourConfig;
-use crate::replication::run::{Replication, ReplicationEnd};
+use crate::replication::link::network::TcpNetwork;
+use crate::replication::links::{LinkObserver, Links};
+use crate::replication::run::Replication;
 use crate::replication::stored_floor::StoredFloor;
-use crate::replication::storing::{StorageState, StoreSource};
+use crate::replication::storing::StorageState;
 use crate::status::StatusSource;
-use crate::storage::{DataFolder, DataFolderError, FjallStore, Store, SyncPolicy};
-use crate::tls::TlsError;
-use crate::tls::link::LinkCredentials;
-use crate::tls::reload;
-use crate::tls::status::TlsStatus;
-use crate::wire_log::{WireLog, WireLogError, WireLogWriter};
+use crate::wire_log::WireLog;
+
+mod error;
+mod opening;
+mod parts;
+
+pub use error::ServerError;
+use opening::{
+    herd_view, network, open_certificates, open_control_socket, open_data_folder, open_wire_log,
+    store_in,
+};
+use parts::{Part, watch_parts};
 
 /// How long the last lines of the wire log may take to the disk.
 const WIRE_LOG_PATIENCE: Duration = Duration::from_secs(1);
-
-/// How much of what clients reported a loss of power may take where no reply waits for the disk.
-const SYNC_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Why a server ended though nobody told it to.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// A part panicked: a defect. The panic was logged.
-    #[error(
-        "BUG: a part of the server panicked, and so it ends: see the lines before. What was synced to \
-         disk or merged by a neighbour is safe. Start it again, and report this"
-    )]
-    Panicked,
-    /// A part ended by itself: a defect.
-    #[error(
-        "BUG: {0} ended by itself, and so the server ends. What was synced to disk or merged by a \
-         neighbour is safe. Start it again, and report this"
-    )]
-    Ended(&'static str),
-    /// The wire log cannot be written. Nothing was served.
-    #[error("nothing was served, for the wire log cannot be kept: {0}")]
-    WireLog(#[from] WireLogError),
-    /// The data folder cannot be used. Nothing was served.
-    #[error(transparent)]
-    DataFolder(#[from] DataFolderError),
-    /// There can be no client of the provider of places. Nothing was served.
-    #[error("nothing was served, for the provider of places cannot be asked: {0}")]
-    Places(#[from] ClientError),
-    /// Certificates cannot be used any more, which could be when settings were read. Nothing was served.
-    #[error(
-        "cannot use certificates: {}",
-        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-    )]
-    Certificates(Vec<TlsError>),
-    /// There can be no control socket. Nothing was served.
-    #[error(transparent)]
-    ControlSocket(#[from] ControlSocketError),
-    /// A newer process of the same name is alive; the herd talks to that one.
-    #[error(
-        "a newer process of this server's name is alive, so this one ends; what it heard is with its \
-         neighbours. If both are meant to run, give each a name of its own"
-    )]
-    Superseded,
-}
 
 /// How a server is told to stop, in this order.
 #[derive(Clone, Debug, Default)]
@@ -98,18 +57,6 @@ pub struct Stop {
     pub drain: CancellationToken,
     /// It stops.
     pub stop: CancellationToken,
-}
-
-/// A part of a server, ended.
-enum Part {
-    Http,
-    Frontend,
-    Control,
-    Replication(ReplicationEnd),
-    Expiry,
-    Page,
-    Certificates,
-    Access,
 }
 
 /// Serves, clients on the threads of `clients`, until `stop.stop`, then lets replies in flight finish, hands what clients reported last to
@@ -326,42 +273,6 @@ pub async fn run(
     ended
 }
 
-async fn watch_parts(
-    parts: &mut JoinSet<Part>,
-    shutdown: &CancellationToken,
-    stop_replication: &CancellationToken,
-) -> Result<(), ServerError> {
-    while let Some(ended) = parts.join_next().await {
-        let stopping = shutdown.is_cancelled();
-        match ended.map_err(|_| ServerError::Panicked)? {
-            Part::Replication(ReplicationEnd::Superseded) => return Err(ServerError::Superseded),
-            Part::Http if !stopping => return Err(ServerError::Ended("the HTTP server")),
-            Part::Frontend if !stopping => return Err(ServerError::Ended("the text frontend")),
-            Part::Control if !stopping => return Err(ServerError::Ended("the control socket")),
-            Part::Replication(ReplicationEnd::Stopped) if !stopping => {
-                return Err(ServerError::Ended("replication"));
-            }
-            Part::Certificates if !stopping => {
-                return Err(ServerError::Ended("watching certificates"));
-            }
-            Part::Expiry if !stopping => return Err(ServerError::Ended("expiry")),
-            Part::Page if !stopping => return Err(ServerError::Ended("the live page")),
-            Part::Access if !stopping => {
-                return Err(ServerError::Ended("following the tokens file"));
-            }
-            Part::Frontend => stop_replication.cancel(),
-            Part::Http
-            | Part::Control
-            | Part::Expiry
-            | Part::Page
-            | Part::Certificates
-            | Part::Access
-            | Part::Replication(ReplicationEnd::Stopped) => {}
-        }
-    }
-    Ok(())
-}
-
 /// What `/healthz` and `/readyz` look at. The ports are bound by now.
 fn health(frontend: &Frontend, links: &Arc<Links>, clock: SharedClock, stop: Stop) -> Arc<Health> {
     let mut pulses = vec![frontend.pulse()];
@@ -426,117 +337,6 @@ fn figures(locations: &Locations, links: &Links) -> Figures {
     Figures {
         updates: taken_in.map(|outcome| outcomes.get(outcome)).iter().sum(),
         propagation,
-    }
-}
-
-fn open_data_folder(settings: &ServeSettings) -> Result<Option<DataFolder>, DataFolderError> {
-    let Some(path) = &settings.durability.data_dir else {
-        return Ok(None);
-    };
-    DataFolder::open(path, &settings.name, settings.topology.cluster()).map(Some)
-}
-
-/// The store in a data folder, which it holds for as long as it is open. Where replies wait for the disk everything is synced at once, else
-/// every [`SYNC_INTERVAL`].
-fn store_in(folder: DataFolder, ack: AckLevel) -> StoreSource {
-    let policy = if ack.needs_disk() {
-        SyncPolicy::EachCommit
-    } else {
-        SyncPolicy::Every(SYNC_INTERVAL)
-    };
-    let open = move || FjallStore::open(folder).map(|store| Box::new(store) as Box<dyn Store>);
-    StoreSource::Disk(Box::new(open), policy)
-}
-
-fn open_wire_log(
-    settings: &ServeSettings,
-    clock: &SharedClock,
-) -> Result<(Option<WireLog>, Option<WireLogWriter>), WireLogError> {
-    match &settings.wire_log {
-        Some(path) => {
-            let (log, writer) = WireLog::open(path, clock.clone())?;
-            let may_store = settings.places.may_be_stored();
-            let log = if may_store { log } else { log.without_places() };
-            Ok((Some(log), Some(writer)))
-        }
-        None => Ok((None, None)),
-    }
-}
-
-/// The certificates of links and of the client port, and what to warn about.
-fn open_certificates(
-    settings: &ServeSettings,
-    clock: &SharedClock,
-) -> Result<TlsStatus, ServerError> {
-    let mut status = TlsStatus::default();
-    match &settings.tls.links {
-        LinkSecurity::Certificates(material) => {
-            let live = reload::Live::load(material.clone(), clock.clone());
-            status.links = Some(live.map_err(ServerError::Certificates)?);
-        }
-        LinkSecurity::Loopback => {}
-        LinkSecurity::Insecure => status.links_insecure = true,
-    }
-    if let Some(material) = &settings.tls.clients {
-        let live = reload::Live::load(material.clone(), clock.clone());
-        status.clients = Some(live.map_err(ServerError::Certificates)?);
-    }
-    Ok(status)
-}
-
-/// The way to the neighbours.
-fn network(tcp: TcpNetwork, tls: &TlsStatus, clock: &SharedClock) -> Arc<dyn Network> {
-    if tls.links_insecure {
-        warn!(
-            "links to other servers have no certificates (insecure_links): anyone on the way can read \
-             them, and join the herd"
-        );
-    }
-    match &tls.links {
-        Some(live) => {
-            let credentials = LinkCredentials::new(live.clone(), clock.clone());
-            Arc::new(TlsNetwork::new(tcp, credentials))
-        }
-        None => Arc::new(tcp),
-    }
-}
-
-fn open_control_socket(choice: &SocketChoice) -> Result<Option<ControlSocket>, ControlSocketError> {
-    match choice {
-        SocketChoice::Off => Ok(None),
-        SocketChoice::At(path) => ControlSocket::bind(path).map(Some),
-        SocketChoice::DefaultTooLong(path) => {
-            warn!(
-                "no control socket: {} is longer than {} bytes; set control_socket to a shorter path",
-                path.display(),
-                control::SOCKET_PATH_BYTES_MAX
-            );
-            Ok(None)
-        }
-    }
-}
-
-/// Of the two servers of a link, the earlier one of the topology connects.
-fn herd_view(settings: &ServeSettings) -> HerdView {
-    let topology = &settings.topology;
-    let own_index = topology.index_of(&settings.name);
-    let neighbours = topology
-        .neighbours(&settings.name)
-        .map(|neighbour| NeighbourConfig {
-            name: neighbour.name.clone(),
-            address: neighbour.peer.to_string(),
-            dials: own_index < topology.index_of(&neighbour.name),
-        })
-        .collect();
-    HerdView {
-        cluster: topology.cluster().to_string(),
-        me: settings.name.clone(),
-        servers: topology
-            .servers()
-            .iter()
-            .map(|server| server.name.clone())
-            .collect(),
-        neighbours,
     }
 }
 

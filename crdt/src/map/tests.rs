@@ -3,6 +3,7 @@
 use std::hash::RandomState;
 
 use super::*;
+use crate::slots::Weight;
 
 /// Below 10: outranks us. Even: live.
 struct Ranks;

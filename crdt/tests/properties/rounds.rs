@@ -9,15 +9,19 @@ use std::collections::{BTreeMap, VecDeque};
 
 use herd_crdt::group::{GROUP_BYTES_MAX, GroupFormat, decode_group, empty_group};
 use herd_crdt::{
-    COMPACTED_SLOTS, CROWDED_TIERS_SLOTS_MAX, Death, FREE_SLOT_CLEARED_AFTER_MS, LocationMap,
-    NANOSECONDS_PER_SECOND, Publication, Publications, Publisher, PublisherId, Publishers,
-    ROOM_FACTOR, Record, SlotGroup, SlotId,
+    COMPACTED_SLOTS, CROWDED_TIERS_SLOTS_MAX, FREE_SLOT_CLEARED_AFTER_MS, LocationMap,
+    NANOSECONDS_PER_SECOND, Publication, Publisher, PublisherId, ROOM_FACTOR, Record, SlotGroup,
+    SlotId,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::strategies::{Masked, hashers};
+
+mod world;
+
+use world::{Event, Interleaved, World, raise};
 
 /// The least that lives in a slot which no tier holds, in bytes, whatever the records. A group is
 /// closed when the next record does not fit; the largest record takes 8.4 KB, so the group holds at
@@ -27,47 +31,6 @@ const HEALTHY_BYTES_MIN: u64 = 1_700;
 const HEALTHY_BYTES_MIN_OF_SMALL: u64 = (GROUP_BYTES_MAX as u64 - 600) / 2;
 /// In one round each compaction leaves at least seven slots fewer in the tiers.
 const COMPACTIONS_MAX: usize = 1_000;
-
-/// Publishers of odd number outrank us.
-struct Ranks<'a> {
-    live: &'a [bool],
-}
-
-impl Publishers for Ranks<'_> {
-    fn presumed_live(&self, publisher: PublisherId) -> bool {
-        self.live
-            .get(publisher.0 as usize)
-            .copied()
-            .unwrap_or(false)
-    }
-
-    fn outranks(&self, publisher: PublisherId, _: &Record) -> bool {
-        publisher.0 % 2 == 1
-    }
-}
-
-/// What happens to the map from outside.
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    /// A client reports.
-    Heard { client: usize, time_s: i64 },
-    /// A publisher delivers a record that it heard.
-    Delivered {
-        client: usize,
-        time_s: i64,
-        publisher: u32,
-    },
-    /// A publisher delivers the very record that we hold.
-    DeliveredSame { client: usize, publisher: u32 },
-    /// We come to know that a publisher is live, or is not.
-    Live { publisher: u32, live: bool },
-    /// We adopt what publishers that are not live delivered.
-    Adopt,
-    /// We look for publications to give up.
-    Yield,
-    /// The floor rises, or is asked to fall.
-    RaiseFloor { floor_s: i64 },
-}
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -80,186 +43,6 @@ enum Step {
     },
     /// The server takes another incarnation.
     Reincarnate,
-}
-
-struct World {
-    clients: Vec<Vec<u8>>,
-    map: LocationMap<Masked>,
-    queue: Vec<u64>,
-    deaths: Vec<Death>,
-    live: Vec<bool>,
-    /// Each client's greatest record that was ever out, here or elsewhere.
-    floor: BTreeMap<Vec<u8>, Record>,
-    /// The same, of other servers and of our earlier incarnations.
-    elsewhere: BTreeMap<Vec<u8>, Record>,
-    /// What each publisher ever delivered.
-    delivered: Vec<(PublisherId, Record)>,
-}
-
-/// Raises `known`, unless the record has expired.
-fn raise(known: &mut BTreeMap<Vec<u8>, Record>, record: &Record, expiry_ns: i64) {
-    if record.time().ns() < expiry_ns {
-        return;
-    }
-    let known = known
-        .entry(record.client().to_vec())
-        .or_insert_with(|| record.clone());
-    if record.order(known).is_gt() {
-        *known = record.clone();
-    }
-}
-
-impl World {
-    fn ranks(live: &[bool]) -> Ranks<'_> {
-        Ranks { live }
-    }
-
-    fn record(&self, client: usize, time_s: i64, server: &str) -> Record {
-        let client = &self.clients[client % self.clients.len()];
-        let time = time_s.to_string();
-        let received_ns = (1_520_023_934 + time_s) * NANOSECONDS_PER_SECOND;
-        Record::new(client, b"+1+1", time.as_bytes(), server.into(), received_ns).unwrap()
-    }
-
-    fn deliver(&mut self, record: Record, publisher: u32) {
-        let expiry_ns = self.map.floor_ns();
-        raise(&mut self.floor, &record, expiry_ns);
-        raise(&mut self.elsewhere, &record, expiry_ns);
-        self.delivered
-            .push((PublisherId(publisher), record.clone()));
-        let hash = self.map.hash(record.client());
-        let merged = self.map.merge_delivered(
-            hash,
-            record.clone(),
-            PublisherId(publisher),
-            &Self::ranks(&self.live),
-        );
-        assert!(!merged.queue);
-        if let Some(death) = merged.death {
-            let yielded = self.live[publisher as usize] && publisher % 2 == 1;
-            assert!(merged.outcome.changed() || yielded, "withdrawn for nobody");
-            self.deaths.push(death);
-        }
-    }
-
-    fn apply(&mut self, event: Event) {
-        match event {
-            Event::Heard { client, time_s } => {
-                let record = self.record(client, time_s, "Hill");
-                let merged = self
-                    .map
-                    .merge_heard(self.map.hash(record.client()), record.clone());
-                self.deaths.extend(merged.death);
-                if merged.queue {
-                    self.queue.push(self.map.hash(record.client()));
-                }
-            }
-            Event::Delivered {
-                client,
-                time_s,
-                publisher,
-            } => {
-                let record = self.record(client, time_s, "Smith");
-                self.deliver(record, publisher);
-            }
-            Event::DeliveredSame { client, publisher } => {
-                let client = &self.clients[client % self.clients.len()];
-                let known = self.map.find(self.map.hash(client), client).cloned();
-                // Another server has our record only once it is out.
-                if let Some(record) = known
-                    && self.floor.get(client) == Some(&record)
-                {
-                    self.deliver(record, publisher);
-                }
-            }
-            Event::Live { publisher, live } => self.live[publisher as usize] = live,
-            Event::Adopt => {
-                let live = self.live.clone();
-                let adopted = self.map.adopt(|_, publisher| !live[publisher.0 as usize]);
-                self.queue.extend(adopted);
-            }
-            Event::Yield => self.yield_publications(),
-            Event::RaiseFloor { floor_s } => self.raise_floor(floor_s * NANOSECONDS_PER_SECOND),
-        }
-    }
-
-    fn raise_floor(&mut self, floor_ns: i64) {
-        let floor_ns = floor_ns.max(self.map.floor_ns());
-        let before = self.entries();
-        let below = |record: &Record| record.time().ns() < floor_ns;
-        let expired = self.map.raise_floor(floor_ns);
-        assert_eq!(self.map.floor_ns(), floor_ns);
-        let left: Vec<_> = before.iter().filter(|(record, _)| !below(record)).collect();
-        assert_eq!(self.entries().iter().collect::<Vec<_>>(), left);
-        assert_eq!(expired.records, before.len() - left.len());
-        let in_slots = |(record, publication): &&(Record, Publication)| {
-            below(record) && matches!(publication, Publication::InSlot(_))
-        };
-        assert_eq!(expired.deaths.len(), before.iter().filter(in_slots).count());
-        self.deaths.extend(expired.deaths);
-        // What has expired may be lost.
-        for known in [&mut self.floor, &mut self.elsewhere] {
-            known.retain(|_, record| !below(record));
-        }
-    }
-
-    fn yield_publications(&mut self) {
-        let before: Vec<(Record, Publication)> = self.entries();
-        let deaths = self.map.yield_publications(&Self::ranks(&self.live));
-        let mut died = 0;
-        for ((record, before), (_, after)) in before.into_iter().zip(self.entries()) {
-            if before == after {
-                continue;
-            }
-            assert_eq!(after, Publication::Elsewhere);
-            died += usize::from(before != Publication::Pending);
-            let (_, publisher) = self.publication(record.client());
-            let delivered = self.delivered.contains(&(publisher, record));
-            assert!(delivered, "yielded what it had not delivered");
-            assert!(self.live[publisher.0 as usize] && publisher.0 % 2 == 1);
-        }
-        assert_eq!(died, deaths.len());
-        self.deaths.extend(deaths);
-    }
-
-    fn publication(&self, client: &[u8]) -> (Publication, PublisherId) {
-        self.map.publication(self.map.hash(client), client).unwrap()
-    }
-
-    /// All entries in the order of their clients.
-    fn entries(&self) -> Vec<(Record, Publication)> {
-        let mut records: Vec<Record> = self.map.records().cloned().collect();
-        records.sort_by(|a, b| a.client().cmp(b.client()));
-        records
-            .into_iter()
-            .map(|record| {
-                let publication = self.publication(record.client()).0;
-                (record, publication)
-            })
-            .collect()
-    }
-}
-
-/// The map while a round runs: before each record that moves, more may have happened.
-struct Interleaved<'a> {
-    world: &'a mut World,
-    events: &'a mut VecDeque<Event>,
-}
-
-impl Publications for Interleaved<'_> {
-    fn place_pending(&mut self, hash: u64, place: &mut dyn FnMut(&Record) -> SlotId) {
-        if let Some(event) = self.events.pop_front() {
-            self.world.apply(event);
-        }
-        self.world.map.place_pending(hash, place);
-    }
-
-    fn relocate(&mut self, hash: u64, from: SlotId, place: &mut dyn FnMut(&Record) -> SlotId) {
-        if let Some(event) = self.events.pop_front() {
-            self.world.apply(event);
-        }
-        self.world.map.relocate(hash, from, place);
-    }
 }
 
 /// Without spare slots, so that little is enough for compactions.

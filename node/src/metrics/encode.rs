@@ -8,25 +8,10 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::histogram::HistogramView;
+use super::family::{Family, Labels};
 
 /// The media type of what [`render`] gives.
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
-
-/// The labels of one figure: names and values.
-pub(super) type Labels = Vec<(&'static str, String)>;
-
-/// Figures of one name, with what they mean. The name ends in the unit; a counter's gets `_total` behind
-/// it.
-#[derive(Clone, Debug)]
-pub enum Family {
-    /// Numbers that only rise, from the start of the server.
-    Counter(&'static str, &'static str, Vec<(Labels, f64)>),
-    /// Numbers as they are now.
-    Gauge(&'static str, &'static str, Vec<(Labels, f64)>),
-    /// Durations by how long they were.
-    Histogram(&'static str, &'static str, Vec<(Labels, HistogramView)>),
-}
 
 /// All families, as Prometheus reads them.
 ///
@@ -97,6 +82,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::histogram::HistogramView;
 
     #[test]
     fn every_kind_is_written_as_prometheus_reads_it() {

@@ -2,8 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use super::encode::Family;
-use super::source::{flag, gauge, label, load};
+use super::family::{Family, flag, gauge, label, load};
 use crate::access::{Access, AccessStatistics};
 use crate::frontend::LimitStatistics;
 use crate::http::HttpStatistics;

@@ -7,10 +7,14 @@
 //!
 //! Labels name servers of the topology and words of this program, never a client: their number is bounded.
 
+mod commands;
 mod encode;
+mod family;
 mod guards;
 mod process;
+mod replication;
 mod source;
 
-pub use encode::{CONTENT_TYPE, Family, render};
+pub use encode::{CONTENT_TYPE, render};
+pub use family::Family;
 pub use source::{MetricsParts, MetricsSource};
