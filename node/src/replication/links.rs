@@ -393,7 +393,14 @@ impl Links {
     pub(super) fn set_store(&self, writer: StorageWriter, floor_at_start_ns: Option<i64>) {
         *self.store_writer.lock() = Some(writer);
         *self.floor_at_start.lock() = floor_at_start_ns;
-        self.set_storage(StorageState::Open);
+        self.storage.send_if_modified(|state| {
+            // Its writer's thread runs already, and may have failed.
+            let loaded = matches!(state, StorageState::Loading);
+            if loaded {
+                *state = StorageState::Open;
+            }
+            loaded
+        });
     }
 
     /// The way to the store, if it is open.

@@ -86,6 +86,15 @@ impl Rounds {
         }
     }
 
+    /// The link to this neighbour is made anew: what the one before knew of the neighbour's rounds ended with it.
+    pub(super) fn link_made(&self, neighbour: &str) {
+        self.change(neighbour, |rounds| {
+            rounds.theirs = None;
+            rounds.theirs_last_began = None;
+            rounds.moved_much = None;
+        });
+    }
+
     /// The neighbour begins a round with us.
     pub(super) fn theirs_began(&self, neighbour: &str) {
         let now = Some(Instant::now());
@@ -252,6 +261,18 @@ mod tests {
         };
         let (jaquez, smith, ()) = tokio::join!(round("Jaquez"), round("Smith"), ends);
         assert_eq!(jaquez.max(smith) - jaquez.min(smith), took);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_link_that_is_made_anew_waits_for_nothing_of_the_one_before() {
+        let rounds = rounds();
+        make_busy(&rounds);
+        rounds.theirs_began("Hill");
+        rounds.link_made("Hill");
+        assert_eq!(waited(rounds.begin_own("Hill")).await, Duration::ZERO);
+        assert_eq!(rounds.theirs_last_began("Hill"), None);
+        assert_eq!(rounds.busy_until("Hill"), None);
+        assert_ne!(rounds.busy_until("Smith"), None, "another link");
     }
 
     #[tokio::test(start_paused = true)]

@@ -88,6 +88,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let replaced = CancellationToken::new();
     let number = neighbour.connected(&incarnation, replaced.clone());
+    links.rounds.link_made(&neighbour.config.name);
     info!(neighbour = %incarnation.server, %incarnation, remote, "link made");
     if let Some(observer) = &links.observer {
         observer.link_made(&incarnation.server, remote);
