@@ -44,7 +44,7 @@ pub(super) fn others(families: &mut Vec<Family>, status: &Status, links: &Links)
 /// A figure of each link.
 type LinkFigure = (&'static str, &'static str, fn(&LinkCounts) -> &AtomicU64);
 
-const LINK_FIGURES: [LinkFigure; 10] = [
+const LINK_FIGURES: [LinkFigure; 11] = [
     (
         "herd_link_connects",
         "Times that the link was made.",
@@ -59,6 +59,11 @@ const LINK_FIGURES: [LinkFigure; 10] = [
         "herd_link_rounds",
         "Rounds of gossip that this server began.",
         |counts| &counts.rounds,
+    ),
+    (
+        "herd_link_pushes",
+        "Times that news went out without a round.",
+        |counts| &counts.pushes,
     ),
     (
         "herd_link_rounds_timed_out",

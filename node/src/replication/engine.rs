@@ -22,6 +22,7 @@ use super::incarnation::Incarnation;
 use super::link_words::{self, LinkWord};
 use super::links::Links;
 use super::membership::Sighting;
+use super::push::{Comparison, NodeVersions};
 use super::slot_value::SlotValues;
 use super::socket::LinkTransport;
 use super::timing::{
@@ -367,11 +368,39 @@ impl Engine {
             .await;
     }
 
-    /// Tells the others how the links of this server are. It travels with the next round.
+    /// Tells the others how the links of this server are. It travels with the next push or round.
     pub(super) async fn tell_links(&self, text: &str) {
         self.handle
             .with_chitchat(|chitchat| chitchat.self_node_state().set(LINKS_KEY, text))
             .await;
+    }
+
+    /// What this server has of all incarnations that gossip hands on, beside what a neighbour has by
+    /// `neighbours_version`; `None` if that has never heard of one of them.
+    pub(super) async fn compare(
+        &self,
+        neighbours_version: impl Fn(&Incarnation) -> Option<u64>,
+    ) -> Option<Comparison> {
+        let nodes: Option<Vec<NodeVersions>> = self
+            .handle
+            .with_chitchat(|chitchat| {
+                // About to be forgotten: neither digests nor deltas speak of them any more.
+                let leaving: BTreeSet<_> = chitchat.scheduled_for_deletion_nodes().collect();
+                let states = chitchat.node_states().iter();
+                states
+                    .filter(|(id, _)| !leaving.contains(id))
+                    .map(|(id, state)| {
+                        let incarnation = incarnation_of(id);
+                        Some(NodeVersions {
+                            neighbours_version: neighbours_version(&incarnation)?,
+                            incarnation,
+                            own_version: state.max_version(),
+                        })
+                    })
+                    .collect()
+            })
+            .await;
+        nodes.map(Comparison)
     }
 
     /// Begins a round with a neighbour, if it was granted a SYN.
@@ -418,7 +447,8 @@ fn in_order_of_publication(mut noticed: Vec<Noticed>) -> Vec<Noticed> {
     noticed
 }
 
-fn chitchat_id(incarnation: &Incarnation) -> ChitchatId {
+/// The id of an incarnation as chitchat knows it.
+pub(super) fn chitchat_id(incarnation: &Incarnation) -> ChitchatId {
     let address = gossip_address(&incarnation.server);
     ChitchatId::new(incarnation.server.clone(), incarnation.generation, address)
 }
@@ -444,32 +474,4 @@ fn parse_buried(line: &str) -> Option<Incarnation> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_place_to_which_a_record_has_moved_comes_after_the_one_that_it_left() {
-        let incarnation = |server: &str| Incarnation {
-            server: server.into(),
-            generation: 1,
-        };
-        let noticed = |server: &str, slot: u32, version| {
-            let id = chitchat_id(&incarnation(server));
-            (id, slot_key(SlotId(slot)), version, String::new())
-        };
-        // Moved from slot 7 to slot 2, which was free again, and noted in any order.
-        let ordered = in_order_of_publication(vec![
-            noticed("Hill", 2, 30),
-            noticed("Hill", 7, 5),
-            noticed("Smith", 1, 9),
-            noticed("Smith", 3, 8),
-        ]);
-        let of = |server: &str| -> Vec<u64> {
-            let id = chitchat_id(&incarnation(server));
-            let of_one = ordered.iter().filter(|(other, ..)| *other == id);
-            of_one.map(|(_, _, version, _)| *version).collect()
-        };
-        assert_eq!(of("Hill"), [5, 30]);
-        assert_eq!(of("Smith"), [8, 9]);
-    }
-}
+mod tests;

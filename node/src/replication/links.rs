@@ -195,7 +195,7 @@ impl Links {
         *self.processing.lock() = Some(from);
     }
 
-    /// chitchat has processed the last message of a round that this neighbour began.
+    /// chitchat has processed the last message of a round that this neighbour began, or a push of its.
     pub(super) fn their_round_ended(&self, from: SocketAddr) {
         let mut neighbours = self.neighbours.iter();
         if let Some(neighbour) = neighbours.find(|neighbour| neighbour.gossip_address == from) {
@@ -267,12 +267,12 @@ impl Links {
         self.reported.notified().await;
     }
 
-    /// Asks for a round on every link.
+    /// There is news for every neighbour.
     pub fn kick_all(&self) {
         self.kick_others(&[]);
     }
 
-    /// Asks for a round on every link but the one that all the news came over.
+    /// There is news for every neighbour but the one that all of it came from.
     pub(super) fn kick_others(&self, senders: &[SocketAddr]) {
         for neighbour in &self.neighbours {
             if *senders != [neighbour.gossip_address] {

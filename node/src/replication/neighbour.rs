@@ -1,6 +1,7 @@
 //! One neighbour in the topology: what its link, its pacer and the gossip engine share.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct LinkCounts {
     pub deltas_sent: AtomicU64,
     /// See `deltas_sent`.
     pub deltas_received: AtomicU64,
+    /// Times that this server sent news without a round.
+    pub pushes: AtomicU64,
     /// Rounds that this server began.
     pub rounds: AtomicU64,
     /// Rounds of these that did not end in time.
@@ -80,7 +83,7 @@ impl LinkCounts {
     }
 }
 
-/// The size of the delta that a message carries: both replies of a round do, even if there is nothing new in it.
+/// The size of the delta that a message carries: a push and both replies of a round do, even if there is nothing new in it.
 pub(super) fn delta_bytes(message: &ChitchatMessage) -> Option<usize> {
     match message {
         ChitchatMessage::SynAck { delta, .. } | ChitchatMessage::Ack { delta } => {
@@ -114,7 +117,7 @@ pub struct LinkStatus {
 /// The last report of a neighbour.
 #[derive(Debug)]
 struct Received {
-    report: AppliedReport,
+    report: Arc<AppliedReport>,
     at: Instant,
     /// The neighbour's wall clock when it sent the report, in ns since the POSIX epoch.
     clock_ns: i64,
@@ -138,9 +141,9 @@ pub struct Neighbour {
     syn_token: AtomicBool,
     /// There is news for this neighbour.
     kick: Notify,
-    /// Counts rounds that ended.
-    rounds_over: watch::Sender<u64>,
-    /// The larger delta, of both ways, of the last round that we began.
+    /// Counts ACKs: each ends a round that we began, or is a push.
+    acks: watch::Sender<u64>,
+    /// The larger delta, of both ways, of the last round that we began, or of a push.
     delta_bytes: AtomicUsize,
     /// Until then the link stays down.
     cut_until: Mutex<Option<Instant>>,
@@ -164,7 +167,7 @@ impl Neighbour {
             changed_at: Mutex::new(Instant::now()),
             syn_token: AtomicBool::new(false),
             kick: Notify::new(),
-            rounds_over: watch::Sender::new(0),
+            acks: watch::Sender::new(0),
             delta_bytes: AtomicUsize::new(0),
             cut_until: Mutex::new(None),
             report: Mutex::new(None),
@@ -246,7 +249,7 @@ impl Neighbour {
         (left > Duration::ZERO).then_some(left)
     }
 
-    /// Asks the pacer for a round soon.
+    /// Tells the pacer that there is news: a push or a round is to come soon.
     pub fn kick(&self) {
         self.kick.notify_one();
     }
@@ -266,7 +269,7 @@ impl Neighbour {
         if is_syn && !self.syn_token.swap(false, Ordering::AcqRel) {
             return false;
         }
-        // The ACK is the last message of a round that we began.
+        // The last message of a round that we began, or a push.
         let is_ack = matches!(message, ChitchatMessage::Ack { .. });
         if is_ack {
             self.note_delta(message.serialized_len());
@@ -283,12 +286,12 @@ impl Neighbour {
             self.counts.messages_dropped.fetch_add(1, Ordering::Relaxed);
         }
         if is_ack {
-            self.rounds_over.send_modify(|rounds| *rounds += 1);
+            self.acks.send_modify(|acks| *acks += 1);
         }
         sent
     }
 
-    /// A delta of this size travelled in a round that we began.
+    /// A delta of this size travelled in a round that we began, or in a push.
     pub(super) fn note_delta(&self, bytes: usize) {
         self.delta_bytes.fetch_max(bytes, Ordering::Relaxed);
     }
@@ -298,8 +301,8 @@ impl Neighbour {
         self.delta_bytes.swap(0, Ordering::Relaxed)
     }
 
-    pub(super) fn rounds_over(&self) -> watch::Receiver<u64> {
-        self.rounds_over.subscribe()
+    pub(super) fn acks(&self) -> watch::Receiver<u64> {
+        self.acks.subscribe()
     }
 
     pub(super) fn set_report(&self, report: AppliedReport, clock_ns: i64) {
@@ -311,7 +314,7 @@ impl Neighbour {
                 .get_or_insert_with(|| report.clone());
         }
         *self.report.lock() = Some(Received {
-            report,
+            report: Arc::new(report),
             at: Instant::now(),
             clock_ns,
         });
@@ -320,6 +323,11 @@ impl Neighbour {
             status.gossips |= gossips;
             changed
         });
+    }
+
+    /// What the neighbour said last of how far it got; `None` while the link is down or before the first report.
+    pub(super) fn report(&self) -> Option<Arc<AppliedReport>> {
+        self.report.lock().as_ref().map(|last| last.report.clone())
     }
 
     /// How far the neighbour has got with what `incarnation` published, by its last report; `None`

@@ -1,26 +1,29 @@
-//! The pacer: when a round of gossip begins on a link.
+//! The pacer: when a round of gossip begins on a link, and when a push takes its place.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use tracing::trace;
 
 use super::engine::{Engine, EngineError};
 use super::links::Links;
-use super::neighbour::Neighbour;
+use super::neighbour::{LinkStatus, Neighbour};
+use super::push::{Channel, Pushed};
+use super::syn_ack::syn_ack;
 use super::timing::{
     BUSY_ROUND_GAP, BUSY_TURN_GAP, FRUITLESS_ROUNDS_MAX, FULL_DELTA_BYTES, IDLE_ROUND, ROUND_GAP,
     ROUND_TIMEOUT,
 };
 
-/// Begins rounds with `neighbour` for as long as the engine runs: at once when there is news, at
-/// least every [`IDLE_ROUND`] when there is none, one at a time, [`ROUND_GAP`] apart unless the last
-/// delta was full. None begins while one of the neighbour's is under way.
+/// Brings news to `neighbour` for as long as the engine runs, and fetches its news: by a round whenever the last one ended
+/// [`IDLE_ROUND`] ago, and at once, when there is news, by a push or else a round. One at a time, pushes [`ROUND_GAP`]
+/// apart, and rounds too unless the last delta was full. No round begins while one of the neighbour's is under way.
 ///
-/// Under load they are [`BUSY_ROUND_GAP`] apart, the side that connects the link begins them, and they make
-/// way for those of other links.
+/// Under load there are no pushes, rounds are [`BUSY_ROUND_GAP`] apart, the side that connects the link begins them, and
+/// they make way for those of other links.
 ///
 /// Rounds that overlapped would carry the same digest, and be answered with the same delta again.
 ///
@@ -41,20 +44,39 @@ pub async fn pace(
     };
     let mut status = neighbour.status();
     let mut last_start = Instant::now();
+    let mut last_end = last_start;
+    let mut last_push = last_start;
+    let mut pushed = Pushed::default();
     loop {
         // The sender lives in the neighbour, which we hold.
         let _ = status.wait_for(|status| status.gossips).await;
-        // Kicked or idle: a round is due either way.
-        let _ = timeout(IDLE_ROUND, neighbour.kicked()).await;
+        let round_due = last_end + IDLE_ROUND;
+        let kicked = timeout_at(round_due, neighbour.kicked()).await.is_ok();
+        if kicked && Instant::now() < round_due {
+            sleep_until(last_push + ROUND_GAP).await;
+            if links.rounds.busy_until(name).is_none() {
+                last_push = Instant::now();
+                if push(&neighbour, &engine, &links, &mut pushed).await {
+                    continue;
+                }
+            }
+        }
         due(&neighbour, &links, last_start).await;
         let mut fruitless_rounds = 0;
         loop {
             last_start = Instant::now();
             let progress_before = progress();
             let underway = links.rounds.begin_own(name).await;
+            let channel = channel(&neighbour);
             let ended = round(&neighbour, &engine).await?;
             drop(underway);
+            last_end = Instant::now();
             let is_full = neighbour.take_delta_bytes() >= FULL_DELTA_BYTES;
+            if ended && !is_full {
+                pushed.note_round(channel);
+            } else {
+                pushed.forget();
+            }
             // If it is, it kicked the pacer of the side that connected the link.
             if !ended || !is_full || !neighbour.config.dials {
                 break;
@@ -92,31 +114,97 @@ async fn due(neighbour: &Neighbour, links: &Links, last_start: Instant) {
     }
 }
 
+/// The connection of the neighbour as it is now.
+fn channel(neighbour: &Neighbour) -> Channel {
+    Channel {
+        connection: neighbour.status().borrow().connection,
+        dropped: neighbour.counts.messages_dropped.load(Ordering::Relaxed),
+    }
+}
+
+/// Sends news to the neighbour without asking it; says whether all that there is has gone out. If not, it is up to a
+/// round.
+async fn push(neighbour: &Neighbour, engine: &Engine, links: &Links, pushed: &mut Pushed) -> bool {
+    let Some(report) = neighbour.report() else {
+        return false;
+    };
+    pushed.note_report(&report);
+    let ack = NextAck::of(neighbour);
+    let Some(up) = ack.status.borrow().up.clone() else {
+        return false;
+    };
+    if !pushed.may_push(channel(neighbour)) {
+        return false;
+    }
+    let presumed = |incarnation: &_| pushed.presumed(&report, &up, incarnation);
+    let Some(comparison) = engine.compare(presumed).await else {
+        return false;
+    };
+    if !comparison.has_news() {
+        return true;
+    }
+    let Some(syn_ack) = syn_ack(&comparison) else {
+        return false;
+    };
+    neighbour.counts.pushes.fetch_add(1, Ordering::Relaxed);
+    links.hand_in(neighbour, syn_ack).await;
+    let sent = ack.sent().await;
+    trace!(neighbour = %neighbour.config.name, ?sent, "push");
+    let is_all = sent == Some(true) && neighbour.take_delta_bytes() < FULL_DELTA_BYTES;
+    if is_all {
+        pushed.note_pushed(&comparison);
+    } else {
+        pushed.forget();
+    }
+    is_all
+}
+
 /// One round; says whether it ended in time.
 async fn round(neighbour: &Neighbour, engine: &Engine) -> Result<bool, EngineError> {
-    let mut rounds_over = neighbour.rounds_over();
-    let mut status = neighbour.status();
-    let connection = status.borrow().connection;
+    let ack = NextAck::of(neighbour);
     neighbour.counts.rounds.fetch_add(1, Ordering::Relaxed);
     let started = Instant::now();
     neighbour.grant_syn();
     engine.begin_round(&neighbour.config.name)?;
-    let over = timeout(ROUND_TIMEOUT, async {
-        tokio::select! {
-            _ = rounds_over.changed() => true,
-            _ = status.wait_for(|status| !status.gossips || status.connection != connection) => false,
+    let ended = ack.sent().await;
+    trace!(neighbour = %neighbour.config.name, took_us = started.elapsed().as_micros(), ?ended, "round");
+    if ended.is_none() {
+        neighbour
+            .counts
+            .rounds_timed_out
+            .fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(ended == Some(true))
+}
+
+/// The ACK that is to come next, which ends a round or is a push.
+struct NextAck {
+    acks: watch::Receiver<u64>,
+    status: watch::Receiver<LinkStatus>,
+    connection: u64,
+}
+
+impl NextAck {
+    fn of(neighbour: &Neighbour) -> Self {
+        let status = neighbour.status();
+        let connection = status.borrow().connection;
+        NextAck {
+            acks: neighbour.acks(),
+            status,
+            connection,
         }
-    });
-    let over = over.await;
-    trace!(neighbour = %neighbour.config.name, took_us = started.elapsed().as_micros(), ended = ?over, "round");
-    match over {
-        Ok(ended) => Ok(ended),
-        Err(_) => {
-            neighbour
-                .counts
-                .rounds_timed_out
-                .fetch_add(1, Ordering::Relaxed);
-            Ok(false)
-        }
+    }
+
+    /// Waits until it is on its way, which is true, or the link is lost before; `None` if neither happens within
+    /// [`ROUND_TIMEOUT`].
+    async fn sent(mut self) -> Option<bool> {
+        let connection = self.connection;
+        let over = async {
+            tokio::select! {
+                _ = self.acks.changed() => true,
+                _ = self.status.wait_for(|status| !status.gossips || status.connection != connection) => false,
+            }
+        };
+        timeout(ROUND_TIMEOUT, over).await.ok()
     }
 }

@@ -80,10 +80,13 @@ pub(super) async fn publish(
             () = sleep_until(last_round + gap) => {}
             () = task.disk_is_free() => {}
         }
-        let interval = last_round.elapsed();
-        last_round += interval;
+        let began = Instant::now();
         let published = task.round().await;
-        gap = publish_gap(published, interval, replies_wait);
+        // One that had nothing to publish keeps nobody waiting: the next record is the first for a while.
+        if published > 0 {
+            gap = publish_gap(published, began - last_round, replies_wait);
+            last_round = began;
+        }
     }
 }
 

@@ -40,7 +40,13 @@ impl AppliedReport {
     /// How far the sender has got with `incarnation`; nowhere if it knows nothing of it.
     #[must_use]
     pub fn of(&self, incarnation: &Incarnation) -> Applied {
-        self.applied.get(incarnation).copied().unwrap_or_default()
+        self.get(incarnation).unwrap_or_default()
+    }
+
+    /// The same; `None` if the report does not speak of it.
+    #[must_use]
+    pub fn get(&self, incarnation: &Incarnation) -> Option<Applied> {
+        self.applied.get(incarnation).copied()
     }
 
     /// All versions of the report.

@@ -20,7 +20,7 @@ pub(super) struct LinkTransport {
 struct LinkSocket {
     links: Arc<Links>,
     inbound: mpsc::Receiver<Inbound>,
-    /// The message that was handed out last ends a round that this neighbour began.
+    /// The message that was handed out last ends a round that this neighbour began, or is a push of its.
     ends_theirs: Option<SocketAddr>,
 }
 

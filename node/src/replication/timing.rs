@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-/// A link without news still starts a round this often: heartbeats and digests travel with it.
+/// A round begins so long after the last one ended, news or not: heartbeats and digests travel with it, and it makes good
+/// whatever a push was wrong about.
 pub const IDLE_ROUND: Duration = Duration::from_millis(500);
 
-/// The least time between the starts of two rounds on a link, unless the last delta was full.
+/// So many pushes may be under way: less than the queue of a link holds, whose oldest messages they would drive out.
+pub const PUSHES_AHEAD_MAX: usize = 32;
+
+/// The least time between the starts of two rounds on a link, unless the last delta was full, and between two pushes.
 /// 5 ms keeps two hops at a few milliseconds.
 pub const ROUND_GAP: Duration = Duration::from_millis(5);
 
@@ -215,6 +219,7 @@ const _: () = {
     assert!(BUSY_TURN_GAP.as_millis() < BUSY_FOR.as_millis());
     assert!(BUSY_FOR.as_millis() < IDLE_ROUND.as_millis());
     assert!(LARGE_DELTA_BYTES < FULL_DELTA_BYTES);
+    assert!(PUSHES_AHEAD_MAX * 2 <= LINK_QUEUE_FRAMES_MAX);
     assert!(PUBLISH_GAP_MIN.as_millis() < PUBLISH_GAP.as_millis());
     assert!(PUBLISH_GAP.as_millis() < LARGE_PUBLISH_GAP.as_millis());
     assert!((FULL_ROUND_RECORDS as usize) < LARGE_ROUND_RECORDS);

@@ -33,6 +33,7 @@ fn link(neighbour: &str) -> LinkStatus {
         reconnects: 0,
         dropped: 0,
         rounds: 0,
+        pushes: 0,
         rounds_timed_out: 0,
         frames_out: 0,
         frames_in: 0,

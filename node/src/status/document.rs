@@ -124,6 +124,8 @@ pub struct LinkStatus {
     pub reconnects: u64,
     /// Messages dropped because the link was down or too slow.
     pub dropped: u64,
+    /// Times that this server sent news without a round.
+    pub pushes: u64,
     /// Rounds that this server began.
     pub rounds: u64,
     /// Those of them that did not end in time.

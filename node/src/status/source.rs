@@ -181,6 +181,7 @@ impl StatusSource {
                 .map(|offset_ns| offset_ns / 1_000_000),
             reconnects: count(&counts.connects).saturating_sub(1),
             dropped: count(&counts.messages_dropped),
+            pushes: count(&counts.pushes),
             rounds: count(&counts.rounds),
             rounds_timed_out: count(&counts.rounds_timed_out),
             frames_out: count(&counts.frames_sent),

@@ -51,7 +51,9 @@ fn each_library_is_known_where_it_should_be_and_nowhere_else() {
             "node/src/replication/link/session.rs",
             "node/src/replication/links.rs",
             "node/src/replication/neighbour.rs",
+            "node/src/replication/push/tests.rs",
             "node/src/replication/socket.rs",
+            "node/src/replication/syn_ack.rs",
         ],
     );
 }

@@ -1,9 +1,9 @@
 //! Records reach every server, and all servers agree on them.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use herd_node::replication::timing::{BUSY_TURN_GAP, IDLE_ROUND};
+use herd_node::replication::timing::{BUSY_TURN_GAP, IDLE_ROUND, ROUND_GAP};
 use tokio::time::{Instant, sleep};
 
 use super::harness::{Herd, eventually, record};
@@ -172,6 +172,54 @@ async fn a_burst_at_the_side_that_did_not_connect_crosses_at_once() {
         .await;
         let took = started.elapsed();
         assert!(took < BUSY_TURN_GAP, "burst {burst} took {took:?}");
+    }
+}
+
+/// Heartbeats come with rounds alone, and so does all that a push was wrong about.
+#[tokio::test(start_paused = true)]
+async fn news_without_end_go_out_by_pushes_and_leave_room_for_rounds() {
+    let herd = Herd::start(&["Hill", "Smith"], &[(0, 1)]);
+    herd.linked().await;
+    let (hill, smith) = (herd.server(0), herd.server(1));
+    let counts = || {
+        let counts = &hill.links.neighbours()[0].counts;
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (of(&counts.pushes), of(&counts.rounds))
+    };
+    hill.report("kiwi", 1);
+    herd.all_hold(1).await;
+    let (pushes, rounds) = counts();
+    let seconds = 10;
+    for time in 2..seconds * 100 {
+        hill.report("kiwi", time);
+        sleep(Duration::from_millis(10)).await;
+    }
+    let (pushes, rounds) = (counts().0 - pushes, counts().1 - rounds);
+    assert!(pushes > seconds * 25, "{pushes} pushes");
+    let expected = seconds * 1_000 / IDLE_ROUND.as_millis() as u64;
+    assert!(rounds >= expected - 2, "{rounds} rounds");
+    assert!(rounds <= expected + 2, "{rounds} rounds");
+    let last = Some((seconds * 100 - 1).to_string());
+    eventually("Smith has the last", || smith.time_of("kiwi") == last).await;
+}
+
+/// Whatever looks around in between, of the publisher or of gossip, it keeps no record waiting.
+#[tokio::test(start_paused = true)]
+async fn what_is_reported_to_an_idle_herd_crosses_it_at_once_at_any_time() {
+    let herd = Herd::start(&["Hill", "Smith", "Jaquez"], &[(0, 1), (1, 2)]);
+    herd.linked().await;
+    herd.server(0).report("first", 1);
+    herd.all_hold(1).await;
+    for time in 2..200 {
+        // In step with nothing: a look comes every 250 ms, a round every 500 ms.
+        sleep(Duration::from_millis(503)).await;
+        let started = Instant::now();
+        herd.server(0).report("kiwi", time);
+        while herd.server(2).time_of("kiwi") != Some(time.to_string()) {
+            sleep(Duration::from_millis(1)).await;
+            let took = started.elapsed();
+            assert!(took < ROUND_GAP, "report {time} takes {took:?}");
+        }
     }
 }
 
