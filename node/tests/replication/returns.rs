@@ -5,7 +5,8 @@ use std::time::Duration;
 use herd_node::acknowledgement::AckLevel;
 use herd_node::replication::rank::rank;
 use herd_node::replication::timing::{DEAD_GRACE, GONE_AFTER, TAKEN_UP_PER_LOOK_MAX};
-use herd_node::storage::Crash;
+use herd_node::storage::{CommitFault, Crash};
+use tokio::time::sleep;
 
 use super::harness::{Herd, eventually};
 use super::network::Stretch;
@@ -54,6 +55,33 @@ async fn lowest_rank_publishes(herd: &Herd, present: &[&str]) {
         })
         .await;
     }
+}
+
+/// Whatever becomes of the disk after that: all that it was asked to keep was written long ago.
+#[tokio::test(start_paused = true)]
+async fn what_a_killed_process_had_not_synced_is_synced_by_the_next_one() {
+    let mut herd = Herd::stopped(&["Hill"], &[]);
+    herd.keep_on_disk(AckLevel::Memory);
+    herd.restart(0);
+    let disk = herd.disks[0].clone().unwrap();
+    eventually("the store is open", || {
+        herd.server(0).links.store_writer().is_some()
+    })
+    .await;
+    herd.server(0).report("kiwi", 1);
+    eventually("it is written", || disk.unsynced_commits() > 0).await;
+    herd.crash(0, Crash::Process).await;
+    assert!(disk.unsynced_commits() > 0);
+    disk.fail_next_commits(1, CommitFault::Io);
+    herd.restart(0);
+    herd.all_hold(1).await;
+    // Longer than any promise reaches back.
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(disk.unsynced_commits(), 0);
+    herd.crash(0, Crash::Reorder { seed: 1 }).await;
+    disk.fail_next_commits(0, CommitFault::Io);
+    herd.restart(0);
+    herd.all_hold(1).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,7 +227,7 @@ async fn an_origin_that_comes_back_with_an_empty_disk_gets_its_records_and_keeps
         report_all(&herd, 0, 1);
         herd.all_hold(CLIENTS).await;
         herd.crash(0, Crash::Wipe).await;
-        tokio::time::sleep(away).await;
+        sleep(away).await;
         herd.restart(0);
         herd.all_hold(CLIENTS).await;
         for number in 0..CLIENTS {
@@ -275,7 +303,7 @@ async fn a_server_that_joins_when_the_grace_of_the_dead_is_long_over_gets_every_
         eventually("it holds all", || server.locations.len() == CLIENTS).await;
     }
     herd.stop(0).await;
-    tokio::time::sleep(DEAD_GRACE + DEAD_GRACE / 4).await;
+    sleep(DEAD_GRACE + DEAD_GRACE / 4).await;
     let status = herd.server(1).links.status();
     assert!(
         status.members.is_empty(),

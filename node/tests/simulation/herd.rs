@@ -22,16 +22,12 @@ use super::ledger::{Acked, Ledger, Map, join};
 use super::network::{SimNetwork, Way};
 use super::operation::{Cut, DiskFault, Operation, Position, Report};
 use super::process::{Process, Start};
-use super::promise::{HarmKind, Harms, Held};
+use super::promise::{GOSSIP_BEGINS_WITHIN, HarmKind, Harms, Held};
 use super::scenario::Scenario;
 
 /// How long a disk takes for a commit and a sync.
 const COMMIT_TIME: Duration = Duration::from_micros(300);
 const SYNC_TIME: Duration = Duration::from_millis(2);
-
-/// A server waits for its neighbours' handshakes before its gossip begins, when it starts and under a new
-/// incarnation.
-const GOSSIP_BEGINS_WITHIN: Duration = Duration::from_secs(3);
 
 /// A server, whether it runs or not.
 pub(super) struct Server {
@@ -431,6 +427,7 @@ impl Herd {
             seed: self.scenario.seed.rotate_left(32) ^ life,
         }));
         server.monotony = Monotony::default();
+        self.note(position, HarmKind::ProcessBegan);
     }
 
     /// All links whole, all servers up, all disks good, fine weather.

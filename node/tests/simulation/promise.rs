@@ -13,6 +13,10 @@ const COMMITTED_AFTER: Duration = Duration::from_millis(300);
 /// And synced after this long, at any level: syncs are at most a second apart.
 const SYNCED_AFTER: Duration = Duration::from_secs(3);
 
+/// A server waits for its neighbours' handshakes before its gossip begins, when it starts and under a new
+/// incarnation. Until then it writes nothing.
+pub(super) const GOSSIP_BEGINS_WITHIN: Duration = Duration::from_secs(3);
+
 /// A neighbour's report that it has merged something is this old at most: a link over which nothing came
 /// for 3 s is given up.
 const REPORT_AGE_MAX: Duration = Duration::from_secs(4);
@@ -27,6 +31,8 @@ pub(super) struct Harm {
 /// What it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HarmKind {
+    /// A process began, which is no harm, but writes nothing at first.
+    ProcessBegan,
     /// The process ended; what the system had survives.
     ProcessEnded,
     /// Power was lost; what was synced survives.
@@ -129,8 +135,14 @@ impl Harms {
                 )
             });
         }
+        let began = harms
+            .iter()
+            .filter(|harm| harm.kind == HarmKind::ProcessBegan && harm.at <= by);
+        let queued = began
+            .map(|harm| harm.at + GOSSIP_BEGINS_WITHIN)
+            .fold(by, Duration::max);
         ends.all(|harm| {
-            let after = harm.at - by;
+            let after = harm.at.saturating_sub(queued);
             let written = match harm.kind {
                 HarmKind::ProcessEnded => after >= COMMITTED_AFTER + stalls,
                 HarmKind::PowerLost => after >= SYNCED_AFTER + stalls,
@@ -246,6 +258,19 @@ mod tests {
         assert!(promised(&harms, AckLevel::Peer));
         harms.note(1, AT - Duration::from_secs(1), HarmKind::PowerLost);
         assert!(!promised(&harms, AckLevel::Peer) && promised(&harms, AckLevel::DiskAndPeer));
+    }
+
+    #[test]
+    fn a_process_that_has_just_begun_has_not_written_anything() {
+        let mut harms = Harms::new(3, true);
+        harms.note(0, AT, HarmKind::ProcessBegan);
+        assert_eq!(levels(&harms), [true; 4]);
+        harms.note(0, after(1_000), HarmKind::ProcessEnded);
+        assert_eq!(levels(&harms), [false, true, true, true]);
+        harms.clear();
+        harms.note(0, AT - GOSSIP_BEGINS_WITHIN, HarmKind::ProcessBegan);
+        harms.note(0, after(1_000), HarmKind::ProcessEnded);
+        assert_eq!(levels(&harms), [true; 4], "long since");
     }
 
     #[test]
