@@ -151,7 +151,6 @@ pub(super) async fn load(
             for group in groups {
                 merger.merge(group);
             }
-            sync_what_was_left(&mut store)?;
             let (writer, task) = StorageWriter::spawn_on_runtime(store, policy, observer);
             (writer, StorageDriver::Task(task), report)
         }
@@ -187,14 +186,7 @@ fn read_all(
         // If the server stops meanwhile nobody takes it, and nobody misses it.
         let _ = groups.blocking_send(group);
     })?;
-    sync_what_was_left(&mut *store)?;
     Ok((store, report))
-}
-
-/// A process that was killed leaves what it had not synced to the system. The first write of this one may fail, and no sync
-/// come after it.
-fn sync_what_was_left(store: &mut dyn Store) -> Result<(), StoreError> {
-    store.sync()
 }
 
 /// Tells the acknowledgements how far neighbours have come, for as long as it runs.

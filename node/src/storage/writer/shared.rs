@@ -69,6 +69,18 @@ impl Shared {
         }
     }
 
+    /// Syncs what a killed process had left to the system, before anything else is done: the first commit may fail, and no
+    /// sync come after it. Says whether to go on.
+    pub(super) fn sync_what_was_left(&self, store: &mut dyn Store) -> bool {
+        match store.sync() {
+            Ok(()) => true,
+            Err(error) => {
+                self.fail(error);
+                false
+            }
+        }
+    }
+
     fn commit(&self, store: &mut dyn Store) -> Result<(), StoreError> {
         let batch = self.core.lock().take_batch();
         store.commit(&batch.writes)?;

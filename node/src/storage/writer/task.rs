@@ -51,16 +51,16 @@ pub(super) fn spawn(store: ModelledStore, shared: Arc<Shared>) -> (StorageWriter
 }
 
 async fn run(shared: Arc<Shared>, mut store: ModelledStore, guard: EndGuard) {
-    loop {
+    store.before_sync().await;
+    let mut goes_on = shared.sync_what_was_left(&mut store);
+    while goes_on {
         let step = next_step(&shared).await;
         match step {
             Step::Commit => store.before_commit().await,
             Step::Sync => store.before_sync().await,
             Step::Wait(_) | Step::Stop => {}
         }
-        if step == Step::Stop || !shared.perform(&mut store, step) {
-            break;
-        }
+        goes_on = step != Step::Stop && shared.perform(&mut store, step);
     }
     guard.orderly();
 }

@@ -109,6 +109,8 @@ async fn while_a_sync_runs_writes_gather_into_one_commit() {
     disk.set_latency(Duration::ZERO, Duration::from_millis(5));
     let policy = SyncPolicy::EachCommit;
     let (writer, _task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy, Box::new(()));
+    // That of the start is over by then.
+    tokio::time::sleep(Duration::from_millis(10)).await;
     writer.write(vec![put(0, "first")]).unwrap();
     tokio::time::sleep(Duration::from_millis(1)).await;
     for slot in 1..=100 {
@@ -222,16 +224,31 @@ async fn an_observer_is_told_of_each_sync_and_of_one_failure() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_sync_is_never_made_good_by_a_later_one() {
     let disk = ModelledDisk::new();
+    let policy = SyncPolicy::EachCommit;
+    let (writer, _task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy, Box::new(()));
+    let first = writer.write(vec![put(0, "a")]).unwrap();
+    until_synced(&writer, first).await;
+    disk.fail_sync();
+    let ticket = writer.write(vec![put(0, "b")]).unwrap();
+    let state = until_synced(&writer, ticket).await;
+    assert_eq!((state.committed, state.synced), (ticket, first));
+    let failure = state.failure.unwrap();
+    assert!(matches!(*failure, StoreError::SyncFailed { .. }));
+    let again = disk.open().load(&mut |_| {}).unwrap_err();
+    assert!(again.is_damage(), "{again}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_cannot_sync_what_was_left_on_it_takes_nothing() {
+    let disk = ModelledDisk::new();
     disk.fail_sync();
     let policy = SyncPolicy::EachCommit;
     let (writer, _task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy, Box::new(()));
     let ticket = writer.write(vec![put(0, "a")]).unwrap();
     let state = until_synced(&writer, ticket).await;
-    assert_eq!((state.committed, state.synced), (ticket, Ticket(0)));
+    assert_eq!(state.committed, Ticket(0));
     let failure = state.failure.unwrap();
     assert!(matches!(*failure, StoreError::SyncFailed { .. }));
-    let again = disk.open().load(&mut |_| {}).unwrap_err();
-    assert!(again.is_damage(), "{again}");
 }
 
 #[tokio::test(start_paused = true)]

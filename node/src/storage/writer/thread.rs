@@ -51,11 +51,10 @@ pub(super) fn spawn(
 
 fn run(shared: &Arc<Shared>, mut store: Box<dyn Store>) {
     let guard = EndGuard::new(shared);
-    loop {
+    let mut goes_on = shared.sync_what_was_left(&mut *store);
+    while goes_on {
         let step = next_step(shared);
-        if step == Step::Stop || !shared.perform(&mut *store, step) {
-            break;
-        }
+        goes_on = step != Step::Stop && shared.perform(&mut *store, step);
     }
     // A store may do its last work when it is dropped, and a panic in that is noticed too.
     drop(store);
