@@ -4,13 +4,18 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use herd_node::clock::{SystemClock, WallClock as _};
 use herd_node::places::OnlineService;
+use tokio::time::timeout;
 
 use super::asking::{asking, asking_with, google, legacy, query, query_at};
 use crate::stand_in::{Act, StandIn, after, json, reply};
 
 const FOUND: &str = r#"{"places": [{"id": "a", "displayName": {"text": "A"}, "location": {}}]}"#;
+
+/// How often the test looks whether a condition holds.
+const POLL: Duration = Duration::from_millis(20);
 
 fn unavailable() -> Act {
     reply("503 Unavailable", "", "")
@@ -152,22 +157,21 @@ async fn questions_in_flight_are_bounded_and_so_is_the_queue() {
     let stand_in = StandIn::start([Act::Hang]).await;
     let google = asking_with(google(), &stand_in.url(), |settings| {
         settings.in_flight_max = 3;
-        settings.timeout = Duration::from_millis(400);
     });
     let asked = (0..60_u8).map(|n| google.ask(query_at(f64::from(n), 5)));
-    let found = join_all(asked).await;
+    let mut asked: FuturesUnordered<_> = asked.collect();
+    // Three in flight, and eight for each of them in the queue, wait; all others are refused.
+    for _ in 0..60 - 3 - 24 {
+        let refused = asked.next().await.unwrap();
+        let said = refused["error_message"].as_str().unwrap();
+        assert!(said.contains("too many questions"), "{said}");
+    }
+    while stand_in.requests().len() < 3 {
+        let next = timeout(POLL, asked.next()).await;
+        assert!(next.is_err(), "a question ended: {next:?}");
+    }
+    assert_eq!(asked.len(), 3 + 24);
     assert_eq!(stand_in.connections(), 3);
-    let busy = found
-        .iter()
-        .filter(|found| {
-            found["error_message"]
-                .as_str()
-                .unwrap()
-                .contains("too many questions")
-        })
-        .count();
-    // Three in flight, eight for each of them in the queue.
-    assert_eq!(busy, 60 - 3 - 24);
 }
 
 #[tokio::test]
