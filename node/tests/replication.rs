@@ -23,5 +23,6 @@ mod replication {
     mod rivals;
     mod spreading;
     mod upgrade;
+    mod waits;
     mod wrong_clocks;
 }

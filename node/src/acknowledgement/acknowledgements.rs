@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
@@ -58,6 +58,10 @@ pub struct Acknowledgements {
     level: AckLevel,
     wait_max: Duration,
     begun: AtomicU64,
+    /// The last round that somebody waits for.
+    asked: AtomicU64,
+    /// Wakes the publisher for it.
+    round_asked: Notify,
     rounds: Mutex<Rounds>,
     progress: watch::Sender<Progress>,
     counts: [AtomicU64; 4],
@@ -73,6 +77,8 @@ impl Acknowledgements {
             level,
             wait_max,
             begun: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            round_asked: Notify::new(),
             rounds: Mutex::default(),
             progress: watch::Sender::new(Progress::default()),
             counts: Default::default(),
@@ -96,10 +102,27 @@ impl Acknowledgements {
     ///
     /// The number of rounds begun is read after the report is in the map, and it rises before a
     /// round looks at the map; both looks at the map go through the shard's lock. So a round that
-    /// begins after this call sees the report.
+    /// begins after this call sees the report. Taken before the publisher is told of the report, the round is
+    /// the one that it is woken for: told first, it may have begun that one, and a second is needed.
     #[must_use]
     pub fn ticket(&self) -> Ticket {
         Ticket(self.begun.load(Ordering::SeqCst) + 1)
+    }
+
+    /// Asks for the round of this ticket: it begins even if nothing is to be published, since a round that was
+    /// under way may have taken along what it is for. [`Acknowledgements::reach`] does this too.
+    pub fn ask_for(&self, ticket: Ticket) {
+        let asked = self.asked.fetch_max(ticket.0, Ordering::SeqCst);
+        if asked < ticket.0 && self.begun.load(Ordering::SeqCst) < ticket.0 {
+            self.round_asked.notify_one();
+        }
+    }
+
+    /// Resolves as long as a round is asked for that has not begun. For one task, which begins it.
+    pub async fn round_asked(&self) {
+        while self.asked.load(Ordering::SeqCst) <= self.begun.load(Ordering::SeqCst) {
+            self.round_asked.notified().await;
+        }
     }
 
     /// The publisher begins a round: to be called before it looks at the map. Returns the round's
@@ -159,6 +182,7 @@ impl Acknowledgements {
         ticket: Ticket,
         wait_max: Duration,
     ) -> Result<(), Unconfirmed> {
+        self.ask_for(ticket);
         let mut progress = self.progress.subscribe();
         let settled = progress.wait_for(|progress| {
             progress.covers(level, ticket) || (level.needs_disk() && progress.disk_failed)
@@ -231,6 +255,8 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -268,6 +294,31 @@ mod tests {
         assert_eq!(start.elapsed(), Duration::ZERO);
         assert_eq!(acks.figures().confirmed, 1);
         assert_eq!(acks.figures().disk_late, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_asks_for_a_round_until_one_that_is_late_enough_begins() {
+        let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
+        let is_asked = || acks.round_asked().now_or_never().is_some();
+        assert!(!is_asked());
+        let ticket = acks.ticket();
+        assert!(!is_asked(), "nobody waits yet");
+        acks.ask_for(ticket);
+        assert!(is_asked() && is_asked(), "until it begins");
+        acks.begin_round();
+        assert!(!is_asked());
+        // A round took along what this is for, and with it what woke the publisher.
+        let late = acks.ticket();
+        let (asked, unconfirmed) = tokio::join!(
+            async {
+                acks.round_asked().await;
+                acks.begin_round()
+            },
+            acks.confirmed(late),
+        );
+        assert_eq!((asked, unconfirmed), (2, Err(Unconfirmed::DiskLate)));
+        acks.ask_for(ticket);
+        assert!(!is_asked(), "that one has begun");
     }
 
     #[tokio::test(start_paused = true)]

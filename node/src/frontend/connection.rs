@@ -19,6 +19,7 @@ use super::replies::Replies;
 use super::service::Service;
 use super::statistics::Word;
 use crate::access::{AUTH_WORD, Session, Verdict};
+use crate::acknowledgement::Ticket;
 use crate::protocol::{Line, LineReader, Reply};
 use crate::tls::TlsFault;
 use crate::wire_log::ConnectionLog;
@@ -279,15 +280,18 @@ impl Connection {
                     held += 1;
                 }
                 Effect::Later(reply) => {
-                    acknowledge(service, &mut self.replies, std::mem::take(&mut held), begin);
+                    let ticket = service.acknowledgements.ticket();
+                    let reports = std::mem::take(&mut held);
+                    acknowledge(service, &mut self.replies, reports, ticket, begin);
                     batch.wait(Word::Whatsat, 1);
                     self.replies.push_later(measured(service, reply, begin));
                 }
             }
         }
-        // In this order: what is reported is in the map, and publishing it asked for, before it is waited for.
+        // In this order: all is in the map; the round that takes it along is named; the publisher is woken for it.
+        let ticket = service.acknowledgements.ticket();
         batch.finish(&service.statistics, begin.elapsed());
-        acknowledge(service, &mut self.replies, held, begin);
+        acknowledge(service, &mut self.replies, held, ticket, begin);
         if !self.reader.is_inside_line() {
             self.lines_left = false;
         }
@@ -342,14 +346,19 @@ impl Connection {
     }
 }
 
-/// Lets the reports whose replies are held become as safe as the server promises. So many were read at
-/// `begin`.
-fn acknowledge(service: &Service, replies: &mut Replies, reports: u64, begin: Instant) {
+/// Lets the reports whose replies are held become as safe as the server promises, by the round of `ticket`. So
+/// many were read at `begin`.
+fn acknowledge(
+    service: &Service,
+    replies: &mut Replies,
+    reports: u64,
+    ticket: Ticket,
+    begin: Instant,
+) {
     let Some(held) = replies.take_held() else {
         return;
     };
     let acknowledgements = Arc::clone(&service.acknowledgements);
-    let ticket = acknowledgements.ticket();
     let statistics = Arc::clone(&service.statistics);
     let (bytes, commands) = held.size();
     let decided = async move {

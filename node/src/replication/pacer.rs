@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -14,13 +15,13 @@ use super::neighbour::{LinkStatus, Neighbour};
 use super::push::{Channel, Pushed};
 use super::syn_ack::syn_ack;
 use super::timing::{
-    BUSY_ROUND_GAP, BUSY_TURN_GAP, FRUITLESS_ROUNDS_MAX, FULL_DELTA_BYTES, IDLE_ROUND, ROUND_GAP,
-    ROUND_TIMEOUT,
+    BUSY_ROUND_GAP, BUSY_TURN_GAP, FRUITLESS_ROUNDS_MAX, FULL_DELTA_BYTES, IDLE_ROUND, PUSH_GAP,
+    ROUND_GAP, ROUND_TIMEOUT,
 };
 
 /// Brings news to `neighbour` for as long as the engine runs, and fetches its news: by a round whenever the last one ended
-/// [`IDLE_ROUND`] ago, and at once, when there is news, by a push or else a round. One at a time, pushes [`ROUND_GAP`]
-/// apart, and rounds too unless the last delta was full. No round begins while one of the neighbour's is under way.
+/// [`IDLE_ROUND`] ago, and at once, when there is news, by a push or else a round. One at a time, pushes [`push_gap`]
+/// apart, and rounds [`ROUND_GAP`] unless the last delta was full. No round begins while one of the neighbour's is under way.
 ///
 /// Under load there are no pushes, rounds are [`BUSY_ROUND_GAP`] apart, the side that connects the link begins them, and
 /// they make way for those of other links.
@@ -53,7 +54,7 @@ pub async fn pace(
         let round_due = last_end + IDLE_ROUND;
         let kicked = timeout_at(round_due, neighbour.kicked()).await.is_ok();
         if kicked && Instant::now() < round_due {
-            sleep_until(last_push + ROUND_GAP).await;
+            sleep_until(last_push + push_gap(&neighbour, &mut pushed)).await;
             if links.rounds.busy_until(name).is_none() {
                 last_push = Instant::now();
                 if push(&neighbour, &engine, &links, &mut pushed).await {
@@ -91,6 +92,18 @@ pub async fn pace(
                 break;
             }
         }
+    }
+}
+
+/// From one push to the next: whoever waits for the neighbour sends nothing new before it has reported the last push.
+fn push_gap(neighbour: &Neighbour, pushed: &mut Pushed) -> Duration {
+    if let Some(report) = neighbour.report() {
+        pushed.note_report(&report);
+    }
+    if pushed.has_arrived() {
+        PUSH_GAP
+    } else {
+        ROUND_GAP
     }
 }
 

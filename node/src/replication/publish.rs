@@ -69,13 +69,13 @@ pub(super) async fn publish(
     let beating = task.links.pulses.publisher.begin();
     loop {
         beating.beat();
-        // News or not: free slots and lags want a look too, and soon while clients wait for it.
+        // Whoever waits for a round asks for it; the tick is for free slots and lags only.
         let tick = if task.locations.gate().is_shut() {
             PUBLISH_GAP
         } else {
             PUBLISHER_TICK
         };
-        let _ = timeout(tick, task.locations.news()).await;
+        let _ = timeout(tick, task.something_to_do()).await;
         tokio::select! {
             () = sleep_until(last_round + gap) => {}
             () = task.disk_is_free() => {}
@@ -167,6 +167,14 @@ impl Deferred {
 }
 
 impl PublisherTask {
+    /// Resolves when there is something to publish, or somebody waits for a round.
+    async fn something_to_do(&self) {
+        tokio::select! {
+            () = self.locations.news() => {}
+            () = self.acknowledgements.round_asked() => {}
+        }
+    }
+
     /// Resolves when the store has nothing more to sync, where replies wait for that; never, where they do not. A
     /// disk may be quicker than the gap between rounds, and they would wait for nothing but that.
     async fn disk_is_free(&self) {

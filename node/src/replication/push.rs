@@ -73,6 +73,11 @@ impl Pushed {
         }
     }
 
+    /// Whether the neighbour has reported all that was pushed.
+    pub(super) fn has_arrived(&self) -> bool {
+        self.versions.is_empty()
+    }
+
     /// The version of what `incarnation` publishes that the neighbour, which is itself the incarnation `neighbour`, has
     /// by this report and by what is on its way; `None` if it has never heard of that.
     pub(super) fn presumed(

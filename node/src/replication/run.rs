@@ -177,6 +177,7 @@ impl Replication {
         progress.spawn(storing::watch_neighbours(
             self.acknowledgements.clone(),
             self.links.clone(),
+            self.locations.clone(),
         ));
         // Gossip outlives the request to stop by a little.
         let stop_gossip = CancellationToken::new();
@@ -259,7 +260,6 @@ impl Replication {
     /// Waits, not for long, until what clients reported last is on disk and a neighbour has it.
     async fn hand_over(&self) {
         let ticket = self.acknowledgements.ticket();
-        self.locations.nudge();
         let reach = |level| self.acknowledgements.reach(level, ticket, HANDOVER_MAX);
         let has_store = matches!(*self.links.storage().borrow(), StorageState::Open);
         let has_peer = self.links.neighbours().iter().any(|n| n.is_up());

@@ -189,10 +189,18 @@ fn read_all(
     Ok((store, report))
 }
 
-/// Tells the acknowledgements how far neighbours have come, for as long as it runs.
-pub(super) async fn watch_neighbours(acknowledgements: Arc<Acknowledgements>, links: Arc<Links>) {
+/// Tells the acknowledgements how far neighbours have come, for as long as it runs; and the publisher, where clients
+/// wait at the gate until they have come further.
+pub(super) async fn watch_neighbours(
+    acknowledgements: Arc<Acknowledgements>,
+    links: Arc<Links>,
+    locations: Arc<Locations>,
+) {
     loop {
         acknowledgements.note_peer(best_peer(&links));
+        if locations.gate().is_shut() {
+            locations.nudge();
+        }
         links.reported().await;
     }
 }

@@ -9,9 +9,13 @@ pub const IDLE_ROUND: Duration = Duration::from_millis(500);
 /// So many pushes may be under way: less than the queue of a link holds, whose oldest messages they would drive out.
 pub const PUSHES_AHEAD_MAX: usize = 32;
 
-/// The least time between the starts of two rounds on a link, unless the last delta was full, and between two pushes.
-/// 5 ms keeps two hops at a few milliseconds.
+/// The least time between the starts of two rounds on a link, unless the last delta was full, and between two pushes
+/// the first of which the neighbour has not reported yet. 5 ms keeps two hops at a few milliseconds.
 pub const ROUND_GAP: Duration = Duration::from_millis(5);
+
+/// The least time between two pushes to a neighbour that has reported all that was pushed before: who waits for a
+/// neighbour with one report at a time waits for no more than this besides.
+pub const PUSH_GAP: Duration = Duration::from_millis(1);
 
 /// The same while deltas are large, which is under load: what a round costs besides its delta is then
 /// spent on four times as many records.
@@ -66,17 +70,20 @@ pub const LARGE_ROUND_RECORDS: usize = 2_048;
 /// is, the round does not wait.
 pub const AWAITED_PUBLISH_GAP: Duration = Duration::from_millis(1);
 
-/// The publisher looks after its free slots at least this often.
+/// The publisher looks after its free slots at least this often. No reply waits for it.
 pub const PUBLISHER_TICK: Duration = Duration::from_millis(250);
 
-/// The receiver looks after liveness, orphans and burials this often.
+/// The receiver looks after liveness, orphans and burials this often. No reply waits for it.
 pub const RECEIVER_TICK: Duration = Duration::from_millis(250);
 
 /// An applied report goes over each link at least this often, news or not.
 pub const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Two applied reports that something has changed are at least so far apart on a link.
-pub const REPORT_GAP: Duration = Duration::from_millis(5);
+pub const REPORT_GAP: Duration = Duration::from_millis(1);
+
+/// The same on a busy link, where each tells of many groups.
+pub const BUSY_REPORT_GAP: Duration = Duration::from_millis(5);
 
 /// A link over which nothing came for this long is dead. Each side sends a report every
 /// [`REPORT_INTERVAL`].
@@ -225,7 +232,9 @@ const _: () = {
     assert!((FULL_ROUND_RECORDS as usize) < LARGE_ROUND_RECORDS);
     assert!(LARGE_ROUND_RECORDS < PENDING_RECORDS_MAX);
     assert!(AWAITED_PUBLISH_GAP.as_millis() < PUBLISH_GAP.as_millis());
-    assert!(REPORT_GAP.as_millis() < REPORT_INTERVAL.as_millis());
+    assert!(PUSH_GAP.as_millis() <= ROUND_GAP.as_millis());
+    assert!(REPORT_GAP.as_millis() <= BUSY_REPORT_GAP.as_millis());
+    assert!(BUSY_REPORT_GAP.as_millis() < REPORT_INTERVAL.as_millis());
     // With the shortest possible mean, phi must survive two idle rounds in a row:
     // (20 * 0 + 5 * initial) / 25 * threshold.
     assert!(

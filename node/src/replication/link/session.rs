@@ -19,7 +19,8 @@ use crate::replication::links::Links;
 use crate::replication::neighbour::{Neighbour, delta_bytes};
 use crate::replication::report::AppliedReport;
 use crate::replication::timing::{
-    LARGE_DELTA_BYTES, LINK_SILENCE_MAX, LINK_WRITE_TIMEOUT, REPORT_GAP, REPORT_INTERVAL,
+    BUSY_REPORT_GAP, LARGE_DELTA_BYTES, LINK_SILENCE_MAX, LINK_WRITE_TIMEOUT, REPORT_GAP,
+    REPORT_INTERVAL,
 };
 use crate::tls::{Peer, TlsFault};
 
@@ -151,7 +152,8 @@ async fn send_frames<S: AsyncRead + AsyncWrite + Unpin>(
             _ = report_due.tick() => current_report(&mut applied, links),
         };
         if matches!(first, Frame::Report { .. }) {
-            next_report = Instant::now() + REPORT_GAP;
+            let is_busy = links.rounds.busy_until(&neighbour.config.name).is_some();
+            next_report = Instant::now() + if is_busy { BUSY_REPORT_GAP } else { REPORT_GAP };
         }
         let written = timeout(LINK_WRITE_TIMEOUT, async {
             feed(sink, &first, neighbour).await?;
