@@ -4,12 +4,13 @@
 Needs Python, a built `herd` and `redis-server` on the PATH (`--redis` names another); installs nothing.
 Starts each server on free ports of 127.0.0.1, loads it with `herd bench`, and stops it; that
 several times in turn. Both are alone, herd by a topology of one server unless `--neighbour` says that it has a
-neighbour, and both keep everything in memory but where a case is about the disk. Prints each run, and the
+neighbour or the case is about one, which runs then, and both keep everything in memory but where a case is about the disk. Prints each run, and the
 ratios with medians and spread.
 
     python3 tools/measure/against_redis.py --herd target/release/herd
     python3 tools/measure/against_redis.py --only plain pipeline-16 --rounds 3 --seconds 5
     python3 tools/measure/against_redis.py --only disk --folder /var/tmp
+    python3 tools/measure/against_redis.py --only lone-disk lone-peer lone-disk-peer --folder /var/tmp
 
 Each round measures both sides within seconds of each other, so the ratio of a round is less noisy
 than its figures. What the machine does besides hardly shows in the processor time of a request, of the server and of
@@ -52,6 +53,11 @@ CASES = {
     # Both make every update durable before its reply.
     "disk": (["--connections=50", "--pipeline=16"], ON_DISK, REDIS_ON_DISK, "redis"),
     "disk-400": (["--connections=400", "--pipeline=16"], ON_DISK, REDIS_ON_DISK, "redis"),
+    # One client that waits for each reply. Redis has no neighbour here, so the last two stand for themselves.
+    "lone-disk": (["--connections=1", "--pipeline=1"], ON_DISK, REDIS_ON_DISK, "redis"),
+    "lone-peer": (["--connections=1", "--pipeline=1"], [*IN_MEMORY, "--ack=peer"], None, None),
+    "lone-disk-peer": (["--connections=1", "--pipeline=1"], ["--ack=disk,peer", "--data-dir={folder}/data"],
+                       None, None),
     "wire-log": (["--connections=50", "--pipeline=16"], [*IN_MEMORY, "--wire-log={folder}/wire.log"], None,
                  "herd without it"),
     "whatsat": (["--connections=16", "--pipeline=16", "--look-ups=100", "--radius=10",
@@ -98,21 +104,46 @@ class Server:
         self.stop()
 
 
+class Herd(Server):
+    """One herd server, and its neighbour if that runs."""
+
+    def __init__(self, command, port, folder, neighbour):
+        super().__init__(command, port, folder)
+        self.neighbour = neighbour
+
+    def stop(self):
+        super().stop()
+        if self.neighbour:
+            self.neighbour.stop()
+
+
+def needs_peer(more):
+    return any(part.startswith("--ack=") and "peer" in part for part in more)
+
+
 def start_herd(arguments, folder, more):
-    names = ["Hill", "Smith"] if arguments.neighbour else ["Hill"]
+    names = ["Hill", "Smith"] if arguments.neighbour or needs_peer(more) else ["Hill"]
     ports = free_ports(3 * len(names))
-    client = ports[0]
+    client, neighbours = ports[0], ports[3:4]
     topology = os.path.join(folder, "measured.herd")
     with open(topology, "w", encoding="utf-8") as file:
         file.write("cluster measured\n")
         for name in names:
             at = " ".join(f"{what} 127.0.0.1:{ports.pop(0)}" for what in ("client", "peer", "http"))
             file.write(f"server {name} {at}\n")
-        if arguments.neighbour:
+        if len(names) > 1:
             file.write("link Hill Smith\n")
-    command = [arguments.herd, "serve", "--name=Hill", "--log=warn", f"--topology={topology}"]
-    command += [part.replace("{folder}", folder) for part in more]
-    return Server(command, client, folder), ["--to", f"127.0.0.1:{client}"]
+
+    def command(name, at):
+        serve = [arguments.herd, "serve", f"--name={name}", "--log=warn", f"--topology={topology}"]
+        return serve + [part.replace("{folder}", at) for part in more]
+
+    neighbour = None
+    if needs_peer(more):
+        at = os.path.join(folder, "neighbour")
+        os.mkdir(at)
+        neighbour = Server(command("Smith", at), neighbours[0], at)
+    return Herd(command("Hill", folder), client, folder, neighbour), ["--to", f"127.0.0.1:{client}"]
 
 
 def start_redis(arguments, folder, more):
@@ -128,7 +159,7 @@ def measure(arguments, start, more, load):
         server, at = start(arguments, folder, more)
         with server:
             command = [arguments.herd, "bench", *at, "--json", "--quiet", f"--clients={CLIENTS}"]
-            warmup_s = WARMUP_WITH_NEIGHBOUR_S if arguments.neighbour else WARMUP_S
+            warmup_s = WARMUP_WITH_NEIGHBOUR_S if arguments.neighbour or needs_peer(more) else WARMUP_S
             command += [f"--duration={arguments.seconds}s", f"--warmup={warmup_s}s", *load]
             generator_before = generator_cpu_s()
             bench = subprocess.run(command, stdout=subprocess.PIPE, check=False)
@@ -181,6 +212,7 @@ def compare(arguments, name):
     elif against:
         sides[against] = (start_herd, [*shlex.split(arguments.herd_args), *IN_MEMORY])
     rates = {side: [] for side in sides}
+    p50s = {side: [] for side in sides}
     p99s = {side: [] for side in sides}
     cpus = {side: {"server": [], "generator": []} for side in sides}
     clean = True
@@ -194,16 +226,19 @@ def compare(arguments, name):
             clean = clean and was_clean
             kind = kind_of(result)
             rates[side].append(kind["per_second"])
+            p50s[side].append(kind["latency"]["p50_us"] / 1000)
             p99s[side].append(kind["latency"]["p99_us"] / 1000)
             for who, cpu_us in result["cpu_us"].items():
                 cpus[side][who].append(cpu_us)
             errors = "" if was_clean else f"  ERRORS {result['errors']}"
             used = result["cpu_us"]
-            print(f"  {side:<16} {rates[side][-1]:>12,.0f}/s  p99 {p99s[side][-1]:>9.3f} ms  "
+            print(f"  {side:<16} {rates[side][-1]:>12,.0f}/s  p50 {p50s[side][-1]:>8.3f} ms  "
+                  f"p99 {p99s[side][-1]:>8.3f} ms  max {kind['latency']['max_us'] / 1000:>8.3f} ms  "
                   f"CPU {used['server']:>6.2f} + {used['generator']:.2f} us{errors}", flush=True)
     for side in sides:
         print(f"  = {side:<14} {spread(rates[side], '{:,.0f}')}/s, "
-              f"p99 {spread(p99s[side], '{:.3f}')} ms, processor time of a request: server "
+              f"p50 {spread(p50s[side], '{:.3f}')} ms, p99 {spread(p99s[side], '{:.3f}')} ms, "
+              f"processor time of a request: server "
               f"{spread(cpus[side]['server'], '{:.2f}')} us, "
               f"load generator {spread(cpus[side]['generator'], '{:.2f}')} us")
     if against:
