@@ -13,6 +13,11 @@ pub const ALONE_AFTER: Duration = Duration::from_secs(10);
 /// A server that came no nearer to its neighbours in this time has caught up as far as it can.
 pub const CATCH_UP_STALLED_AFTER: Duration = Duration::from_secs(10);
 
+/// A server waits for this long, from its start, for neighbours that hold what nobody live publishes: until somebody
+/// does. Where all restarted and a server stayed away, that takes up to 10 s until it counts as gone and 2 s for each of
+/// the other servers that would come first.
+pub const UNSETTLED_MAX: Duration = Duration::from_secs(60);
+
 /// The facts that readiness follows from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -35,6 +40,8 @@ pub struct CatchUp {
     pub absent: Vec<String>,
     /// The neighbours that knew something when the link was made that this server does not know.
     pub ahead: Vec<String>,
+    /// The neighbours that hold what nobody live publishes: this server may lack it, and no version says so.
+    pub unsettled: Vec<String>,
     /// The versions that are missing, of all publishers and from all of them.
     pub missing: u64,
 }
@@ -98,6 +105,13 @@ impl Readiness {
     }
 
     fn catch_up(&mut self, catch_up: CatchUp, now: Duration) -> Result<(), NotReady> {
+        if !catch_up.unsettled.is_empty() && now < UNSETTLED_MAX {
+            // From here on more may be missing than before.
+            self.nearest = None;
+            let mut names = catch_up.ahead;
+            names.extend(catch_up.unsettled);
+            return Err(NotReady::CatchingUp(names));
+        }
         if !catch_up.ahead.is_empty() && !self.is_stalled(catch_up.missing, now) {
             return Err(NotReady::CatchingUp(catch_up.ahead));
         }
@@ -133,6 +147,7 @@ mod tests {
             catch_up: CatchUp {
                 absent: names(absent),
                 ahead: names(ahead),
+                unsettled: Vec::new(),
                 missing,
             },
             ..Facts::default()
@@ -191,6 +206,40 @@ mod tests {
         let almost = SECOND + CATCH_UP_STALLED_AFTER;
         assert_eq!(readiness.look(behind(almost, 5)), catching_up(&["A"]));
         assert_eq!(readiness.look(behind(almost + SECOND, 7)), Ok(()));
+    }
+
+    #[test]
+    fn what_nobody_live_publishes_is_waited_for_and_not_for_ever() {
+        let mut readiness = Readiness::default();
+        let unsettled = |up_for, is_unsettled: bool, missing| {
+            let ahead: &[&str] = if missing > 0 { &["A"] } else { &[] };
+            let mut facts = facts(up_for, &[], ahead, missing);
+            facts.catch_up.unsettled = is_unsettled.then(|| "B".to_owned()).into_iter().collect();
+            facts
+        };
+        assert_eq!(
+            readiness.look(unsettled(SECOND, true, 9)),
+            catching_up(&["A", "B"])
+        );
+        // That takes longer than catching up may stand still.
+        let later = SECOND + 2 * CATCH_UP_STALLED_AFTER;
+        assert_eq!(
+            readiness.look(unsettled(later, true, 0)),
+            catching_up(&["B"])
+        );
+        // Now that somebody publishes it, it is missing.
+        assert_eq!(
+            readiness.look(unsettled(later, false, 99)),
+            catching_up(&["A"])
+        );
+        assert_eq!(readiness.look(unsettled(later, false, 0)), Ok(()));
+        let mut readiness = Readiness::default();
+        let almost = UNSETTLED_MAX - SECOND;
+        assert_eq!(
+            readiness.look(unsettled(almost, true, 0)),
+            catching_up(&["B"])
+        );
+        assert_eq!(readiness.look(unsettled(UNSETTLED_MAX, true, 0)), Ok(()));
     }
 
     #[test]

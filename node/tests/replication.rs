@@ -18,6 +18,7 @@ mod replication {
     mod levels;
     mod network;
     mod panic;
+    mod readiness;
     mod replaced;
     mod returns;
     mod rivals;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use herd_crdt::PublisherId;
 use tokio::time::Instant;
 
-use super::timing::{ADOPTION_RANK_DELAY, ADOPTION_REVIEW};
+use super::timing::{ADOPTION_RANK_DELAY, ADOPTION_REVIEW, EARLY_ADOPTION_GAP};
 
 /// What is due now for the orphans of one publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,11 @@ pub enum Due {
     /// First look again at what live publishers deliver: it may be that one of them delivered a
     /// record before the dead one's copy did.
     Refresh,
+    /// Adopt every orphan that at most so many live servers are waited for with, though they may have it too.
+    AdoptEarly {
+        /// How many.
+        waited_for_max: usize,
+    },
     /// Adopt every orphan for which this server's rank is at most this.
     Adopt {
         /// The greatest rank whose turn has come.
@@ -24,6 +29,8 @@ pub enum Due {
 struct Watch {
     since: Instant,
     refreshed: bool,
+    /// It was gone before it was silent for long.
+    early: bool,
     /// Ranks below this have had their turn.
     ranks_done: usize,
 }
@@ -36,26 +43,29 @@ pub struct OrphanSchedule {
 }
 
 impl OrphanSchedule {
-    /// What is due now. `gone` are all publishers that are gone and that records rely on; `ranks` is
-    /// how many ranks there are. After the last rank's turn a publisher is looked at again every
-    /// [`ADOPTION_REVIEW`], for records that turned up later.
+    /// What is due now. `gone` are all publishers that are gone and that records rely on, and whether each is gone early:
+    /// superseded, and not silent for long; `ranks` is how many ranks there are. After the last rank's turn a publisher is
+    /// looked at again every [`ADOPTION_REVIEW`], for records that turned up later. One that is gone early has its turns
+    /// every [`EARLY_ADOPTION_GAP`] for as long as that, and then those of the ranks.
     pub fn due(
         &mut self,
-        gone: &[PublisherId],
+        gone: &[(PublisherId, bool)],
         ranks: usize,
         now: Instant,
     ) -> Vec<(PublisherId, Due)> {
-        self.watches.retain(|id, _| gone.contains(id));
+        self.watches
+            .retain(|id, watch| gone.contains(&(*id, watch.early)));
         let mut due = Vec::new();
-        for &id in gone {
+        for &(id, early) in gone {
             let fresh = Watch {
                 since: now,
                 refreshed: false,
+                early,
                 ranks_done: 0,
             };
             let watch = self.watches.entry(id).or_insert(fresh);
             let waited = now.duration_since(watch.since);
-            if watch.ranks_done >= ranks && waited >= ADOPTION_REVIEW {
+            if !early && watch.ranks_done >= ranks && waited >= ADOPTION_REVIEW {
                 *watch = fresh;
             }
             if !watch.refreshed {
@@ -64,11 +74,22 @@ impl OrphanSchedule {
                 continue;
             }
             let waited = now.duration_since(watch.since);
-            let turns = waited.as_millis() / ADOPTION_RANK_DELAY.as_millis();
-            let turns = usize::try_from(turns)
-                .unwrap_or(usize::MAX)
-                .saturating_add(1)
-                .min(ranks);
+            let gap = if early {
+                EARLY_ADOPTION_GAP
+            } else {
+                ADOPTION_RANK_DELAY
+            };
+            let turns = usize::try_from(waited.as_millis() / gap.as_millis());
+            let turns = turns.unwrap_or(usize::MAX).saturating_add(1);
+            if early {
+                if turns > watch.ranks_done {
+                    watch.ranks_done = turns;
+                    let waited_for_max = turns - 1;
+                    due.push((id, Due::AdoptEarly { waited_for_max }));
+                }
+                continue;
+            }
+            let turns = turns.min(ranks);
             if turns > watch.ranks_done {
                 watch.ranks_done = turns;
                 due.push((
@@ -95,8 +116,9 @@ mod tests {
     fn each_rank_has_its_turn_after_a_look_at_the_living() {
         let start = Instant::now();
         let mut schedule = OrphanSchedule::default();
-        let mut due =
-            |after_ms: u64| schedule.due(&[DEAD], 3, start + Duration::from_millis(after_ms));
+        let mut due = |after_ms: u64| {
+            schedule.due(&[(DEAD, false)], 3, start + Duration::from_millis(after_ms))
+        };
         assert_eq!(due(0), [(DEAD, Due::Refresh)]);
         assert_eq!(due(250), [(DEAD, Due::Adopt { rank_max: 0 })]);
         assert_eq!(due(500), []);
@@ -112,9 +134,35 @@ mod tests {
     fn a_publisher_that_comes_back_starts_over() {
         let start = Instant::now();
         let mut schedule = OrphanSchedule::default();
-        assert_eq!(schedule.due(&[DEAD], 3, start), [(DEAD, Due::Refresh)]);
+        assert_eq!(
+            schedule.due(&[(DEAD, false)], 3, start),
+            [(DEAD, Due::Refresh)]
+        );
         assert_eq!(schedule.due(&[], 3, start), []);
         let later = start + Duration::from_secs(100);
-        assert_eq!(schedule.due(&[DEAD], 3, later), [(DEAD, Due::Refresh)]);
+        assert_eq!(
+            schedule.due(&[(DEAD, false)], 3, later),
+            [(DEAD, Due::Refresh)]
+        );
+    }
+
+    #[test]
+    fn who_is_superseded_is_not_waited_for_and_has_the_usual_turns_afterwards() {
+        let start = Instant::now();
+        let mut schedule = OrphanSchedule::default();
+        let mut due = |early: bool, after_ms: u64| {
+            let now = start + Duration::from_millis(after_ms);
+            let due = schedule.due(&[(DEAD, early)], 3, now);
+            due.first().map(|(_, due)| *due)
+        };
+        let early = |waited_for_max| Some(Due::AdoptEarly { waited_for_max });
+        assert_eq!(due(true, 0), Some(Due::Refresh));
+        assert_eq!(due(true, 250), early(0));
+        assert_eq!(due(true, 499), None);
+        assert_eq!(due(true, 500), early(1));
+        assert_eq!(due(true, 9_000), early(18), "for as long as any are left");
+        assert_eq!(due(false, 10_000), Some(Due::Refresh));
+        assert_eq!(due(false, 10_250), Some(Due::Adopt { rank_max: 0 }));
+        assert_eq!(due(false, 14_000), Some(Due::Adopt { rank_max: 2 }));
     }
 }

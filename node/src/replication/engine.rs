@@ -2,8 +2,8 @@
 //!
 //! Each incarnation of a server is one chitchat node. Its key-value state holds one key for each
 //! slot, whose value is the slot's delta group as a text (`slot_value`), one key that names the
-//! incarnations whose copies this server has buried, and one that tells how its links are. chitchat's
-//! digests and deltas carry these to everyone.
+//! incarnations whose copies this server has buried, one that tells how its links are, and two that tell of its map
+//! (`settlement`). chitchat's digests and deltas carry these to everyone.
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
@@ -23,6 +23,7 @@ use super::link_words::{self, LinkWord};
 use super::links::Links;
 use super::membership::Sighting;
 use super::push::{Comparison, NodeVersions};
+use super::settlement::{SETTLEMENT_KEY, Settlement, TOLD_KEY, Told};
 use super::slot_value::SlotValues;
 use super::socket::LinkTransport;
 use super::timing::{
@@ -63,7 +64,7 @@ impl EngineError {
 
 /// A change to another incarnation's published state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(super) enum Change {
     /// A slot was set.
     Group {
         /// Which one.
@@ -78,11 +79,15 @@ pub enum Change {
     Buried(Vec<Incarnation>),
     /// It says this of its links.
     Links(Vec<LinkWord>),
+    /// It is of a version that tells of its map.
+    Tells,
+    /// It says this of its map.
+    Settled(Told),
 }
 
 /// All that changed since the last look, and how far that brings us.
 #[derive(Debug, Default)]
-pub struct Changes {
+pub(super) struct Changes {
     /// Who changed what, of each incarnation in the order in which it did.
     pub changes: Vec<(Incarnation, Change)>,
     /// For each incarnation the version that is merged once `changes` are.
@@ -143,7 +148,13 @@ impl Engine {
         let transport = LinkTransport {
             links: links.clone(),
         };
-        let handle = spawn_chitchat(config, Vec::new(), &transport)
+        // Before anybody can have anything else of this incarnation.
+        let initial = [
+            (TOLD_KEY, "1"),
+            (SETTLEMENT_KEY, Settlement::default().text()),
+        ];
+        let initial = initial.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let handle = spawn_chitchat(config, initial.to_vec(), &transport)
             .await
             .map_err(|error| EngineError(error.to_string()))?;
         let engine = Engine {
@@ -193,7 +204,7 @@ impl Engine {
     }
 
     /// Takes what other incarnations have changed since the last call.
-    pub async fn take_changes(&self) -> Changes {
+    pub(super) async fn take_changes(&self) -> Changes {
         // One hold of the lock: no change can come between the values and the versions.
         let (values, senders, versions) = self
             .handle
@@ -239,6 +250,16 @@ impl Engine {
         }
         if key == LINKS_KEY {
             return Some(Change::Links(link_words::parse(value)));
+        }
+        if key == TOLD_KEY {
+            return Some(Change::Tells);
+        }
+        if key == SETTLEMENT_KEY {
+            let settlement = Settlement::parse(value);
+            return Some(Change::Settled(Told {
+                settlement,
+                version,
+            }));
         }
         let digits = key.strip_prefix(SLOT_PREFIX)?;
         let slot = SlotId(u32::from_str_radix(digits, 16).ok()?);
@@ -320,10 +341,10 @@ impl Engine {
                         live: live.contains(id),
                         heartbeat: state.heartbeat().into(),
                         max_version: state.max_version(),
-                        // No copy is a burden for what its server said of its links.
+                        // No copy is a burden for what its server said of its links and its map.
                         holds_slots: state
                             .key_values_including_deleted()
-                            .any(|(key, _)| key != LINKS_KEY),
+                            .any(|(key, _)| ![LINKS_KEY, TOLD_KEY, SETTLEMENT_KEY].contains(&key)),
                     })
                     .collect()
             })
@@ -372,6 +393,16 @@ impl Engine {
     pub(super) async fn tell_links(&self, text: &str) {
         self.handle
             .with_chitchat(|chitchat| chitchat.self_node_state().set(LINKS_KEY, text))
+            .await;
+    }
+
+    /// Tells the others of the map of this server. It travels with the next push or round.
+    pub(super) async fn tell_settlement(&self, settlement: Settlement) {
+        self.handle
+            .with_chitchat(|chitchat| {
+                let state = chitchat.self_node_state();
+                state.set(SETTLEMENT_KEY, settlement.text());
+            })
             .await;
     }
 

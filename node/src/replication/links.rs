@@ -10,6 +10,7 @@ use herd_crdt::ServerName;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::baseline::Behind;
 use super::chance::Chance;
 use super::clocks::ClockView;
 use super::incarnation::{Incarnation, next_generation};
@@ -18,6 +19,7 @@ use super::link_words::LinkWord;
 use super::neighbour::{Neighbour, NeighbourConfig, delta_bytes};
 use super::report::AppliedReport;
 use super::rounds::Rounds;
+use super::settlement::Settlements;
 use super::status::{ReplicationPulses, ReplicationStatus, SlotsStatus};
 use super::storing::StorageState;
 use crate::histogram::{Histogram, TRAVEL_ENDS};
@@ -78,6 +80,8 @@ pub struct Links {
     known: Mutex<BTreeMap<ServerName, u64>>,
     /// The greatest generation of each server that gossip holds for live.
     live: Mutex<BTreeMap<ServerName, u64>>,
+    /// What others told of their maps.
+    pub(super) settlements: Mutex<Settlements>,
     /// A neighbour has said how far it got.
     reported: Notify,
     standing: watch::Sender<Option<OwnStanding>>,
@@ -128,6 +132,7 @@ impl Links {
             applied: watch::Sender::new(Arc::default()),
             known: Mutex::default(),
             live: Mutex::default(),
+            settlements: Mutex::default(),
             reported: Notify::new(),
             standing: watch::Sender::new(None),
             status: Mutex::default(),
@@ -284,14 +289,16 @@ impl Links {
     /// How far this server is behind its neighbours.
     #[must_use]
     pub fn catch_up(&self) -> CatchUp {
+        let settlements = self.settlements.lock();
         let own = self.applied.borrow().clone();
         let mut catch_up = CatchUp::default();
         for neighbour in &self.neighbours {
             let name = || neighbour.config.name.to_string();
-            match neighbour.missing_of(&own) {
+            match neighbour.behind(&own, &settlements) {
                 None => catch_up.absent.push(name()),
-                Some(0) => {}
-                Some(missing) => {
+                Some(Behind::Unsettled) => catch_up.unsettled.push(name()),
+                Some(Behind::Versions(0)) => {}
+                Some(Behind::Versions(missing)) => {
                     catch_up.ahead.push(name());
                     catch_up.missing = catch_up.missing.saturating_add(missing);
                 }

@@ -32,6 +32,8 @@ pub struct Passage {
     pub incarnation: Incarnation,
     /// Whether it has gone.
     pub gone: bool,
+    /// A newer incarnation of its server is live.
+    pub superseded: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -41,8 +43,10 @@ struct Member {
     /// seen. The detector alone says so too late, by a time that differs from server to server.
     last_live: Instant,
     heartbeat: u64,
-    /// Gone: not live for [`GONE_AFTER`].
+    /// Gone: not live for [`GONE_AFTER`], or superseded.
     gone: bool,
+    /// A newer incarnation of its server is live, so it cannot come back.
+    superseded: bool,
     /// Whether gossip still knows it.
     known: bool,
 }
@@ -88,14 +92,21 @@ impl Membership {
                 last_live: now,
                 heartbeat: 0,
                 gone: false,
+                superseded: false,
                 known: true,
             },
         );
         id
     }
 
-    /// Takes in what gossip says now. Returns who has gone and who has come back.
-    pub fn update(&mut self, sightings: &[Sighting], now: Instant) -> Vec<Passage> {
+    /// Takes in what gossip says now; `live_generation` is the greatest generation of a server that is live, 0 if none
+    /// is. Returns who has gone and who has come back.
+    pub fn update(
+        &mut self,
+        sightings: &[Sighting],
+        live_generation: impl Fn(&str) -> u64,
+        now: Instant,
+    ) -> Vec<Passage> {
         // If this server did not look for a while (it was stopped, or starved), it does not know
         // who was live meanwhile: that time does not count.
         let unseen = now.duration_since(*self.last_update.get_or_insert(now));
@@ -121,12 +132,16 @@ impl Membership {
             }
         }
         for member in self.members.values_mut() {
-            let gone = now.duration_since(member.last_live) >= GONE_AFTER;
+            let Incarnation { server, generation } = &member.incarnation;
+            member.superseded = live_generation(server) > *generation;
+            let is_silent = now.duration_since(member.last_live) >= GONE_AFTER;
+            let gone = is_silent || member.superseded;
             if gone != member.gone {
                 member.gone = gone;
                 passages.push(Passage {
                     incarnation: member.incarnation.clone(),
                     gone,
+                    superseded: member.superseded,
                 });
             }
         }
@@ -150,6 +165,23 @@ impl Membership {
     pub fn gone_for(&self, id: PublisherId, now: Instant) -> Option<Duration> {
         let member = self.members.get(&id)?;
         member.gone.then(|| now.duration_since(member.last_live))
+    }
+
+    /// Whether an incarnation was gone before it was silent for long: a newer one of its server is live.
+    #[must_use]
+    pub fn is_gone_early(&self, id: PublisherId, now: Instant) -> bool {
+        self.members.get(&id).is_some_and(|member| {
+            member.superseded && now.duration_since(member.last_live) < GONE_AFTER
+        })
+    }
+
+    /// Whether nobody live publishes what this incarnation did, as far as is known: it is gone, or gossip does not know
+    /// it, which knows everybody who is live.
+    #[must_use]
+    pub fn is_orphaning(&self, id: PublisherId) -> bool {
+        self.members
+            .get(&id)
+            .is_none_or(|member| member.gone || !member.known)
     }
 
     /// When an incarnation last gave a sign of life, or was first seen.
@@ -237,6 +269,10 @@ mod tests {
         }
     }
 
+    fn nobody(_: &str) -> u64 {
+        0
+    }
+
     fn membership() -> Membership {
         Membership::new(
             "Hill".into(),
@@ -249,7 +285,7 @@ mod tests {
         (1..=seconds)
             .flat_map(|second| {
                 let now = start + Duration::from_secs(second);
-                membership.update(&[sighting("Smith", live, second)], now)
+                membership.update(&[sighting("Smith", live, second)], nobody, now)
             })
             .map(|passage| passage.gone)
             .collect()
@@ -279,9 +315,40 @@ mod tests {
         let smith = membership.id_of(&incarnation("Smith", 1), start);
         look(&mut membership, true, start, 1);
         let awake = start + Duration::from_secs(3_600);
-        assert_eq!(membership.update(&[sighting("Smith", false, 1)], awake), []);
+        assert_eq!(
+            membership.update(&[sighting("Smith", false, 1)], nobody, awake),
+            []
+        );
         assert!(membership.presumed_live(smith));
         assert_eq!(look(&mut membership, false, awake, 10), [true]);
+    }
+
+    #[test]
+    fn who_is_superseded_is_gone_at_once_and_for_as_long_as_its_successor_lives() {
+        let start = Instant::now();
+        let mut membership = membership();
+        let smith = membership.id_of(&incarnation("Smith", 1), start);
+        let sightings = |second| [sighting("Smith", true, second)];
+        let second = |seconds| start + Duration::from_secs(seconds);
+        let mut update = |generation: u64, seconds: u64| {
+            let live = |server: &str| if server == "Smith" { generation } else { 9 };
+            let passages = membership.update(&sightings(seconds), live, second(seconds));
+            let early = membership.is_gone_early(smith, second(seconds));
+            let live = membership.presumed_live(smith);
+            (passages.len(), early, live, membership.is_orphaning(smith))
+        };
+        assert_eq!(update(1, 1), (0, false, true, false), "it is that itself");
+        assert_eq!(update(2, 2), (1, true, false, true));
+        assert_eq!(update(0, 3), (1, false, true, false));
+        let early = |seconds| membership.is_gone_early(smith, second(seconds));
+        assert!(!early(3));
+        // What gossip does not know, nobody live publishes.
+        let passages = membership.update(&[], |_| 2, second(4));
+        assert_eq!((passages.len(), passages[0].superseded), (1, true));
+        membership.update(&[], nobody, second(5));
+        assert!(membership.presumed_live(smith) && membership.is_orphaning(smith));
+        membership.update(&[], |_| 2, second(14));
+        assert!(!membership.is_gone_early(smith, second(14)), "and silent");
     }
 
     #[test]
@@ -290,7 +357,7 @@ mod tests {
         let mut membership = membership();
         let smith = membership.id_of(&incarnation("Smith", 1), start);
         for second in 0..=GONE_AFTER.as_secs() {
-            membership.update(&[], start + Duration::from_secs(second));
+            membership.update(&[], nobody, start + Duration::from_secs(second));
         }
         membership.forget(|id| id == smith);
         assert_eq!(membership.len(), 1);

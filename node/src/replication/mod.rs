@@ -11,6 +11,7 @@
 pub mod adoption;
 pub mod backoff;
 pub mod backpressure;
+mod baseline;
 pub mod chance;
 pub mod clocks;
 pub mod engine;
@@ -32,6 +33,7 @@ pub mod receive;
 pub mod report;
 mod rounds;
 pub mod run;
+mod settlement;
 pub mod slot_value;
 mod socket;
 pub mod status;

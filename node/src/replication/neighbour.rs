@@ -12,9 +12,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::baseline::{Baseline, Behind};
 use super::incarnation::Incarnation;
 use super::queue::DropOldest;
 use super::report::{Applied, AppliedReport};
+use super::settlement::Settlements;
 use super::timing::LINK_QUEUE_FRAMES_MAX;
 use crate::marks::{self, Mark};
 
@@ -149,8 +151,8 @@ pub struct Neighbour {
     cut_until: Mutex<Option<Instant>>,
     /// What the neighbour said last of how far it got, while the link is up.
     report: Mutex<Option<Received>>,
-    /// What it knew when the link was made, by its first report since its gossip runs.
-    first_report: Mutex<Option<AppliedReport>>,
+    /// What it knew when the link was made, since its gossip runs.
+    baseline: Mutex<Option<Baseline>>,
 }
 
 impl Neighbour {
@@ -171,7 +173,7 @@ impl Neighbour {
             delta_bytes: AtomicUsize::new(0),
             cut_until: Mutex::new(None),
             report: Mutex::new(None),
-            first_report: Mutex::new(None),
+            baseline: Mutex::new(None),
         }
     }
 
@@ -229,7 +231,7 @@ impl Neighbour {
     fn set_status(&self, status: LinkStatus) {
         self.outbound.clear();
         *self.report.lock() = None;
-        *self.first_report.lock() = None;
+        *self.baseline.lock() = None;
         *self.changed_at.lock() = Instant::now();
         self.status.send_replace(status);
     }
@@ -309,9 +311,9 @@ impl Neighbour {
         // Gossip that runs knows at least itself.
         let gossips = report.iter().next().is_some();
         if gossips {
-            self.first_report
+            self.baseline
                 .lock()
-                .get_or_insert_with(|| report.clone());
+                .get_or_insert_with(|| Baseline::new(report.clone()));
         }
         *self.report.lock() = Some(Received {
             report: Arc::new(report),
@@ -365,18 +367,15 @@ impl Neighbour {
         (last.at.elapsed() <= age_max).then(|| last.report.of(incarnation).merged)
     }
 
-    /// How many versions `own`, a report of this server, lacks of those that the neighbour knew when
-    /// the link was made, and still does; `None` while it has not said what it knows.
-    pub(super) fn missing_of(&self, own: &AppliedReport) -> Option<u64> {
-        let report = self.report.lock();
-        let first = self.first_report.lock();
-        let (latest, first) = (&report.as_ref()?.report, first.as_ref()?);
-        let missing = first.iter().map(|(incarnation, applied)| {
-            // It may have forgotten one that is long dead, and then never sends it.
-            let known = applied.merged.min(latest.of(incarnation).merged);
-            known.saturating_sub(own.of(incarnation).merged)
-        });
-        Some(missing.fold(0, u64::saturating_add))
+    /// How far `own`, a report of this server, is behind what the neighbour holds; `None` while it has not said what it
+    /// knows.
+    pub(super) fn behind(&self, own: &AppliedReport, settlements: &Settlements) -> Option<Behind> {
+        let incarnation = self.status.borrow().up.clone()?;
+        let latest = self.report()?;
+        let version = latest.of(&incarnation).merged;
+        let mut baseline = self.baseline.lock();
+        let told = settlements.of(&incarnation);
+        Some(baseline.as_mut()?.look(own, &latest, version, told))
     }
 
     /// See [`AppliedReport::progress`].

@@ -30,6 +30,17 @@ pub fn rank(server: &str, record: &Record, servers: &[ServerName]) -> Option<usi
     Some(before + 1)
 }
 
+/// Whether `server` has a lower rank for this record than `other`, both of the topology. As [`rank`] says it, without a
+/// look at all the others.
+#[must_use]
+pub fn outranks(server: &str, other: &str, record: &Record) -> bool {
+    let key = |name: &str| {
+        let is_own = **record.server() == *name;
+        (is_own, weight(name, record))
+    };
+    (key(server), server) > (key(other), other)
+}
+
 fn weight(server: &str, record: &Record) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(HASH_KEYS.0, HASH_KEYS.1);
     hasher.write(record.client());
@@ -65,6 +76,20 @@ mod tests {
             assert_eq!(rank("Smith", &record, &servers), Some(0));
             ranks.sort_unstable();
             assert_eq!(ranks, [0, 1, 2, 3, 4]);
+        }
+    }
+
+    #[test]
+    fn of_two_servers_the_one_of_lower_rank_outranks_the_other() {
+        let servers = servers();
+        for client in 0..100 {
+            let record = record(&format!("client{client}"), "Smith");
+            for one in &servers {
+                for other in &servers {
+                    let ranks = [one, other].map(|name| rank(name, &record, &servers).unwrap());
+                    assert_eq!(outranks(one, other, &record), ranks[0] < ranks[1]);
+                }
+            }
         }
     }
 

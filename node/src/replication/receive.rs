@@ -18,6 +18,7 @@ use super::link_words::{LinkTeller, LinkWord};
 use super::links::Links;
 use super::membership::Membership;
 use super::report::{Applied, AppliedReport};
+use super::settlement::SettlementTeller;
 use super::store_feed::StoreFeed;
 use super::timing::{ADOPTION_REVIEW, RECEIVER_TICK};
 use crate::locations::Locations;
@@ -26,6 +27,7 @@ use crate::storage::{StorageWriter, SyncState, Ticket};
 
 mod gone;
 mod merge;
+mod settling;
 
 /// Merges what other servers publish, for as long as the engine runs. Returns when another server
 /// has buried this incarnation: then it takes a new one.
@@ -53,6 +55,7 @@ pub(super) async fn receive(
         buried: Vec::new(),
         links_of: BTreeMap::new(),
         teller: LinkTeller::default(),
+        settlement: SettlementTeller::default(),
         adopted: 0,
         given_up: 0,
         taken_up: false,
@@ -126,6 +129,7 @@ struct Receiver {
     /// What others say of their links.
     links_of: BTreeMap<Incarnation, Arc<[LinkWord]>>,
     teller: LinkTeller,
+    settlement: SettlementTeller,
     /// Records adopted and publications given up by this incarnation.
     adopted: usize,
     given_up: usize,

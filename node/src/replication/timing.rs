@@ -148,6 +148,11 @@ pub const LOOK_LATE_MAX: Duration = Duration::from_secs(2);
 /// The server of rank r adopts an orphan r times this after its publisher was found gone.
 pub const ADOPTION_RANK_DELAY: Duration = Duration::from_secs(2);
 
+/// Where a publisher is gone since it is superseded, and not by its silence, whoever may adopt an orphan waits so long
+/// for each live server that may have it too and has a lower rank: as long as a round takes to come at most, which brings
+/// what that server adopted.
+pub const EARLY_ADOPTION_GAP: Duration = IDLE_ROUND;
+
 /// What the living deliver is looked at again at most this often for records that were overwritten before anything
 /// greater had come.
 pub const KEPT_ASK_GAP: Duration = Duration::from_secs(10);

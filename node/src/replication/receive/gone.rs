@@ -63,13 +63,17 @@ impl Receiver {
             .retain(|incarnation, _| in_gossip.contains(incarnation));
         self.links_of
             .retain(|incarnation, _| in_gossip.contains(incarnation));
+        self.links.settlements.lock().retain(&in_gossip);
         if let Some(text) = self.teller.look(self.links.words(), now) {
             self.engine.tell_links(&text).await;
         }
 
-        let passages = self.known.membership.update(&sightings, now);
-        for Passage { incarnation, gone } in &passages {
-            if *gone {
+        let passages = self.look_at_passages(&sightings, now);
+        for passage in &passages {
+            let incarnation = &passage.incarnation;
+            if passage.superseded {
+                info!(%incarnation, "gone: a newer incarnation of its server is live");
+            } else if passage.gone {
                 info!(%incarnation, "gone: not heard of for {} s", GONE_AFTER.as_secs());
             } else {
                 info!(%incarnation, "back");
@@ -98,7 +102,9 @@ impl Receiver {
         if taken_up.all && std::mem::take(&mut self.taken_up) {
             self.note_the_living_again().await;
         }
+        let adopted = self.adopted;
         self.adopt_orphans(now).await;
+        self.tell_settlement(self.adopted > adopted).await;
         self.review_kept(now).await;
         if taken_up.all {
             // What is still to be taken up may stand on disk in another's name only.
@@ -110,6 +116,20 @@ impl Receiver {
             .membership
             .forget(|id| locations.relying_on(id) > 0);
         self.publish_status(sightings, now);
+    }
+
+    /// Who has gone, and who has come back.
+    fn look_at_passages(&mut self, sightings: &[Sighting], now: Instant) -> Vec<Passage> {
+        let me = self.engine.incarnation();
+        let links = &self.links;
+        // Of this server's own name a later one is another's, which this one hears of from its neighbours.
+        let live_generation = |server: &str| match *server == *me.server {
+            true => me.generation,
+            false => links.live_generation(server),
+        };
+        self.known
+            .membership
+            .update(sightings, live_generation, now)
     }
 
     fn publish_status(&mut self, sightings: Vec<Sighting>, now: Instant) {
@@ -195,19 +215,26 @@ impl Receiver {
     }
 
     async fn adopt_orphans(&mut self, now: Instant) {
-        let gone: Vec<PublisherId> = self
+        let membership = &self.known.membership;
+        let me = &self.engine.incarnation().server;
+        let gone: Vec<(PublisherId, bool)> = self
             .locations
             .relied_on()
             .into_iter()
-            .filter(|&id| self.known.membership.gone_for(id, now).is_some())
+            .filter(|&id| membership.gone_for(id, now).is_some())
+            // What is this server's own is taken up by itself, and not all at once.
+            .filter(|&id| membership.incarnation(id).is_some_and(|i| i.server != *me))
+            .map(|id| (id, membership.is_gone_early(id, now)))
             .collect();
-        let due = self.schedule.due(&gone, self.known.membership.ranks(), now);
+        let due = self.schedule.due(&gone, membership.ranks(), now);
         if due.iter().any(|(_, due)| *due == Due::Refresh) {
             self.note_the_living_again().await;
         }
         for (publisher, due) in due {
-            if let Due::Adopt { rank_max } = due {
-                self.adopt(publisher, rank_max);
+            match due {
+                Due::Refresh => {}
+                Due::AdoptEarly { waited_for_max } => self.adopt_early(publisher, waited_for_max),
+                Due::Adopt { rank_max } => self.adopt(publisher, rank_max),
             }
         }
     }
@@ -236,8 +263,12 @@ impl Receiver {
     fn adopt(&mut self, publisher: PublisherId, rank_max: usize) {
         let membership = &self.known.membership;
         let adopted = self.locations.adopt(|record, last_publisher| {
+            // Ranks are dear: a hash for each server of the topology.
+            if last_publisher != publisher {
+                return false;
+            }
             let own_rank = membership.own_rank(record);
-            let is_ours = last_publisher == publisher && own_rank <= rank_max;
+            let is_ours = own_rank <= rank_max;
             if is_ours {
                 marks::reach(match own_rank {
                     0 => Mark::OrphanAtRankZero,
@@ -246,12 +277,7 @@ impl Receiver {
             }
             is_ours
         });
-        self.adopted += adopted;
-        if adopted > 0
-            && let Some(incarnation) = membership.incarnation(publisher)
-        {
-            info!(records = adopted, rank_max, gone = %incarnation, "orphans adopted");
-        }
+        self.note_adopted(publisher, adopted);
     }
 
     /// Empties the copies of those that are gone and that no record relies on any more.

@@ -50,6 +50,10 @@ impl Receiver {
                         return Some(incarnation.clone());
                     }
                     Change::Buried(_) => {}
+                    Change::Tells => self.links.settlements.lock().note_tells(incarnation),
+                    Change::Settled(told) => {
+                        self.links.settlements.lock().note(incarnation, *told);
+                    }
                     Change::Links(words) => {
                         self.links_of
                             .insert(incarnation.clone(), words.as_slice().into());
