@@ -41,10 +41,7 @@ mod opening;
 mod parts;
 
 pub use error::ServerError;
-use opening::{
-    herd_view, network, open_certificates, open_control_socket, open_data_folder, open_wire_log,
-    store_in,
-};
+use opening::{OnDisk, herd_view, network, open_certificates, open_on_disk, store_in};
 use parts::{Part, watch_parts};
 
 /// How long the last lines of the wire log may take to the disk.
@@ -72,10 +69,16 @@ pub async fn run(
 ) -> Result<(), ServerError> {
     let shutdown = stop.stop.clone();
     let clock: SharedClock = Arc::new(SystemClock);
-    let (wire_log, wire_log_writer) = open_wire_log(&settings, &clock)?;
+    let Some(on_disk) = open_on_disk(&settings, &clock, &shutdown).await? else {
+        // Told to stop meanwhile.
+        return Ok(());
+    };
+    let OnDisk {
+        wire_log: (wire_log, wire_log_writer),
+        data_folder,
+        control_socket,
+    } = on_disk;
     let (places, places_statistics) = places::open_places(&settings.places, clock.clone())?;
-    let data_folder = open_data_folder(&settings)?;
-    let control_socket = open_control_socket(&settings.control_socket)?;
     let locations = Arc::new(Locations::default());
     let durability = &settings.durability;
     let acknowledgements = Arc::new(Acknowledgements::new(
@@ -257,8 +260,11 @@ pub async fn run(
     }
     if let Some(expiry) = expiry {
         let stop = stop_replication.clone();
-        parts.spawn(async {
-            expiry.await.run(stop).await;
+        parts.spawn(async move {
+            // It waits for the store, and the disk may hang.
+            if let Some(expiry) = stop.run_until_cancelled(expiry).await {
+                expiry.run(stop).await;
+            }
             Part::Expiry
         });
     }

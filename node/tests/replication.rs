@@ -14,6 +14,7 @@ mod replication {
     mod death;
     mod expiry;
     mod handshake;
+    mod hanging_disk;
     mod harness;
     mod levels;
     mod network;

@@ -141,6 +141,11 @@ impl Acknowledgements {
         self.update(|rounds| rounds.synced(storage_ticket));
     }
 
+    /// The store is open, after rounds that were written to none perhaps: the next incarnation writes all of them to it.
+    pub(crate) fn note_store_opened(&self) {
+        self.update(Rounds::store_opened);
+    }
+
     /// The store has failed for good.
     pub fn note_disk_failed(&self) {
         self.progress

@@ -67,6 +67,12 @@ impl Rounds {
         self.advance();
     }
 
+    /// There was no store, and now there is one, to which the next round writes all that was published before.
+    pub(super) fn store_opened(&mut self) {
+        self.written.clear();
+        self.last_ticket = 0;
+    }
+
     /// Everything up to this write is on disk.
     pub(super) fn synced(&mut self, storage_ticket: u64) {
         self.synced_ticket = self.synced_ticket.max(storage_ticket);
@@ -161,6 +167,18 @@ mod tests {
             peer,
             peer_disk,
         }
+    }
+
+    #[test]
+    fn what_was_written_to_no_store_is_on_disk_with_what_is_written_to_one_later() {
+        let mut rounds = Rounds::default();
+        rounds.written(written(1, u64::MAX, 7, 3));
+        rounds.store_opened();
+        rounds.synced(9);
+        assert_eq!(rounds.reached(), reached(0, 0, 0));
+        rounds.written(written(2, 10, 8, 5));
+        rounds.synced(10);
+        assert_eq!(rounds.reached().disk, 2);
     }
 
     #[test]

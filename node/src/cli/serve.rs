@@ -181,7 +181,7 @@ fn exit_status(error: &ServerError) -> u8 {
     match error {
         ServerError::Superseded => exit_code::SUPERSEDED,
         ServerError::Certificates(_) => exit_code::USAGE,
-        ServerError::WireLog(_) => exit_code::IO,
+        ServerError::WireLog(_) | ServerError::DiskHangs(_) => exit_code::IO,
         ServerError::DataFolder(DataFolderError::InUse { .. }) => exit_code::UNAVAILABLE,
         ServerError::DataFolder(DataFolderError::Io { .. }) => exit_code::IO,
         ServerError::DataFolder(_) => exit_code::DATA_FOLDER,

@@ -24,14 +24,17 @@ use super::pacer::pace;
 use super::publish::{Store, publish};
 use super::receive::{Known, receive};
 use super::store_feed::StoreFeed;
-use super::storing::{self, StorageDriver, StorageState, StoreSource, StoreWatch};
+use super::storing::{self, StorageDriver, StorageState, StoreLoad, StoreSource};
 use super::timing::{
-    FIRST_HANDSHAKES_WAIT, GONE_AFTER, HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN,
-    STORE_CLOSE_MAX,
+    GONE_AFTER, HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN, STORE_CLOSE_MAX,
 };
 use crate::acknowledgement::{AckLevel, Acknowledgements};
 use crate::locations::Locations;
-use crate::storage::{StoreError, Write};
+use crate::storage::Write;
+
+use starting::gathered;
+
+mod starting;
 
 /// Why replication has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,8 @@ enum IncarnationEnd {
     /// A neighbour remembers this generation of our name.
     MustExceed(u64),
     BuriedBy(Incarnation),
+    /// The store was not read when it began, and is now.
+    StoreRead,
     /// The engine's loop ended: a message may have been what ended it.
     EngineEnded(EngineError),
     /// Something else failed, which no message can be blamed for.
@@ -62,6 +67,8 @@ pub struct Replication {
     acknowledgements: Arc<Acknowledgements>,
     allowed_skew: Option<Duration>,
     store: Option<StoreSource>,
+    /// Ends the writing to the store, once it is read.
+    driver: parking_lot::Mutex<Option<StorageDriver>>,
     /// The receiver of each incarnation holds it.
     known: Arc<Mutex<Known>>,
     group_format: GroupFormat,
@@ -91,6 +98,7 @@ impl Replication {
             acknowledgements,
             allowed_skew: None,
             store: None,
+            driver: parking_lot::Mutex::new(None),
             known: Arc::new(Mutex::new(known)),
             group_format: GroupFormat::PRESENT,
             spare_slots: SPARE_SLOTS,
@@ -172,7 +180,7 @@ impl Replication {
         let store = self.store.take();
         // A request to stop waits for both, which is not long: what clients have reported by then is
         // published and handed over like everything else.
-        let (driver, ()) = tokio::join!(self.open_store(store), self.first_handshakes());
+        let (late, ()) = tokio::join!(self.open_store(store, &stop), self.first_handshakes());
         let mut progress = JoinSet::new();
         progress.spawn(storing::watch_neighbours(
             self.acknowledgements.clone(),
@@ -188,7 +196,7 @@ impl Replication {
             std::future::pending::<ReplicationEnd>().await
         };
         let end = tokio::select! {
-            end = self.incarnations(&stop_gossip) => end,
+            end = self.incarnations(late, &stop_gossip) => end,
             end = handover => end,
             ended = link_tasks.join_next() => {
                 error!(?ended, "BUG: a task of the links has ended");
@@ -201,6 +209,7 @@ impl Replication {
         };
         stop_links.cancel();
         while link_tasks.join_next().await.is_some() {}
+        let driver = self.driver.lock().take();
         if let Some(driver) = driver {
             match driver.close(STORE_CLOSE_MAX).await {
                 Ok(_) => {}
@@ -210,51 +219,6 @@ impl Replication {
             }
         }
         end
-    }
-
-    /// Reads the store into the map. If that fails the server goes on without one.
-    async fn open_store(&self, store: Option<StoreSource>) -> Option<StorageDriver> {
-        let source = store?;
-        let mut known = self.known.lock().await;
-        let Known { membership, feed } = &mut *known;
-        let observer = StoreWatch {
-            acknowledgements: self.acknowledgements.clone(),
-            links: Arc::downgrade(&self.links),
-        };
-        let loaded = storing::load(
-            source,
-            Box::new(observer),
-            self.group_format,
-            self.expires,
-            &self.locations,
-            membership,
-            feed,
-        )
-        .await;
-        let driver = match loaded {
-            Ok(opened) => {
-                let me = &self.links.view.me;
-                if let Some(generation) = opened.report.greatest_own_generation(me) {
-                    self.links.exceed_generation(generation);
-                }
-                feed.open(opened.writer.clone());
-                self.links.set_store(opened.writer, opened.report.floor_ns);
-                Some(opened.driver)
-            }
-            Err(error) => {
-                self.store_failed(error);
-                None
-            }
-        };
-        self.locations.loading().end();
-        driver
-    }
-
-    fn store_failed(&self, error: StoreError) {
-        error!(%error, "the store cannot be used; this server goes on from memory and its neighbours");
-        self.acknowledgements.note_disk_failed();
-        self.links
-            .set_storage(StorageState::Failed(Arc::new(error)));
     }
 
     /// Waits, not for long, until what clients reported last is on disk and a neighbour has it.
@@ -290,14 +254,29 @@ impl Replication {
         }
     }
 
-    async fn incarnations(&self, stop: &CancellationToken) -> ReplicationEnd {
+    /// `late` is a store that is not read yet.
+    async fn incarnations(
+        &self,
+        mut late: Option<StoreLoad>,
+        stop: &CancellationToken,
+    ) -> ReplicationEnd {
+        tokio::select! {
+            () = self.any_generation_known(&mut late) => {}
+            () = stop.cancelled() => return ReplicationEnd::Stopped,
+        }
         let mut backoff = Backoff::new(RESTART_PAUSE_MIN, RESTART_PAUSE_MAX);
         // Of the process: two that each took every new incarnation for a start of their own would
         // outbid each other for ever.
         let first_started = Instant::now();
         loop {
+            if let Some(load) = late.take_if(|load| load.is_read()) {
+                tokio::select! {
+                    () = self.finish_store(load) => {}
+                    () = stop.cancelled() => return ReplicationEnd::Stopped,
+                }
+            }
             let started = Instant::now();
-            let end = match self.incarnation(first_started, stop).await {
+            let end = match self.incarnation(first_started, &mut late, stop).await {
                 Ok(end) => end,
                 Err(error) => IncarnationEnd::Failed(error),
             };
@@ -308,6 +287,11 @@ impl Replication {
                 IncarnationEnd::MustExceed(generation) => {
                     info!(known = %format_args!("{generation:016x}"), "neighbours know a later generation of this server");
                     known = known.max(generation);
+                }
+                IncarnationEnd::StoreRead => {
+                    info!(
+                        "the disk of the store answers: what it holds is read, and may know a later generation"
+                    );
                 }
                 IncarnationEnd::BuriedBy(by) => {
                     info!(%by, "this incarnation was buried while it was away");
@@ -354,32 +338,6 @@ impl Replication {
         suspect.is_some()
     }
 
-    /// Waits a little for all links, so that the first incarnation is greater than what neighbours
-    /// remember of this server.
-    async fn first_handshakes(&self) {
-        let mut standing = self.links.standing();
-        let all_up = async {
-            for neighbour in self.links.neighbours() {
-                let _ = neighbour
-                    .status()
-                    .wait_for(|status| status.up.is_some())
-                    .await;
-            }
-        };
-        tokio::pin!(all_up);
-        let deadline = Instant::now() + FIRST_HANDSHAKES_WAIT;
-        loop {
-            tokio::select! {
-                () = &mut all_up => break,
-                () = tokio::time::sleep_until(deadline) => break,
-                said = next_standing(&mut standing) => {
-                    let (OwnStanding::MustExceed(known) | OwnStanding::Superseded(known)) = said;
-                    self.links.exceed_generation(known);
-                }
-            }
-        }
-    }
-
     /// Whether anybody reads what this server publishes, or waits until somebody has. A server in memory alone has nobody:
     /// neighbours come with a topology, and a store with the configuration, and both with a restart.
     fn has_readers(&self, store: Option<&Store>) -> bool {
@@ -388,10 +346,12 @@ impl Replication {
             || self.acknowledgements.holds_replies()
     }
 
-    /// Runs one incarnation to its end. `first_started` is when this process's first one began.
+    /// Runs one incarnation to its end. `first_started` is when this process's first one began; `late` is a store that
+    /// is not read yet, and when it is, the incarnation ends.
     async fn incarnation(
         &self,
         first_started: Instant,
+        late: &mut Option<StoreLoad>,
         stop: &CancellationToken,
     ) -> Result<IncarnationEnd, EngineError> {
         let mut standing = self.links.standing();
@@ -443,6 +403,7 @@ impl Replication {
 
         let end = tokio::select! {
             () = stop.cancelled() => IncarnationEnd::Stopped,
+            () = gathered(late) => IncarnationEnd::StoreRead,
             error = engine.terminated() => IncarnationEnd::EngineEnded(error),
             Some(ended) = receiver.join_next() => match ended {
                 Ok(by) => IncarnationEnd::BuriedBy(by),

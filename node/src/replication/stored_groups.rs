@@ -4,11 +4,12 @@ use bytes::Bytes;
 use herd_crdt::Place;
 use herd_crdt::group::{GroupError, GroupFormat};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::{error, warn};
 
 use super::membership::Membership;
 use super::store_feed::StoreFeed;
+use super::timing::STORE_QUIET_MAX;
 use crate::locations::{ClientSearch, Locations};
 use crate::storage::StoredGroup;
 
@@ -19,6 +20,14 @@ const GROUPS_PER_YIELD: usize = 16;
 /// searches together look at no more than so many times the groups of the store, however many clients
 /// are asked for.
 const SEARCHES_PER_GROUP_MAX: usize = 8;
+
+/// Groups that were read and are not merged yet.
+#[derive(Debug, Default)]
+pub(super) struct Unmerged {
+    pub(super) groups: Vec<StoredGroup>,
+    /// What is over when all of them are searched that hold a client of it.
+    search: Option<ClientSearch>,
+}
 
 /// Merges stored groups, each once.
 pub(super) struct Merger<'a> {
@@ -35,31 +44,52 @@ pub(super) struct Merger<'a> {
 impl Merger<'_> {
     /// Merges what is read until somebody asks for a client. From then on groups are gathered, since reading is
     /// fast, and no search is over before all are read; those are merged that hold clients of the first search, which
-    /// is so over with the last group. Returns the others.
+    /// is so over with the last group. The others are added to `unmerged`.
+    ///
+    /// Says whether all were read: it gives up when nothing comes for [`STORE_QUIET_MAX`], or `until` is over.
     pub(super) async fn merge_until_asked(
         &mut self,
         read: &mut mpsc::Receiver<StoredGroup>,
-    ) -> Vec<StoredGroup> {
-        let mut left = Vec::new();
-        let mut search = None;
-        while let Some(group) = read.recv().await {
+        unmerged: &mut Unmerged,
+        until: impl Future<Output = ()>,
+    ) -> bool {
+        tokio::pin!(until);
+        loop {
+            let group = tokio::select! {
+                biased;
+                () = &mut until => return false,
+                group = read.recv() => group,
+                () = sleep(STORE_QUIET_MAX) => return false,
+            };
+            let Some(group) = group else {
+                break;
+            };
+            let Unmerged { groups, search } = unmerged;
             if search.is_none() {
-                search = self.locations.loading().begin_search();
+                *search = self.locations.loading().begin_search();
             }
-            match &search {
-                Some(search) if !may_hold(self.format, &group.group, search) => left.push(group),
+            match search {
+                Some(search) if !may_hold(self.format, &group.group, search) => groups.push(group),
                 Some(_) | None => self.merge(group),
             }
             self.step().await;
         }
-        if let Some(search) = search {
+        if let Some(search) = unmerged.search.take() {
             self.locations.loading().end_search(search);
         }
-        left
+        true
     }
 
     /// Merges the rest of the groups, and lets those go first that hold clients that are asked for.
-    pub(super) async fn merge_left(&mut self, mut left: Vec<StoredGroup>) {
+    pub(super) async fn merge_left(&mut self, unmerged: Unmerged) {
+        let Unmerged {
+            groups: mut left,
+            search,
+        } = unmerged;
+        if let Some(search) = search {
+            left = self.merge_holders(&search, left).await;
+            self.locations.loading().end_search(search);
+        }
         let mut merges_before_search = 0;
         loop {
             if merges_before_search == 0
@@ -153,6 +183,8 @@ fn may_hold(format: GroupFormat, group: &Bytes, search: &ClientSearch) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use futures_util::FutureExt as _;
     use herd_crdt::group::GroupBuilder;
     use herd_crdt::{Record, ServerName, SlotId};
@@ -237,6 +269,13 @@ mod tests {
         (0..GROUPS).map(group).collect()
     }
 
+    fn unmerged(groups: Vec<StoredGroup>) -> Unmerged {
+        Unmerged {
+            groups,
+            search: None,
+        }
+    }
+
     fn time_of(locations: &Locations, client: &str) -> Option<String> {
         let record = locations.find(client.as_bytes())?;
         Some(String::from_utf8_lossy(record.time_text()).into_owned())
@@ -282,8 +321,10 @@ mod tests {
             assert!(loading.is_running() && locations.len() < GROUPS);
         };
         let load = async {
-            let left = merger.merge_until_asked(&mut read).await;
-            assert!(left.len() > GROUPS / 2);
+            let mut left = Unmerged::default();
+            let all = merger.merge_until_asked(&mut read, &mut left, pending());
+            assert!(all.await);
+            assert!(left.groups.len() > GROUPS / 2);
             merger.merge_left(left).await;
             loading.end();
         };
@@ -303,8 +344,10 @@ mod tests {
                 send.send(group).await.unwrap();
             }
         };
-        let (left, ()) = tokio::join!(merger.merge_until_asked(&mut read), store);
-        assert!(left.is_empty());
+        let mut left = Unmerged::default();
+        let merging = merger.merge_until_asked(&mut read, &mut left, pending());
+        let (all, ()) = tokio::join!(merging, store);
+        assert!(all && left.groups.is_empty());
         assert_eq!(locations.len(), GROUPS + 3);
     }
 
@@ -322,7 +365,7 @@ mod tests {
             answered
         };
         let load = async {
-            merger.merge_left(groups()).await;
+            merger.merge_left(unmerged(groups())).await;
             loading.end();
         };
         // Whoever asks is polled first.
@@ -346,7 +389,7 @@ mod tests {
             let (kiwi, moa) = (loading.ask(b"kiwi"), loading.ask(b"moa"));
             let mut groups = groups();
             groups.insert(GREATER, stored(GROUPS, bytes));
-            merger.merge_left(groups).await;
+            merger.merge_left(unmerged(groups)).await;
             for after in [kiwi, moa] {
                 assert_eq!(loading.answerable(after).now_or_never(), Some(()));
             }
@@ -355,5 +398,32 @@ mod tests {
             assert_eq!(merger.records, 2 * GROUPS);
             assert_eq!(server.feed.incarnations().count(), 0, "not to be forgotten");
         }
+    }
+
+    /// What was asked for before the disk hung is answered when it answers.
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_is_given_up_and_a_search_goes_on_when_it_answers() {
+        let mut server = Server::new();
+        let (mut merger, locations) = server.merger();
+        let loading = locations.loading();
+        let kiwi = loading.ask(b"kiwi");
+        let (send, mut read) = mpsc::channel(GROUPS);
+        let mut groups = groups().into_iter();
+        for group in groups.by_ref().take(50) {
+            send.send(group).await.unwrap();
+        }
+        let mut left = Unmerged::default();
+        let start = Instant::now();
+        let all = merger.merge_until_asked(&mut read, &mut left, pending());
+        assert!(!all.await);
+        assert_eq!(start.elapsed(), STORE_QUIET_MAX);
+        assert_eq!(loading.answerable(kiwi).now_or_never(), None);
+        left.groups.extend(groups);
+        let (merging, told) = (merger.merge_left(left), loading.answerable(kiwi));
+        tokio::join!(merging, async {
+            told.await;
+            assert_eq!(time_of(locations, "kiwi").as_deref(), Some("7"));
+        });
+        assert_eq!(merger.records, 2 * GROUPS, "each group once");
     }
 }

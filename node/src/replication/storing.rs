@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use herd_crdt::group::GroupFormat;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::links::Links;
 use super::membership::Membership;
 use super::store_feed::StoreFeed;
-use super::stored_groups::Merger;
+use super::stored_groups::{Merger, Unmerged};
 use crate::acknowledgement::{Acknowledgements, PeerProgress};
 use crate::locations::Locations;
 use crate::storage::{
@@ -90,103 +91,198 @@ pub(super) struct OpenedStore {
     pub(super) report: LoadReport,
 }
 
-/// Reads the whole store into the map, and opens it for writing. Clients that are asked for meanwhile
-/// are merged first. With `expires` the floor that the store holds applies before any of them is
-/// answered. `observer` is told of what is written from then on.
-///
-/// # Errors
-/// If it cannot be read to its end or written. What was read is in the map: each group is good by
-/// itself.
-pub(super) async fn load(
-    source: StoreSource,
-    observer: Box<dyn StoreObserver>,
-    format: GroupFormat,
-    expires: bool,
-    locations: &Locations,
-    membership: &mut Membership,
-    feed: &mut StoreFeed,
-) -> Result<OpenedStore, StoreError> {
-    let start = Instant::now();
-    let mut merger = Merger {
-        format,
-        locations,
-        membership,
-        feed,
-        records: 0,
-        steps: 0,
-    };
-    let floor_of = |report: &LoadReport| report.floor_ns.filter(|_| expires);
-    let (writer, driver, report) = match source {
-        StoreSource::Disk(open, policy) => {
-            let (groups, mut loaded) = mpsc::channel(LOADED_GROUPS_MAX);
-            let (done, read) = oneshot::channel();
-            let reading = std::thread::Builder::new()
-                .name("herd-load".to_owned())
-                .spawn(move || {
-                    let _ = done.send(read_all(open, &groups));
+/// A store that is being read.
+pub(super) struct StoreLoad {
+    policy: SyncPolicy,
+    read: mpsc::Receiver<StoredGroup>,
+    done: oneshot::Receiver<Result<Read, StoreError>>,
+    unmerged: Unmerged,
+    records: usize,
+    steps: usize,
+    start: Instant,
+    /// Reads a modelled store; a thread that hangs in the system can be ended by nobody.
+    _task: JoinSet<()>,
+}
+
+/// All of a store is read.
+struct Read {
+    store: ReadStore,
+    report: LoadReport,
+}
+
+enum ReadStore {
+    Disk(Box<dyn Store>),
+    Modelled(ModelledStore),
+}
+
+/// What a load fills.
+pub(super) struct LoadInto<'a> {
+    pub(super) format: GroupFormat,
+    /// The floor that the store holds applies before anything of it is answered.
+    pub(super) expires: bool,
+    pub(super) locations: &'a Locations,
+    pub(super) membership: &'a mut Membership,
+    pub(super) feed: &'a mut StoreFeed,
+}
+
+impl StoreLoad {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub(super) fn begin(source: StoreSource) -> Result<StoreLoad, StoreError> {
+        let (groups, read) = mpsc::channel(LOADED_GROUPS_MAX);
+        let (done, result) = oneshot::channel();
+        let mut task = JoinSet::new();
+        let policy = match source {
+            StoreSource::Disk(open, policy) => {
+                // Nobody waits for its end: the disk may hang for ever.
+                let reading = std::thread::Builder::new().name("herd-load".to_owned());
+                reading
+                    .spawn(move || {
+                        let _ = done.send(read_all(open, &groups));
+                    })
+                    .map_err(StoreError::NoThread)?;
+                policy
+            }
+            StoreSource::Modelled(store, policy) => {
+                task.spawn(async move {
+                    let _ = done.send(read_model(store, &groups).await);
                 });
-            if let Err(error) = reading {
-                return Err(StoreError::NoThread(error));
+                policy
             }
-            let left = merger.merge_until_asked(&mut loaded).await;
-            // The thread panicked if it said nothing.
-            let read = read.await.unwrap_or(Err(StoreError::WriterEnded));
-            if let Ok((_, report)) = &read
-                && let Some(floor_ns) = floor_of(report)
-            {
-                locations.raise_floor(floor_ns).await;
-            }
-            merger.merge_left(left).await;
-            let (store, report) = read?;
-            let (writer, thread) =
-                StorageWriter::spawn(store, policy, observer).map_err(StoreError::NoThread)?;
-            (writer, StorageDriver::Thread(thread), report)
-        }
-        StoreSource::Modelled(mut store, policy) => {
-            let mut groups = Vec::new();
-            let report = store.load(&mut |group| groups.push(group))?;
-            if let Some(floor_ns) = floor_of(&report) {
-                locations.raise_floor(floor_ns).await;
-            }
-            for group in groups {
-                merger.merge(group);
-            }
-            let (writer, task) = StorageWriter::spawn_on_runtime(store, policy, observer);
-            (writer, StorageDriver::Task(task), report)
-        }
-    };
-    if report.torn_tail_bytes > 0 {
-        warn!(
-            bytes = report.torn_tail_bytes,
-            "the end of the store was cut off by a crash; none of it had been reported as stored"
-        );
+        };
+        Ok(StoreLoad {
+            policy,
+            read,
+            done: result,
+            unmerged: Unmerged::default(),
+            records: 0,
+            steps: 0,
+            start: Instant::now(),
+            _task: task,
+        })
     }
-    info!(
-        groups = report.groups,
-        bytes = report.bytes,
-        records = merger.records,
-        clients = locations.len(),
-        took_ms = start.elapsed().as_millis(),
-        "store loaded"
-    );
-    Ok(OpenedStore {
-        writer,
-        driver,
-        report,
-    })
+
+    /// Merges what is read. Clients that are asked for meanwhile are merged first. Says whether all was read: a disk
+    /// that hangs is waited for until nothing came for [`super::timing::STORE_QUIET_MAX`] or `until` is over.
+    pub(super) async fn merge_read(
+        &mut self,
+        into: &mut LoadInto<'_>,
+        until: impl Future<Output = ()>,
+    ) -> bool {
+        let mut merger = self.merger(into);
+        let Self { read, unmerged, .. } = self;
+        let all = merger.merge_until_asked(read, unmerged, until).await;
+        (self.records, self.steps) = (merger.records, merger.steps);
+        all
+    }
+
+    /// Whether there is no more to read.
+    pub(super) fn is_read(&self) -> bool {
+        self.read.is_closed() && self.read.is_empty()
+    }
+
+    /// Takes what is read into memory, to its end. May be called again if it was not waited for.
+    pub(super) async fn gather(&mut self) {
+        while let Some(group) = self.read.recv().await {
+            self.unmerged.groups.push(group);
+        }
+    }
+
+    /// Merges the rest of what was read, and opens the store for writing. `observer` is told of what is written from
+    /// then on.
+    ///
+    /// # Errors
+    /// If it cannot be read to its end or written. What was read is in the map: each group is good by
+    /// itself.
+    pub(super) async fn finish(
+        mut self,
+        into: &mut LoadInto<'_>,
+        observer: Box<dyn StoreObserver>,
+    ) -> Result<OpenedStore, StoreError> {
+        let done = std::mem::replace(&mut self.done, oneshot::channel().1);
+        // The thread panicked if it said nothing.
+        let read = done.await.unwrap_or(Err(StoreError::WriterEnded));
+        if let Ok(Read { report, .. }) = &read
+            && let Some(floor_ns) = report.floor_ns.filter(|_| into.expires)
+        {
+            into.locations.raise_floor(floor_ns).await;
+        }
+        let unmerged = std::mem::take(&mut self.unmerged);
+        let mut merger = self.merger(into);
+        merger.merge_left(unmerged).await;
+        let records = merger.records;
+        let Read { store, report } = read?;
+        let (writer, driver) = match store {
+            ReadStore::Disk(store) => {
+                let spawned = StorageWriter::spawn(store, self.policy, observer);
+                let (writer, thread) = spawned.map_err(StoreError::NoThread)?;
+                (writer, StorageDriver::Thread(thread))
+            }
+            ReadStore::Modelled(store) => {
+                let (writer, task) = StorageWriter::spawn_on_runtime(store, self.policy, observer);
+                (writer, StorageDriver::Task(task))
+            }
+        };
+        if report.torn_tail_bytes > 0 {
+            warn!(
+                bytes = report.torn_tail_bytes,
+                "the end of the store was cut off by a crash; none of it had been reported as stored"
+            );
+        }
+        info!(
+            groups = report.groups,
+            bytes = report.bytes,
+            records,
+            clients = into.locations.len(),
+            took_ms = self.start.elapsed().as_millis(),
+            "store loaded"
+        );
+        Ok(OpenedStore {
+            writer,
+            driver,
+            report,
+        })
+    }
+
+    fn merger<'a>(&self, into: &'a mut LoadInto<'_>) -> Merger<'a> {
+        Merger {
+            format: into.format,
+            locations: into.locations,
+            membership: into.membership,
+            feed: into.feed,
+            records: self.records,
+            steps: self.steps,
+        }
+    }
 }
 
 /// Runs in a thread of its own.
-fn read_all(
-    open: OpenStore,
-    groups: &mpsc::Sender<StoredGroup>,
-) -> Result<(Box<dyn Store>, LoadReport), StoreError> {
+fn read_all(open: OpenStore, groups: &mpsc::Sender<StoredGroup>) -> Result<Read, StoreError> {
     let mut store = open()?;
     let report = store.load(&mut |group| {
         // If the server stops meanwhile nobody takes it, and nobody misses it.
         let _ = groups.blocking_send(group);
     })?;
-    Ok((store, report))
+    let store = ReadStore::Disk(store);
+    Ok(Read { store, report })
+}
+
+/// The same, in a task.
+async fn read_model(
+    mut store: ModelledStore,
+    groups: &mpsc::Sender<StoredGroup>,
+) -> Result<Read, StoreError> {
+    store.before_load().await;
+    let mut read = Vec::new();
+    let report = store.load(&mut |group| read.push(group))?;
+    for group in read {
+        let _ = groups.send(group).await;
+        store.between_groups().await;
+    }
+    let store = ReadStore::Modelled(store);
+    Ok(Read { store, report })
 }
 
 /// Tells the acknowledgements how far neighbours have come, for as long as it runs; and the publisher, where clients
@@ -290,16 +386,16 @@ mod tests {
                     locations.find(b"4").is_some()
                 };
                 let load = async {
-                    let opened = load(
-                        source,
-                        Box::new(()),
+                    let mut into = LoadInto {
                         format,
                         expires,
-                        &locations,
-                        &mut membership,
-                        &mut feed,
-                    );
-                    let opened = opened.await.unwrap();
+                        locations: &locations,
+                        membership: &mut membership,
+                        feed: &mut feed,
+                    };
+                    let mut load = StoreLoad::begin(source).unwrap();
+                    assert!(load.merge_read(&mut into, std::future::pending()).await);
+                    let opened = load.finish(&mut into, Box::new(())).await.unwrap();
                     loading.end();
                     opened.driver.close(Duration::from_secs(30)).await.unwrap();
                 };

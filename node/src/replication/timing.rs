@@ -191,6 +191,15 @@ pub const LINKS_TOLD_BYTES_MAX: usize = 16_000;
 /// How long a server waits for its first handshakes before its gossip starts without them.
 pub const FIRST_HANDSHAKES_WAIT: Duration = Duration::from_secs(1);
 
+/// A store that hands out nothing for so long at the start is not waited for any more: gossip begins without it.
+pub const STORE_QUIET_MAX: Duration = Duration::from_secs(3);
+
+/// Nor is one that is not read to its end by now.
+pub const STORE_READ_MAX: Duration = Duration::from_secs(30);
+
+/// Nor, for longer than this, by a server that is told to stop meanwhile.
+pub const STORE_READ_STOPPING_MAX: Duration = Duration::from_secs(1);
+
 /// The first and the longest pause before gossip that failed is started anew.
 pub const RESTART_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// See [`RESTART_PAUSE_MIN`].

@@ -1,5 +1,7 @@
 //! Why a server ends.
 
+use std::time::Duration;
+
 use crate::control::ControlSocketError;
 use crate::places::online::ClientError;
 use crate::storage::DataFolderError;
@@ -24,6 +26,12 @@ pub enum ServerError {
     /// The wire log cannot be written. Nothing was served.
     #[error("nothing was served, for the wire log cannot be kept: {0}")]
     WireLog(#[from] WireLogError),
+    /// The disk of the data folder, the wire log or the control socket hangs. Nothing was served.
+    #[error(
+        "nothing was served, for the disk of the data folder, the wire log or the control socket does not answer within \
+         {} s; mend the disk", .0.as_secs()
+    )]
+    DiskHangs(Duration),
     /// The data folder cannot be used. Nothing was served.
     #[error(transparent)]
     DataFolder(#[from] DataFolderError),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::error::ServerError;
@@ -24,9 +25,41 @@ use crate::wire_log::{WireLog, WireLogError, WireLogWriter};
 /// How much of what clients reported a loss of power may take where no reply waits for the disk.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
-pub(super) fn open_data_folder(
+/// How long the disks of the data folder, the wire log and the control socket may take before anything is served.
+const DISK_ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// What is opened on disks before anything is served, besides the store.
+pub(super) struct OnDisk {
+    pub(super) wire_log: (Option<WireLog>, Option<WireLogWriter>),
+    pub(super) data_folder: Option<DataFolder>,
+    pub(super) control_socket: Option<ControlSocket>,
+}
+
+/// Opens all of it in a thread of its own, for a disk may hang. `None` if the server is told to stop meanwhile.
+///
+/// # Errors
+/// What cannot be opened, or is not within [`DISK_ANSWER_MAX`].
+pub(super) async fn open_on_disk(
     settings: &ServeSettings,
-) -> Result<Option<DataFolder>, DataFolderError> {
+    clock: &SharedClock,
+    stop: &CancellationToken,
+) -> Result<Option<OnDisk>, ServerError> {
+    let (settings, clock) = (settings.clone(), clock.clone());
+    let opening = tokio::task::spawn_blocking(move || {
+        Ok(OnDisk {
+            wire_log: open_wire_log(&settings, &clock)?,
+            data_folder: open_data_folder(&settings)?,
+            control_socket: open_control_socket(&settings.control_socket)?,
+        })
+    });
+    tokio::select! {
+        opened = opening => opened.map_err(|_| ServerError::Panicked)?.map(Some),
+        () = stop.cancelled() => Ok(None),
+        () = tokio::time::sleep(DISK_ANSWER_MAX) => Err(ServerError::DiskHangs(DISK_ANSWER_MAX)),
+    }
+}
+
+fn open_data_folder(settings: &ServeSettings) -> Result<Option<DataFolder>, DataFolderError> {
     let Some(path) = &settings.durability.data_dir else {
         return Ok(None);
     };
@@ -45,7 +78,7 @@ pub(super) fn store_in(folder: DataFolder, ack: AckLevel) -> StoreSource {
     StoreSource::Disk(Box::new(open), policy)
 }
 
-pub(super) fn open_wire_log(
+fn open_wire_log(
     settings: &ServeSettings,
     clock: &SharedClock,
 ) -> Result<(Option<WireLog>, Option<WireLogWriter>), WireLogError> {
@@ -98,9 +131,7 @@ pub(super) fn network(tcp: TcpNetwork, tls: &TlsStatus, clock: &SharedClock) -> 
     }
 }
 
-pub(super) fn open_control_socket(
-    choice: &SocketChoice,
-) -> Result<Option<ControlSocket>, ControlSocketError> {
+fn open_control_socket(choice: &SocketChoice) -> Result<Option<ControlSocket>, ControlSocketError> {
     match choice {
         SocketChoice::Off => Ok(None),
         SocketChoice::At(path) => ControlSocket::bind(path).map(Some),

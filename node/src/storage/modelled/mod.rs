@@ -75,6 +75,8 @@ struct DiskState {
     commit_time: Duration,
     sync_time: Duration,
     stall_once: Duration,
+    /// A load stalls after so many groups, instead of before it begins.
+    groups_before_stall: Option<usize>,
 }
 
 impl Default for ModelledDisk {
@@ -161,13 +163,18 @@ impl ModelledDisk {
         state.sync_time = sync;
     }
 
-    /// Lets the next commit or sync take so much longer, once.
+    /// Lets the next commit, sync or load take so much longer, once.
     pub fn stall_for(&self, time: Duration) {
         self.state.lock().stall_once = time;
     }
 
-    /// Lets no commit or sync begin before [`ModelledDisk::release`]. Only
-    /// [`super::StorageWriter::spawn_on_runtime`] waits for it.
+    /// The next load that stalls does so after so many groups, one at least, and not before it begins.
+    pub fn stall_loads_after(&self, groups: usize) {
+        self.state.lock().groups_before_stall = Some(groups);
+    }
+
+    /// Lets no commit, sync or load begin before [`ModelledDisk::release`]. Only
+    /// [`super::StorageWriter::spawn_on_runtime`], and a server that starts, wait for it.
     pub fn stall(&self) {
         self.stalled.send_replace(true);
     }

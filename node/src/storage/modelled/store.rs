@@ -30,6 +30,27 @@ impl ModelledStore {
         }
     }
 
+    /// Waits as long as the disk hangs at the start.
+    pub(crate) async fn before_load(&self) {
+        if self.disk.state.lock().groups_before_stall.is_none() {
+            self.wait(std::time::Duration::ZERO).await;
+        }
+    }
+
+    /// The same, after each group that was read.
+    pub(crate) async fn between_groups(&self) {
+        let is_due = match &mut self.disk.state.lock().groups_before_stall {
+            Some(groups) if *groups > 0 => {
+                *groups -= 1;
+                *groups == 0
+            }
+            Some(_) | None => false,
+        };
+        if is_due {
+            self.wait(std::time::Duration::ZERO).await;
+        }
+    }
+
     /// Waits as long as the disk takes for a commit.
     pub(in super::super) async fn before_commit(&self) {
         let time = self.disk.state.lock().commit_time;
