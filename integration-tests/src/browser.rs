@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::patience::{eventually, within};
+use crate::rights::required;
 
 /// Makes a missing browser a failure.
 const REQUIRE: &str = "HERD_REQUIRE_BROWSER";
@@ -31,7 +32,7 @@ pub fn skipped() -> bool {
     } else {
         return false;
     };
-    if std::env::var(REQUIRE).is_ok_and(|value| value == "1") {
+    if required(REQUIRE) {
         panic!("there is no {missing}, and {REQUIRE}=1 says that there must be");
     }
     // Not `eprintln!`, which the test runner catches.

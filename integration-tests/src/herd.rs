@@ -37,6 +37,10 @@ pub struct HerdBuilder {
     proxied: bool,
     on_disk: bool,
     encrypted: bool,
+    controlled: bool,
+    /// The folders of servers that have one of their own, by name.
+    data_folders: BTreeMap<String, PathBuf>,
+    environments: BTreeMap<String, Vec<(String, String)>>,
     arguments: Vec<String>,
 }
 
@@ -72,6 +76,27 @@ impl HerdBuilder {
     #[must_use]
     pub fn encrypted(mut self) -> Self {
         self.encrypted = true;
+        self
+    }
+
+    /// Each server has a control socket: [`Server::dump`].
+    #[must_use]
+    pub fn controlled(mut self) -> Self {
+        self.controlled = true;
+        self
+    }
+
+    /// The folder in which a server keeps its data, if the herd is [`HerdBuilder::on_disk`].
+    #[must_use]
+    pub fn data_folder(mut self, server: &str, folder: PathBuf) -> Self {
+        self.data_folders.insert(server.to_owned(), folder);
+        self
+    }
+
+    /// Variables of the environment in which a server's processes run.
+    #[must_use]
+    pub fn environment(mut self, server: &str, variables: Vec<(String, String)>) -> Self {
+        self.environments.insert(server.to_owned(), variables);
         self
     }
 
@@ -141,14 +166,24 @@ impl HerdBuilder {
                 }
                 arguments.push(format!("--links-certs={}", certificates.display()));
             }
-            servers.push(Server::new(
+            if self.controlled {
+                let socket = folder.join(format!("{name}.control"));
+                arguments.push(format!("--control-socket={}", socket.display()));
+            }
+            let data_folder = self.data_folders.get(name).cloned();
+            let data_folder = data_folder.unwrap_or_else(|| folder.join(name));
+            let mut server = Server::new(
                 name,
                 at,
                 &file,
                 folder,
-                self.on_disk,
+                (&data_folder, self.on_disk),
                 &arguments,
-            ));
+            );
+            if let Some(variables) = self.environments.get(name) {
+                server.set_environment(variables);
+            }
+            servers.push(server);
         }
         Herd {
             topology: self.topology.clone(),
@@ -168,6 +203,9 @@ impl Herd {
             proxied: false,
             on_disk: false,
             encrypted: false,
+            controlled: false,
+            data_folders: BTreeMap::new(),
+            environments: BTreeMap::new(),
             arguments: Vec::new(),
         }
     }

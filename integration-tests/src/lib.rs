@@ -16,7 +16,8 @@
 //! # }
 //! ```
 //!
-//! [`containers`] has the same for herds of containers, and [`browser`] looks at pages.
+//! [`containers`] has the same for herds of containers, [`browser`] looks at pages, and [`history`] checks what clients of a
+//! herd were told.
 //!
 //! Whatever goes wrong here fails the test: functions panic with what was going on, unless their name
 //! starts with `try_`. Nothing sleeps and hopes: [`eventually`] waits for a condition, at most for
@@ -28,7 +29,9 @@ pub mod binary;
 pub mod browser;
 mod client;
 pub mod containers;
+mod faketime;
 mod herd;
+pub mod history;
 mod ledger;
 mod log;
 mod loop_disk;
@@ -36,11 +39,13 @@ mod loopback;
 mod patience;
 mod process;
 mod proxy;
+mod rights;
 mod server;
 mod topology;
 
 pub use browser::Browser;
 pub use client::{Client, Reply};
+pub use faketime::FakeClock;
 pub use herd::{Herd, HerdBuilder, herd_certs};
 pub use ledger::{Ledger, Load, report_on};
 pub use log::Log;
@@ -49,5 +54,6 @@ pub use loopback::{Addresses, free_addresses};
 pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;
 pub use proxy::{Passage, Proxy};
+pub use rights::{left_out_without_root, required};
 pub use server::Server;
 pub use topology::Topology;

@@ -2,10 +2,17 @@
 
 use std::process::{Command, Output};
 
+use nix::fcntl::posix_fallocate;
 use tempfile::TempDir;
+
+use crate::rights::left_out_without_root;
 
 /// Of the file that holds the file system; it takes only what was written to it.
 const DISK_BYTES: u64 = 256 * 1024 * 1024;
+
+/// A full disk is filled in pieces of these sizes.
+const FILLED_BYTES_MAX: i64 = 64 * 1024 * 1024;
+const FILLED_BYTES_MIN: i64 = 1024;
 
 /// Shuts down the file system in its argument: `EXT4_IOC_SHUTDOWN` with `NOLOGFLUSH`. What was not
 /// synced is gone, and everything else fails with EIO from then on.
@@ -18,7 +25,7 @@ pub struct LoopDisk {
 }
 
 impl LoopDisk {
-    /// `None`, and a word about it, where this user may not mount.
+    /// `None`, and a word about it, where this user may not mount; see [`left_out_without_root`].
     pub fn mount() -> Option<LoopDisk> {
         let folder = match TempDir::with_prefix("herd-disk-") {
             Ok(folder) => folder,
@@ -35,11 +42,13 @@ impl LoopDisk {
         let formatted = run(Command::new("mkfs.ext4")
             .args(["-q", "-F", "-J", "size=4"])
             .arg(&image));
-        if formatted.and_then(|()| disk.try_mount()).is_err() {
-            eprintln!("SKIPPED: only root can mount a disk in a file, and only ext4");
-            return None;
+        match formatted.and_then(|()| disk.try_mount()) {
+            Ok(()) => Some(disk),
+            Err(reason) => {
+                left_out_without_root("an ext4 disk in a file", &reason);
+                None
+            }
         }
-        Some(disk)
     }
 
     /// Where it is mounted.
@@ -55,6 +64,47 @@ impl LoopDisk {
         let mut mount = Command::new("mount");
         mount.args(["-o", "loop"]).arg(self.image());
         run(mount.arg(self.path()))
+    }
+
+    /// Whoever writes to it waits from here on, until [`LoopDisk::thaw`]. Nobody who waits can be killed.
+    pub fn freeze(&self) {
+        must("freeze", self.set_frozen("--freeze"));
+    }
+
+    /// Lets those who wait go on.
+    pub fn thaw(&self) {
+        must("thaw", self.set_frozen("--unfreeze"));
+    }
+
+    fn set_frozen(&self, option: &str) -> Result<(), String> {
+        run(Command::new("fsfreeze").arg(option).arg(self.path()))
+    }
+
+    /// Takes all the room that is left.
+    pub fn fill(&self) {
+        let filler = match std::fs::File::create(self.filler()) {
+            Ok(filler) => filler,
+            Err(error) => panic!("cannot fill a disk: {error}"),
+        };
+        let mut length = 0;
+        let mut piece = FILLED_BYTES_MAX;
+        while piece >= FILLED_BYTES_MIN {
+            match posix_fallocate(&filler, length, piece) {
+                Ok(()) => length += piece,
+                Err(_) => piece /= 2,
+            }
+        }
+    }
+
+    /// Gives that room back.
+    pub fn empty(&self) {
+        if let Err(error) = std::fs::remove_file(self.filler()) {
+            panic!("cannot make room on a disk: {error}");
+        }
+    }
+
+    fn filler(&self) -> std::path::PathBuf {
+        self.path().join("filler")
     }
 
     /// Cuts its power: what was not synced is lost, and whatever still uses the disk gets errors.
@@ -76,6 +126,8 @@ impl LoopDisk {
 
 impl Drop for LoopDisk {
     fn drop(&mut self) {
+        // Nobody who waits for it could end. It fails if the disk is not frozen.
+        let _ = self.set_frozen("--unfreeze");
         // Lazily: a server may be about to end.
         let _ = run(Command::new("umount").arg("-l").arg(self.path()));
     }

@@ -21,6 +21,11 @@ impl Process {
     /// Starts the `herd` program with `arguments`, without the `HERD_*` variables of whoever runs the
     /// test; all that it says goes to `log`.
     pub fn start(arguments: &[String], log: &Log) -> Process {
+        Process::start_in(&[], arguments, log)
+    }
+
+    /// The same, with more variables in its environment.
+    pub fn start_in(environment: &[(String, String)], arguments: &[String], log: &Log) -> Process {
         let mut command = Command::new(crate::binary::herd());
         command.args(arguments).stdin(Stdio::piped());
         for (name, _) in std::env::vars_os() {
@@ -28,6 +33,7 @@ impl Process {
                 command.env_remove(name);
             }
         }
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         let started = log.append().and_then(|stdout| {
             let stderr = stdout.try_clone()?;
             command.stdout(stdout).stderr(stderr).spawn()

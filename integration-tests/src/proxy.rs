@@ -19,8 +19,21 @@ pub enum Passage {
     Open,
     /// They are held back, and connections stay: a network that has gone silent.
     Frozen,
+    /// The same for what comes from the side that connected.
+    FrozenForth,
+    /// The same for what goes to the side that connected.
+    FrozenBack,
     /// Connections end, new ones at once.
     Cut,
+}
+
+/// A direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// From the side that connected.
+    Forth,
+    /// To it.
+    Back,
 }
 
 /// Forwards connections to one address as its [`Passage`] allows.
@@ -115,7 +128,7 @@ async fn forward(
     kept: Kept,
 ) {
     let forwarding = async {
-        if passage.clone().wait_for(is_open).await.is_err() {
+        if passage.clone().wait_for(connects).await.is_err() {
             return;
         }
         let Ok(far) = TcpStream::connect(target).await else {
@@ -124,8 +137,8 @@ async fn forward(
         let _ = (near.set_nodelay(true), far.set_nodelay(true));
         let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
         tokio::join!(
-            copy(near_in, far_out, passage.clone(), &kept),
-            copy(far_in, near_out, passage.clone(), &kept),
+            copy(near_in, far_out, Way::Forth, passage.clone(), &kept),
+            copy(far_in, near_out, Way::Back, passage.clone(), &kept),
         );
     };
     let mut cut = passage.clone();
@@ -140,13 +153,14 @@ async fn forward(
 async fn copy(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
+    way: Way,
     mut passage: watch::Receiver<Passage>,
     kept: &Kept,
 ) {
     let mut bytes = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut bytes).await;
-        if passage.wait_for(is_open).await.is_err() {
+        if passage.wait_for(|now| passes(*now, way)).await.is_err() {
             return;
         }
         match read {
@@ -164,6 +178,16 @@ async fn copy(
     }
 }
 
-fn is_open(passage: &Passage) -> bool {
-    *passage == Passage::Open
+/// Whether new connections are passed on.
+fn connects(passage: &Passage) -> bool {
+    !matches!(passage, Passage::Frozen | Passage::Cut)
+}
+
+fn passes(passage: Passage, way: Way) -> bool {
+    match passage {
+        Passage::Open => true,
+        Passage::FrozenForth => way == Way::Back,
+        Passage::FrozenBack => way == Way::Forth,
+        Passage::Frozen | Passage::Cut => false,
+    }
 }

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 
 use nix::sys::signal::Signal;
 
+use crate::binary;
 use crate::log::Log;
 use crate::loopback::{Addresses, free_addresses};
 use crate::patience::eventually;
@@ -24,6 +25,7 @@ pub struct Server {
     name: String,
     addresses: Addresses,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     wire_log: PathBuf,
     data_folder: PathBuf,
     log: Log,
@@ -42,10 +44,9 @@ impl Server {
         addresses: Addresses,
         topology: &Path,
         folder: &Path,
-        keeps_data: bool,
+        (data_folder, keeps_data): (&Path, bool),
         more_arguments: &[String],
     ) -> Server {
-        let data_folder = folder.join(name);
         let wire_log = folder.join(format!("{name}.wire.log"));
         let mut arguments = vec![
             "serve".to_owned(),
@@ -72,8 +73,9 @@ impl Server {
             name: name.to_owned(),
             addresses,
             arguments,
+            environment: Vec::new(),
             wire_log,
-            data_folder,
+            data_folder: data_folder.to_owned(),
             log: Log::new(folder.join(format!("{name}.log"))),
             process: None,
             ended: None,
@@ -157,9 +159,43 @@ impl Server {
             panic!("{} runs", self.name);
         }
         self.started_at = self.log.end();
-        self.process = Some(Process::start(&self.arguments, &self.log));
+        let process = Process::start_in(&self.environment, &self.arguments, &self.log);
+        self.process = Some(process);
         self.ended = None;
         self.is_stopped = false;
+    }
+
+    /// Variables of the environment in which its processes run from the next start on.
+    pub fn set_environment(&mut self, variables: &[(String, String)]) {
+        self.environment = variables.to_vec();
+    }
+
+    /// The lines of what it holds, as `herd dump` prints them, without the last. The herd must be
+    /// [`crate::HerdBuilder::controlled`].
+    ///
+    /// # Errors
+    /// What the command says if it fails.
+    pub async fn dump(&self) -> Result<Vec<Vec<u8>>, String> {
+        let socket = self
+            .arguments
+            .iter()
+            .find(|argument| argument.starts_with("--control-socket="));
+        let output = tokio::process::Command::new(binary::herd())
+            .arg("dump")
+            .args(socket)
+            .output()
+            .await
+            .map_err(|error| error.to_string())?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        let lines = output.stdout.split(|&byte| byte == b'\n');
+        let mut lines: Vec<Vec<u8>> = lines.map(<[u8]>::to_vec).collect();
+        // Behind `END count` and its LF is nothing.
+        match (lines.pop().as_deref(), lines.pop()) {
+            (Some(b""), Some(end)) if end.starts_with(b"END ") => Ok(lines),
+            _ => Err(format!("the dump of {} has no end", self.name)),
+        }
     }
 
     /// Replaces the argument of the same flag, from the next start on.
@@ -202,7 +238,7 @@ impl Server {
     }
 
     /// Waits until it listens; `false` if one of its ports was taken.
-    pub(crate) async fn try_listening(&mut self) -> bool {
+    pub async fn try_listening(&mut self) -> bool {
         let what = format!("{} listens", self.name);
         eventually(what, async || {
             self.log_since_start().contains(" listening ") || !self.is_running()
@@ -235,6 +271,11 @@ impl Server {
             Some(process) => process,
             None => unreachable!("it runs"),
         }
+    }
+
+    /// How its last process ended, if that was by itself.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        if self.is_running() { None } else { self.ended }
     }
 
     /// Kills it as a power failure would, if it runs.

@@ -14,6 +14,8 @@ use testcontainers::bollard::query_parameters::{
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+use crate::rights::required;
+
 /// The label of everything that a test makes; its value names machine and process.
 const LABEL: &str = "herd-test-process";
 
@@ -43,8 +45,7 @@ pub async fn skipped() -> bool {
         }
     });
     let answers = *answers.await;
-    let required = std::env::var(REQUIRE).is_ok_and(|value| value == "1");
-    if required && !answers {
+    if required(REQUIRE) && !answers {
         panic!("no Docker engine answers, and {REQUIRE}=1 says that one must");
     }
     !answers

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use herd_integration_tests::{Herd, Topology, eventually};
+use herd_integration_tests::{Herd, Topology, eventually, left_out_without_root};
 use tempfile::TempDir;
 
 use crate::{TIME, UCLA, ids};
@@ -21,11 +21,13 @@ impl SmallDisk {
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
             .arg(folder.path())
-            .status();
-        if mounted.is_ok_and(|status| status.success()) {
-            return Some(SmallDisk { folder });
-        }
-        eprintln!("skipped: only root can mount a small disk");
+            .output();
+        let reason = match mounted {
+            Ok(output) if output.status.success() => return Some(SmallDisk { folder }),
+            Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+            Err(error) => error.to_string(),
+        };
+        left_out_without_root("a small disk in memory", &reason);
         None
     }
 
