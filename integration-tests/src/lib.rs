@@ -16,8 +16,8 @@
 //! # }
 //! ```
 //!
-//! [`containers`] has the same for herds of containers, [`browser`] looks at pages, and [`history`] checks what clients of a
-//! herd were told.
+//! [`containers`] has the same for herds of containers, [`browser`] looks at pages, and [`history`]
+//! checks what clients of a herd were told.
 //!
 //! Whatever goes wrong here fails the test: functions panic with what was going on, unless their name
 //! starts with `try_`. Nothing sleeps and hopes: [`eventually`] waits for a condition, at most for

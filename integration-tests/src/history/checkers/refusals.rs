@@ -1,5 +1,5 @@
-//! A report gets the error reply only where a rule says so: its time is too far ahead of the server's clock, or it could
-//! not be made as safe as the level asks.
+//! A report gets the error reply only where a rule says so: its time is too far ahead of the server's clock, or it
+//! could not be made as safe as the level asks.
 
 use std::time::Duration;
 
