@@ -30,7 +30,8 @@ const SECONDS: u64 = 8;
 /// Runs at the same time.
 const AT_ONCE: usize = 2;
 
-/// Findings about one client that are shown; the others are mostly the same.
+/// Findings that are shown, and clients of which all is shown: the others are mostly the same.
+const SHOWN_FINDINGS_MAX: usize = 12;
 const SHOWN_CLIENTS_MAX: usize = 3;
 
 /// A number from the environment.
@@ -133,7 +134,7 @@ impl Outcome {
                 report.push_str(&history.harms_text());
                 report.push('\n');
                 let mut shown: Vec<&Vec<u8>> = Vec::new();
-                for finding in &self.findings {
+                for finding in self.findings.iter().take(SHOWN_FINDINGS_MAX) {
                     let _ = writeln!(report, "{}", finding.text);
                     if let Some(client) = &finding.client
                         && shown.len() < SHOWN_CLIENTS_MAX
