@@ -20,21 +20,16 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    /// Of so many servers, whose first processes run.
+    /// Of so many servers, whose first processes run and are linked, so that their gossip has begun.
     pub(crate) fn new(servers: usize) -> Books {
-        let books = Books {
+        Books {
             begin: Instant::now(),
             calls: Mutex::default(),
             harms: Mutex::default(),
             processes: (0..servers).map(|_| AtomicU32::new(1)).collect(),
             connections: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
-        };
-        for server in 0..servers {
-            let zero = Duration::ZERO;
-            books.note(server, (zero, zero), HarmKind::ProcessBegan(1));
         }
-        books
     }
 
     pub(crate) fn now(&self) -> Duration {

@@ -16,7 +16,7 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
                 lives.insert(number, harm.from);
             }
         }
-        for (&number, &began) in lives.iter().skip(1) {
+        for (&number, &began) in lives.iter().filter(|(number, _)| **number > 1) {
             found.extend(in_life(history, server, number, began));
         }
     }
