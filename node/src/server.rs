@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use herd_crdt::Outcome;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +55,8 @@ pub struct Stop {
     pub drain: CancellationToken,
     /// It stops.
     pub stop: CancellationToken,
+    /// Not to stop: its files were moved away, and it is to open them anew.
+    pub reopen: Arc<Notify>,
 }
 
 /// Serves, clients on the threads of `clients`, until `stop.stop`, then lets replies in flight finish, hands what clients reported last to
@@ -85,6 +88,7 @@ pub async fn run(
         durability.ack,
         durability.ack_timeout,
     ));
+    let reopening = reopen_files(stop.reopen.clone(), wire_log.clone());
     let observer = wire_log
         .clone()
         .map(|log| Arc::new(log) as Arc<dyn LinkObserver>);
@@ -214,6 +218,12 @@ pub async fn run(
             Part::Http
         });
     }
+    let until = shutdown.clone();
+    parts.spawn(async move {
+        // It has no end of its own.
+        until.run_until_cancelled(reopening).await;
+        Part::Files
+    });
     if let Some(access) = access {
         let following = access.follow(shutdown.clone());
         parts.spawn(async {
@@ -277,6 +287,17 @@ pub async fn run(
         error!(%error, "the last lines of the wire log may be lost");
     }
     ended
+}
+
+/// Opens files anew whenever it is asked to.
+async fn reopen_files(asked: Arc<Notify>, wire_log: Option<WireLog>) {
+    loop {
+        asked.notified().await;
+        match &wire_log {
+            Some(log) => log.reopen(),
+            None => info!("SIGHUP: there is no wire log to open anew"),
+        }
+    }
 }
 
 /// What `/healthz` and `/readyz` look at. The ports are bound by now.

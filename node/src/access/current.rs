@@ -26,10 +26,13 @@ pub struct Access {
     statistics: AccessStatistics,
 }
 
-/// What was seen at the last look.
+/// What was seen until now.
 #[derive(Default)]
 struct Seen {
-    bytes: Option<Vec<u8>>,
+    /// What was found at the last look, if it was not judged yet.
+    new: Option<Vec<u8>>,
+    /// What was judged last, taken or not.
+    judged: Option<Vec<u8>>,
     complaint: Option<String>,
 }
 
@@ -64,7 +67,8 @@ impl Access {
         &self.statistics
     }
 
-    /// Follows the file until told to stop. A file that cannot be used changes nothing, and is told once.
+    /// Follows the file until told to stop. A change counts once two looks in a row have found it the same: a file that is
+    /// being written is not taken. A file that cannot be used changes nothing, and is told once.
     pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
         let mut seen = Seen::default();
         loop {
@@ -86,18 +90,27 @@ impl Access {
 
     fn look(&self, seen: &mut Seen, read: Result<Vec<u8>, TokensFileError>) {
         let parsed = match read {
-            Ok(bytes) if seen.bytes.as_ref() == Some(&bytes) => return,
+            Ok(bytes) if seen.judged.as_ref() == Some(&bytes) => {
+                seen.new = None;
+                return;
+            }
+            Ok(bytes) if seen.new.as_ref() != Some(&bytes) => {
+                seen.new = Some(bytes);
+                return;
+            }
             Ok(bytes) => {
-                let parsed = Tokens::parse(&bytes);
-                let is_first = seen.bytes.replace(bytes).is_none();
-                if is_first && parsed.as_ref().is_ok_and(|new| self.is_current(new)) {
-                    // Still the file that was read at the start.
+                let parsed = Tokens::of_file(&bytes);
+                seen.new = None;
+                seen.judged = Some(bytes);
+                if parsed.as_ref().is_ok_and(|new| self.is_current(new)) {
+                    // The file that was read at the start, or that came back.
+                    seen.complaint = None;
                     return;
                 }
                 parsed
             }
             Err(error) => {
-                seen.bytes = None;
+                (seen.new, seen.judged) = (None, None);
                 Err(error)
             }
         };
@@ -137,7 +150,14 @@ mod tests {
 
     fn text(token: &Token) -> Vec<u8> {
         let grant = Grant::new("some").unwrap();
-        grant_line(&grant, &token.hash()).into_bytes()
+        format!("{}\n", grant_line(&grant, &token.hash())).into_bytes()
+    }
+
+    /// Two looks at the same.
+    fn look_twice(access: &Access, seen: &mut Seen, bytes: &[u8]) {
+        for _ in 0..2 {
+            access.look(seen, Ok(bytes.to_vec()));
+        }
     }
 
     #[test]
@@ -145,24 +165,54 @@ mod tests {
         let (first, second) = (Token::random(), Token::random());
         let access = Access::new("tokens".into(), Tokens::parse(&text(&first)).unwrap());
         let mut seen = Seen::default();
-        access.look(&mut seen, Ok(text(&first)));
+        look_twice(&access, &mut seen, &text(&first));
         assert_eq!(access.version(), 0, "nothing has changed");
-        for bad in [
-            Ok(b"nonsense".to_vec()),
-            Err(std::io::Error::other("gone").into()),
-        ] {
-            access.look(&mut seen, bad);
-            assert!(access.find(&first.hash()).is_some());
-        }
+        look_twice(&access, &mut seen, b"nonsense\n");
+        assert!(access.find(&first.hash()).is_some());
+        access.look(&mut seen, Err(std::io::Error::other("gone").into()));
+        assert!(access.find(&first.hash()).is_some());
         access.look(&mut seen, Err(std::io::Error::other("gone").into()));
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         assert_eq!(count(&access.statistics.files_refused), 2, "told once each");
-        access.look(&mut seen, Ok(text(&second)));
+        look_twice(&access, &mut seen, &text(&second));
         assert_eq!(access.version(), 1);
         assert!(access.find(&first.hash()).is_none());
         assert!(access.find(&second.hash()).is_some());
         assert_eq!(count(&access.statistics.files_taken), 1);
-        access.look(&mut seen, Ok(Vec::new()));
+        look_twice(&access, &mut seen, b"");
         assert!(access.find(&second.hash()).is_none(), "no token is left");
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_not_taken() {
+        let tokens: Vec<Token> = (0..3).map(|_| Token::random()).collect();
+        let lines: Vec<String> = tokens
+            .iter()
+            .enumerate()
+            .map(|(number, token)| {
+                let mut grant = Grant::new(&format!("van{number}")).unwrap();
+                grant.report.add("depot-7").unwrap();
+                grant_line(&grant, &token.hash()) + "\n"
+            })
+            .collect();
+        let (old, new) = (&lines[0], lines.concat());
+        let access = Access::new("tokens".into(), Tokens::parse(old.as_bytes()).unwrap());
+        let mut seen = Seen::default();
+        look_twice(&access, &mut seen, old.as_bytes());
+        // Written in pieces, with a look at each: cut anywhere, at the end of a line too.
+        for end in 0..new.len() {
+            access.look(&mut seen, Ok(new.as_bytes()[..end].to_vec()));
+            assert_eq!(access.version(), 0, "after {end} bytes");
+        }
+        // A writer that pauses in the middle of a line is not done either.
+        look_twice(&access, &mut seen, &new.as_bytes()[..new.len() - 2]);
+        assert_eq!(access.version(), 0);
+        look_twice(&access, &mut seen, new.as_bytes());
+        assert_eq!(access.version(), 1);
+        assert!(
+            tokens
+                .iter()
+                .all(|token| access.find(&token.hash()).is_some())
+        );
     }
 }

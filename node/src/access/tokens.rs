@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use subtle::{Choice, ConditionallySelectable as _};
 use super::id_patterns::IdPatterns;
 use super::line;
 use super::token::TokenHash;
+use crate::own_file;
 
 /// The largest tokens file, in bytes.
 pub const TOKENS_FILE_BYTES_MAX: usize = 1 << 20;
@@ -73,7 +73,7 @@ pub enum TokensFileError {
     /// It cannot be read.
     #[error("cannot read it: {0}")]
     Io(#[from] io::Error),
-    /// It is too large, or not text.
+    /// It is too large, not text, or not whole.
     #[error("{0}")]
     NotText(String),
     /// Some lines are wrong.
@@ -103,7 +103,20 @@ impl Tokens {
     /// # Errors
     /// See [`TokensFileError`]. No text of the file is in it.
     pub fn read(path: &Path) -> Result<Self, TokensFileError> {
-        Self::parse(&read_bytes(path)?)
+        Self::of_file(&read_bytes(path)?)
+    }
+
+    /// Reads all of a file, which must end with a line end: half a pattern is a pattern too, and could allow more.
+    ///
+    /// # Errors
+    /// See [`TokensFileError`].
+    pub fn of_file(bytes: &[u8]) -> Result<Self, TokensFileError> {
+        if !bytes.is_empty() && !bytes.ends_with(b"\n") {
+            let reason =
+                "its last line has no line end, so the file may be half written; end it with one";
+            return Err(TokensFileError::NotText(reason.to_owned()));
+        }
+        Self::parse(bytes)
     }
 
     /// Reads the text of a file.
@@ -188,10 +201,7 @@ impl Tokens {
 
 /// The bytes of a file, one more than is allowed at most.
 pub(super) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let limit = TOKENS_FILE_BYTES_MAX as u64 + 1;
-    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    own_file::read_regular(path, TOKENS_FILE_BYTES_MAX)
 }
 
 #[cfg(test)]

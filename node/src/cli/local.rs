@@ -1,6 +1,7 @@
 //! `herd local`: a herd of processes, from its settings to its end.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
@@ -9,7 +10,11 @@ use super::options::LocalOptions;
 use super::report;
 use super::stop_signals::StopSignals;
 use crate::config::{Environment, LocalSettings, Setting};
+use crate::local::Orders;
 use crate::{exit_code, local, open_files};
+
+/// How long the end waits for a standard error that does not take the last lines.
+const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(options: &LocalOptions) -> u8 {
     let environment = Environment::of_process();
@@ -39,7 +44,7 @@ pub(super) fn run(options: &LocalOptions) -> u8 {
 }
 
 async fn supervise(settings: LocalSettings) -> u8 {
-    let mut signals = match StopSignals::install() {
+    let mut signals = match StopSignals::install_for_servers() {
         Ok(signals) => signals,
         Err(error) => {
             report::complain(format_args!("cannot listen for signals: {error}"));
@@ -55,15 +60,19 @@ async fn supervise(settings: LocalSettings) -> u8 {
     };
     let stop = CancellationToken::new();
     let kill = CancellationToken::new();
-    let mut herd = pin!(local::run(settings, &program, stop.clone(), kill.clone()));
+    let orders = Orders {
+        stop: stop.clone(),
+        kill: kill.clone(),
+        reopen: signals.reopen(),
+    };
+    let mut herd = pin!(local::run(settings, &program, orders));
     loop {
         tokio::select! {
             ended = &mut herd => return match ended {
                 Ok(()) => exit_code::OK,
                 Err(error) => {
-                    for line in error.to_string().lines() {
-                        report::complain(line);
-                    }
+                    let lines: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
+                    report::complain_within(LAST_WORDS_PATIENCE, lines.join("\nherd: "));
                     error.exit_code()
                 }
             },
@@ -71,7 +80,8 @@ async fn supervise(settings: LocalSettings) -> u8 {
                 if stop.is_cancelled() {
                     kill.cancel();
                 } else {
-                    report::complain(format_args!("{signal}: stopping all servers"));
+                    let told = format!("{signal}: stopping all servers");
+                    report::complain_within(Duration::ZERO, told);
                     stop.cancel();
                 }
             }

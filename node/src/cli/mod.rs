@@ -16,6 +16,7 @@ mod status;
 mod stdin_pipe;
 mod stop_signals;
 mod store;
+mod terminal_text;
 mod token;
 mod top;
 

@@ -2,12 +2,36 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
+use super::terminal_text::TerminalText;
 use crate::config::{Environment, Setting};
 
 /// Writes a message to standard error. That nobody may be reading there is not a failure.
 pub(super) fn complain(message: impl Display) {
-    let _ = writeln!(io::stderr(), "herd: {message}");
+    complain_of("herd", message);
+}
+
+/// The same as the words of a part of the program. What others chose, and the message repeats, does nothing to a terminal.
+pub(super) fn complain_of(who: &str, message: impl Display) {
+    let message = TerminalText::default().of(format!("{who}: {message}\n").as_bytes());
+    let _ = io::stderr().write_all(&message);
+}
+
+/// Writes a message to standard error from another thread, and waits for that no longer than `patience`: nobody may be
+/// reading there.
+pub(super) fn complain_within(patience: Duration, message: String) {
+    let (done, is_done) = sync_channel(1);
+    let complaining = std::thread::Builder::new().name("complain".to_owned());
+    let started = complaining.spawn(move || {
+        complain(message);
+        let _ = done.send(());
+    });
+    if started.is_ok() {
+        // Either is the end of it: written, or nobody reads.
+        let _ = is_done.recv_timeout(patience);
+    }
 }
 
 /// The warning about variables that no setting reads, most likely misspelt.

@@ -21,6 +21,8 @@ use self::prompt::Prompt;
 use self::session::{Lost, exchange};
 use self::tls_options::TlsOptions;
 use self::token::TokenError;
+use super::report;
+use super::terminal_text::TerminalText;
 use crate::exit_code;
 use crate::replication::link::network::LinkStream;
 use crate::tls::TlsFault;
@@ -64,8 +66,8 @@ pub struct SendArgs {
     pub lines: Vec<OsString>,
 }
 
-/// Runs `herd send` and returns its exit status. Replies go to standard output byte for byte, all
-/// else to standard error.
+/// Runs `herd send` and returns its exit status. Replies go to standard output, byte for
+/// byte unless that is a terminal, all else to standard error.
 ///
 /// A thread may still be reading standard input when this returns; it ends with the process.
 pub(super) fn run(args: SendArgs) -> u8 {
@@ -128,7 +130,9 @@ async fn status(args: SendArgs) -> u8 {
         from_lines(args.lines.iter().map(|line| line.as_bytes()))
     };
     let prompt = interactive.then(|| Prompt::new(&args.to));
-    match exchange(stream, input, tokio::io::stdout(), prompt).await {
+    // A terminal, as opposed to a file, is not to be steered by what others chose as ids.
+    let shown = io::stdout().is_terminal().then(TerminalText::default);
+    match exchange(stream, input, (tokio::io::stdout(), shown), prompt).await {
         Ok(0) => EXIT_ANSWERED,
         Ok(_) => EXIT_REFUSED,
         // Who reads the output has what it wanted: `herd send < file | head`.
@@ -150,9 +154,8 @@ fn cannot_connect(to: &str, reason: &dyn std::fmt::Display) -> String {
     format!("cannot connect to {to}: {reason}; is a server running there?")
 }
 
-#[expect(clippy::print_stderr, reason = "a command's own messages")]
 fn failed(code: u8, message: &str) -> u8 {
-    eprintln!("herd send: {message}");
+    report::complain_of("herd send", message);
     code
 }
 

@@ -33,11 +33,26 @@ pub(super) fn run(options: &ServeOptions) -> u8 {
             return exit_code::USAGE;
         }
     };
-    if let Err(error) = logging::init(&settings.log, &settings.name) {
-        report::complain(format_args!("cannot set up logging: {error}"));
-        return exit_code::INTERNAL;
-    }
-    if let Some(warning) = report::unknown_variables(&environment, &Setting::SERVE) {
+    let log = match logging::init(&settings.log, &settings.name) {
+        Ok(log) => log,
+        Err(error) => {
+            report::complain(error);
+            return exit_code::INTERNAL;
+        }
+    };
+    let status = run_logged(options, settings, &environment, kept_private);
+    log.close();
+    status
+}
+
+/// From here on nothing but the log's thread writes to standard error.
+fn run_logged(
+    options: &ServeOptions,
+    settings: ServeSettings,
+    environment: &Environment,
+    kept_private: nix::Result<()>,
+) -> u8 {
+    if let Some(warning) = report::unknown_variables(environment, &Setting::SERVE) {
         warn!("{warning}");
     }
     if let Err(error) = kept_private {
@@ -72,7 +87,7 @@ pub(super) fn run(options: &ServeOptions) -> u8 {
 }
 
 async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eof: bool) -> u8 {
-    let mut signals = match StopSignals::install() {
+    let mut signals = match StopSignals::install_for_servers() {
         Ok(signals) => signals,
         Err(error) => {
             error!("nothing was started, for signals cannot be listened for: {error}");
@@ -103,7 +118,10 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
         }
     };
     let drain_delay = settings.drain_delay;
-    let stop = Stop::default();
+    let stop = Stop {
+        reopen: signals.reopen(),
+        ..Stop::default()
+    };
     let mut serving = pin!(server::run(settings, bound, clients, stop.clone()));
     // Both are set once it was told to stop; the first is over when it stops.
     let (mut drained, mut deadline) = (None, None);
@@ -148,7 +166,9 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
         // Only a platform that sends SIGTERM has endpoints that follow this server's readiness.
         let delay = match told_to_stop {
             Told::Signal(StopSignal::Terminate) => drain_delay,
-            Told::Signal(StopSignal::Interrupt) | Told::StdinClosed => Duration::ZERO,
+            Told::Signal(StopSignal::Interrupt | StopSignal::Hangup) | Told::StdinClosed => {
+                Duration::ZERO
+            }
         };
         stop.drain.cancel();
         if delay.is_zero() {

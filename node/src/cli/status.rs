@@ -77,6 +77,10 @@ async fn status(targets: &[Target], token: Option<&Token>, json: bool) -> u8 {
         .map_err(io::Error::other)
         .and_then(|text| io::stdout().lock().write_all(text.as_bytes()));
     if let Err(error) = written {
+        // Who reads the output has what it wanted: `herd status | head -1`.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return exit_code::IO;
+        }
         complain(format_args!("cannot print: {error}"));
         return exit_code::IO;
     }

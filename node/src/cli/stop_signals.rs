@@ -1,16 +1,22 @@
-//! SIGTERM and SIGINT: stop. A platform that sends clients here says the first, a person at a
-//! terminal the second.
+//! SIGTERM, SIGINT and SIGHUP. A platform that sends clients here says the first, a person at a terminal the second.
+//!
+//! The third comes when a terminal is closed, or from whoever moves log files away. So it tells a process that was started
+//! at a terminal to stop, and a server that was not to open its files anew.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
-/// One of the two.
+/// A signal that tells to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StopSignal {
     Terminate,
     Interrupt,
+    /// The terminal was closed.
+    Hangup,
 }
 
 impl fmt::Display for StopSignal {
@@ -18,30 +24,75 @@ impl fmt::Display for StopSignal {
         f.write_str(match self {
             StopSignal::Terminate => "SIGTERM",
             StopSignal::Interrupt => "SIGINT",
+            StopSignal::Hangup => "SIGHUP",
         })
     }
 }
 
-/// Both signals. From the moment this exists, neither ends the process by itself.
+/// The signals. From the moment this exists, none that it listens for ends the process by itself.
 pub(super) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
+    /// Whether a hang-up is the end of the terminal at which this process was started.
+    at_terminal: bool,
+    reopen: Arc<Notify>,
 }
 
 impl StopSignals {
-    /// Must run inside a tokio runtime.
+    /// For a command. Must run inside a tokio runtime. Away from a terminal SIGHUP does what it did before: under
+    /// `nohup` nothing.
     pub(super) fn install() -> io::Result<Self> {
+        let at_terminal = is_at_terminal();
+        Self::with_hangup(at_terminal, at_terminal)
+    }
+
+    /// For what runs servers: away from a terminal SIGHUP asks for files to be opened anew. Must run inside a tokio
+    /// runtime.
+    pub(super) fn install_for_servers() -> io::Result<Self> {
+        Self::with_hangup(true, is_at_terminal())
+    }
+
+    fn with_hangup(listens: bool, at_terminal: bool) -> io::Result<Self> {
         Ok(StopSignals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: listens.then(|| signal(SignalKind::hangup())).transpose()?,
+            at_terminal,
+            reopen: Arc::default(),
         })
     }
 
-    /// The next signal. Cancel-safe.
+    /// Is notified while [`StopSignals::next`] is waited for, when files are to be opened anew.
+    pub(super) fn reopen(&self) -> Arc<Notify> {
+        self.reopen.clone()
+    }
+
+    /// The next signal that tells to stop. Cancel-safe.
     pub(super) async fn next(&mut self) -> StopSignal {
-        tokio::select! {
-            _ = self.terminate.recv() => StopSignal::Terminate,
-            _ = self.interrupt.recv() => StopSignal::Interrupt,
+        loop {
+            let hangup = async {
+                match &mut self.hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.terminate.recv() => return StopSignal::Terminate,
+                _ = self.interrupt.recv() => return StopSignal::Interrupt,
+                _ = hangup => {
+                    if self.at_terminal {
+                        return StopSignal::Hangup;
+                    }
+                    self.reopen.notify_one();
+                }
+            }
         }
     }
+}
+
+/// Whether somebody started this process at a terminal, be it in the background. `nohup` and service managers leave
+/// none of the three.
+fn is_at_terminal() -> bool {
+    io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
 }

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::report;
 use crate::access::{Grant, Token, grant_line};
-use crate::exit_code;
+use crate::{exit_code, own_file};
 
 /// A token is its user's alone.
 const FILE_MODE: u32 = 0o600;
@@ -94,5 +94,6 @@ fn write(path: &Path, token: &Token) -> io::Result<()> {
         .mode(FILE_MODE)
         .open(path)?;
     writeln!(file, "{}", token.reveal())?;
-    file.sync_all()
+    file.sync_all()?;
+    own_file::sync_name(path)
 }

@@ -21,7 +21,7 @@ use super::stop_signals::StopSignals;
 use crate::access::Token;
 use crate::exit_code;
 use crate::status::comparison::{Answer, compare};
-use crate::status::table;
+use crate::status::{printable, table};
 
 /// The longest wait between two looks at keys, signals and answers.
 const LOOK: Duration = Duration::from_millis(50);
@@ -89,7 +89,7 @@ pub(super) fn run(args: &TopArgs) -> u8 {
     }
 }
 
-/// Cancelled by SIGTERM and SIGINT, so that the terminal is given back then too.
+/// Cancelled by SIGTERM, SIGINT and SIGHUP, so that the terminal is given back then too.
 fn stop_on_signal(runtime: &Runtime) -> io::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let told = stop.clone();
@@ -152,7 +152,7 @@ fn picture(answers: &[Answer], rates: &Rates, interval: Duration) -> String {
     let interval = humantime::format_duration(interval);
     let head = format!(
         "herd top  {}  every {interval}, q ends\n\n",
-        comparison.clusters.join(", ")
+        printable(&comparison.clusters.join(", "))
     );
     let rate = |server: &str| rates.of(server);
     head + &table(&comparison, &[("NEWS/S", &rate)])

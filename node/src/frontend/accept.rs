@@ -10,7 +10,6 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::complaints::Complaints;
 use super::connection::Connection;
 use super::service::Service;
 use crate::pulse::BEAT_INTERVAL;
@@ -32,7 +31,6 @@ pub(super) async fn accept_connections(
     let statistics = &service.statistics;
     let mut connections = JoinSet::new();
     let mut pause = Pause::default();
-    let mut complaints = Complaints::default();
     let beating = service.accepting.begin();
     loop {
         beating.beat();
@@ -48,21 +46,17 @@ pub(super) async fn accept_connections(
                     pause.accepted();
                     if connections.len() >= service.settings.connections_max {
                         statistics.connections_refused.fetch_add(1, Ordering::Relaxed);
-                        if complaints.is_due() {
-                            tracing::warn!(
-                                open,
-                                "too many connections: new ones are closed at once until others end"
-                            );
-                        }
+                        tracing::warn!(
+                            open,
+                            "too many connections: new ones are closed at once until others end"
+                        );
                         continue;
                     }
                     let Some(place) = service.addresses.enter(peer.ip(), Instant::now()) else {
                         let refused = &statistics.limits.connections_refused_address;
                         refused.fetch_add(1, Ordering::Relaxed);
-                        if complaints.is_due() {
-                            let address = peer.ip();
-                            tracing::warn!(%address, "too many connections of an address: closing new ones");
-                        }
+                        let address = peer.ip();
+                        tracing::warn!(%address, "too many connections of an address: closing new ones");
                         continue;
                     };
                     statistics.connections_accepted.fetch_add(1, Ordering::Relaxed);
@@ -72,9 +66,7 @@ pub(super) async fn accept_connections(
                 Err(error) => {
                     statistics.accept_errors.fetch_add(1, Ordering::Relaxed);
                     pause.failed(&error);
-                    if complaints.is_due() {
-                        tracing::warn!(%error, "cannot accept a client's connection yet; trying again");
-                    }
+                    tracing::warn!(%error, "cannot accept a client's connection yet; trying again");
                 }
             },
         }

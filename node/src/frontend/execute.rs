@@ -9,12 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use herd_crdt::{BorrowedRecord, Record};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
-use super::complaints::Complaints;
 use super::limits::{InFlight, Waiting};
 use super::replies::Held;
 use super::settings::FrontendSettings;
 use super::statistics::{Counts, Outcome, Statistics, Word};
+use crate::allowance::Allowance;
 use crate::locations::{Locations, Reports};
 use crate::places::{NearbyQuery, Places, zero_results};
 use crate::protocol::{AtLine, Command, Iamat, InvalidCommand, Line, Reply, Whatsat};
@@ -82,6 +83,9 @@ impl Batch<'_> {
     }
 }
 
+/// How often it is logged that the map is full.
+const FULL_COMPLAINT_GAP: Duration = Duration::from_secs(10);
+
 /// Executes commands against the shared map.
 pub(super) struct Executor {
     settings: Arc<FrontendSettings>,
@@ -90,8 +94,9 @@ pub(super) struct Executor {
     statistics: Arc<Statistics>,
     max_clock_skew_ns: Option<i64>,
     in_flight: Arc<InFlight>,
-    /// That the map is full.
-    full_complaints: Mutex<Complaints>,
+    /// How often to log that the map is full. The log leaves repeats out as well, but a refusal must cost less than
+    /// a line does there.
+    full_complaints: Mutex<Option<Allowance>>,
 }
 
 impl Executor {
@@ -166,7 +171,12 @@ impl Executor {
             refused.fetch_add(1, Ordering::Relaxed);
             // Whoever holds it is telling just this.
             let complaints = self.full_complaints.try_lock();
-            if complaints.is_some_and(|mut complaints| complaints.is_due()) {
+            let is_due = complaints.is_some_and(|mut allowance| {
+                let now = Instant::now();
+                let once = || Allowance::new(1, FULL_COMPLAINT_GAP, now);
+                allowance.get_or_insert_with(once).take(now)
+            });
+            if is_due {
                 tracing::warn!(
                     max_clients = clients_max,
                     "as many clients are known as may be: reports of further ones are refused"

@@ -5,7 +5,6 @@
 //! (for a provider of places) keep their place in the order, and other commands go on behind them.
 
 mod accept;
-mod complaints;
 mod connection;
 mod depth;
 mod execute;

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,7 +14,6 @@ use super::settings::FrontendSettings;
 use super::statistics::Statistics;
 use crate::acknowledgement::Acknowledgements;
 use crate::clock::SharedClock;
-use crate::closed_log::ClosedLog;
 use crate::locations::Locations;
 use crate::places::Places;
 use crate::pulse::Pulse;
@@ -34,8 +32,6 @@ pub(super) struct Service {
     pub(super) accepting: Arc<Pulse>,
     /// The tasks of connections on the threads for bulk.
     pub(super) in_bulk: TaskTracker,
-    /// Connections that TLS closed, for the log.
-    pub(super) closed: Mutex<ClosedLog>,
 }
 
 /// The server's side of the client text protocol. Cheap to clone.
@@ -79,7 +75,6 @@ impl Frontend {
                 addresses,
                 accepting: Pulse::new("accepting clients"),
                 in_bulk: TaskTracker::new(),
-                closed: Mutex::default(),
             }),
         }
     }

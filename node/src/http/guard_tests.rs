@@ -115,7 +115,7 @@ async fn events_end_when_their_token_is_gone() {
     let token = Token::random();
     let mut grant = Grant::new("some").unwrap();
     grant.http = true;
-    let text = grant_line(&grant, &token.hash());
+    let text = grant_line(&grant, &token.hash()) + "\n";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tokens");
     std::fs::write(&file, &text).unwrap();

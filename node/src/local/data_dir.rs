@@ -1,12 +1,13 @@
 //! The folder for what the servers write, held by one herd at a time.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::LocalError;
 use crate::config::data_folder_name;
+use crate::own_file;
 use crate::tls::folder::CertificateFolder;
 use crate::topology::Topology;
 
@@ -28,8 +29,7 @@ impl DataDir {
             path: path.to_owned(),
             source,
         };
-        let mut builder = DirBuilder::new();
-        let made = builder.recursive(true).mode(FOLDER_MODE).create(path);
+        let made = own_file::create_folder(path, FOLDER_MODE);
         made.map_err(|source| fault(path, source))?;
         // Servers may be started again by hand from another folder.
         let path = fs::canonicalize(path).map_err(|source| fault(path, source))?;
@@ -72,22 +72,14 @@ impl DataDir {
         self.path.join(data_folder_name(server))
     }
 
-    /// Opens the file that gets a server's log lines, at its end.
-    pub(super) fn open_log(&self, server: &str) -> Result<File, LocalError> {
-        let path = self.path.join(format!("{server}.log"));
-        let mut options = OpenOptions::new();
-        let opened = options
-            .append(true)
-            .create(true)
-            .mode(FILE_MODE)
-            .open(&path);
-        opened.map_err(|source| LocalError::DataDir { path, source })
+    /// The file that gets a server's log lines.
+    pub(super) fn log(&self, server: &str) -> PathBuf {
+        self.path.join(format!("{server}.log"))
     }
 }
 
 fn create(path: &Path, truncate: bool) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options
+    own_file::options()
         .write(true)
         .create(true)
         .truncate(truncate)

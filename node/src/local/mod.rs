@@ -7,9 +7,10 @@ mod error;
 mod lines;
 mod ports;
 mod process;
+mod server_log;
 mod shell;
 mod supervisor;
 mod welcome;
 
 pub use error::LocalError;
-pub use supervisor::run;
+pub use supervisor::{Orders, run};

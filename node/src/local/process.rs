@@ -1,7 +1,6 @@
 //! One server's process: how it is started, shown and ended.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -11,13 +10,15 @@ use std::time::Duration;
 use herd_crdt::ServerName;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, ChildStdin, Command};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::console::{Console, Prefix};
 use super::lines::Lines;
+use super::server_log::ServerLog;
 
 /// How long a server may take to stop before it is killed: longer than it gives itself.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -60,16 +61,18 @@ pub(super) enum End {
 pub(super) struct Output {
     pub(super) console: Console,
     pub(super) prefix: Prefix,
-    pub(super) log: Option<File>,
+    pub(super) log: Option<ServerLog>,
 }
 
-/// The tokens that end servers.
+/// How servers are told something.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stop {
     /// Servers are told to stop.
     pub(super) told: CancellationToken,
     /// Servers are killed.
     pub(super) kill: CancellationToken,
+    /// Counts how often files were to be opened anew.
+    pub(super) reopen: watch::Sender<u64>,
 }
 
 impl ServerProcess {
@@ -113,7 +116,7 @@ impl ServerProcess {
         let log_lines = self.output.take();
         let copying = async {
             if let Some(log_lines) = log_lines {
-                copy(log_lines, output).await;
+                copy(log_lines, output, stop.reopen.subscribe()).await;
             }
         };
         tokio::pin!(copying);
@@ -142,15 +145,15 @@ impl ServerProcess {
 }
 
 async fn end(child: &mut Child, pid: u32, stop: &Stop) -> (io::Result<ExitStatus>, End) {
-    tokio::select! {
-        status = child.wait() => return (status, End::Itself),
-        () = stop.told.cancelled() => {}
+    let mut reopen = stop.reopen.subscribe();
+    loop {
+        tokio::select! {
+            status = child.wait() => return (status, End::Itself),
+            () = stop.told.cancelled() => break,
+            Ok(()) = reopen.changed() => signal(pid, Signal::SIGHUP),
+        }
     }
-    // The process is not waited for yet, so its id cannot be another's.
-    if let Some(pid) = i32::try_from(pid).ok().filter(|&pid| pid > 0) {
-        // It may have ended by itself in this moment.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-    }
+    signal(pid, Signal::SIGTERM);
     tokio::select! {
         stopped = timeout(STOP_GRACE, child.wait()) => {
             if let Ok(status) = stopped {
@@ -165,34 +168,45 @@ async fn end(child: &mut Child, pid: u32, stop: &Stop) -> (io::Result<ExitStatus
     }
 }
 
+/// The process must not be waited for yet, so that its id cannot be another's.
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().filter(|&pid| pid > 0) {
+        // It may have ended by itself in this moment.
+        let _ = kill(Pid::from_raw(pid), signal);
+    }
+}
+
 /// Copies log lines to the console, and as they are to the log file. A log file that fails is given
 /// up, with a note.
-async fn copy(mut log_lines: ChildStderr, output: Output) {
+async fn copy(mut log_lines: ChildStderr, output: Output, mut reopen: watch::Receiver<u64>) {
     let Output {
         console,
         prefix,
-        log,
+        mut log,
     } = output;
-    let mut log = log.map(tokio::fs::File::from_std);
     let mut lines = Lines::default();
     let mut buffer = [0; READ_BYTES];
-    while let Ok(read @ 1..) = log_lines.read(&mut buffer).await {
+    loop {
+        let read = tokio::select! {
+            read = log_lines.read(&mut buffer) => read,
+            Ok(()) = reopen.changed() => {
+                if let Some(Err(error)) = log.as_mut().map(ServerLog::reopen) {
+                    console.note(&format!("{error}; lines go on to the file before"));
+                }
+                continue;
+            }
+        };
+        let Ok(read @ 1..) = read else { break };
         let bytes = buffer.get(..read).unwrap_or_default();
         lines.push(bytes, |line| console.log(&prefix, line));
         if let Some(file) = &mut log
-            && let Err(error) = append(file, bytes).await
+            && let Err(error) = file.append(bytes).await
         {
             console.note(&format!("a log file is given up: {error}"));
             log = None;
         }
     }
     lines.finish(|line| console.log(&prefix, line));
-}
-
-async fn append(file: &mut tokio::fs::File, bytes: &[u8]) -> io::Result<()> {
-    file.write_all(bytes).await?;
-    // Without it, an error would show up with the next write only.
-    file.flush().await
 }
 
 impl Ended {

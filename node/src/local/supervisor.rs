@@ -4,9 +4,11 @@ use std::io::{self, IsTerminal};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +17,7 @@ use super::certificates::Certificates;
 use super::console::{Console, Prefix};
 use super::data_dir::DataDir;
 use super::process::{End, Ended, Output, ServerProcess, Stop};
+use super::server_log::ServerLog;
 use super::{LocalError, ports, shell, welcome};
 use crate::config::{LocalSettings, MadeFrom, Setting};
 use crate::exit_code;
@@ -32,18 +35,26 @@ const READY_CONNECT: Duration = Duration::from_secs(1);
 /// Exit statuses of a server that found at its start that it cannot run.
 const NEVER_STARTED: [i32; 2] = [exit_code::USAGE as i32, exit_code::UNAVAILABLE as i32];
 
-/// Runs a herd of processes of `program` until `stop` is cancelled or no server is left. A server
+/// What a herd on this machine is told.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// Servers are to stop.
+    pub stop: CancellationToken,
+    /// Cancelled after `stop`: servers are to end at once.
+    pub kill: CancellationToken,
+    /// Files that are written to were moved away, and are to be opened anew.
+    pub reopen: Arc<Notify>,
+}
+
+/// Runs a herd of processes of `program` until `orders` stop it or no server is left. A server
 /// that dies is reported and not started again. When this returns, no process of the herd runs.
-///
-/// `kill`, cancelled after `stop`, ends servers at once.
 ///
 /// # Errors
 /// See [`LocalError`].
 pub async fn run(
     settings: LocalSettings,
     program: &Path,
-    stop: CancellationToken,
-    kill: CancellationToken,
+    orders: Orders,
 ) -> Result<(), LocalError> {
     ports::check(&settings.topology.topology)?;
     let data_dir = match &settings.durability.data_dir {
@@ -55,8 +66,9 @@ pub async fn run(
     let (console, writing) = Console::start().map_err(LocalError::Console)?;
     // Servers stop for the user's sake, or because one of them could not start.
     let stop = Stop {
-        told: stop.child_token(),
-        kill,
+        told: orders.stop.child_token(),
+        kill: orders.kill,
+        reopen: watch::Sender::default(),
     };
     let mut herd = Herd {
         settings,
@@ -72,7 +84,7 @@ pub async fn run(
     if started.is_err() {
         herd.stop.told.cancel();
     }
-    let ended = herd.supervise().await;
+    let ended = herd.supervise(&orders.reopen).await;
     drop(herd);
     writing.finish().await;
     started.and(ended)
@@ -102,7 +114,7 @@ impl Herd {
         let colours = io::stderr().is_terminal();
         for (place, server) in topology.servers().iter().enumerate() {
             let log = match &self.data_dir {
-                Some(folder) => Some(folder.open_log(&server.name)?),
+                Some(folder) => Some(ServerLog::open(folder.log(&server.name))?),
                 None => None,
             };
             let prefix = match self.settings.log_format {
@@ -192,7 +204,7 @@ impl Herd {
     }
 
     /// Reports what happens until no server is left.
-    async fn supervise(&mut self) -> Result<(), LocalError> {
+    async fn supervise(&mut self, reopen: &Notify) -> Result<(), LocalError> {
         let topology = self.settings.topology.topology.clone();
         let mut ready = pin!(wait_until_ready(topology.servers()));
         let mut welcomed = false;
@@ -206,6 +218,7 @@ impl Herd {
                     // The process went with its task.
                     Some(Err(error)) => self.console.note(&format!("BUG: lost a server: {error}")),
                 },
+                () = reopen.notified() => self.stop.reopen.send_modify(|times| *times += 1),
                 silent = &mut ready, if !welcomed && !stopping => {
                     welcomed = true;
                     let folder = self.data_dir.as_ref().map(DataDir::path);

@@ -1,13 +1,20 @@
 //! Sets logging up, once per process.
 
+use std::fs::File;
 use std::io::{self, IsTerminal};
-use std::panic;
+use std::os::fd::AsFd as _;
 
+use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use super::flood_guard::FloodGuard;
+use super::line::LineShape;
+use super::log_thread::LogThread;
 use super::named_json::NamedJson;
-use super::{LogFilter, LogFormat};
+use super::{LogFilter, LogFormat, panic_hook};
 
 /// What is logged, and how.
 #[derive(Clone, Debug, Default)]
@@ -18,38 +25,63 @@ pub struct LogSettings {
     pub format: LogFormat,
 }
 
+/// Why there is no log. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The thread that writes, or its copy of standard error, cannot be had.
+    #[error("the log cannot be started: {0}")]
+    Thread(#[from] io::Error),
+    /// Logging was set up before; that set-up stays.
+    #[error(transparent)]
+    Twice(#[from] TryInitError),
+}
+
 /// Sends log lines of this process, which serves as `server`, to standard error. Colours are used
 /// on a terminal only. A panic is logged like any other error, in the form that was asked for.
 ///
+/// Nothing that logs waits for standard error, and nothing fails with it.
+///
 /// # Errors
-/// Logging was set up before; that set-up stays.
-pub fn init(settings: &LogSettings, server: &str) -> Result<(), TryInitError> {
+/// See [`LogError`].
+pub fn init(settings: &LogSettings, server: &str) -> Result<LogThread, LogError> {
+    let shape = LineShape {
+        format: settings.format,
+        ansi: settings.format == LogFormat::Text && io::stderr().is_terminal(),
+        server: server.to_owned(),
+    };
+    // A copy of its own: whoever else writes to standard error locks it while that blocks.
+    let out = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    let (thread, lines) = LogThread::start(out, shape.clone())?;
+    subscriber(settings, &shape, lines).try_init()?;
+    panic_hook::install();
+    Ok(thread)
+}
+
+/// What takes the events of this process and hands lines to `lines`.
+fn subscriber(
+    settings: &LogSettings,
+    shape: &LineShape,
+    lines: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+) -> Dispatch {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(settings.filter.to_env_filter())
-        .with_writer(io::stderr);
-    match settings.format {
-        LogFormat::Text => builder
-            .with_ansi(io::stderr().is_terminal())
-            .finish()
-            .try_init()?,
-        LogFormat::Json => builder
-            .fmt_fields(JsonFields::new())
-            .event_format(NamedJson::new(server))
-            .finish()
-            .try_init()?,
-    }
-    panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let payload = panic.payload();
-        let owned = payload.downcast_ref::<String>().map(String::as_str);
-        let reason = owned.or_else(|| payload.downcast_ref::<&str>().copied());
-        let reason = reason.unwrap_or("no message");
-        tracing::error!(place, "panicked: {reason}");
-    }));
-    Ok(())
+        // They would go to standard error, and panic there.
+        .log_internal_errors(false)
+        .with_writer(lines);
+    let subscriber: Box<dyn Subscriber + Send + Sync> = match settings.format {
+        LogFormat::Text => {
+            let text = builder.with_ansi(shape.ansi).finish();
+            Box::new(text.with(FloodGuard::default()))
+        }
+        LogFormat::Json => {
+            let json = builder
+                .fmt_fields(JsonFields::new())
+                .event_format(NamedJson::new(&shape.server))
+                .finish();
+            Box::new(json.with(FloodGuard::default()))
+        }
+    };
+    Dispatch::new(subscriber)
 }
 
 #[cfg(test)]
@@ -57,7 +89,6 @@ mod tests {
     use std::sync::Arc;
 
     use parking_lot::Mutex;
-    use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
 
@@ -83,20 +114,30 @@ mod tests {
         }
     }
 
+    fn logged(format: LogFormat, log: impl FnOnce()) -> String {
+        let captured = Captured::default();
+        let settings = LogSettings {
+            format,
+            ..LogSettings::default()
+        };
+        let shape = LineShape {
+            format,
+            ansi: false,
+            server: "Hill \"1\"".to_owned(),
+        };
+        let (thread, lines) = LogThread::start(captured.clone(), shape.clone()).unwrap();
+        tracing::dispatcher::with_default(&subscriber(&settings, &shape, lines), log);
+        thread.close();
+        String::from_utf8(captured.0.lock().clone()).unwrap()
+    }
+
     #[test]
     fn json_lines_name_the_server() {
-        let captured = Captured::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(captured.clone())
-            .fmt_fields(JsonFields::new())
-            .event_format(NamedJson::new("Hill \"1\""))
-            .finish();
-        tracing::subscriber::with_default(subscriber, || {
+        let text = logged(LogFormat::Json, || {
             let span = tracing::info_span!("link", peer = "Smith");
             span.in_scope(|| tracing::warn!(bytes = 3, "lost\n\"it\""));
             tracing::info!("second");
         });
-        let text = String::from_utf8(captured.0.lock().clone()).unwrap();
         let lines: Vec<serde_json::Value> = text
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -107,5 +148,49 @@ mod tests {
         assert_eq!(lines[0]["bytes"], 3);
         assert_eq!(lines[0]["span"]["peer"], "Smith");
         assert_eq!(lines[1]["server"], "Hill \"1\"");
+    }
+
+    /// The kinds of lines that strangers, neighbours and sick machines can repeat for ever.
+    fn flood() {
+        for port in 0..1_000_u16 {
+            let error = io::Error::from_raw_os_error(24);
+            tracing::warn!(%error, "cannot accept");
+            let remote = format!("10.0.0.1:{port}");
+            tracing::warn!(%remote, reason = "late", "peer connection closed");
+            let incarnation = format!("Smith/{port:016x}");
+            tracing::info!(neighbour = "Smith", %incarnation, remote, "link made");
+            tracing::info!(%incarnation, "gone");
+            tracing::error!("the store: {port}");
+            tracing::debug!("not asked for");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_repeated_do_not_fill_the_log() {
+        let text = logged(LogFormat::Text, flood);
+        for kind in ["cannot accept", "closed", "link made", "gone", "the store"] {
+            let lines = text.lines().filter(|line| line.contains(kind)).count();
+            assert_eq!(lines, 10, "{kind}: {text}");
+        }
+    }
+
+    #[test]
+    fn neighbours_do_not_use_up_each_others_lines() {
+        let text = logged(LogFormat::Text, || {
+            let link = |neighbour: &str| tracing::info!(neighbour, "link lost");
+            (0..1_000).for_each(|_| link("Smith"));
+            link("Jaquez");
+        });
+        assert!(text.contains("neighbour=\"Jaquez\""), "{text}");
+    }
+
+    #[test]
+    fn a_line_has_no_control_bytes_of_strangers() {
+        let text = logged(LogFormat::Text, || {
+            tracing::warn!(reason = %"a\x1b[2Jb\nc\r\u{7}", "closed");
+        });
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let text = text.trim_end_matches('\n');
+        assert!(!text.contains(|c: char| c.is_control()), "{text:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use herd_crdt::Outcome as Merge;
 
 use super::commands::{clients, places};
-use super::family::{Family, flag, gauge, label};
+use super::family::{Family, flag, gauge, label, load};
 use super::guards::{certificates, limits, strangers, tokens};
 use super::process;
 use super::replication::{links, others, publishing};
@@ -16,6 +16,7 @@ use crate::frontend::Statistics;
 use crate::histogram::HistogramView;
 use crate::http::HttpStatistics;
 use crate::locations::Locations;
+use crate::logging;
 use crate::places::online::OnlineStatistics;
 use crate::replication::links::Links;
 use crate::status::{Status, StatusSource};
@@ -80,6 +81,7 @@ impl MetricsSource {
         publishing(&mut families, &self.parts.links);
         storage(&mut families, &status, &self.parts.links);
         places(&mut families, &self.parts.frontend, &self.parts.places);
+        log_lines(&mut families);
         process_figures(&mut families, self.start_s);
         families
     }
@@ -195,6 +197,22 @@ fn syncs(figures: &WriterFigures) -> HistogramView {
     let ends = SYNC_BUCKET_ENDS_MS.map(|ms| Duration::from_millis(ms).as_secs_f64());
     let ends = ends.into_iter().chain([f64::INFINITY]);
     HistogramView::new(ends.zip(figures.sync_buckets).collect(), figures.sync_total)
+}
+
+fn log_lines(families: &mut Vec<Family>) {
+    let statistics = logging::statistics();
+    let dropped = [
+        ("repeated", &statistics.repeated),
+        ("no_room", &statistics.no_room),
+        ("not_written", &statistics.not_written),
+    ];
+    families.push(Family::Counter(
+        "herd_log_lines_dropped",
+        "Lines that are missing in the log: repeats, no room in the queue, or standard error did not take them.",
+        dropped
+            .map(|(reason, count)| (label("reason", reason), load(count)))
+            .into(),
+    ));
 }
 
 /// Under the names that all programs give these.

@@ -16,6 +16,8 @@ pub(super) enum Part {
     Page,
     Certificates,
     Access,
+    /// It opens files anew when it is asked to, and ends when the server stops.
+    Files,
 }
 
 /// Waits until all parts have ended, replication last.
@@ -52,6 +54,7 @@ pub(super) async fn watch_parts(
             | Part::Page
             | Part::Certificates
             | Part::Access
+            | Part::Files
             | Part::Replication(ReplicationEnd::Stopped) => {}
         }
     }

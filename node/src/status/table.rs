@@ -78,7 +78,8 @@ fn cells(row: &Row) -> [String; 8] {
 }
 
 /// What came over the network must not steer the terminal.
-fn printable(text: &str) -> String {
+#[must_use]
+pub fn printable(text: &str) -> String {
     text.chars()
         .map(|character| {
             if character.is_control() {

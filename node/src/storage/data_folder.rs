@@ -6,14 +6,15 @@
 
 mod identity;
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 pub use self::identity::FORMAT_VERSION;
 use self::identity::{Identity, parse};
 use crate::clock::WallClock;
+use crate::own_file::{self, sync_folder};
 
 /// What clients report is nobody else's business.
 const FOLDER_MODE: u32 = 0o700;
@@ -21,7 +22,7 @@ const FILE_MODE: u32 = 0o600;
 /// A process ID takes fewer.
 const LOCK_BYTES_MAX: u64 = 32;
 /// No identity is longer; a longer file is none.
-const IDENTITY_BYTES_MAX: u64 = 16 * 1024;
+const IDENTITY_BYTES_MAX: usize = 16 * 1024;
 
 /// Why a data folder cannot be used. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,16 @@ pub enum DataFolderError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// A file of it is a symbolic link, which may lead to a file of somebody else.
+    #[error(
+        "{} is a symbolic link, and what is written there would change another file; remove the link. The data \
+         folder itself may be a link",
+        .path.display()
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
     },
     /// Another process uses it.
     #[error(
@@ -182,14 +193,14 @@ impl DataFolder {
         // The working directory may change, and messages should name the folder in full.
         let path = fs::canonicalize(path).map_err(|source| fault(path, source))?;
         let lock_path = path.join("lock");
-        let opened = OpenOptions::new()
+        let opened = own_file::options()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(FILE_MODE)
             .open(&lock_path);
-        let mut lock = opened.map_err(|source| fault(&lock_path, source))?;
+        let mut lock = opened.map_err(|source| own_fault(&lock_path, source))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -211,11 +222,8 @@ impl DataFolder {
 
     fn identity(&self) -> Result<Option<Identity>, DataFolderError> {
         let path = self.path.join("identity.json");
-        let mut bytes = Vec::new();
-        let read = File::open(&path)
-            .and_then(|file| file.take(IDENTITY_BYTES_MAX).read_to_end(&mut bytes));
-        match read {
-            Ok(_) => parse(&bytes, &path, &self.path).map(Some),
+        match own_file::read_regular(&path, IDENTITY_BYTES_MAX) {
+            Ok(bytes) => parse(&bytes, &path, &self.path).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(fault(&path, source)),
         }
@@ -244,7 +252,7 @@ impl DataFolder {
     fn write_identity(&self, identity: &Identity) -> Result<(), DataFolderError> {
         let path = self.path.join("identity.json");
         let new_path = self.path.join("identity.json.new");
-        let written = OpenOptions::new()
+        let written = own_file::options()
             .write(true)
             .create(true)
             .truncate(true)
@@ -256,8 +264,18 @@ impl DataFolder {
             })
             .and_then(|()| fs::rename(&new_path, &path))
             .and_then(|()| sync_folder(&self.path));
-        written.map_err(|source| fault(&path, source))
+        written.map_err(|source| own_fault(&path, source))
     }
+}
+
+/// As [`fault`], for files that must be in the folder itself.
+fn own_fault(path: &Path, source: io::Error) -> DataFolderError {
+    if source.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32) {
+        return DataFolderError::Link {
+            path: path.to_owned(),
+        };
+    }
+    fault(path, source)
 }
 
 fn fault(path: &Path, source: io::Error) -> DataFolderError {
@@ -267,15 +285,9 @@ fn fault(path: &Path, source: io::Error) -> DataFolderError {
     }
 }
 
-/// Makes a folder, and those that it is in, for this user alone.
+/// Makes a folder, and those that it is in, for this user alone; their names are on the disk then.
 pub(super) fn create_folder(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(FOLDER_MODE).create(path)
-}
-
-/// Waits until the names in a folder are on the disk.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    own_file::create_folder(path, FOLDER_MODE)
 }
 
 /// A time as in `20180302T205214Z`.

@@ -1,13 +1,13 @@
 //! Reading what is in PEM, with bounds.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::TlsError;
+use crate::own_file;
 
 /// The largest file with certificates or a key, in bytes.
 pub(super) const PEM_BYTES_MAX: usize = 256 * 1024;
@@ -32,14 +32,11 @@ impl std::fmt::Debug for Pem {
 impl Pem {
     /// Reads a file.
     pub(super) fn read(path: &Path) -> Result<Self, TlsError> {
-        let mut bytes = Vec::new();
-        let limit = PEM_BYTES_MAX as u64 + 1;
-        File::open(path)
-            .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-            .map_err(|source| TlsError::Read {
-                path: path.to_owned(),
-                source,
-            })?;
+        let bytes = own_file::read_regular(path, PEM_BYTES_MAX);
+        let bytes = bytes.map_err(|source| TlsError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         if bytes.len() > PEM_BYTES_MAX {
             return Err(TlsError::TooLarge(path.to_owned()));
         }

@@ -3,9 +3,9 @@
 //!
 //! Servers need what lies in the folder itself. What lies in its folder `signing` they must not have.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::TlsError;
@@ -15,6 +15,7 @@ use super::files::{Pem, is_missing};
 use super::name::LinkName;
 use super::peer::Side;
 use super::trust::Trust;
+use crate::own_file;
 
 /// The name of the folder beside a topology file.
 pub const CERTIFICATES_FOLDER: &str = "certs";
@@ -268,8 +269,7 @@ fn facts(path: &Path) -> Result<Option<Vec<CertificateFacts>>, TlsError> {
 }
 
 fn make_folder(path: &Path) -> Result<(), TlsError> {
-    let mut builder = DirBuilder::new();
-    let made = builder.recursive(true).mode(FOLDER_MODE).create(path);
+    let made = own_file::create_folder(path, FOLDER_MODE);
     made.map_err(|source| TlsError::Write {
         path: path.to_owned(),
         source,
@@ -294,7 +294,11 @@ fn replace(path: &Path, text: &str, synced: bool) -> Result<(), TlsError> {
         if synced {
             file.sync_all()?;
         }
-        fs::rename(&draft, path)
+        fs::rename(&draft, path)?;
+        if synced {
+            own_file::sync_name(path)?;
+        }
+        Ok(())
     };
     write().map_err(|source| TlsError::Write {
         path: path.to_owned(),

@@ -1,32 +1,38 @@
 //! The file of the wire log, and the thread that writes it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
-use super::queue::{Chunk, QUEUE_BYTES_MAX, Queue, Taken};
 use super::record::{write_escaped, write_time};
 use crate::clock::SharedClock;
+use crate::line_queue::{Chunk, CutOff, LineWriter, Queue, QueueBounds, Taken, line_count};
+use crate::own_file;
+
+/// The most memory that lines which wait for the disk may take, in bytes.
+pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+const BOUNDS: QueueBounds = QueueBounds {
+    bytes_max: QUEUE_BYTES_MAX,
+    chunk_bytes: 256 * 1024,
+    gather_time: Duration::from_millis(200),
+};
 
 /// Only the owner may read positions.
 const FILE_MODE: u32 = 0o600;
-
-/// How often a failing disk is complained about.
-const COMPLAINT_GAP: Duration = Duration::from_secs(60);
 
 /// Why there is no wire log, or no complete one.
 #[derive(Debug, thiserror::Error)]
 pub enum WireLogError {
     /// The file could not be opened for appending. Nothing was started.
-    #[error("cannot open wire log {}: {source}; give a path that can be written", path.display())]
+    #[error("cannot open wire log {}: {source}; give a path that can be written and is no symbolic link", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -61,6 +67,8 @@ struct Shared {
     queue: Queue,
     clock: SharedClock,
     statistics: WireLogStatistics,
+    /// The file is to be opened anew before anything else is written.
+    reopen: AtomicBool,
 }
 
 /// A handle with which lines are logged. Cheap to clone.
@@ -87,31 +95,23 @@ impl WireLog {
             path: path.to_owned(),
             source,
         };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(FILE_MODE)
-            .open(path)
-            .map_err(open_error)?;
-        let torn = ends_inside_a_line(&mut file).map_err(open_error)?;
+        let out = open_lines(path).map_err(open_error)?;
         let shared = Arc::new(Shared {
-            queue: Queue::new(QUEUE_BYTES_MAX),
+            queue: Queue::new(BOUNDS),
             clock,
             statistics: WireLogStatistics::default(),
+            reopen: AtomicBool::new(false),
         });
         let (finish, finished) = oneshot::channel();
         let mut sink = Sink {
             shared: Arc::clone(&shared),
             path: path.to_owned(),
-            out: file,
-            torn,
-            complained: None,
+            out,
         };
         let thread = std::thread::Builder::new()
             .name("wire-log".to_owned())
             .spawn(move || {
-                sink.run();
+                sink.run(open_lines);
                 // Nobody waits any more if the writer was dropped.
                 let _ = finish.send(());
             })
@@ -147,6 +147,13 @@ impl WireLog {
     /// Notes that a link with another server was lost, and why.
     pub fn peer_disconnected(&self, server: &str, address: &str, reason: &str) {
         self.note(address, "disconnect", server, reason);
+    }
+
+    /// Opens the file of the same path anew, for whoever moved the one before away. Lines that wait go to
+    /// the new one. If it cannot be opened, the old one goes on.
+    pub fn reopen(&self) {
+        self.shared.reopen.store(true, Ordering::Release);
+        self.shared.queue.wake();
     }
 
     /// What was counted so far.
@@ -219,21 +226,48 @@ fn ends_inside_a_line(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
+/// Opens the file at its end, for this user alone if it is new.
+fn open_lines(path: &Path) -> io::Result<LineWriter<File>> {
+    let mut file = own_file::options()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(FILE_MODE)
+        .open(path)?;
+    let torn = ends_inside_a_line(&mut file)?;
+    Ok(LineWriter::new(file, torn))
+}
+
 /// The thread's side.
 struct Sink<W> {
     shared: Arc<Shared>,
     path: PathBuf,
-    out: W,
-    /// Whether the last line in the file lacks its end.
-    torn: bool,
-    complained: Option<Instant>,
+    out: LineWriter<W>,
 }
 
 impl<W: Write> Sink<W> {
-    fn run(&mut self) {
+    fn run(&mut self, open: impl Fn(&Path) -> io::Result<LineWriter<W>>) {
         while let Taken::Chunk(chunk) = self.shared.queue.take() {
+            if self.shared.reopen.swap(false, Ordering::AcqRel) {
+                self.reopen(&open);
+            }
             let lost = self.write_chunk(&chunk);
             self.shared.queue.written(chunk.bytes, lost);
+        }
+    }
+
+    fn reopen(&mut self, open: impl Fn(&Path) -> io::Result<LineWriter<W>>) {
+        let path = self.path.display();
+        match open(&self.path) {
+            Ok(out) => {
+                self.out = out;
+                tracing::info!(%path, "the wire log was opened anew");
+            }
+            Err(error) => tracing::error!(
+                %path,
+                %error,
+                "cannot open the wire log anew; lines go on to the file before"
+            ),
         }
     }
 
@@ -261,56 +295,27 @@ impl<W: Write> Sink<W> {
 
     /// Writes lines and gives the number of those that are not whole in the file.
     fn write_lines(&mut self, lines: &[u8]) -> u64 {
-        if self.torn {
-            if let Err(error) = self.out.write_all(b"\n") {
-                self.complain(&error);
-                return line_count(lines);
+        let statistics = &self.shared.statistics;
+        let (written_bytes, lost) = match self.out.write_lines(lines) {
+            Ok(()) => (lines.len() as u64, 0),
+            Err(CutOff {
+                lines,
+                written_bytes,
+                error,
+            }) => {
+                statistics.write_errors.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    path = %self.path.display(),
+                    %error,
+                    "cannot write the wire log: lines are dropped until the disk takes them again"
+                );
+                (written_bytes, lines)
             }
-            self.torn = false;
-        }
-        let mut rest = lines;
-        while !rest.is_empty() {
-            match self.out.write(rest) {
-                Ok(0) => return self.cut_off(lines, rest, &io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    rest = rest.get(written..).unwrap_or_default();
-                    let bytes = &self.shared.statistics.bytes_written;
-                    bytes.fetch_add(written as u64, Ordering::Relaxed);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return self.cut_off(lines, rest, &error),
-            }
-        }
-        0
+        };
+        let bytes = &statistics.bytes_written;
+        bytes.fetch_add(written_bytes, Ordering::Relaxed);
+        lost
     }
-
-    fn cut_off(&mut self, lines: &[u8], rest: &[u8], error: &io::Error) -> u64 {
-        let written = &lines[..lines.len() - rest.len()];
-        self.torn = written.last().is_some_and(|&byte| byte != b'\n');
-        self.complain(error);
-        line_count(rest)
-    }
-
-    fn complain(&mut self, error: &io::Error) {
-        let errors = &self.shared.statistics.write_errors;
-        errors.fetch_add(1, Ordering::Relaxed);
-        let now = Instant::now();
-        if self
-            .complained
-            .is_none_or(|last| now.duration_since(last) >= COMPLAINT_GAP)
-        {
-            self.complained = Some(now);
-            tracing::error!(
-                path = %self.path.display(),
-                %error,
-                "cannot write the wire log: lines are dropped until the disk takes them again"
-            );
-        }
-    }
-}
-
-fn line_count(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 #[cfg(test)]

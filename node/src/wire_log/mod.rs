@@ -17,9 +17,7 @@
 
 mod connection_log;
 mod file;
-mod queue;
 mod record;
 
 pub use connection_log::ConnectionLog;
-pub use file::{WireLog, WireLogError, WireLogStatistics, WireLogWriter};
-pub use queue::QUEUE_BYTES_MAX;
+pub use file::{QUEUE_BYTES_MAX, WireLog, WireLogError, WireLogStatistics, WireLogWriter};

@@ -14,6 +14,7 @@ mod dump_and_load;
 mod expired;
 mod invariants;
 mod local;
+mod logs;
 mod places;
 mod process;
 mod serve;
@@ -21,4 +22,5 @@ mod serve;
 #[path = "../stand_in/mod.rs"]
 mod stand_in;
 mod status;
+mod terminals;
 mod tokens;

@@ -75,6 +75,12 @@ impl Start {
         self
     }
 
+    /// Gives the process another standard error.
+    pub(crate) fn with_stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.command.stderr(stderr);
+        self
+    }
+
     /// Gives the process a pipe as standard input, held open.
     pub(crate) fn with_pipe(mut self) -> Self {
         self.command.stdin(Stdio::piped());
@@ -91,11 +97,10 @@ impl Start {
         let output = Arc::new(Mutex::new(String::new()));
         let (note, grown) = watch::channel(());
         let stdout = child.stdout.take().unwrap();
-        let stderr = child.stderr.take().unwrap();
-        let readers = vec![
-            tokio::spawn(collect(stdout, output.clone(), note.clone())),
-            tokio::spawn(collect(stderr, output.clone(), note)),
-        ];
+        let mut readers = vec![tokio::spawn(collect(stdout, output.clone(), note.clone()))];
+        if let Some(stderr) = child.stderr.take() {
+            readers.push(tokio::spawn(collect(stderr, output.clone(), note)));
+        }
         Herd {
             stdin: child.stdin.take(),
             child,

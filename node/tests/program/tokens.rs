@@ -89,6 +89,48 @@ async fn a_token_is_made_shown_and_taken_away() {
 }
 
 #[tokio::test]
+async fn a_tokens_file_that_turns_into_a_fifo_is_told_and_looked_at_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (line, token) = made(folder.path(), "van", &["--report", "*"]).await;
+    let (other_line, other) = made(folder.path(), "other", &["--report", "*"]).await;
+    let tokens = folder.path().join("tokens");
+    std::fs::write(&tokens, &line).unwrap();
+    let base = free_ports(3);
+    let listen = |purpose: &str, port: u16| format!("--{purpose}-listen=127.0.0.1:{port}");
+    let mut server = herd(&[
+        "serve",
+        "--name=Hill",
+        &listen("client", base),
+        &listen("peer", base + 1),
+        &listen("http", base + 2),
+        "--tokens=tokens",
+        "--ephemeral",
+    ])
+    .in_folder(folder.path())
+    .start();
+    server.wait_for("listening").await;
+    let to = format!("127.0.0.1:{base}");
+    let send = |token: &str| {
+        let send = herd(&["send", "--to", &to, "IAMAT van-7 +1+1 1"]);
+        send.env("HERD_TOKEN", token).run()
+    };
+    std::fs::remove_file(&tokens).unwrap();
+    nix::unistd::mkfifo(&tokens, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    server.wait_for("it is not a regular file").await;
+    assert_eq!(send(&token).await.0, 0);
+    std::fs::remove_file(&tokens).unwrap();
+    std::fs::write(&tokens, &other_line).unwrap();
+    server.wait_for("the tokens file has changed").await;
+    assert_eq!(send(&other).await.0, 0);
+    // Whoever starts with one is told at once, too.
+    std::fs::remove_file(&tokens).unwrap();
+    nix::unistd::mkfifo(&tokens, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let again = herd(&["check-config", "--name=Hill", "--tokens=tokens"]);
+    let (code, said) = again.in_folder(folder.path()).run().await;
+    assert!(code == 64 && said.contains("not a regular file"), "{said}");
+}
+
+#[tokio::test]
 async fn a_token_file_is_not_overwritten_and_wrong_scopes_make_none() {
     let folder = tempfile::tempdir().unwrap();
     let (_, token) = made(folder.path(), "van", &[]).await;

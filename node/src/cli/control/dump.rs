@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::super::terminal_text::Output;
 use super::ControlError;
 use super::find::ServerArgs;
 use super::new_file::NewFile;
@@ -38,7 +39,7 @@ fn dump(args: &DumpArgs) -> Result<(), ControlError> {
     let Some(path) = &args.output else {
         let stdout = io::stdout();
         let progress = Progress::new("{human_pos} records", !stdout.is_terminal());
-        let mut output = BufWriter::new(stdout.lock());
+        let mut output = BufWriter::new(Output::stdout());
         write_all(args, &mut output, &progress, "cannot write output")?;
         return Ok(());
     };

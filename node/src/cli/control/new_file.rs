@@ -6,6 +6,8 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::own_file;
+
 /// What clients report is nobody else's business.
 const FILE_MODE: u32 = 0o600;
 
@@ -55,11 +57,7 @@ impl NewFile {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(is_there()),
             Err(_) => fs::rename(&self.partial, &self.path)?,
         }
-        let folder = match self.path.parent() {
-            Some(folder) if *folder != *Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        File::open(folder)?.sync_all()
+        own_file::sync_name(&self.path)
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
 use super::progress::Progress;
+use crate::own_file;
 use crate::places::import::{
     ImportError, ImportFormat, ImportReport, import_csv, import_geojson, import_osm_pbf, osm_source,
 };
@@ -159,7 +160,8 @@ fn replace_file(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let written = File::create(&beside).and_then(|mut partial| {
         partial.write_all(bytes)?;
         partial.sync_all()?;
-        fs::rename(&beside, file)
+        fs::rename(&beside, file)?;
+        own_file::sync_name(file)
     });
     if written.is_err() {
         // The first error is the one to tell.

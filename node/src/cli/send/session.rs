@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use super::input::Input;
 use super::prompt::Prompt;
 use super::replies::Exchange;
+use crate::cli::terminal_text::TerminalText;
 use crate::tls::write_through::WriteThrough;
 
 /// How many commands may wait for replies before no more input is taken.
@@ -47,7 +48,8 @@ pub(super) enum Lost {
     Output(io::Error),
 }
 
-/// Sends all input, closes that direction, and writes all that comes back until the server closes.
+/// Sends all input, closes that direction, and writes all that comes back until the server closes, as text if the output
+/// is a terminal.
 /// Gives the number of commands that were refused.
 ///
 /// # Errors
@@ -55,7 +57,7 @@ pub(super) enum Lost {
 pub(super) async fn exchange<S: AsyncRead + AsyncWrite, W: AsyncWrite + Unpin>(
     stream: S,
     mut input: Input,
-    mut output: W,
+    (mut output, mut shown): (W, Option<TerminalText>),
     mut prompt: Option<Prompt>,
 ) -> Result<u64, Lost> {
     let (mut read_half, write_half) = tokio::io::split(stream);
@@ -125,6 +127,8 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite, W: AsyncWrite + Unpin>(
                     }
                 };
                 exchange.received(bytes);
+                let text = shown.as_mut().map(|shown| shown.of(bytes));
+                let bytes = text.as_deref().unwrap_or(bytes);
                 output.write_all(bytes).await.map_err(Lost::Output)?;
                 output.flush().await.map_err(Lost::Output)?;
             }

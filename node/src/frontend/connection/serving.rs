@@ -9,7 +9,6 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -265,19 +264,10 @@ fn note_lost(service: &Service, peer: SocketAddr, lost: &Lost) {
     match lost {
         // What looks whether the port is open does so all the time.
         Lost::Tls(TlsFault::Ended) => {}
-        Lost::Tls(fault) | Lost::Distrusted(fault) => note_closed(service, peer, fault),
+        Lost::Tls(reason) | Lost::Distrusted(reason) => {
+            tracing::warn!(address = %peer.ip(), %reason, "client connection closed by TLS");
+        }
         _ => {}
     }
     tracing::debug!(%peer, reason = %lost, "lost a client");
-}
-
-/// Logs why TLS ended a connection, unless that was said of this address just now.
-fn note_closed(service: &Service, peer: SocketAddr, fault: &TlsFault) {
-    let (address, reason) = (peer.ip(), fault.to_string());
-    let mut closed = service.closed.lock();
-    let repeats = closed.note(&address.to_string(), &reason, Instant::now());
-    drop(closed);
-    if let Some(repeats) = repeats {
-        tracing::warn!(%address, reason, repeats, "client connection closed by TLS");
-    }
 }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -14,7 +13,6 @@ use super::frame::framed;
 use super::handshake::{HandshakeError, answer};
 use super::network::{Connected, Network, Secured};
 use super::session::{self, LinkLost};
-use crate::closed_log::ClosedLog;
 use crate::replication::links::Links;
 use crate::replication::timing::{HANDSHAKE_TIMEOUT, SPARE_PEER_CONNECTIONS_MAX};
 use crate::tls::Side;
@@ -25,18 +23,17 @@ const ACCEPT_ERROR_PAUSE: Duration = Duration::from_millis(100);
 /// Takes in connections of other servers until told to stop.
 pub async fn serve(network: Arc<dyn Network>, links: Arc<Links>, stop: CancellationToken) {
     let connections_max = links.neighbours().len() + SPARE_PEER_CONNECTIONS_MAX;
-    let closed = Arc::new(Mutex::new(ClosedLog::default()));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = network.accept() => match accepted {
                 Ok(connected) if connections.len() < connections_max => {
                     let (network, links) = (network.clone(), links.clone());
-                    connections.spawn(welcome(connected, network, links, closed.clone(), stop.clone()));
+                    connections.spawn(welcome(connected, network, links, stop.clone()));
                 }
                 Ok(Connected { remote, .. }) => {
                     links.closed().add(ClosedReason::Full);
-                    note_closed(&closed, &remote, "there are too many peer connections");
+                    note_closed(&remote, "there are too many peer connections");
                 }
                 Err(error) => {
                     warn!(%error, "cannot accept a peer connection, trying on");
@@ -58,7 +55,6 @@ async fn welcome(
     connected: Connected,
     network: Arc<dyn Network>,
     links: Arc<Links>,
-    closed: Arc<Mutex<ClosedLog>>,
     stop: CancellationToken,
 ) {
     let Connected { stream, remote } = connected;
@@ -84,17 +80,12 @@ async fn welcome(
         }
         Err(error) => {
             links.closed().add(ClosedReason::of(&error));
-            note_closed(&closed, &remote, &error.to_string());
+            note_closed(&remote, &error.to_string());
         }
     }
 }
 
-/// Logs that a connection was closed before it became a link, unless that was said just now.
-fn note_closed(closed: &Mutex<ClosedLog>, remote: &str, reason: &str) {
-    // Who comes again comes from another port.
-    let host = remote.rsplit_once(':').map_or(remote, |(host, _port)| host);
-    let repeats = closed.lock().note(host, reason, Instant::now());
-    if let Some(repeats) = repeats {
-        warn!(%remote, reason, repeats, "peer connection without a handshake closed");
-    }
+/// Logs that a connection was closed before it became a link. The log leaves repeats out.
+fn note_closed(remote: &str, reason: &str) {
+    warn!(%remote, reason, "peer connection without a handshake closed");
 }

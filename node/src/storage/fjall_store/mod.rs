@@ -47,8 +47,9 @@ use self::fault::{Fault, guarded};
 use self::journal::{JournalFault, TornTail, read_journals};
 use self::layout::{META_KEY, Meta, group_hash, parse_group_key, parse_group_value};
 use self::watermark::{State, Watermark};
-use super::data_folder::{DataFolder, create_folder, sync_folder};
+use super::data_folder::{DataFolder, create_folder};
 use super::{LoadReport, Store, StoreError, StoredGroup, Write};
+use crate::own_file::sync_folder;
 
 /// A store in a data folder, which it holds.
 pub struct FjallStore {

@@ -1,6 +1,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::AtomicI64;
 
+use tokio::time::Instant;
+
 use super::super::ConnectionLog;
 use super::*;
 use crate::clock::WallClock;
@@ -83,6 +85,38 @@ async fn lines_reach_the_file_without_a_close() {
 }
 
 #[tokio::test]
+async fn a_log_that_was_moved_away_is_opened_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, moved) = (folder.path().join("log"), folder.path().join("log.1"));
+    let (log, writer) = WireLog::open(&path, clock()).unwrap();
+    std::fs::rename(&path, &moved).unwrap();
+    log.reopen();
+    let deadline = Instant::now() + PATIENCE;
+    while !path.exists() {
+        assert!(Instant::now() < deadline, "it was not opened");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    log.peer_connected("Smith", "-");
+    writer.close(PATIENCE).await.unwrap();
+    assert_eq!(std::fs::read(&moved).unwrap(), b"");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.ends_with(" - connect Smith\n"), "{text}");
+}
+
+#[test]
+fn a_symbolic_link_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("log"), folder.path().join("other"));
+    std::fs::write(&other, "precious\n").unwrap();
+    std::os::unix::fs::symlink(&other, &path).unwrap();
+    let Err(error) = WireLog::open(&path, clock()) else {
+        panic!("opened");
+    };
+    assert!(error.to_string().contains("symbolic link"), "{error}");
+    assert_eq!(std::fs::read(&other).unwrap(), b"precious\n");
+}
+
+#[tokio::test]
 async fn lines_after_the_close_are_counted_as_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let (log, writer) = WireLog::open(&folder.path().join("log"), clock()).unwrap();
@@ -124,19 +158,21 @@ impl Write for SmallDisk {
 #[test]
 fn a_full_disk_costs_lines_that_are_counted_and_told_once_there_is_room() {
     let shared = Arc::new(Shared {
-        queue: Queue::new(QUEUE_BYTES_MAX),
+        queue: Queue::new(BOUNDS),
         clock: clock(),
         statistics: WireLogStatistics::default(),
+        reopen: AtomicBool::new(false),
     });
     let mut sink = Sink {
         shared: Arc::clone(&shared),
         path: PathBuf::from("log"),
-        out: SmallDisk {
-            taken: Vec::new(),
-            room: 9,
-        },
-        torn: false,
-        complained: None,
+        out: LineWriter::new(
+            SmallDisk {
+                taken: Vec::new(),
+                room: 9,
+            },
+            false,
+        ),
     };
     let chunk = |lost_before, bytes: &[u8]| Chunk {
         lost_before,
@@ -144,9 +180,9 @@ fn a_full_disk_costs_lines_that_are_counted_and_told_once_there_is_room() {
     };
     assert_eq!(sink.write_chunk(&chunk(0, b"first\nsecond\nthird\n")), 2);
     assert_eq!(sink.write_chunk(&chunk(2, b"fourth\n")), 3);
-    sink.out.room = 1_000;
+    sink.out.out.room = 1_000;
     assert_eq!(sink.write_chunk(&chunk(3, b"fifth\n")), 0);
-    let text = String::from_utf8(sink.out.taken).unwrap();
+    let text = String::from_utf8(sink.out.out.taken).unwrap();
     let notice = "2018-03-02T20:52:14.918963Z - dropped 3 lines";
     assert_eq!(text, format!("first\nsec\n{notice}\nfifth\n"));
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -59,7 +59,7 @@ async fn connect_to_script(request_bytes: usize, script: &'static str) -> TcpStr
 async fn send(stream: TcpStream, lines: &[&str]) -> (Result<u64, Lost>, String) {
     let mut output = Vec::new();
     let input = from_lines(lines.iter().map(|line| line.as_bytes()));
-    let result = exchange(stream, input, &mut output, None).await;
+    let result = exchange(stream, input, (&mut output, None), None).await;
     (result, String::from_utf8(output).unwrap())
 }
 
@@ -104,7 +104,7 @@ async fn a_flood_of_lines_neither_blocks_nor_is_miscounted() {
 async fn input_may_wait_for_replies() {
     let (sender, input) = mpsc::channel(1);
     let (output, mut replies) = tokio::io::duplex(64);
-    let session = tokio::spawn(exchange(connect().await, input, output, None));
+    let session = tokio::spawn(exchange(connect().await, input, (output, None), None));
     for (piece, expected) in [("hel", ""), ("lo\nyou", "? hello\n"), ("\n", "? you\n")] {
         sender.send(Ok(piece.as_bytes().to_vec())).await.unwrap();
         let mut bytes = vec![0; expected.len()];
@@ -147,6 +147,6 @@ async fn input_that_fails_is_a_failure() {
         .try_send(Err(io::ErrorKind::InvalidData.into()))
         .unwrap();
     let mut output = Vec::new();
-    let result = exchange(connect().await, input, &mut output, None).await;
+    let result = exchange(connect().await, input, (&mut output, None), None).await;
     assert!(matches!(result, Err(Lost::Input(_))));
 }

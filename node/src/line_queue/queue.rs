@@ -5,31 +5,33 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// The most memory that lines which wait for the disk may take, in bytes.
-pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// Lines are gathered in chunks of this size, in bytes.
-const CHUNK_BYTES: usize = 256 * 1024;
-
 /// How many empty chunks are kept for reuse.
 const SPARE_CHUNKS_MAX: usize = 4;
 
-/// How long a chunk that is not full waits for more: the longest that a line stays unwritten when
-/// the disk keeps up.
-const GATHER_TIME: Duration = Duration::from_millis(200);
+/// What a queue may hold, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueBounds {
+    /// The most memory that waiting lines may take, in bytes.
+    pub(crate) bytes_max: usize,
+    /// Lines are gathered in chunks of this size, in bytes.
+    pub(crate) chunk_bytes: usize,
+    /// How long a chunk that is not full waits for more: the longest that a line stays unwritten when
+    /// its sink keeps up.
+    pub(crate) gather_time: Duration,
+}
 
-/// Whole lines for the file.
+/// Whole lines for the sink.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Chunk {
+pub(crate) struct Chunk {
     /// How many lines were lost just before these.
-    pub(super) lost_before: u64,
+    pub(crate) lost_before: u64,
     /// Lines, each with its LF.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// What [`Queue::take`] gives.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(crate) enum Taken {
     /// Something to write; give it back with [`Queue::written`].
     Chunk(Chunk),
     /// The queue was closed and is empty.
@@ -44,21 +46,23 @@ struct State {
     held_bytes: usize,
     /// Lines lost since the last chunk was begun.
     lost: u64,
+    /// The thread is to come back from waiting, with a chunk or with none.
+    woken: bool,
     closed: bool,
     told_after_close: bool,
 }
 
 /// A queue of bytes with a budget. Pushing never waits for the other side to write.
-pub(super) struct Queue {
-    bytes_max: usize,
+pub(crate) struct Queue {
+    bounds: QueueBounds,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 impl Queue {
-    pub(super) fn new(bytes_max: usize) -> Self {
+    pub(crate) fn new(bounds: QueueBounds) -> Self {
         Queue {
-            bytes_max,
+            bounds,
             state: Mutex::new(State::default()),
             changed: Condvar::new(),
         }
@@ -66,7 +70,7 @@ impl Queue {
 
     /// Adds whole lines. If there is no room, or the queue is closed, they are lost and the next
     /// chunk says so; then this is false.
-    pub(super) fn push(&self, bytes: &[u8], lines: u64) -> bool {
+    pub(crate) fn push(&self, bytes: &[u8], lines: u64) -> bool {
         let mut state = self.state.lock();
         if state.closed {
             state.lost += lines;
@@ -80,13 +84,14 @@ impl Queue {
             last.bytes.extend_from_slice(bytes);
             return true;
         }
-        let wanted = bytes.len().max(CHUNK_BYTES);
-        if state.held_bytes + wanted > self.bytes_max {
+        let chunk_bytes = self.bounds.chunk_bytes;
+        let wanted = bytes.len().max(chunk_bytes);
+        if state.held_bytes + wanted > self.bounds.bytes_max {
             state.lost += lines;
             return false;
         }
         let mut chunk = match state.spare.pop() {
-            Some(spare) if wanted == CHUNK_BYTES => spare,
+            Some(spare) if wanted == chunk_bytes => spare,
             _ => Vec::with_capacity(wanted),
         };
         chunk.extend_from_slice(bytes);
@@ -101,15 +106,20 @@ impl Queue {
         true
     }
 
-    /// Waits for the next chunk: until one is full, or has waited for [`GATHER_TIME`].
-    pub(super) fn take(&self) -> Taken {
+    /// Waits for the next chunk: until one is full, or has waited for the time to gather. Comes back with no lines if
+    /// it was woken.
+    pub(crate) fn take(&self) -> Taken {
         let mut state = self.state.lock();
         loop {
-            while state.chunks.is_empty() && state.lost == 0 && !state.closed {
+            while state.chunks.is_empty() && state.lost == 0 && !state.closed && !state.woken {
                 self.changed.wait(&mut state);
             }
-            if state.chunks.len() <= 1 && !state.closed {
-                self.changed.wait_for(&mut state, GATHER_TIME);
+            let gather_time = self.bounds.gather_time;
+            if state.chunks.len() <= 1 && !state.closed && !state.woken && !gather_time.is_zero() {
+                self.changed.wait_for(&mut state, gather_time);
+            }
+            if std::mem::take(&mut state.woken) {
+                return Taken::Chunk(state.chunks.pop_front().unwrap_or_default());
             }
             if let Some(chunk) = state.chunks.pop_front() {
                 return Taken::Chunk(chunk);
@@ -129,18 +139,24 @@ impl Queue {
     }
 
     /// Gives a chunk's memory back, and says how many lines the disk did not take.
-    pub(super) fn written(&self, mut bytes: Vec<u8>, lost: u64) {
+    pub(crate) fn written(&self, mut bytes: Vec<u8>, lost: u64) {
         let mut state = self.state.lock();
         state.lost += lost;
         state.held_bytes = state.held_bytes.saturating_sub(bytes.capacity());
-        if bytes.capacity() == CHUNK_BYTES && state.spare.len() < SPARE_CHUNKS_MAX {
+        if bytes.capacity() == self.bounds.chunk_bytes && state.spare.len() < SPARE_CHUNKS_MAX {
             bytes.clear();
             state.spare.push(bytes);
         }
     }
 
+    /// Makes [`Queue::take`] come back.
+    pub(crate) fn wake(&self) {
+        self.state.lock().woken = true;
+        self.changed.notify_one();
+    }
+
     /// Takes no more; what is in it can still be taken out.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.state.lock().closed = true;
         self.changed.notify_one();
     }
@@ -149,6 +165,16 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CHUNK_BYTES: usize = 1_024;
+
+    fn queue(bytes_max: usize) -> Queue {
+        Queue::new(QueueBounds {
+            bytes_max,
+            chunk_bytes: CHUNK_BYTES,
+            gather_time: Duration::from_millis(1),
+        })
+    }
 
     fn chunk(taken: Taken) -> Chunk {
         match taken {
@@ -159,7 +185,7 @@ mod tests {
 
     #[test]
     fn batches_are_gathered_in_order() {
-        let queue = Queue::new(QUEUE_BYTES_MAX);
+        let queue = queue(8 * CHUNK_BYTES);
         assert!(queue.push(b"a\n", 1));
         assert!(queue.push(b"b\nc\n", 2));
         let taken = chunk(queue.take());
@@ -172,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_and_the_next_chunk_says_how_many() {
-        let queue = Queue::new(2 * CHUNK_BYTES);
+        let queue = queue(2 * CHUNK_BYTES);
         let batch = vec![b'x'; CHUNK_BYTES];
         assert!(queue.push(&batch, 1));
         assert!(queue.push(&batch, 1));
@@ -191,7 +217,7 @@ mod tests {
 
     #[test]
     fn losses_are_told_even_if_nothing_follows() {
-        let queue = Queue::new(0);
+        let queue = queue(0);
         assert!(!queue.push(b"lost\n", 1));
         assert_eq!(chunk(queue.take()).lost_before, 1);
         queue.written(Vec::new(), 1);
@@ -200,5 +226,15 @@ mod tests {
         assert_eq!(chunk(queue.take()).lost_before, 2);
         queue.written(Vec::new(), 2);
         assert_eq!(queue.take(), Taken::Closed);
+    }
+
+    #[test]
+    fn a_taker_can_be_woken() {
+        let queue = queue(8 * CHUNK_BYTES);
+        queue.wake();
+        assert_eq!(queue.take(), Taken::Chunk(Chunk::default()));
+        queue.push(b"a\n", 1);
+        queue.wake();
+        assert_eq!(chunk(queue.take()).bytes, b"a\n");
     }
 }

@@ -1,0 +1,121 @@
+//! Keeps lines that are repeated from filling the log, wherever in the program they come from: whoever can make a server
+//! say something can make it say that for ever.
+
+use std::cell::Cell;
+use std::fmt::{self, Write as _};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use tracing::callsite::Identifier;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+
+use super::flood::{Flood, Verdict};
+use super::statistics::statistics;
+
+/// Fields that say what a line is about. Lines that differ in others only are repeats of each other.
+const SUBJECT_FIELDS: [&str; 12] = [
+    "neighbour",
+    "incarnation",
+    "gone",
+    "address",
+    "remote",
+    "provider",
+    "reason",
+    "error",
+    "path",
+    "log.target",
+    "log.file",
+    "log.line",
+];
+
+thread_local! {
+    /// How many lines like the one that this thread is about to write were left out before it.
+    static LEFT_OUT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The number that the line which this thread writes now has to tell.
+pub(super) fn take_left_out() -> u64 {
+    LEFT_OUT.take()
+}
+
+/// Leaves lines out. Those below the level `info` are all shown: they are asked for, and not for long.
+#[derive(Debug, Default)]
+pub(super) struct FloodGuard {
+    flood: Mutex<Flood<Identifier>>,
+    hashing: RandomState,
+}
+
+impl<S: Subscriber> Layer<S> for FloodGuard {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        LEFT_OUT.set(0);
+        if *event.metadata().level() > Level::INFO {
+            return true;
+        }
+        let mut subject = Subject(self.hashing.build_hasher());
+        event.record(&mut subject);
+        let (place, subject) = (event.metadata().callsite(), subject.0.finish());
+        let verdict = self.flood.lock().note(place, subject, Instant::now());
+        match verdict {
+            Verdict::Show { left_out } => {
+                LEFT_OUT.set(left_out);
+                true
+            }
+            Verdict::LeaveOut => {
+                statistics().repeated.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+}
+
+/// Hashes what a line is about.
+struct Subject<H>(H);
+
+impl<H: Hasher> Visit for Subject<H> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let name = field.name();
+        if !SUBJECT_FIELDS.contains(&name) {
+            return;
+        }
+        self.0.write(name.as_bytes());
+        // Whoever comes again comes from another port, or as another incarnation.
+        let end = match name {
+            "remote" => b':',
+            "incarnation" | "gone" => b'/',
+            _ => 0,
+        };
+        let mut text = Hashed {
+            hasher: &mut self.0,
+            end,
+            ended: false,
+        };
+        // A value that cannot be shown is like any other of its field.
+        let _ = write!(text, "{value:?}");
+    }
+}
+
+/// Takes a text up to a byte.
+struct Hashed<'a, H> {
+    hasher: &'a mut H,
+    end: u8,
+    ended: bool,
+}
+
+impl<H: Hasher> fmt::Write for Hashed<'_, H> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.ended {
+            return Ok(());
+        }
+        let bytes = text.as_bytes();
+        let end = bytes.iter().rposition(|&byte| byte == self.end);
+        self.ended = end.is_some();
+        let taken = bytes.get(..end.unwrap_or(bytes.len()));
+        self.hasher.write(taken.unwrap_or_default());
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! What a person sees at a terminal, and what becomes of a herd when the terminal is closed: `script` makes one.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+use crate::process::{PATIENCE, POLL, command, free_ports, herd, wait_until_gone};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_herd");
+
+/// Runs a command of the shell at a terminal of its own, in `folder`.
+fn at_a_terminal(shell: &str, folder: &Path) -> Option<Command> {
+    if !Path::new("/usr/bin/script").exists() {
+        eprintln!("SKIPPED: there is no `script`");
+        return None;
+    }
+    let mut script = command("/usr/bin/script");
+    script
+        .args(["-q", "-e", "-c", shell, "/dev/null"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    Some(script)
+}
+
+async fn wait_for(path: &Path, text: &str) -> String {
+    let held = async {
+        loop {
+            match std::fs::read_to_string(path) {
+                Ok(held) if held.contains(text) => return held,
+                _ => sleep(POLL).await,
+            }
+        }
+    };
+    let held = timeout(PATIENCE, held).await;
+    held.unwrap_or_else(|_| panic!("no {text:?}: {:?}", std::fs::read_to_string(path)))
+}
+
+/// Takes the terminal away, as a window that is closed does.
+async fn close(mut script: Child) {
+    script.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_whose_terminal_is_closed_stops_in_good_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = free_ports(3);
+    let shell = format!(
+        "exec {PROGRAM} serve --name=Hill --ephemeral --client-listen=127.0.0.1:{base} \
+         --peer-listen=127.0.0.1:{} --http-listen=127.0.0.1:{} 2>log",
+        base + 1,
+        base + 2
+    );
+    let Some(mut script) = at_a_terminal(&shell, folder.path()) else {
+        return;
+    };
+    let script = script.spawn().unwrap();
+    let log = folder.path().join("log");
+    wait_for(&log, " listening ").await;
+    close(script).await;
+    let said = wait_for(&log, " stopped\n").await;
+    assert!(said.contains("SIGHUP: stopping"), "{said}");
+}
+
+#[tokio::test]
+async fn a_herd_whose_terminal_is_closed_stops_in_good_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = free_ports(15);
+    let shell = format!(
+        "exec {PROGRAM} local --client-port-base={base} --http-port-base={} --peer-port-base={}",
+        base + 5,
+        base + 10
+    );
+    let Some(mut script) = at_a_terminal(&shell, folder.path()) else {
+        return;
+    };
+    let script = script.spawn().unwrap();
+    let data = folder.path().join("herd-data");
+    let mut pids = Vec::new();
+    for name in ["Hill", "Jaquez", "Smith", "Campbell", "Singleton"] {
+        wait_for(&data.join(format!("{name}.log")), " listening ").await;
+        let lock = wait_for(&data.join(format!("{name}.data/lock")), "\n").await;
+        pids.push(lock.trim().parse().unwrap());
+    }
+    close(script).await;
+    for name in ["Hill", "Jaquez", "Smith", "Campbell", "Singleton"] {
+        let said = wait_for(&data.join(format!("{name}.log")), " stopped\n").await;
+        assert!(said.contains("SIGTERM: stopping"), "{said}");
+    }
+    wait_until_gone(&pids).await;
+}
+
+#[tokio::test]
+async fn a_dump_at_a_terminal_shows_control_bytes_escaped() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = free_ports(3);
+    let mut server = herd(&[
+        "serve",
+        "--name=Hill",
+        "--ephemeral",
+        "--control-socket=socket",
+        &format!("--client-listen=127.0.0.1:{base}"),
+        &format!("--peer-listen=127.0.0.1:{}", base + 1),
+        &format!("--http-listen=127.0.0.1:{}", base + 2),
+    ])
+    .in_folder(folder.path())
+    .start();
+    server.wait_for("listening").await;
+    let to = format!("127.0.0.1:{base}");
+    let line = "IAMAT a\u{1b}]0;owned\u{7}z +1+1 1";
+    let (code, said) = herd(&["send", "--to", &to, line]).run().await;
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("a\u{1b}]0;owned\u{7}z"),
+        "a pipe gets the bytes: {said:?}"
+    );
+    let dump = ["dump", "--control-socket", "socket"];
+    let (code, bytes) = herd(&dump).in_folder(folder.path()).run().await;
+    assert!(
+        code == 0 && bytes.contains("a\u{1b}]0;owned\u{7}z"),
+        "{bytes:?}"
+    );
+    let ask = format!("send --to {to} 'WHATSAT a\u{1b}]0;owned\u{7}z 1 1'");
+    for shown in ["dump --control-socket socket", &ask] {
+        let shell = format!("{PROGRAM} {shown}");
+        let Some(mut script) = at_a_terminal(&shell, folder.path()) else {
+            return;
+        };
+        let mut script = script.spawn().unwrap();
+        let mut said = String::new();
+        let mut stdout = script.stdout.take().unwrap();
+        let read = timeout(PATIENCE, stdout.read_to_string(&mut said)).await;
+        read.unwrap().unwrap();
+        assert!(said.contains("a\\x1b]0;owned\\x07z"), "{said:?}");
+        assert!(!said.contains("\u{1b}]0;owned"), "{said:?}");
+    }
+}
