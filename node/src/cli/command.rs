@@ -47,8 +47,8 @@ enum Command {
     ///
     /// Settings come from a file (--config), options or environment variables (HERD_NAME for
     /// --name and so on). Where several give the same one, the variable wins over the option, and
-    /// the option over the file. SIGTERM and SIGINT stop the server.
-    /// SIGHUP does if it was started at a terminal, and otherwise opens the wire log anew.
+    /// the option over the file. SIGTERM and SIGINT stop the server. SIGHUP stops it if it was
+    /// started at a terminal, and otherwise opens the wire log anew.
     Serve(ServeOptions),
     /// Check the settings of one server, start nothing
     ///
