@@ -104,10 +104,7 @@ fn print(result: &(impl Serialize + Display), as_json: bool, is_clean: bool) -> 
     match printed {
         Ok(()) if is_clean => EXIT_CLEAN,
         Ok(()) => EXIT_ERRORS,
-        Err(error) => {
-            report::complain(format_args!("cannot print the result: {error}"));
-            exit_code::IO
-        }
+        Err(error) => report::cannot_print(&error),
     }
 }
 

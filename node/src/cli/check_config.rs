@@ -15,7 +15,7 @@ pub(super) fn run(options: &ServeOptions) -> u8 {
     match ServeSettings::load(&options.flags(), &environment) {
         Ok(settings) => match write!(io::stdout().lock(), "{settings}") {
             Ok(()) => exit_code::OK,
-            Err(_) => exit_code::IO,
+            Err(error) => report::cannot_print(&error),
         },
         Err(mistakes) => {
             report::complain(mistakes);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Command;
 use clap_complete::Shell;
 
-use super::report::complain;
+use super::report::{cannot_print, complain};
 use crate::exit_code;
 
 /// Options of `herd completions`.
@@ -55,7 +55,7 @@ pub(super) fn man(args: &ManArgs, command: Command) -> u8 {
 fn print(bytes: &[u8]) -> u8 {
     match io::stdout().lock().write_all(bytes) {
         Ok(()) => exit_code::OK,
-        Err(error) => cannot("print", &error),
+        Err(error) => cannot_print(&error),
     }
 }
 

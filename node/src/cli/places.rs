@@ -46,11 +46,19 @@ pub(super) fn run(args: &PlacesArgs) -> u8 {
     let environment = Environment::of_process();
     match run_to(args, &environment, &mut std::io::stdout().lock()) {
         Ok(()) => exit_code::OK,
+        // Files are not pipes: this is the output.
+        Err(error) if is_broken_pipe(&error) => exit_code::IO,
         Err(error) => {
             report::complain(format_args!("{error:#}"));
             exit_code::IO
         }
     }
+}
+
+/// Whether nobody reads the output any more.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let error = error.root_cause().downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Runs `herd places`, with its results to `output`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::terminal_text::TerminalText;
 use crate::config::{Environment, Setting};
+use crate::exit_code;
 
 /// Writes a message to standard error. That nobody may be reading there is not a failure.
 pub(super) fn complain(message: impl Display) {
@@ -17,6 +18,15 @@ pub(super) fn complain(message: impl Display) {
 pub(super) fn complain_of(who: &str, message: impl Display) {
     let message = TerminalText::default().of(format!("{who}: {message}\n").as_bytes());
     let _ = io::stderr().write_all(&message);
+}
+
+/// Says that a result could not be printed, unless whoever reads it has what it wanted, as in `herd status | head -1`.
+/// Returns the exit status.
+pub(super) fn cannot_print(error: &io::Error) -> u8 {
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        complain(format_args!("cannot print: {error}"));
+    }
+    exit_code::IO
 }
 
 /// Writes a message to standard error from another thread, and waits for that no longer than `patience`: nobody may be

@@ -10,7 +10,7 @@ use tokio::runtime;
 
 use self::ask::ask_all;
 use self::targets::{Target, TargetOptions};
-use super::report::complain;
+use super::report::{cannot_print, complain};
 use crate::access::Token;
 use crate::exit_code;
 use crate::status::comparison::{Answer, compare};
@@ -77,12 +77,7 @@ async fn status(targets: &[Target], token: Option<&Token>, json: bool) -> u8 {
         .map_err(io::Error::other)
         .and_then(|text| io::stdout().lock().write_all(text.as_bytes()));
     if let Err(error) = written {
-        // Who reads the output has what it wanted: `herd status | head -1`.
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return exit_code::IO;
-        }
-        complain(format_args!("cannot print: {error}"));
-        return exit_code::IO;
+        return cannot_print(&error);
     }
     if answers.iter().all(|answer| answer.status.is_none()) {
         EXIT_UNREACHABLE

@@ -40,10 +40,9 @@ pub(super) fn run(args: &StoreArgs) -> u8 {
                  servers of the herd fill it. When all is well, the old one can be deleted.",
                 aside.display()
             );
-            if told.is_ok() {
-                exit_code::OK
-            } else {
-                exit_code::IO
+            match told {
+                Ok(()) => exit_code::OK,
+                Err(error) => report::cannot_print(&error),
             }
         }
         Err(error) => {

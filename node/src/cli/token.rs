@@ -67,7 +67,7 @@ pub(super) fn run(args: &TokenArgs) -> u8 {
     }
     match writeln!(io::stdout(), "{}", grant_line(&grant, &token.hash())) {
         Ok(()) => exit_code::OK,
-        Err(_) => exit_code::IO,
+        Err(error) => report::cannot_print(&error),
     }
 }
 
