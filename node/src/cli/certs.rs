@@ -94,10 +94,11 @@ enum CertsError {
 pub(super) fn run(args: &CertsArgs) -> u8 {
     match carry_out(&args.command) {
         Ok(()) => exit_code::OK,
+        Err(CertsError::Output(error)) => report::cannot_print(&error),
         Err(error) => {
             report::complain(&error);
             match error {
-                CertsError::Tls(TlsError::Write { .. }) | CertsError::Output(_) => exit_code::IO,
+                CertsError::Tls(TlsError::Write { .. }) => exit_code::IO,
                 _ => exit_code::USAGE,
             }
         }
