@@ -34,7 +34,7 @@ impl ClientTls {
         let mut roots = RootCertStore::empty();
         match authorities {
             Some(path) => {
-                let pem = Pem::read(path)?;
+                let pem = Pem::read_once(path)?;
                 for authority in pem.certificates()? {
                     let added = roots.add(authority);
                     added.map_err(|_| TlsError::Malformed(pem.origin.clone()))?;
@@ -55,7 +55,7 @@ impl ClientTls {
         let config = match identity {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
-                let (certificate, key) = (Pem::read(certificate)?, Pem::read(key)?);
+                let (certificate, key) = (Pem::read_once(certificate)?, Pem::read_once(key)?);
                 builder
                     .with_client_auth_cert(certificate.certificates()?, key.key()?)
                     .map_err(|error| key_error(&error, &certificate.origin, &key.origin))?

@@ -1,6 +1,7 @@
 //! Reading what is in PEM, with bounds.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use rustls::pki_types::pem::PemObject as _;
@@ -30,10 +31,21 @@ impl std::fmt::Debug for Pem {
 }
 
 impl Pem {
-    /// Reads a file.
+    /// Reads a file that is looked at again and again, and must be a regular one: a pipe has its content once.
     pub(super) fn read(path: &Path) -> Result<Self, TlsError> {
-        let bytes = own_file::read_regular(path, PEM_BYTES_MAX);
-        let bytes = bytes.map_err(|source| TlsError::Read {
+        Self::of(path, own_file::read_regular(path, PEM_BYTES_MAX))
+    }
+
+    /// Reads a file, which may be a pipe such as that of `<(command)`, for a command that reads it once.
+    pub(super) fn read_once(path: &Path) -> Result<Self, TlsError> {
+        let mut bytes = Vec::new();
+        let limit = PEM_BYTES_MAX as u64 + 1;
+        let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+        Self::of(path, read.map(|_| bytes))
+    }
+
+    fn of(path: &Path, read: io::Result<Vec<u8>>) -> Result<Self, TlsError> {
+        let bytes = read.map_err(|source| TlsError::Read {
             path: path.to_owned(),
             source,
         })?;
