@@ -8,20 +8,45 @@ use tokio::time::Instant;
 
 use crate::allowance::Allowance;
 
-/// Lines about one subject that come at once: beyond that one in each [`SUBJECT_PERIOD`] divided by it.
-const SUBJECT_LINES: u32 = 10;
+/// Once its lines at once are used up, a subject has a line in each such time.
+const SUBJECT_GAP: Duration = Duration::from_secs(10);
 
-/// In this time [`SUBJECT_LINES`] lines about one subject are shown.
-const SUBJECT_PERIOD: Duration = Duration::from_secs(100);
+/// Likewise a place in the program, whatever its subjects.
+const PLACE_GAP: Duration = Duration::from_secs(2);
 
-/// Lines of one place in the program that come at once, whatever their subjects.
-const PLACE_LINES: u32 = 100;
-
-/// In this time [`PLACE_LINES`] lines of one place in the program are shown.
-const PLACE_PERIOD: Duration = Duration::from_secs(200);
+/// How many times the lines of one subject a place in the program has at once.
+const PLACE_SUBJECTS: u32 = 10;
 
 /// Subjects of one place that are told apart; those beyond share one.
 const SUBJECTS_MAX: usize = 64;
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Something is wrong: a repeat tells nothing new.
+    Complaint,
+    /// Something has changed: a link is made or lost, say.
+    News,
+}
+
+impl Kind {
+    /// Lines about one subject that are shown at once.
+    const fn lines(self) -> u32 {
+        match self {
+            Kind::Complaint => 10,
+            Kind::News => 100,
+        }
+    }
+
+    fn subject_allowance(self, now: Instant) -> Allowance {
+        Allowance::new(self.lines(), SUBJECT_GAP * self.lines(), now)
+    }
+
+    fn place_allowance(self, now: Instant) -> Allowance {
+        let lines = self.lines() * PLACE_SUBJECTS;
+        Allowance::new(lines, PLACE_GAP * lines, now)
+    }
+}
 
 /// What becomes of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +68,7 @@ pub(super) struct Flood<P> {
 
 #[derive(Debug)]
 struct Place {
+    kind: Kind,
     all: Allowance,
     subjects: HashMap<u64, Subject>,
     /// Left out of subjects that are forgotten or were never told apart.
@@ -64,10 +90,11 @@ impl<P> Default for Flood<P> {
 }
 
 impl<P: Hash + Eq> Flood<P> {
-    /// Notes that `place` has a line about `subject`.
-    pub(super) fn note(&mut self, place: P, subject: u64, now: Instant) -> Verdict {
+    /// Notes that `place`, whose lines are all of one kind, has a line about `subject`.
+    pub(super) fn note(&mut self, place: P, kind: Kind, subject: u64, now: Instant) -> Verdict {
         let place = self.places.entry(place).or_insert_with(|| Place {
-            all: Allowance::new(PLACE_LINES, PLACE_PERIOD, now),
+            kind,
+            all: kind.place_allowance(now),
             subjects: HashMap::new(),
             left_out: 0,
         });
@@ -86,7 +113,7 @@ impl Place {
             0
         };
         let subject = self.subjects.entry(key).or_insert_with(|| Subject {
-            allowance: Allowance::new(SUBJECT_LINES, SUBJECT_PERIOD, now),
+            allowance: self.kind.subject_allowance(now),
             left_out: 0,
         });
         if subject.allowance.left(now) == 0 || self.all.left(now) == 0 {
@@ -119,9 +146,12 @@ impl Place {
 mod tests {
     use super::*;
 
+    const KIND: Kind = Kind::Complaint;
+    const LINES: usize = KIND.lines() as usize;
+
     fn shown(flood: &mut Flood<u8>, subjects: impl Iterator<Item = u64>, now: Instant) -> usize {
         subjects
-            .filter(|&subject| flood.note(1, subject, now) != Verdict::LeaveOut)
+            .filter(|&subject| flood.note(1, KIND, subject, now) != Verdict::LeaveOut)
             .count()
     }
 
@@ -130,14 +160,14 @@ mod tests {
         let mut flood = Flood::default();
         let now = Instant::now();
         let repeats = std::iter::repeat_n(7, 1_000);
-        assert_eq!(shown(&mut flood, repeats, now), SUBJECT_LINES as usize);
+        assert_eq!(shown(&mut flood, repeats, now), LINES);
         // Neither another subject nor another place suffers.
-        assert_eq!(flood.note(1, 8, now), Verdict::Show { left_out: 0 });
-        assert_eq!(flood.note(2, 7, now), Verdict::Show { left_out: 0 });
-        let later = now + SUBJECT_PERIOD / SUBJECT_LINES;
-        let left_out = 1_000 - u64::from(SUBJECT_LINES);
-        assert_eq!(flood.note(1, 7, later), Verdict::Show { left_out });
-        assert_eq!(flood.note(1, 7, later), Verdict::LeaveOut);
+        assert_eq!(flood.note(1, KIND, 8, now), Verdict::Show { left_out: 0 });
+        assert_eq!(flood.note(2, KIND, 7, now), Verdict::Show { left_out: 0 });
+        let later = now + SUBJECT_GAP;
+        let left_out = 1_000 - LINES as u64;
+        assert_eq!(flood.note(1, KIND, 7, later), Verdict::Show { left_out });
+        assert_eq!(flood.note(1, KIND, 7, later), Verdict::LeaveOut);
     }
 
     #[test]
@@ -145,13 +175,13 @@ mod tests {
         let mut flood = Flood::default();
         let now = Instant::now();
         let lines = shown(&mut flood, 1..100_000, now);
-        assert_eq!(lines, SUBJECTS_MAX + SUBJECT_LINES as usize);
+        assert_eq!(lines, SUBJECTS_MAX + LINES);
         assert!(flood.places[&1].subjects.len() <= SUBJECTS_MAX + 1);
-        let later = now + PLACE_PERIOD;
+        let later = now + PLACE_GAP * KIND.lines() * PLACE_SUBJECTS;
         // Subjects are forgotten, and the lines that were left out of them are told all the same.
         let (mut told, mut more) = (0, 0);
         for subject in 200_000..200_010 {
-            if let Verdict::Show { left_out } = flood.note(1, subject, later) {
+            if let Verdict::Show { left_out } = flood.note(1, KIND, subject, later) {
                 (told, more) = (told + left_out, more + 1);
             }
         }

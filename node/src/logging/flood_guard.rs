@@ -14,7 +14,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::flood::{Flood, Verdict};
+use super::flood::{Flood, Kind, Verdict};
 use super::statistics::statistics;
 
 /// Fields that say what a line is about. Lines that differ in others only are repeats of each other.
@@ -53,13 +53,15 @@ pub(super) struct FloodGuard {
 impl<S: Subscriber> Layer<S> for FloodGuard {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         LEFT_OUT.set(0);
-        if *event.metadata().level() > Level::INFO {
-            return true;
-        }
+        let kind = match *event.metadata().level() {
+            Level::ERROR | Level::WARN => Kind::Complaint,
+            Level::INFO => Kind::News,
+            _ => return true,
+        };
         let mut subject = Subject(self.hashing.build_hasher());
         event.record(&mut subject);
         let (place, subject) = (event.metadata().callsite(), subject.0.finish());
-        let verdict = self.flood.lock().note(place, subject, Instant::now());
+        let verdict = self.flood.lock().note(place, kind, subject, Instant::now());
         match verdict {
             Verdict::Show { left_out } => {
                 LEFT_OUT.set(left_out);

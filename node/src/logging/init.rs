@@ -168,9 +168,15 @@ mod tests {
     #[test]
     fn lines_that_are_repeated_do_not_fill_the_log() {
         let text = logged(LogFormat::Text, flood);
-        for kind in ["cannot accept", "closed", "link made", "gone", "the store"] {
+        for (kind, at_once) in [
+            ("cannot accept", 10),
+            ("closed", 10),
+            ("the store", 10),
+            ("link made", 100),
+            ("gone", 100),
+        ] {
             let lines = text.lines().filter(|line| line.contains(kind)).count();
-            assert_eq!(lines, 10, "{kind}: {text}");
+            assert_eq!(lines, at_once, "{kind}: {text}");
         }
     }
 
