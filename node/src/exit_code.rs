@@ -11,6 +11,8 @@ pub const UNAVAILABLE: u8 = 69;
 /// A part of the program failed: a defect, or for `herd local` that no server is left or one did not
 /// stop when told to.
 pub const INTERNAL: u8 = 70;
+/// The system allows too little, such as too few open files; nothing was started.
+pub const SYSTEM: u8 = 71;
 /// A file or folder could not be written.
 pub const IO: u8 = 74;
 /// Records were taken in, but not made as safe as was asked for; trying again does no harm.

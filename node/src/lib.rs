@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod acknowledgement;
+mod admission;
 pub mod allowance;
 pub mod bench;
 pub mod cli;

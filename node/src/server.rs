@@ -1,6 +1,5 @@
 //! One server, put together from its parts.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +100,7 @@ pub async fn run(
         acknowledgements.clone(),
     )
     .with_allowed_skew(settings.max_clock_skew)
+    .with_strangers_per_address(settings.limits.peer_connections_per_address_max)
     .with_expiry(settings.expire_after.is_some());
     if let Some(folder) = data_folder {
         replication = replication.with_store(store_in(folder, durability.ack));
@@ -199,17 +199,12 @@ pub async fn run(
     let mut parts = JoinSet::new();
     if let Some(listener) = bound.http {
         let routes = http::guarded(http::routes(endpoints), access.clone());
-        // Where that is not known, the stricter rule holds.
-        let bound = listener.local_addr();
-        let bound = bound.unwrap_or_else(|_| (Ipv4Addr::LOCALHOST, 0).into());
-        let routes = http::for_own_names(routes, bound);
+        let names = http::OwnNames::new(&settings.topology, &settings.http.hosts);
+        let routes = http::for_own_names(routes, names);
         let http = http::serve(
             listener,
             routes,
-            http::Limits {
-                connections_max: settings.limits.http_connections_max,
-                ..http::Limits::default()
-            },
+            settings.limits.http(),
             http_statistics,
             shutdown.clone(),
         );

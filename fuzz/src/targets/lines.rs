@@ -23,9 +23,16 @@ pub(super) fn run(bytes: &[u8]) {
         return;
     };
     let limit = usize::from(*limit);
-    let cut = lines(limit, stream.chunks(usize::from(*piece).max(1)));
-    let single = lines(limit, stream.chunks(1));
-    assert_eq!(cut, single);
+    let piece_bytes = usize::from(*piece).max(1);
+    let all = |reader: fn(usize) -> LineReader, piece_bytes| {
+        lines(reader(limit), stream.chunks(piece_bytes))
+    };
+    let single = all(LineReader::new, 1);
+    assert_eq!(all(LineReader::new, piece_bytes), single);
+    let stopping = |limit| LineReader::new(limit).stopping_at_http();
+    let stopped = all(stopping, 1);
+    assert_eq!(all(stopping, piece_bytes), stopped);
+    assert!(single.starts_with(&stopped));
     for line in &single {
         match line {
             Seen::Text(text) => assert!(text.len() <= limit && !text.contains(&b'\n')),
@@ -34,8 +41,7 @@ pub(super) fn run(bytes: &[u8]) {
     }
 }
 
-fn lines<'a>(limit: usize, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Seen> {
-    let mut reader = LineReader::new(limit);
+fn lines<'a>(mut reader: LineReader, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Seen> {
     let mut lines = Vec::new();
     for piece in pieces {
         reader.push(piece);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::options::ServeOptions;
 use super::report;
 use crate::config::{Environment, ServeSettings, Setting};
-use crate::exit_code;
+use crate::{exit_code, open_files};
 
 pub(super) fn run(options: &ServeOptions) -> u8 {
     let environment = Environment::of_process();
@@ -14,12 +14,33 @@ pub(super) fn run(options: &ServeOptions) -> u8 {
     }
     match ServeSettings::load(&options.flags(), &environment) {
         Ok(settings) => match write!(io::stdout().lock(), "{settings}") {
-            Ok(()) => exit_code::OK,
+            Ok(()) => open_files_suffice(&settings),
             Err(error) => report::cannot_print(&error),
         },
         Err(mistakes) => {
             report::complain(mistakes);
             exit_code::USAGE
+        }
+    }
+}
+
+/// Says what the limit of open files that holds here would mean for a server.
+fn open_files_suffice(settings: &ServeSettings) -> u8 {
+    let Ok((_, limit)) = open_files::limits() else {
+        return exit_code::OK;
+    };
+    match settings.share_open_files(limit) {
+        Ok(shares) => {
+            if shares.clients < settings.limits.connections_max {
+                report::complain(format_args!(
+                    "warning: connections of clients are fewer than connections_max: {shares}"
+                ));
+            }
+            exit_code::OK
+        }
+        Err(error) => {
+            report::complain(error);
+            exit_code::SYSTEM
         }
     }
 }

@@ -25,6 +25,9 @@ pub(super) struct ServeOptions {
     /// Listen here for HTTP, or `off` for no HTTP at all [default: as the topology says]
     #[arg(long, value_name = "IP:PORT|off")]
     http_listen: Option<String>,
+    /// Answer HTTP under these names too, with commas between them [default: those of the topology]
+    #[arg(long, value_name = "NAMES")]
+    http_hosts: Option<String>,
     #[command(flatten)]
     common: CommonOptions,
     /// Write every line in and out to this file [default: off]
@@ -267,13 +270,19 @@ struct LimitOptions {
     /// How many HTTP connections are served at a time [default: 128]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     http_connections_max: Option<String>,
+    /// How many of them may be of one address, or off [default: 96]
+    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
+    http_connections_per_address_max: Option<String>,
+    /// How many connections of an address to the peer port may not have shaken hands, or off [default: 48]
+    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
+    peer_connections_per_address_max: Option<String>,
     /// How many live pages may be open [default: 16]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     viewers_max: Option<String>,
 }
 
 impl LimitOptions {
-    fn given(&self) -> [(Setting, Option<String>); 13] {
+    fn given(&self) -> [(Setting, Option<String>); 15] {
         [
             (Setting::Tokens, self.tokens.clone()),
             (Setting::ClientThreads, self.client_threads.clone()),
@@ -298,6 +307,14 @@ impl LimitOptions {
             (
                 Setting::HttpConnectionsMax,
                 self.http_connections_max.clone(),
+            ),
+            (
+                Setting::HttpConnectionsPerAddressMax,
+                self.http_connections_per_address_max.clone(),
+            ),
+            (
+                Setting::PeerConnectionsPerAddressMax,
+                self.peer_connections_per_address_max.clone(),
             ),
             (Setting::ViewersMax, self.viewers_max.clone()),
         ]
@@ -347,6 +364,7 @@ impl ServeOptions {
             (Setting::ClientListen, self.client_listen.clone()),
             (Setting::PeerListen, self.peer_listen.clone()),
             (Setting::HttpListen, self.http_listen.clone()),
+            (Setting::HttpHosts, self.http_hosts.clone()),
             (Setting::WireLog, self.wire_log.clone()),
             (Setting::DrainDelay, self.drain_delay.clone()),
             (Setting::ControlSocket, self.control_socket.clone()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime;
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::options::ServeOptions;
 use super::stop_signals::{StopSignal, StopSignals};
@@ -15,6 +15,7 @@ use crate::client_threads::{ClientHandles, ClientThreads};
 use crate::config::{Environment, ServeSettings, Setting};
 use crate::control::ControlSocketError;
 use crate::listeners::BoundSockets;
+use crate::open_files::TooFew;
 use crate::server::{ServerError, Stop};
 use crate::storage::DataFolderError;
 use crate::{exit_code, logging, open_files, private_process, server};
@@ -26,7 +27,7 @@ pub const STOP_GRACE: Duration = Duration::from_secs(8);
 pub(super) fn run(options: &ServeOptions) -> u8 {
     let kept_private = private_process::keep_private();
     let environment = Environment::of_process();
-    let settings = match ServeSettings::load(&options.flags(), &environment) {
+    let mut settings = match ServeSettings::load(&options.flags(), &environment) {
         Ok(settings) => settings,
         Err(mistakes) => {
             report::complain(mistakes);
@@ -58,11 +59,9 @@ fn run_logged(
     if let Err(error) = kept_private {
         warn!("cannot switch core dumps off: {error}");
     }
-    match open_files::raise_limit() {
-        Ok(limit) => debug!(limit, "open files"),
-        Err(error) => warn!(
-            "cannot raise the limit of open files, and clients beyond it will be turned away: {error}"
-        ),
+    if let Err(error) = share_open_files(&mut settings) {
+        error!("nothing was started: {error}");
+        return exit_code::SYSTEM;
     }
     let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -84,6 +83,29 @@ fn run_logged(
     client_threads.shutdown_background();
     runtime.shutdown_background();
     status
+}
+
+/// Raises the limit of open files, and leaves clients what nothing else needs.
+fn share_open_files(settings: &mut ServeSettings) -> Result<(), TooFew> {
+    let limit = open_files::raise_limit().or_else(|error| {
+        warn!("cannot raise the limit of open files: {error}");
+        open_files::limits().map(|(soft, _)| soft)
+    });
+    let Ok(limit) = limit else {
+        return Ok(());
+    };
+    let shares = settings.share_open_files(limit)?;
+    let wanted = settings.limits.connections_max;
+    if shares.clients < wanted {
+        warn!(
+            connections_max = wanted,
+            "connections of clients are fewer: {shares}"
+        );
+    } else {
+        info!("{shares}");
+    }
+    settings.limits.lower_connections(shares.clients);
+    Ok(())
 }
 
 async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eof: bool) -> u8 {

@@ -13,9 +13,14 @@ use crate::frontend::Limits;
 use crate::http;
 use crate::live::VIEWERS_MAX;
 use crate::protocol::{LINE_BYTES_MAX, OVERSIZED_COPY_BYTES};
+use crate::replication::timing::SPARE_PEER_CONNECTIONS_MAX;
 
 /// How many connections of clients may be open unless something else is said.
 const CONNECTIONS_MAX: usize = 16_384;
+
+/// How many connections of one address to the peer port may not have shaken hands unless something else is said: three
+/// quarters of the spare ones.
+const PEER_CONNECTIONS_PER_ADDRESS_MAX: usize = SPARE_PEER_CONNECTIONS_MAX / 4 * 3;
 
 /// The most threads that can be set.
 const CLIENT_THREADS_MAX: usize = 1_024;
@@ -43,10 +48,38 @@ pub struct LimitSettings {
     pub clients: Limits,
     /// How many HTTP connections are served at a time.
     pub http_connections_max: usize,
+    /// How many of them may be of one address; nothing for no limit.
+    pub http_connections_per_address_max: Option<usize>,
+    /// How many connections of one address to the peer port may not have shaken hands, beyond one for each neighbour;
+    /// nothing for no limit.
+    pub peer_connections_per_address_max: Option<usize>,
     /// How many live pages may be open.
     pub viewers_max: usize,
     /// The tokens that clients must show, and the file that they are from.
     pub tokens: Option<(PathBuf, Tokens)>,
+}
+
+impl LimitSettings {
+    /// Those on HTTP.
+    #[must_use]
+    pub fn http(&self) -> http::Limits {
+        http::Limits {
+            connections_max: self.http_connections_max,
+            connections_per_address_max: self.http_connections_per_address_max,
+            ..http::Limits::default()
+        }
+    }
+
+    /// Leaves clients no more connections than this, and one address no more than three quarters of them.
+    pub fn lower_connections(&mut self, connections_max: usize) {
+        if self.connections_max <= connections_max {
+            return;
+        }
+        self.connections_max = connections_max;
+        let per_address_max = (connections_max / 4 * 3).max(1);
+        let per_address = &mut self.clients.connections_per_address_max;
+        *per_address = per_address.map(|max| max.min(per_address_max));
+    }
 }
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) {
@@ -120,6 +153,18 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) 
         Setting::HttpConnectionsMax,
         http::Limits::default().connections_max,
     );
+    let http_per_address = optional(
+        resolver,
+        &mut rows,
+        Setting::HttpConnectionsPerAddressMax,
+        http::Limits::default().connections_per_address_max,
+    );
+    let peers_per_address = optional(
+        resolver,
+        &mut rows,
+        Setting::PeerConnectionsPerAddressMax,
+        Some(PEER_CONNECTIONS_PER_ADDRESS_MAX),
+    );
     let viewers_max = counted(resolver, &mut rows, Setting::ViewersMax, VIEWERS_MAX);
     let settings = LimitSettings {
         client_threads: client_threads.value,
@@ -135,6 +180,8 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) 
             max_clients,
         },
         http_connections_max,
+        http_connections_per_address_max: http_per_address,
+        peer_connections_per_address_max: peers_per_address,
         viewers_max,
         tokens: tokens.0,
     };

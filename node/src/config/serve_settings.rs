@@ -17,7 +17,10 @@ use super::{
 use crate::control::SocketChoice;
 use crate::listeners::Listen;
 use crate::logging::{LogFilter, LogFormat, LogSettings};
+use crate::open_files::{Needs, Shares, TooFew};
 use crate::places::PlacesSettings;
+use crate::replication::link::accept::STRANGERS_MAX;
+use crate::storage::FILES_OPEN_MAX;
 use crate::topology::{HostPort, Topology};
 
 /// How far a report's time may lie ahead of the server's clock unless something else is said.
@@ -78,6 +81,25 @@ impl ServeSettings {
         resolver.read_config_file();
         let settings = resolve(&mut resolver);
         resolver.finish(settings)
+    }
+
+    /// Shares so many open files: clients get what all else leaves.
+    ///
+    /// # Errors
+    /// See [`Shares::of`].
+    pub fn share_open_files(&self, limit: u64) -> Result<Shares, TooFew> {
+        let online = self.places.online.as_ref();
+        let needs = Needs {
+            neighbours: self.topology.neighbours(&self.name).count(),
+            strangers_max: STRANGERS_MAX,
+            http_max: self
+                .http
+                .listen
+                .map_or(0, |_| self.limits.http().open_max()),
+            store_tables_max: self.durability.data_dir.as_ref().map(|_| FILES_OPEN_MAX),
+            places_max: online.map_or(0, |online| online.in_flight_max),
+        };
+        Shares::of(limit, needs, self.limits.connections_max)
     }
 }
 

@@ -188,20 +188,22 @@ fn a_host_name_listens_on_every_interface() {
 }
 
 /// The end of the report, where nothing is set about limits.
-const LIMIT_LINES: [&str; 13] = [
-    "tokens                          off  (default)",
-    "client_threads                  auto  (default)",
-    "connections_max                 16384  (default)",
-    "connections_per_address_max     12288  (default)",
-    "line_bytes_max                  65536  (default)",
-    "commands_per_second             off  (default)",
-    "commands_per_second_per_address off  (default)",
-    "idle_timeout                    off  (default)",
-    "half_line_timeout               2m  (default)",
-    "whatsat_in_flight_max           4096  (default)",
-    "max_clients                     10000000  (default)",
-    "http_connections_max            128  (default)",
-    "viewers_max                     16  (default)",
+const LIMIT_LINES: [&str; 15] = [
+    "tokens                           off  (default)",
+    "client_threads                   auto  (default)",
+    "connections_max                  16384  (default)",
+    "connections_per_address_max      12288  (default)",
+    "line_bytes_max                   65536  (default)",
+    "commands_per_second              off  (default)",
+    "commands_per_second_per_address  off  (default)",
+    "idle_timeout                     off  (default)",
+    "half_line_timeout                2m  (default)",
+    "whatsat_in_flight_max            4096  (default)",
+    "max_clients                      10000000  (default)",
+    "http_connections_max             128  (default)",
+    "http_connections_per_address_max 96  (default)",
+    "peer_connections_per_address_max 48  (default)",
+    "viewers_max                      16  (default)",
 ];
 
 #[test]
@@ -304,6 +306,7 @@ fn the_report_says_where_each_value_came_from() {
             "peer_listen     127.0.0.1:14000  (topology)",
             "http_listen     127.0.0.1:13000  (topology)",
             "http_locations  false  (default)",
+            "http_hosts      none  (default)",
             "max_clock_skew  no limit  (HERD_MAX_CLOCK_SKEW)",
             "expire_after    off  (default)",
             "log             debug  (HERD_LOG)",

@@ -27,6 +27,8 @@ pub enum Setting {
     HttpListen,
     /// Whether HTTP shows locations, and the inside of the herd.
     HttpLocations,
+    /// Names that HTTP answers to, besides those of the topology.
+    HttpHosts,
     /// How far a report's time may lie ahead of the server's clock.
     MaxClockSkew,
     /// After how long records expire.
@@ -112,13 +114,17 @@ pub enum Setting {
     MaxClients,
     /// How many HTTP connections are served at a time.
     HttpConnectionsMax,
+    /// How many of them may be of one address.
+    HttpConnectionsPerAddressMax,
+    /// How many connections of one address to the peer port may not have shaken hands.
+    PeerConnectionsPerAddressMax,
     /// How many live pages may be open.
     ViewersMax,
 }
 
 impl Setting {
     /// What `herd serve` and `herd check-config` take.
-    pub const SERVE: [Setting; 54] = [
+    pub const SERVE: [Setting; 57] = [
         Setting::Config,
         Setting::Name,
         Setting::PodName,
@@ -130,6 +136,7 @@ impl Setting {
         Setting::PeerListen,
         Setting::HttpListen,
         Setting::HttpLocations,
+        Setting::HttpHosts,
         Setting::MaxClockSkew,
         Setting::ExpireAfter,
         Setting::Log,
@@ -172,6 +179,8 @@ impl Setting {
         Setting::WhatsatInFlightMax,
         Setting::MaxClients,
         Setting::HttpConnectionsMax,
+        Setting::HttpConnectionsPerAddressMax,
+        Setting::PeerConnectionsPerAddressMax,
         Setting::ViewersMax,
     ];
 
@@ -237,6 +246,7 @@ impl Setting {
             Setting::PeerListen => "peer_listen",
             Setting::HttpListen => "http_listen",
             Setting::HttpLocations => "http_locations",
+            Setting::HttpHosts => "http_hosts",
             Setting::MaxClockSkew => "max_clock_skew",
             Setting::ExpireAfter => "expire_after",
             Setting::Log => "log",
@@ -279,6 +289,8 @@ impl Setting {
             Setting::WhatsatInFlightMax => "whatsat_in_flight_max",
             Setting::MaxClients => "max_clients",
             Setting::HttpConnectionsMax => "http_connections_max",
+            Setting::HttpConnectionsPerAddressMax => "http_connections_per_address_max",
+            Setting::PeerConnectionsPerAddressMax => "peer_connections_per_address_max",
             Setting::ViewersMax => "viewers_max",
         }
     }

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control;
+use crate::topology::{Host, HostPort};
 
 /// A TCP port; 0 is not one.
 pub(super) fn port(text: &str) -> Result<u16, &'static str> {
@@ -28,6 +30,20 @@ pub(super) fn listen_address_or_off(text: &str) -> Result<Option<SocketAddr>, St
     }
     let address = listen_address(text).map_err(|reason| format!("{reason}, and not `off`"))?;
     Ok(Some(address))
+}
+
+/// Names of hosts between commas, in lower case.
+pub(super) fn host_names(text: &str) -> Result<Vec<Arc<str>>, String> {
+    let names = text.split(',').map(|name| {
+        let name = name.trim();
+        let address = format!("{name}:80").parse::<HostPort>();
+        match address.map(|address| address.host) {
+            Ok(Host::Name(name)) => Ok(name),
+            Ok(Host::Ip(_)) => Err(format!("holds {name}, but an IP address needs no name")),
+            Err(_) => Err(format!("holds {name:?}, which is not the name of a host")),
+        }
+    });
+    names.collect()
 }
 
 /// A file to append to, which may not be there yet; its folder must be.

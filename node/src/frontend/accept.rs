@@ -1,25 +1,17 @@
 //! Accepting clients, as many as there is room for.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
 use super::service::Service;
+use crate::admission::AcceptFailures;
 use crate::pulse::BEAT_INTERVAL;
-
-/// The pause after a failure to accept (no file descriptor is free, say), doubled for each further
-/// one.
-const PAUSE_MIN: Duration = Duration::from_millis(5);
-
-/// The longest pause: the system may have recovered.
-const PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// Accepts connections and serves each in a task of its own until `shutdown` and, after that, until
 /// all have finished or the drain timeout is over.
@@ -30,7 +22,7 @@ pub(super) async fn accept_connections(
 ) {
     let statistics = &service.statistics;
     let mut connections = JoinSet::new();
-    let mut pause = Pause::default();
+    let mut failures = AcceptFailures::default();
     let beating = service.accepting.begin();
     loop {
         beating.beat();
@@ -41,9 +33,9 @@ pub(super) async fn accept_connections(
             () = shutdown.cancelled() => break,
             Some(ended) = connections.join_next() => note_end(ended),
             () = tokio::time::sleep(BEAT_INTERVAL) => {}
-            accepted = accept(&listener, pause.until) => match accepted {
+            accepted = failures.pass(listener.accept()) => match accepted {
                 Ok((stream, peer)) => {
-                    pause.accepted();
+                    failures.ended();
                     if connections.len() >= service.settings.connections_max {
                         statistics.connections_refused.fetch_add(1, Ordering::Relaxed);
                         tracing::warn!(
@@ -65,7 +57,7 @@ pub(super) async fn accept_connections(
                 }
                 Err(error) => {
                     statistics.accept_errors.fetch_add(1, Ordering::Relaxed);
-                    pause.failed(&error);
+                    failures.failed(&error);
                     tracing::warn!(%error, "cannot accept a client's connection yet; trying again");
                 }
             },
@@ -75,16 +67,6 @@ pub(super) async fn accept_connections(
     // Whoever connects from now on is refused by the system.
     drop(listener);
     drain(service, connections).await;
-}
-
-async fn accept(
-    listener: &TcpListener,
-    not_before: Option<Instant>,
-) -> io::Result<(TcpStream, std::net::SocketAddr)> {
-    if let Some(not_before) = not_before {
-        tokio::time::sleep_until(not_before).await;
-    }
-    listener.accept().await
 }
 
 /// Lets connections finish, then ends those that have not.
@@ -118,52 +100,5 @@ fn note_end(ended: Result<(), JoinError>) {
         && !error.is_cancelled()
     {
         tracing::error!(%error, "BUG: the task of a client's connection panicked, and cut the client off");
-    }
-}
-
-/// The pause between failures to accept.
-#[derive(Default)]
-struct Pause {
-    length: Duration,
-    until: Option<Instant>,
-}
-
-impl Pause {
-    fn accepted(&mut self) {
-        *self = Pause::default();
-    }
-
-    fn failed(&mut self, error: &io::Error) {
-        // The client's fault and over: the next one waits for nothing.
-        if matches!(
-            error.kind(),
-            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
-        ) {
-            return;
-        }
-        self.length = (self.length * 2).clamp(PAUSE_MIN, PAUSE_MAX);
-        self.until = Some(Instant::now() + self.length);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn failures_to_accept_pause_longer_and_longer_up_to_a_bound() {
-        let mut pause = Pause::default();
-        pause.failed(&io::ErrorKind::ConnectionAborted.into());
-        assert_eq!(pause.until, None);
-        let mut lengths = Vec::new();
-        for _ in 0..10 {
-            pause.failed(&io::Error::from_raw_os_error(24));
-            lengths.push(pause.until.unwrap() - Instant::now());
-        }
-        assert_eq!(lengths[..3], [PAUSE_MIN, PAUSE_MIN * 2, PAUSE_MIN * 4]);
-        assert_eq!(lengths[9], PAUSE_MAX);
-        pause.accepted();
-        assert_eq!(pause.until, None);
-        assert_eq!(pause.length, Duration::ZERO);
     }
 }

@@ -14,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::depth::Depth;
 use super::execute::{Arrived, Effect, LaterReply};
-use super::limits::{Overdue, Pace, Place, Quiet};
+use super::limits::{Overdue, Pace, Quiet};
 use super::replies::Replies;
 use super::service::Service;
 use super::statistics::Word;
 use crate::access::{AUTH_WORD, Session, Verdict};
 use crate::acknowledgement::Ticket;
-use crate::protocol::{Line, LineReader, Reply};
+use crate::admission::Place;
+use crate::protocol::{Foreign, Line, LineReader, Reply};
 use crate::tls::TlsFault;
 use crate::wire_log::ConnectionLog;
 
@@ -75,6 +76,8 @@ enum Input {
     Ended,
     /// The server stops: whole lines that were read are executed, nothing else.
     Cut,
+    /// The client speaks another protocol: nothing more is executed.
+    Foreign,
 }
 
 /// One client's connection.
@@ -87,6 +90,8 @@ pub(super) struct Connection {
     input: Input,
     /// Whether the reader may hold lines that were not executed.
     lines_left: bool,
+    /// Whether no line was executed yet.
+    is_new: bool,
     /// What was executed in this turn of this read, in commands.
     turn_commands: usize,
     depth: Depth,
@@ -107,7 +112,7 @@ impl Connection {
             pace: Pace::new(limits, place),
             quiet: Quiet::new(limits, Instant::now()),
             session: service.settings.access.clone().map(Session::new),
-            reader: LineReader::new(service.settings.line_bytes_max),
+            reader: LineReader::new(service.settings.line_bytes_max).stopping_at_http(),
             replies: Replies::new(service.settings.unanswered_max),
             log: service
                 .wire_log
@@ -115,6 +120,7 @@ impl Connection {
                 .map(|log| ConnectionLog::new(log, peer)),
             input: Input::Open,
             lines_left: false,
+            is_new: true,
             turn_commands: 0,
             depth: Depth::default(),
             is_in_bulk: false,
@@ -224,6 +230,7 @@ impl Connection {
             log.begin(now_ns);
         }
         let lines_max = self.pace.left();
+        let mut foreign = None;
         let mut lines = 0;
         let turn_before = self.turn_commands;
         while lines < lines_max && self.turn_commands < COMMANDS_PER_TURN && self.replies.has_room()
@@ -233,7 +240,7 @@ impl Connection {
                 None => {
                     let last = match self.input {
                         Input::Ended => self.reader.finish(),
-                        Input::Open | Input::Cut => None,
+                        Input::Open | Input::Cut | Input::Foreign => None,
                     };
                     let Some(line) = last else {
                         self.lines_left = false;
@@ -244,6 +251,7 @@ impl Connection {
             };
             lines += 1;
             self.turn_commands += 1;
+            let is_first = std::mem::take(&mut self.is_new);
             if let Some(log) = &mut self.log {
                 match line {
                     Line::Text(text) => log.line_in(text),
@@ -259,6 +267,10 @@ impl Connection {
                 };
                 if let Some(reply) = reply {
                     self.replies.push(&reply);
+                    foreign = foreign_in(&reply, line, is_first);
+                    if foreign.is_some() {
+                        break;
+                    }
                     continue;
                 }
             }
@@ -270,6 +282,10 @@ impl Connection {
                         self.depth.answered(json.len());
                     }
                     self.replies.push(&reply);
+                    foreign = foreign_in(&reply, line, is_first);
+                    if foreign.is_some() {
+                        break;
+                    }
                 }
                 Effect::Taken(reply) if !service.acknowledgements.holds_replies() => {
                     self.replies.push(&reply);
@@ -301,8 +317,19 @@ impl Connection {
         self.pace.executed(lines, exhausted, limits);
         self.quiet
             .noted_lines(lines > 0, self.reader.is_inside_line());
+        let stopped = self.reader.is_stopped().then_some(Foreign::Http);
+        if let Some(foreign) = foreign.or(stopped) {
+            self.refuse(foreign);
+        }
         self.log_replies();
         lines
+    }
+
+    /// Nothing that follows is executed: a web page could have written it.
+    fn refuse(&mut self, foreign: Foreign) {
+        self.input = Input::Foreign;
+        self.lines_left = false;
+        serving::note_foreign(&self.service, self.peer, foreign);
     }
 
     /// Takes the replies that have arrived behind the first one, so that they go out together.
@@ -384,6 +411,14 @@ fn measured(service: &Service, reply: LaterReply, begin: Instant) -> LaterReply 
             .observe(begin.elapsed(), 1);
         arrived
     })
+}
+
+/// The other protocol that a line with this reply belongs to, if it does.
+fn foreign_in(reply: &Reply<'_>, line: Line<'_>, is_first: bool) -> Option<Foreign> {
+    match reply {
+        Reply::Invalid(_) => Foreign::of(text(line), is_first),
+        _ => None,
+    }
 }
 
 /// What a line says, as far as it was read.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -9,10 +10,10 @@ use tokio_util::task::TaskTracker;
 
 use super::accept::accept_connections;
 use super::execute::Executor;
-use super::limits::Addresses;
 use super::settings::FrontendSettings;
 use super::statistics::Statistics;
 use crate::acknowledgement::Acknowledgements;
+use crate::admission::Addresses;
 use crate::clock::SharedClock;
 use crate::locations::Locations;
 use crate::places::Places;
@@ -53,6 +54,8 @@ impl Frontend {
     ) -> Self {
         let settings = Arc::new(settings);
         let statistics = Arc::new(Statistics::default());
+        let max = settings.connections_max as u64;
+        statistics.connections_max.store(max, Ordering::Relaxed);
         let addresses = Addresses::new(
             settings.limits.connections_per_address_max,
             settings.limits.commands_per_second_per_address,

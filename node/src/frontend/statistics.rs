@@ -110,12 +110,18 @@ pub struct Statistics {
     pub connections_accepted: AtomicU64,
     /// Connections that were closed at once, since too many were open.
     pub connections_refused: AtomicU64,
+    /// Connections that may be open. Does not change.
+    pub connections_max: AtomicU64,
     /// Connections that are open now.
     pub connections_open: AtomicU64,
     /// Those of them that send in bulk, on threads of their own.
     pub connections_bulk: AtomicU64,
     /// Connections that were dropped, since the client left its replies unread.
     pub connections_unread: AtomicU64,
+    /// Connections that were closed, since HTTP came over them.
+    pub connections_http: AtomicU64,
+    /// Connections that were closed, since TLS came over them although the port has none.
+    pub connections_tls: AtomicU64,
     /// Connections over which TLS was asked for and not agreed on.
     pub tls_handshakes_failed: AtomicU64,
     /// Connections that were cut, since the client's certificate was good no more.

@@ -2,14 +2,26 @@
 
 use std::time::Duration;
 
+/// Connections that were displaced and have not ended yet. While there are more, none is accepted.
+const ENDING_MAX: usize = 16;
+
 /// Bounds on HTTP connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at a time; more wait in the system's queue.
+    /// Connections at a time. A further one displaces one that waits for a request; if there is none, it gets one of the
+    /// places for probes.
     pub connections_max: usize,
+    /// The same of one address, an IPv4 address or a /64 of IPv6; nothing for no limit.
+    pub connections_per_address_max: Option<usize>,
+    /// Connections beyond those, over which one probe of health each is answered.
+    pub probes_max: usize,
     /// How long a client may take for the head of a request, and how long a connection may be idle
     /// between two requests.
     pub header_read_timeout: Duration,
+    /// How long a client at one of the places for probes may take for the head of its request.
+    pub probe_read_timeout: Duration,
+    /// How long a connection may finish a reply that was displaced meanwhile.
+    pub displaced_timeout: Duration,
     /// How long written bytes may wait for a client that does not take them.
     pub write_timeout: Duration,
     /// How long requests in flight may take once the server is to stop.
@@ -18,11 +30,25 @@ pub struct Limits {
     pub head_bytes_max: usize,
 }
 
+impl Limits {
+    /// Connections that may be open, those that are about to end included.
+    #[must_use]
+    pub fn open_max(&self) -> usize {
+        self.connections_max
+            .saturating_add(self.probes_max + ENDING_MAX)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
             connections_max: 128,
-            header_read_timeout: Duration::from_secs(10),
+            // Three quarters of all: no address shuts out all others.
+            connections_per_address_max: Some(96),
+            probes_max: 16,
+            header_read_timeout: Duration::from_secs(5),
+            probe_read_timeout: Duration::from_secs(2),
+            displaced_timeout: Duration::from_secs(1),
             write_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(3),
             head_bytes_max: 16 * 1024,

@@ -1,28 +1,25 @@
 //! Accepts and bounds HTTP connections.
 
-use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
+use super::places::{Doors, Seat};
+use super::requests::Requests;
 use super::{HttpStatistics, Limits};
-
-/// The pause after the system refused a connection, most likely for want of descriptors.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+use crate::admission::AcceptFailures;
 
 /// Serves `routes` until `shutdown`; then accepts no more, and returns when requests in flight are
 /// answered or [`Limits::drain_timeout`] is over.
@@ -33,24 +30,30 @@ pub async fn serve(
     statistics: Arc<HttpStatistics>,
     shutdown: CancellationToken,
 ) {
-    let slots = Arc::new(Semaphore::new(limits.connections_max));
+    let mut doors = Doors::new(&limits, statistics.clone());
+    let mut failures = AcceptFailures::default();
     let mut connections = JoinSet::new();
     loop {
-        let open = connections.len() as u64;
-        statistics.connections_open.store(open, Ordering::Relaxed);
+        let open = connections.len();
+        let count = &statistics.connections_open;
+        count.store(open as u64, Ordering::Relaxed);
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => break,
             Some(ended) = connections.join_next() => note_panic(ended),
-            (stream, slot) = accept(&listener, &slots) => {
-                connections.spawn(connection(
-                    stream,
-                    slot,
-                    routes.clone(),
-                    limits,
-                    shutdown.clone(),
-                ));
-                if slots.available_permits() == 0 {
-                    statistics.connections_full.fetch_add(1, Ordering::Relaxed);
+            accepted = failures.pass(listener.accept()), if open < limits.open_max() => {
+                match accepted {
+                    Ok((stream, peer)) => {
+                        failures.ended();
+                        if let Some(seat) = doors.let_in(peer.ip()) {
+                            let serving = Serving { stream, peer, seat, limits };
+                            connections.spawn(serving.run(routes.clone(), statistics.clone(), shutdown.clone()));
+                        }
+                    }
+                    Err(error) => {
+                        failures.failed(&error);
+                        warn!(%error, "cannot accept an HTTP connection yet; trying again");
+                    }
                 }
             }
         }
@@ -75,36 +78,41 @@ fn note_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// The next connection, once there is a free slot for it.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, Option<Slot>) {
-    // Never closed, so there is always a permit in the end.
-    let slot = slots.clone().acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return (stream, slot),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                warn!(%error, "cannot accept an HTTP connection yet; trying again");
-                sleep(ACCEPT_RETRY).await;
-            }
-        }
-    }
+/// A connection that was let in.
+struct Serving {
+    stream: TcpStream,
+    peer: SocketAddr,
+    seat: Seat,
+    limits: Limits,
 }
 
-type Slot = OwnedSemaphorePermit;
-
-async fn connection(
-    stream: TcpStream,
-    _slot: Option<Slot>,
-    routes: Router,
-    limits: Limits,
-    shutdown: CancellationToken,
-) {
-    // Without it, a client that never reads its replies would hold its slot for ever.
-    if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.write_timeout)) {
-        debug!("an http connection has no write timeout: {error}");
+impl Serving {
+    async fn run(
+        self,
+        routes: Router,
+        statistics: Arc<HttpStatistics>,
+        shutdown: CancellationToken,
+    ) {
+        let Serving {
+            stream,
+            peer,
+            seat,
+            limits,
+        } = self;
+        // Without it, a client that never reads its replies would hold its place for ever.
+        if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.write_timeout))
+        {
+            debug!(%peer, "an http connection has no write timeout: {error}");
+        }
+        let requests = Requests::new(
+            routes,
+            seat.is_for_probes,
+            statistics,
+            seat.admitted.clone(),
+        );
+        let displaced = seat.admitted.displaced();
+        serve_over(stream, requests, limits, displaced, shutdown).await;
     }
-    serve_connection(stream, routes, limits, shutdown).await;
 }
 
 /// Serves one connection to its end.
@@ -114,14 +122,44 @@ pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
     limits: Limits,
     shutdown: CancellationToken,
 ) {
+    let requests = Requests::unbounded(routes);
+    serve_over(stream, requests, limits, std::future::pending(), shutdown).await;
+}
+
+async fn serve_over<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    requests: Requests,
+    limits: Limits,
+    displaced: impl Future<Output = ()>,
+    shutdown: CancellationToken,
+) {
+    let for_probes = requests.is_for_probes();
+    let read_timeout = if for_probes {
+        limits.probe_read_timeout
+    } else {
+        limits.header_read_timeout
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_read_timeout)
+        .header_read_timeout(read_timeout)
         .max_buf_size(limits.head_bytes_max)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        .keep_alive(!for_probes)
+        .serve_connection(TokioIo::new(stream), requests.clone());
     let mut connection = pin!(connection);
+    // First the connection: a request that has come already is taken up before the connection can be displaced.
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
+        () = displaced => {
+            if !requests.is_answering() {
+                return;
+            }
+            connection.as_mut().graceful_shutdown();
+            match timeout(limits.displaced_timeout, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return,
+            }
+        }
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

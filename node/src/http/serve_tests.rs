@@ -1,5 +1,7 @@
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
@@ -13,11 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Serving {
     address: SocketAddr,
+    statistics: Arc<HttpStatistics>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
 
+/// What `/stuck` answers comes when the server has long been asked for something else.
 async fn start(limits: Limits) -> Serving {
+    let statistics = Arc::<HttpStatistics>::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
@@ -28,16 +33,17 @@ async fn start(limits: Limits) -> Serving {
         shows_locations: false,
         page: None,
     };
-    let routes = routes(endpoints);
+    let routes = routes(endpoints).route("/stuck", get(std::future::pending::<()>));
     let task = tokio::spawn(serve(
         listener,
         routes,
         limits,
-        Arc::default(),
+        statistics.clone(),
         shutdown.clone(),
     ));
     Serving {
         address,
+        statistics,
         shutdown,
         task,
     }
@@ -151,9 +157,10 @@ async fn a_client_that_reads_nothing_loses_its_slot() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_wait() {
+async fn a_newcomer_takes_the_place_of_one_that_waits() {
     let limits = Limits {
         connections_max: 1,
+        header_read_timeout: PATIENCE * 2,
         ..Limits::default()
     };
     let serving = start(limits).await;
@@ -164,18 +171,96 @@ async fn connections_beyond_the_limit_wait() {
         .unwrap();
     let mut byte = [0];
     first.read_exact(&mut byte).await.unwrap();
-    let mut second = serving.connect().await;
-    second
-        .write_all(b"GET /healthz HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
-    let early = timeout(Duration::from_millis(100), second.read_exact(&mut byte)).await;
-    assert!(
-        early.is_err(),
-        "the second connection was served beside the first"
+    let reply = serving.ask("GET /metrics").await;
+    assert!(reply.ends_with("herd_ready 1\n"), "{reply}");
+    assert!(read_all(&mut first).await.ends_with("ok\n"));
+    let displaced = &serving.statistics.connections_displaced;
+    assert_eq!(displaced.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn half_sent_heads_silence_nobody() {
+    let limits = Limits {
+        header_read_timeout: PATIENCE * 2,
+        ..Limits::default()
+    };
+    let serving = start(limits).await;
+    let mut held = Vec::new();
+    for number in 0..3 * limits.connections_max {
+        let mut stream = serving.connect().await;
+        // It may have been displaced by others before.
+        let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\n").await;
+        held.push(stream);
+        if number % 16 == 0 {
+            for path in ["/healthz", "/metrics"] {
+                let reply = serving.ask(&format!("GET {path}")).await;
+                assert!(reply.starts_with("HTTP/1.1 200 "), "{path}: {reply}");
+            }
+        }
+    }
+    let full = &serving.statistics.connections_full_address;
+    assert!(full.load(Ordering::Relaxed) > 0);
+    assert_eq!(
+        serving
+            .statistics
+            .connections_refused
+            .load(Ordering::Relaxed),
+        0
     );
-    drop(first);
-    assert!(read_all(&mut second).await.ends_with("ok\n"));
+}
+
+#[tokio::test]
+async fn where_requests_take_all_places_only_health_is_told() {
+    let limits = Limits {
+        connections_max: 3,
+        connections_per_address_max: Some(2),
+        probe_read_timeout: PATIENCE * 2,
+        ..Limits::default()
+    };
+    let serving = start(limits).await;
+    let mut stuck = Vec::new();
+    for _ in 0..2 {
+        let mut stream = serving.connect().await;
+        let request = b"GET /stuck HTTP/1.1\r\nhost: herd\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        stuck.push(stream);
+    }
+    // When both requests are taken up, none of the two makes room.
+    let asked = timeout(PATIENCE, async {
+        while serving
+            .ask("GET /metrics")
+            .await
+            .starts_with("HTTP/1.1 200 ")
+        {}
+    });
+    asked.await.expect("the places should be taken");
+    let mut half_sent = Vec::new();
+    for _ in 0..2 * limits.probes_max {
+        let mut stream = serving.connect().await;
+        let _ = stream.write_all(b"GET /").await;
+        half_sent.push(stream);
+        let reply = serving.ask("GET /healthz").await;
+        assert!(
+            reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("ok\n"),
+            "{reply}"
+        );
+        let reply = serving.ask("GET /metrics").await;
+        assert!(reply.starts_with("HTTP/1.1 503 "), "{reply}");
+    }
+    // A probe has its place for one request.
+    let mut probe = serving.connect().await;
+    let request = b"GET /readyz HTTP/1.1\r\nhost: herd\r\n\r\n";
+    probe.write_all(request).await.unwrap();
+    assert!(read_all(&mut probe).await.ends_with("ready\n"));
+    drop(stuck);
+    let asked = timeout(PATIENCE, async {
+        while !serving
+            .ask("GET /metrics")
+            .await
+            .starts_with("HTTP/1.1 200 ")
+        {}
+    });
+    asked.await.expect("the places should be free");
 }
 
 #[tokio::test]

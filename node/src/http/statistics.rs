@@ -7,8 +7,16 @@ use std::sync::atomic::AtomicU64;
 pub struct HttpStatistics {
     /// Those that are served now.
     pub connections_open: AtomicU64,
-    /// Times that as many were served as may be, so that further ones waited. Only grows.
+    /// Connections that came when as many were open as may be. Only grows.
     pub connections_full: AtomicU64,
+    /// Connections that came when as many of their address were open as may be. Only grows.
+    pub connections_full_address: AtomicU64,
+    /// Connections that waited for a request and were closed to make room. Only grows.
+    pub connections_displaced: AtomicU64,
+    /// Connections that were closed at once, since not even a place for probes was free. Only grows.
+    pub connections_refused: AtomicU64,
+    /// Requests that were refused, since their connection had a place for probes. Only grows.
+    pub requests_refused: AtomicU64,
     /// Live pages that were refused since as many were open as may be. Only grows.
     pub viewers_refused: AtomicU64,
 }

@@ -38,6 +38,11 @@ pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
         let labels = label("command", word_label(word));
         (labels, statistics.latency(word).view())
     });
+    let foreign = [
+        ("http", &statistics.connections_http),
+        ("tls", &statistics.connections_tls),
+    ]
+    .map(|(protocol, count)| (label("protocol", protocol), load(count)));
     families.extend([
         Family::Counter(
             "herd_requests",
@@ -60,6 +65,11 @@ pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
             load(&statistics.connections_open),
         ),
         gauge(
+            "herd_client_connections_max",
+            "Connections of clients that may be open: connections_max, or what the limit of open files leaves.",
+            load(&statistics.connections_max),
+        ),
+        gauge(
             "herd_client_connections_bulk",
             "Connections of clients that send many commands at a time, and are served by threads of their own.",
             load(&statistics.connections_bulk),
@@ -78,6 +88,11 @@ pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
             "herd_client_connections_unread",
             "Connections that were dropped, since the client left its replies unread.",
             &statistics.connections_unread,
+        ),
+        Family::Counter(
+            "herd_client_connections_foreign",
+            "Connections of clients that were closed, since they spoke another protocol.",
+            foreign.into(),
         ),
         counter(
             "herd_client_accept_errors",

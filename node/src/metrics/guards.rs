@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use super::family::{Family, flag, gauge, label, load};
+use super::family::{Family, counter, flag, gauge, label, load};
 use crate::access::{Access, AccessStatistics};
 use crate::frontend::LimitStatistics;
 use crate::http::HttpStatistics;
@@ -78,6 +78,10 @@ pub(super) fn limits(
         ("max_clients", &statistics.clients_refused),
         ("places_per_minute", &places.used_up),
         ("http_connections_max", &http.connections_full),
+        (
+            "http_connections_per_address_max",
+            &http.connections_full_address,
+        ),
         ("viewers_max", &http.viewers_refused),
     ];
     families.push(Family::Counter(
@@ -94,11 +98,26 @@ pub(super) fn strangers(families: &mut Vec<Family>, http: &HttpStatistics, links
         let count = links.closed().get(reason);
         (label("reason", reason.label()), count as f64)
     });
+    let http_closed = [
+        ("displaced", &http.connections_displaced),
+        ("full", &http.connections_refused),
+    ]
+    .map(|(reason, count)| (label("reason", reason), load(count)));
     families.extend([
         gauge(
             "herd_http_connections",
-            "HTTP connections that are served; more may wait.",
+            "HTTP connections that are served.",
             load(&http.connections_open),
+        ),
+        Family::Counter(
+            "herd_http_connections_closed",
+            "HTTP connections that were closed to make room, or for want of room, by why.",
+            http_closed.into(),
+        ),
+        counter(
+            "herd_http_requests_refused",
+            "Requests other than for health that were refused, since there was room for probes only.",
+            &http.requests_refused,
         ),
         Family::Counter(
             "herd_peer_connections_closed",

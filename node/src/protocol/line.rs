@@ -2,6 +2,8 @@
 
 use memchr::memchr;
 
+use super::foreign::Tail;
+
 /// The limit that a server sets unless it is told another, in bytes before the LF.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
@@ -46,6 +48,10 @@ pub struct LineReader {
     read_bytes: usize,
     /// Whether the rest of an oversized line is still to come.
     discarding: bool,
+    /// The end of an oversized line, if it is looked at.
+    tail: Option<Tail>,
+    /// An oversized line was a request of HTTP.
+    stopped: bool,
 }
 
 impl LineReader {
@@ -60,7 +66,23 @@ impl LineReader {
             end: 0,
             read_bytes: READ_BYTES_MIN,
             discarding: false,
+            tail: None,
+            stopped: false,
         }
+    }
+
+    /// The same reader, which gives no more lines after an oversized one that is a request of HTTP: see
+    /// [`LineReader::is_stopped`].
+    #[must_use]
+    pub fn stopping_at_http(mut self) -> Self {
+        self.tail = Some(Tail::default());
+        self
+    }
+
+    /// Whether an oversized line has ended that was a request of HTTP, after which there are no more lines.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// Where to read the next bytes to; never empty. Take all lines out before, or what is stored
@@ -107,10 +129,16 @@ impl LineReader {
     /// The next line, or `None` until more bytes come.
     pub fn next_line(&mut self) -> Option<Line<'_>> {
         if self.discarding {
-            match memchr(b'\n', &self.buffer[self.start..self.end]) {
+            let rest = &self.buffer[self.start..self.end];
+            let lf = memchr(b'\n', rest);
+            if let Some(tail) = &mut self.tail {
+                tail.push(&rest[..lf.unwrap_or(rest.len())]);
+            }
+            match lf {
                 Some(lf) => {
                     self.discarding = false;
                     self.next_starts_at(self.start + lf + 1);
+                    self.oversized_ended();
                 }
                 None => {
                     self.next_starts_at(self.end);
@@ -118,15 +146,23 @@ impl LineReader {
                 }
             }
         }
+        if self.stopped {
+            return None;
+        }
         let start = self.start;
         if let Some(lf) = memchr(b'\n', &self.buffer[self.searched..self.end]) {
             let lf = self.searched + lf;
             self.next_starts_at(lf + 1);
+            if lf - start > self.limit_bytes {
+                self.oversized(start, lf);
+                self.oversized_ended();
+            }
             return Some(self.line(start, lf, true));
         }
         if self.end - start > self.limit_bytes {
             self.discarding = true;
             self.next_starts_at(self.end);
+            self.oversized(start, self.end);
             return Some(self.line(start, self.end, false));
         }
         self.searched = self.end;
@@ -136,17 +172,30 @@ impl LineReader {
     /// Whether a line has begun whose end was not read. Take all lines out before.
     #[must_use]
     pub fn is_inside_line(&self) -> bool {
-        self.discarding || self.start < self.end
+        !self.stopped && (self.discarding || self.start < self.end)
     }
 
     /// The last line when the stream ended without an LF. Take all other lines out before.
     pub fn finish(&mut self) -> Option<Line<'_>> {
         let (start, end) = (self.start, self.end);
         self.next_starts_at(end);
-        if std::mem::take(&mut self.discarding) || start == end {
+        if std::mem::take(&mut self.discarding) || self.stopped || start == end {
             return None;
         }
         Some(self.line(start, end, false))
+    }
+
+    /// What lies between is of a line that is too long.
+    fn oversized(&mut self, start: usize, end: usize) {
+        if let Some(tail) = &mut self.tail {
+            tail.push(&self.buffer[start..end]);
+        }
+    }
+
+    fn oversized_ended(&mut self) {
+        if let Some(tail) = &mut self.tail {
+            self.stopped |= std::mem::take(tail).ends_in_http();
+        }
     }
 
     fn next_starts_at(&mut self, at: usize) {
@@ -293,6 +342,27 @@ mod tests {
         assert!(reader.next_line().is_some());
         assert_eq!(reader.next_line(), None);
         assert_eq!(reader.room().len(), READ_BYTES_MAX);
+    }
+
+    #[test]
+    fn an_oversized_request_of_http_is_the_last_line() {
+        let request = [b"GET /", &[b'x'; 50][..], b" HTTP/1.1\r\n"].concat();
+        let input = [&b"a\n"[..], &request, b"IAMAT\n"].concat();
+        for piece_bytes in [1, 7, input.len()] {
+            let mut reader = LineReader::new(20).stopping_at_http();
+            let mut all = Vec::new();
+            for piece in input.chunks(piece_bytes) {
+                reader.push(piece);
+                while let Some(line) = reader.next_line() {
+                    all.push(seen(line));
+                }
+            }
+            assert!(reader.is_stopped() && !reader.is_inside_line());
+            assert_eq!(reader.finish(), None);
+            assert_eq!(all, [text(b"a"), Seen::Oversized(request[..20].to_vec())]);
+        }
+        let (all, _) = lines(20, [&input[..]]);
+        assert_eq!(all.last(), Some(&text(b"IAMAT")), "unless it is told to");
     }
 
     fn input() -> impl Strategy<Value = Vec<u8>> {

@@ -4,12 +4,14 @@
 //! that [`LineReader`] was given. There are no sockets, no clock and no runtime in here.
 
 mod command;
+mod foreign;
 mod iamat;
 mod line;
 mod reply;
 mod whatsat;
 
 pub use command::{Command, Fields, InvalidCommand, InvalidOperand};
+pub use foreign::Foreign;
 pub use iamat::Iamat;
 pub use line::{LINE_BYTES_MAX, Line, LineReader, OVERSIZED_COPY_BYTES};
 pub use reply::{ACCEPTED_LINE, AtLine, Reply, difference_text};

@@ -66,6 +66,7 @@ pub struct Replication {
     links: Arc<Links>,
     acknowledgements: Arc<Acknowledgements>,
     allowed_skew: Option<Duration>,
+    strangers_per_address_max: Option<usize>,
     store: Option<StoreSource>,
     /// Ends the writing to the store, once it is read.
     driver: parking_lot::Mutex<Option<StorageDriver>>,
@@ -97,6 +98,7 @@ impl Replication {
             links,
             acknowledgements,
             allowed_skew: None,
+            strangers_per_address_max: None,
             store: None,
             driver: parking_lot::Mutex::new(None),
             known: Arc::new(Mutex::new(known)),
@@ -111,6 +113,14 @@ impl Replication {
     #[must_use]
     pub fn with_allowed_skew(mut self, allowed_skew: Option<Duration>) -> Self {
         self.allowed_skew = allowed_skew;
+        self
+    }
+
+    /// One address may have no more connections to the peer port that have not shaken hands, beyond one for each
+    /// neighbour.
+    #[must_use]
+    pub fn with_strangers_per_address(mut self, max: Option<usize>) -> Self {
+        self.strangers_per_address_max = max;
         self
     }
 
@@ -164,6 +174,7 @@ impl Replication {
         link_tasks.spawn(accept::serve(
             network.clone(),
             self.links.clone(),
+            self.strangers_per_address_max,
             stop_links.clone(),
         ));
         for neighbour in self.links.neighbours().iter().filter(|n| n.config.dials) {

@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Connection, Input, Leg, Lost};
 use crate::frontend::moving_stream::MovingStream;
 use crate::frontend::service::Service;
+use crate::protocol::Foreign;
 use crate::tls::TlsFault;
 use crate::tls::client_port::{self, ClientPeer, ClientPortCredentials};
 use crate::tls::write_through::WriteThrough;
@@ -270,4 +271,20 @@ fn note_lost(service: &Service, peer: SocketAddr, lost: &Lost) {
         _ => {}
     }
     tracing::debug!(%peer, reason = %lost, "lost a client");
+}
+
+/// Counts and logs that a client speaks another protocol.
+pub(super) fn note_foreign(service: &Service, peer: SocketAddr, foreign: Foreign) {
+    let statistics = &service.statistics;
+    let (counter, protocol) = match foreign {
+        Foreign::Http => (&statistics.connections_http, "HTTP"),
+        Foreign::Tls => (&statistics.connections_tls, "TLS"),
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+    let address = peer.ip();
+    tracing::warn!(
+        %address,
+        protocol,
+        "client connection closed, since it speaks another protocol"
+    );
 }

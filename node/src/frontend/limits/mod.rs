@@ -1,13 +1,11 @@
 //! What a stranger may use up, and what was refused.
 
-mod addresses;
 mod in_flight;
 mod pace;
 mod quiet;
 mod settings;
 mod statistics;
 
-pub(super) use addresses::{Addresses, Place};
 pub(super) use in_flight::{InFlight, Waiting};
 pub(super) use pace::Pace;
 pub(super) use quiet::{Overdue, Quiet};

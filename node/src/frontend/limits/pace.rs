@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::addresses::Place;
 use super::settings::Limits;
 use super::statistics::LimitStatistics;
+use crate::admission::Place;
 use crate::allowance::Allowance;
 
 /// After a wait so much of a second's commands can be executed at once: less would wake up too often.

@@ -4,6 +4,7 @@ mod access;
 mod acknowledged;
 mod bulk;
 mod flow;
+mod foreign;
 mod iamat;
 mod limits;
 mod lines;

@@ -8,8 +8,10 @@ use crate::tls::TlsFault;
 /// Why a peer connection did not become a link: one of a few, whatever the other side does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClosedReason {
-    /// There are as many peer connections as may be.
+    /// There are as many peer connections as may be, and all are links.
     Full,
+    /// It had not finished its handshake when there was no room for newcomers.
+    Displaced,
     /// It said nothing for too long.
     Silent,
     /// It ended by itself.
@@ -26,8 +28,9 @@ pub enum ClosedReason {
 
 impl ClosedReason {
     /// All of them.
-    pub const ALL: [ClosedReason; 7] = [
+    pub const ALL: [ClosedReason; 8] = [
         ClosedReason::Full,
+        ClosedReason::Displaced,
         ClosedReason::Silent,
         ClosedReason::Ended,
         ClosedReason::Malformed,
@@ -41,6 +44,7 @@ impl ClosedReason {
     pub fn label(self) -> &'static str {
         match self {
             ClosedReason::Full => "full",
+            ClosedReason::Displaced => "displaced",
             ClosedReason::Silent => "silent",
             ClosedReason::Ended => "ended",
             ClosedReason::Malformed => "malformed",

@@ -21,7 +21,8 @@ const JOURNALS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const BLOCK_BYTES: u32 = 4 * 1024;
 /// One thread does all that goes on behind: flushes and compactions.
 const WORKERS: usize = 1;
-const FILES_OPEN_MAX: usize = 64;
+/// Tables that are kept open.
+pub const FILES_OPEN_MAX: usize = 64;
 /// With less room than this a flush or compaction has probably failed for it.
 const ROOM_BYTES_MIN: u64 = 16 * 1024 * 1024;
 

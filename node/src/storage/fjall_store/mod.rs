@@ -27,7 +27,7 @@
 //! folder that was put back to an older state as a whole, cannot be seen.
 
 mod contents;
-mod database;
+pub mod database;
 mod fault;
 pub mod journal;
 pub mod layout;

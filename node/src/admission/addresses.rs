@@ -17,7 +17,7 @@ const FORMER_KEPT: usize = 1_024;
 
 /// The addresses that have connections, or had some just now.
 #[derive(Debug)]
-pub(in crate::frontend) struct Addresses {
+pub(crate) struct Addresses {
     connections_max: Option<usize>,
     commands_per_second: Option<NonZeroU32>,
     entries: Mutex<Entries>,
@@ -38,14 +38,14 @@ struct Entry {
 
 /// One connection's place among those of its address, given back when this is dropped.
 #[derive(Debug)]
-pub(in crate::frontend) struct Place {
+pub(crate) struct Place {
     addresses: Arc<Addresses>,
     address: IpAddr,
     allowance: Option<Arc<Mutex<Allowance>>>,
 }
 
 impl Addresses {
-    pub(in crate::frontend) fn new(
+    pub(crate) fn new(
         connections_max: Option<usize>,
         commands_per_second: Option<NonZeroU32>,
     ) -> Arc<Self> {
@@ -60,11 +60,7 @@ impl Addresses {
     }
 
     /// Takes in a connection, unless its address has as many as it may.
-    pub(in crate::frontend) fn enter(
-        self: &Arc<Self>,
-        address: IpAddr,
-        now: Instant,
-    ) -> Option<Place> {
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, now: Instant) -> Option<Place> {
         let address = one_host(address);
         let mut entries = self.entries.lock();
         entries.sweep(now);
@@ -106,7 +102,7 @@ impl Entries {
 
 impl Place {
     /// The commands that the address may execute, if that is limited.
-    pub(super) fn allowance(&self) -> Option<&Arc<Mutex<Allowance>>> {
+    pub(crate) fn allowance(&self) -> Option<&Arc<Mutex<Allowance>>> {
         self.allowance.as_ref()
     }
 }
@@ -125,7 +121,7 @@ impl Drop for Place {
 }
 
 /// A host is an IPv4 address, in whatever form, or a /64 of IPv6, all of which one host may use.
-fn one_host(address: IpAddr) -> IpAddr {
+pub(super) fn one_host(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) >> 64 << 64;
