@@ -26,7 +26,30 @@ impl Process {
 
     /// The same, with more variables in its environment.
     pub fn start_in(environment: &[(String, String)], arguments: &[String], log: &Log) -> Process {
-        let mut command = Command::new(crate::binary::herd());
+        let command = Command::new(crate::binary::herd());
+        Process::run(command, environment, arguments, log)
+    }
+
+    /// The same where no more than this many files may be open.
+    pub fn start_with_files(
+        open_max: usize,
+        environment: &[(String, String)],
+        arguments: &[String],
+        log: &Log,
+    ) -> Process {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("ulimit -n {open_max}; exec \"$0\" \"$@\"")])
+            .arg(crate::binary::herd());
+        Process::run(shell, environment, arguments, log)
+    }
+
+    fn run(
+        mut command: Command,
+        environment: &[(String, String)],
+        arguments: &[String],
+        log: &Log,
+    ) -> Process {
         command.args(arguments).stdin(Stdio::piped());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HERD_") {

@@ -35,6 +35,8 @@ pub struct Server {
     /// The end of the log when the process was started.
     started_at: usize,
     is_stopped: bool,
+    /// How many files its process may have open, if that is not what this test may.
+    open_files_max: Option<usize>,
 }
 
 impl Server {
@@ -81,7 +83,13 @@ impl Server {
             ended: None,
             started_at: 0,
             is_stopped: false,
+            open_files_max: None,
         }
+    }
+
+    /// Lets it have no more than so many files open, from the next start on.
+    pub fn set_open_files_max(&mut self, max: usize) {
+        self.open_files_max = Some(max);
     }
 
     /// Its name.
@@ -159,8 +167,11 @@ impl Server {
             panic!("{} runs", self.name);
         }
         self.started_at = self.log.end();
-        let process = Process::start_in(&self.environment, &self.arguments, &self.log);
-        self.process = Some(process);
+        let (environment, arguments, log) = (&self.environment, &self.arguments, &self.log);
+        self.process = Some(match self.open_files_max {
+            Some(max) => Process::start_with_files(max, environment, arguments, log),
+            None => Process::start_in(environment, arguments, log),
+        });
         self.ended = None;
         self.is_stopped = false;
     }

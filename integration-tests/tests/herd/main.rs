@@ -27,6 +27,7 @@ mod rotation;
 mod spreading;
 mod status;
 mod stopped;
+mod strangers;
 
 /// Where the clients of these tests are.
 const UCLA: &str = "+34.068930-118.445127";
