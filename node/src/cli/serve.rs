@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime;
 use tokio::time::{Instant, sleep_until};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::options::ServeOptions;
 use super::stop_signals::{StopSignal, StopSignals};
@@ -102,7 +102,7 @@ fn share_open_files(settings: &mut ServeSettings) -> Result<(), TooFew> {
             "connections of clients are fewer: {shares}"
         );
     } else {
-        info!("{shares}");
+        debug!("{shares}");
     }
     settings.limits.lower_connections(shares.clients);
     Ok(())
