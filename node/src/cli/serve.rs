@@ -27,7 +27,7 @@ pub const STOP_GRACE: Duration = Duration::from_secs(8);
 pub(super) fn run(options: &ServeOptions) -> u8 {
     let kept_private = private_process::keep_private();
     let environment = Environment::of_process();
-    let mut settings = match ServeSettings::load(&options.flags(), &environment) {
+    let settings = match ServeSettings::load(&options.flags(), &environment) {
         Ok(settings) => settings,
         Err(mistakes) => {
             report::complain(mistakes);
@@ -49,7 +49,7 @@ pub(super) fn run(options: &ServeOptions) -> u8 {
 /// From here on nothing but the log's thread writes to standard error.
 fn run_logged(
     options: &ServeOptions,
-    settings: ServeSettings,
+    mut settings: ServeSettings,
     environment: &Environment,
     kept_private: nix::Result<()>,
 ) -> u8 {
