@@ -82,6 +82,8 @@ impl Nemesis<'_> {
             }
             Fault::LosePower(server) => {
                 let from = self.books.now();
+                // A machine without power answers nothing, not even that its disk is gone.
+                self.server(server).stop();
                 self.disks[server].cut_power();
                 self.server(server).kill();
                 let during = (from, self.books.now());
