@@ -315,6 +315,7 @@ fn health(frontend: &Frontend, links: &Arc<Links>, clock: SharedClock, stop: Sto
             StorageState::Failed(error) => Some(format!("its store has failed: {error}")),
         },
         catch_up: links.catch_up(),
+        linkless_for: links.linkless_for(),
     };
     Health::new(pulses, Box::new(facts))
 }
