@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use crate::{TIME, UCLA, ids};
 
-/// A kubelet that waits longer for an answer counts it as none: `timeoutSeconds` of k8s/statefulset.yaml.
+/// A kubelet that waits longer for an answer counts it as none: `timeoutSeconds` of
+/// k8s/statefulset.yaml.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a stranger that was not let in waits before it tries again.
@@ -29,8 +30,8 @@ async fn two() -> Herd {
         .await
 }
 
-/// Connections from an address of their own, if this machine has it, that say something and then nothing. Whoever is closed
-/// comes again.
+/// Connections from an address of their own, if this machine has it, that say something and then
+/// nothing. Whoever is closed comes again.
 struct Crowd {
     over: Arc<AtomicBool>,
     open: Arc<AtomicUsize>,
