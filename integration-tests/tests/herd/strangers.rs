@@ -113,7 +113,8 @@ async fn got(at: SocketAddr, path: &str) -> String {
 async fn metric(at: SocketAddr, series: &str) -> u64 {
     let text = within("metrics", got(at, "/metrics")).await;
     let line = text.lines().find_map(|line| line.strip_prefix(series));
-    line.unwrap().trim().parse().unwrap()
+    let value: f64 = line.unwrap().trim().parse().unwrap();
+    value as u64
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
