@@ -132,22 +132,22 @@ impl<S: BuildHasher> LocationMap<S> {
     }
 
     /// As [`LocationMap::merge_heard`]; `again` says what is to be done with the known record if it is
-    /// not the lesser.
+    /// not the lesser. [`Outcome::Expired`] says that the floor alone keeps the record out: nothing is known that is
+    /// greater.
     pub fn merge_heard_again(&mut self, hash: u64, record: impl Incoming, again: Again) -> Merged {
         let said = record.borrowed();
-        if said.time().ns() < self.floor_ns {
-            return Merged::EXPIRED;
-        }
         let Self {
             table,
             hasher,
             relying,
-            ..
+            floor_ns,
         } = self;
         let same_client = |entry: &Entry| entry.record.client() == said.client();
         match table.entry(hash, same_client, |entry| {
             hasher.hash_one(entry.record.client())
         }) {
+            // An entry is above the floor, so one that is there makes such a record a stale one.
+            TableEntry::Vacant(_) if said.time().ns() < *floor_ns => Merged::EXPIRED,
             TableEntry::Vacant(vacant) => {
                 vacant.insert(Entry::heard(record.into_record()));
                 count_up(relying, PublisherId::NOBODY);

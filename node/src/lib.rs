@@ -7,6 +7,7 @@ pub mod acknowledgement;
 mod admission;
 pub mod allowance;
 pub mod bench;
+pub mod byte_order_mark;
 pub mod cli;
 pub mod client_threads;
 pub mod clock;

@@ -1,19 +1,14 @@
 //! Whether clients should be sent to this server: what `/readyz` says.
 //!
 //! A server becomes ready when it knows what its neighbours know, or has waited long enough for
-//! those that it cannot reach. From then on it stays so as long as one link stands: neither the death of
-//! some neighbours nor a partition that leaves each server another one leaves clients without a server. One
-//! that has had no link at all for a minute hears from nobody and is heard by nobody, so clients are better
-//! off elsewhere. It still answers those that come.
+//! those that it cannot reach. From then on neighbours do not count: a partition that made every
+//! server of a herd not ready would leave clients with none, though each of them could answer.
 
 use std::fmt;
 use std::time::Duration;
 
 /// A server waits for this long, from its start, for neighbours that it has no link to.
 pub const ALONE_AFTER: Duration = Duration::from_secs(10);
-
-/// A server none of whose links has stood for this long is cut off.
-pub const CUT_OFF_AFTER: Duration = Duration::from_secs(60);
 
 /// A server that came no nearer to its neighbours in this time has caught up as far as it can.
 pub const CATCH_UP_STALLED_AFTER: Duration = Duration::from_secs(10);
@@ -32,12 +27,12 @@ pub struct Facts {
     pub draining: bool,
     /// What is wrong with its own clock, if anything is.
     pub clock_fault: Option<&'static str>,
+    /// What is wrong with its floor of expiry, if anything is.
+    pub floor_fault: Option<String>,
     /// What is wrong with its own store, or that it is not read yet.
     pub store_fault: Option<String>,
     /// How far it is behind its neighbours.
     pub catch_up: CatchUp,
-    /// How long no link has stood, zero for a server that has no neighbours.
-    pub linkless_for: Duration,
 }
 
 /// How far a server is behind its neighbours.
@@ -60,14 +55,14 @@ pub enum NotReady {
     Draining,
     /// Its own clock cannot be right.
     Clock(&'static str),
+    /// Its floor of expiry keeps out what is reported now.
+    Floor(String),
     /// Its own store is not there, or not yet.
     Store(String),
     /// It is catching up with these neighbours.
     CatchingUp(Vec<String>),
     /// It waits for a link to these neighbours.
     Alone(Vec<String>),
-    /// It has had no link to any neighbour for this long.
-    CutOff(Duration),
 }
 
 impl fmt::Display for NotReady {
@@ -75,16 +70,9 @@ impl fmt::Display for NotReady {
         match self {
             NotReady::Draining => f.write_str("told to stop"),
             NotReady::Clock(fault) => f.write_str(fault),
-            NotReady::Store(fault) => f.write_str(fault),
+            NotReady::Floor(fault) | NotReady::Store(fault) => f.write_str(fault),
             NotReady::CatchingUp(names) => write!(f, "catching up with {}", names.join(", ")),
             NotReady::Alone(names) => write!(f, "waiting for {}", names.join(", ")),
-            NotReady::CutOff(time) => {
-                write!(
-                    f,
-                    "cut off: no link to any neighbour for {} s",
-                    time.as_secs()
-                )
-            }
         }
     }
 }
@@ -110,15 +98,15 @@ impl Readiness {
         if let Some(fault) = facts.clock_fault {
             return Err(NotReady::Clock(fault));
         }
+        if let Some(fault) = facts.floor_fault {
+            return Err(NotReady::Floor(fault));
+        }
         if let Some(fault) = facts.store_fault {
             return Err(NotReady::Store(fault));
         }
         if !self.caught_up {
             self.catch_up(facts.catch_up, facts.up_for)?;
             self.caught_up = true;
-        }
-        if facts.linkless_for >= CUT_OFF_AFTER {
-            return Err(NotReady::CutOff(facts.linkless_for));
         }
         Ok(())
     }
@@ -262,24 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_cut_off_is_not_ready_until_a_link_stands() {
-        let mut readiness = Readiness::default();
-        assert_eq!(readiness.look(facts(SECOND, &[], &[], 0)), Ok(()));
-        let linkless = |linkless_for| Facts {
-            linkless_for,
-            ..facts(CUT_OFF_AFTER + SECOND, &["A", "B"], &[], 0)
-        };
-        assert_eq!(readiness.look(linkless(CUT_OFF_AFTER - SECOND)), Ok(()));
-        let cut_off = readiness.look(linkless(CUT_OFF_AFTER)).unwrap_err();
-        assert_eq!(
-            cut_off.to_string(),
-            "cut off: no link to any neighbour for 60 s"
-        );
-        assert_eq!(readiness.look(linkless(Duration::ZERO)), Ok(()));
-    }
-
-    #[test]
-    fn once_ready_only_drain_its_own_clock_and_its_own_store_count() {
+    fn once_ready_only_drain_and_its_own_faults_count() {
         let mut readiness = Readiness::default();
         assert_eq!(readiness.look(facts(SECOND, &[], &[], 0)), Ok(()));
         let cut_off = facts(2 * SECOND, &["A"], &["B"], 9);
@@ -291,6 +262,14 @@ mod tests {
         };
         assert_eq!(readiness.look(wrong_clock), Err(NotReady::Clock("1970")));
         assert_eq!(readiness.look(cut_off.clone()), Ok(()));
+        let keeps_out = Facts {
+            floor_fault: Some("ahead".to_owned()),
+            ..cut_off.clone()
+        };
+        assert_eq!(
+            readiness.look(keeps_out),
+            Err(NotReady::Floor("ahead".to_owned()))
+        );
         let failed = Facts {
             store_fault: Some("failed".to_owned()),
             ..cut_off.clone()

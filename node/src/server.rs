@@ -17,7 +17,7 @@ use crate::client_threads::ClientHandles;
 use crate::clock::{self, SharedClock, SystemClock};
 use crate::config::ServeSettings;
 use crate::control::Control;
-use crate::expiry::{Expiry, HerdClocks};
+use crate::expiry::{ExpireAfter, Expiry, FloorWatch, HerdClocks};
 use crate::frontend::{Frontend, FrontendSettings};
 use crate::http;
 use crate::http::{Endpoints, Health, HttpStatistics};
@@ -103,19 +103,21 @@ pub async fn run(
     .with_strangers_per_address(settings.limits.peer_connections_per_address_max)
     .with_expiry(settings.expire_after.is_some());
     if let Some(folder) = data_folder {
-        replication = replication.with_store(store_in(folder, durability.ack));
+        replication = replication.with_store(store_in(folder, &settings));
     }
     let control = Control::new(
         locations.clone(),
         clock.clone(),
         settings.max_clock_skew,
         acknowledgements.clone(),
-    );
+    )
+    .with_expiry(settings.expire_after.map(ExpireAfter::new));
     let tls = open_certificates(&settings, &clock)?;
     let mut frontend_settings = FrontendSettings::new(settings.name.clone());
     frontend_settings.bulk = Some(clients.bulk.clone());
     frontend_settings.tls.clone_from(&tls.clients);
     frontend_settings.max_clock_skew = settings.max_clock_skew.unwrap_or(Duration::ZERO);
+    frontend_settings.expire_after = settings.expire_after.map(ExpireAfter::new);
     frontend_settings.connections_max = settings.limits.connections_max;
     frontend_settings.line_bytes_max = settings.limits.line_bytes_max;
     frontend_settings.limits = settings.limits.clients;
@@ -152,7 +154,16 @@ pub async fn run(
         places,
         wire_log,
     );
-    let health = health(&frontend, replication.links(), clock.clone(), stop);
+    let floor = settings
+        .expire_after
+        .map(|after| FloorWatch::new(after, locations.clone(), clock.clone()));
+    let health = health(
+        &frontend,
+        replication.links(),
+        clock.clone(),
+        floor.clone(),
+        stop,
+    );
     let status = Arc::new(StatusSource::new(
         settings.topology.clone(),
         replication.links().clone(),
@@ -176,6 +187,7 @@ pub async fn run(
         status: status.clone(),
         frontend: frontend.statistics(),
         locations: locations.clone(),
+        floor,
         links: replication.links().clone(),
         access: access.clone(),
         tls: tls.clone(),
@@ -296,7 +308,13 @@ async fn reopen_files(asked: Arc<Notify>, wire_log: Option<WireLog>) {
 }
 
 /// What `/healthz` and `/readyz` look at. The ports are bound by now.
-fn health(frontend: &Frontend, links: &Arc<Links>, clock: SharedClock, stop: Stop) -> Arc<Health> {
+fn health(
+    frontend: &Frontend,
+    links: &Arc<Links>,
+    clock: SharedClock,
+    floor: Option<FloorWatch>,
+    stop: Stop,
+) -> Arc<Health> {
     let mut pulses = vec![frontend.pulse()];
     pulses.extend(links.pulses().all());
     let (links, started) = (links.clone(), Instant::now());
@@ -309,13 +327,15 @@ fn health(frontend: &Frontend, links: &Arc<Links>, clock: SharedClock, stop: Sto
                 "its clock and those of most neighbours differ by more than the allowed skew",
             )
         }),
+        floor_fault: floor
+            .as_ref()
+            .and_then(|floor| Some(floor.fault()?.to_string())),
         store_fault: match &*links.storage().borrow() {
             StorageState::Ephemeral | StorageState::Open => None,
             StorageState::Loading => Some("reading its store".to_owned()),
             StorageState::Failed(error) => Some(format!("its store has failed: {error}")),
         },
         catch_up: links.catch_up(),
-        linkless_for: links.linkless_for(),
     };
     Health::new(pulses, Box::new(facts))
 }

@@ -11,7 +11,6 @@
 mod replication {
     mod certificates;
     mod clock;
-    mod crash_loop;
     mod death;
     mod expiry;
     mod handshake;
@@ -25,6 +24,7 @@ mod replication {
     mod returns;
     mod rivals;
     mod spreading;
+    mod store_return;
     mod upgrade;
     mod waits;
     mod wrong_clocks;

@@ -55,8 +55,8 @@ pub enum Outcome {
     TieLost,
     /// The record has an earlier time.
     Stale,
-    /// The record's time lies below the map's floor: see
-    /// [`crate::LocationMap::raise_floor`].
+    /// The record's time lies below the map's floor: see [`crate::LocationMap::raise_floor`]. A record that was heard
+    /// here and has a greater one in the map is [`Outcome::Stale`] instead.
     Expired,
 }
 

@@ -103,12 +103,21 @@ async fn a_full_disk_refuses_what_it_cannot_keep_and_the_server_goes_on() {
     let late = client.find("late").await.unwrap();
     herd.knows("Smith", "late", &late).await;
     assert!(herd.has("Smith", "early", &early).await);
-    // With room again, a restart is all that it takes; nothing acknowledged is missing.
+    // With room again, it comes back by itself; everything is on its disk then.
     std::fs::remove_file(&filler).unwrap();
-    herd.server_mut("Hill").terminate().await;
+    eventually("a report is on disk", async || {
+        client
+            .send(format!("IAMAT last {UCLA} {TIME}\n").as_bytes())
+            .await;
+        client.line().await.starts_with(b"AT Hill ")
+    })
+    .await;
+    assert!(log.text().contains("the store is open again"));
     herd.server_mut("Smith").kill();
+    herd.server_mut("Hill").kill();
     herd.server_mut("Hill").restart().await;
     assert!(herd.has("Hill", "early", &early).await);
+    assert!(herd.has("Hill", "late", &late).await);
     herd.client("Hill").await.report("again", UCLA, TIME).await;
 }
 

@@ -11,6 +11,7 @@ use subtle::{Choice, ConditionallySelectable as _};
 use super::id_patterns::IdPatterns;
 use super::line;
 use super::token::TokenHash;
+use crate::byte_order_mark;
 use crate::own_file;
 
 /// The largest tokens file, in bytes.
@@ -128,6 +129,8 @@ impl Tokens {
             let reason = format!("it is larger than {TOKENS_FILE_BYTES_MAX} bytes");
             return Err(TokensFileError::NotText(reason));
         }
+        let bytes = byte_order_mark::skip(bytes)
+            .map_err(|utf_16| TokensFileError::NotText(utf_16.to_string()))?;
         let text = str::from_utf8(bytes)
             .map_err(|_| TokensFileError::NotText("it is not UTF-8 text".to_owned()))?;
         let mut tokens = Vec::new();

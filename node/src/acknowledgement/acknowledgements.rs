@@ -23,7 +23,7 @@ pub struct Ticket(u64);
 /// reach disk and neighbours yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unconfirmed {
-    /// The store has failed: it takes nothing until the server is started again.
+    /// The store has failed, and takes nothing.
     #[error("the store has failed")]
     DiskFailed,
     /// The disk took too long.
@@ -146,7 +146,13 @@ impl Acknowledgements {
         self.update(Rounds::store_opened);
     }
 
-    /// The store has failed for good.
+    /// The store is opened again after it has failed, and nothing is refused for that any more.
+    pub(crate) fn note_disk_is_back(&self) {
+        self.progress
+            .send_if_modified(|progress| std::mem::replace(&mut progress.disk_failed, false));
+    }
+
+    /// The store has failed: nothing more is on disk until [`Acknowledgements::note_store_opened`].
     pub fn note_disk_failed(&self) {
         self.progress
             .send_if_modified(|progress| !std::mem::replace(&mut progress.disk_failed, true));

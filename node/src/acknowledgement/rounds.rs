@@ -67,10 +67,12 @@ impl Rounds {
         self.advance();
     }
 
-    /// There was no store, and now there is one, to which the next round writes all that was published before.
+    /// There was no store, or one that failed, and now there is one, to which the next round writes all that was published
+    /// before. Its writes are numbered from the start.
     pub(super) fn store_opened(&mut self) {
         self.written.clear();
         self.last_ticket = 0;
+        self.synced_ticket = 0;
     }
 
     /// Everything up to this write is on disk.
@@ -167,6 +169,22 @@ mod tests {
             peer,
             peer_disk,
         }
+    }
+
+    #[test]
+    fn another_store_counts_from_its_first_round() {
+        let mut rounds = Rounds::default();
+        rounds.written(written(1, 10, 7, 3));
+        rounds.synced(10);
+        // It fails: a round is written nowhere.
+        rounds.written(written(2, u64::MAX, 7, 4));
+        rounds.store_opened();
+        rounds.synced(1);
+        assert_eq!(rounds.reached().disk, 1, "nothing was written to it");
+        rounds.written(written(3, 2, 8, 1));
+        assert_eq!(rounds.reached().disk, 1);
+        rounds.synced(2);
+        assert_eq!(rounds.reached().disk, 3);
     }
 
     #[test]

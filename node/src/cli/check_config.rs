@@ -13,10 +13,15 @@ pub(super) fn run(options: &ServeOptions) -> u8 {
         report::complain(format_args!("warning: {warning}"));
     }
     match ServeSettings::load(&options.flags(), &environment) {
-        Ok(settings) => match write!(io::stdout().lock(), "{settings}") {
-            Ok(()) => open_files_suffice(&settings),
-            Err(error) => report::cannot_print(&error),
-        },
+        Ok(settings) => {
+            for warning in &settings.warnings {
+                report::complain(format_args!("warning: {warning}"));
+            }
+            match write!(io::stdout().lock(), "{settings}") {
+                Ok(()) => open_files_suffice(&settings),
+                Err(error) => report::cannot_print(&error),
+            }
+        }
         Err(mistakes) => {
             report::complain(mistakes);
             exit_code::USAGE

@@ -1,14 +1,17 @@
 //! `herd store`: what an operator does with a server's store while the server is stopped.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use self::lower_floor::LowerFloorArgs;
 use super::report;
 use crate::clock::SystemClock;
 use crate::exit_code;
 use crate::storage::{DataFolder, DataFolderError};
+
+mod lower_floor;
 
 /// `herd store ...`.
 #[derive(Debug, Args)]
@@ -28,10 +31,21 @@ enum StoreCommand {
         #[arg(long, value_name = "DIR")]
         data_dir: PathBuf,
     },
+    /// Lower the floor of expiry that a wrong clock has raised
+    ///
+    /// The server must be stopped. Its floor becomes the clock of this machine less the time after which records
+    /// expire, if it is later than that; nothing else changes.
+    LowerFloor(LowerFloorArgs),
 }
 
 pub(super) fn run(args: &StoreArgs) -> u8 {
-    let StoreCommand::SetAside { data_dir } = &args.command;
+    match &args.command {
+        StoreCommand::SetAside { data_dir } => set_aside(data_dir),
+        StoreCommand::LowerFloor(args) => lower_floor::run(args),
+    }
+}
+
+fn set_aside(data_dir: &Path) -> u8 {
     match DataFolder::set_aside(data_dir, &SystemClock) {
         Ok(aside) => {
             let told = writeln!(
@@ -47,14 +61,19 @@ pub(super) fn run(args: &StoreArgs) -> u8 {
         }
         Err(error) => {
             report::complain(&error);
-            match error {
-                DataFolderError::InUse { .. } => exit_code::UNAVAILABLE,
-                DataFolderError::NotADataFolder { .. } | DataFolderError::NoStore { .. } => {
-                    exit_code::USAGE
-                }
-                DataFolderError::Io { .. } => exit_code::IO,
-                _ => exit_code::DATA_FOLDER,
-            }
+            exit_of(&error)
         }
+    }
+}
+
+/// The exit status of a data folder that cannot be worked on.
+fn exit_of(error: &DataFolderError) -> u8 {
+    match error {
+        DataFolderError::InUse { .. } => exit_code::UNAVAILABLE,
+        DataFolderError::NotADataFolder { .. } | DataFolderError::NoStore { .. } => {
+            exit_code::USAGE
+        }
+        DataFolderError::Io { .. } => exit_code::IO,
+        _ => exit_code::DATA_FOLDER,
     }
 }

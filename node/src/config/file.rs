@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use crate::byte_order_mark;
+
 use super::{Given, Mistake, Origin, Setting, Source};
 
 /// The largest configuration file, in bytes.
@@ -80,7 +82,9 @@ impl Source for ConfigFile {
 fn read_text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let limit = CONFIG_BYTES_MAX as u64 + 1;
-    File::open(path)?.take(limit).read_to_string(&mut text)?;
+    byte_order_mark::skip_in(File::open(path)?)?
+        .take(limit)
+        .read_to_string(&mut text)?;
     if text.len() > CONFIG_BYTES_MAX {
         let reason = format!("it is larger than {CONFIG_BYTES_MAX} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));

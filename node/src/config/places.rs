@@ -11,6 +11,7 @@ use reqwest::Url;
 use super::report::Row;
 use super::resolver::{Resolved, Resolver};
 use super::{ConfigError, Environment, Flags, Mistake, Origin, Setting, values};
+use crate::byte_order_mark;
 use crate::places::online::{ApiKey, TrustedRoots};
 use crate::places::table::Table;
 use crate::places::{
@@ -321,7 +322,7 @@ fn key(
 
 fn read_key(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
-    let file = File::open(path)?;
+    let file = byte_order_mark::skip_in(File::open(path)?)?;
     file.take(KEY_FILE_BYTES_MAX + 1)
         .read_to_string(&mut text)?;
     Ok(text)

@@ -16,6 +16,7 @@ pub(super) struct Resolver<'a> {
     flags: &'a Flags,
     file: ConfigFile,
     mistakes: Vec<Mistake>,
+    warnings: Vec<String>,
 }
 
 impl<'a> Resolver<'a> {
@@ -25,6 +26,7 @@ impl<'a> Resolver<'a> {
             environment,
             flags,
             file: ConfigFile::default(),
+            warnings: Vec::new(),
             mistakes: environment
                 .not_text()
                 .iter()
@@ -88,6 +90,16 @@ impl<'a> Resolver<'a> {
     /// Adds a mistake that lies in more than one value.
     pub(super) fn mistake(&mut self, mistake: Mistake) {
         self.mistakes.push(mistake);
+    }
+
+    /// Adds what does not keep the server from starting.
+    pub(super) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// What was added so.
+    pub(super) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// The settings, if there was no mistake and none is missing.

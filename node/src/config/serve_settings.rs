@@ -66,6 +66,8 @@ pub struct ServeSettings {
     pub places: PlacesSettings,
     /// What a stranger may use up, and who is none.
     pub limits: LimitSettings,
+    /// What the server starts with all the same, and should not.
+    pub warnings: Vec<String>,
     rows: Vec<Row>,
     /// In columns of their own: their names are long.
     limit_rows: Vec<Row>,
@@ -80,6 +82,11 @@ impl ServeSettings {
         let mut resolver = Resolver::new(flags, environment);
         resolver.read_config_file();
         let settings = resolve(&mut resolver);
+        let warnings = resolver.take_warnings();
+        let settings = settings.map(|settings| ServeSettings {
+            warnings,
+            ..settings
+        });
         resolver.finish(settings)
     }
 
@@ -200,6 +207,7 @@ fn resolve(resolver: &mut Resolver<'_>) -> Option<ServeSettings> {
         tls,
         places,
         limits,
+        warnings: Vec::new(),
         rows,
         limit_rows,
     })

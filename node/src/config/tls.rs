@@ -228,7 +228,13 @@ fn client_port(resolver: &mut Resolver<'_>) -> (Option<ClientPortMaterial>, Vec<
 fn check<M: Material>(resolver: &mut Resolver<'_>, origin: &Origin, material: M) -> bool {
     let clock: SharedClock = Arc::new(SystemClock);
     match Live::load(material, clock) {
-        Ok(_) => true,
+        Ok(live) => {
+            if let Some(reason) = live.out_of_time() {
+                let what = M::OUT_OF_TIME;
+                resolver.warn(format!("{origin}: {reason}: {what} until others are there"));
+            }
+            true
+        }
         Err(errors) => {
             for error in errors {
                 let origin = origin.clone();

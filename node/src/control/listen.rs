@@ -10,6 +10,7 @@ use tracing::{error, warn};
 use super::session::Session;
 use super::{Confirm, ControlSocket, ERROR_WORD};
 use crate::clock::SharedClock;
+use crate::expiry::ExpireAfter;
 use crate::locations::Locations;
 
 /// Sessions at the same time.
@@ -24,6 +25,7 @@ pub struct Control {
     pub(super) clock: SharedClock,
     pub(super) max_clock_skew: Option<Duration>,
     pub(super) confirm: Arc<dyn Confirm>,
+    pub(super) expire_after: Option<ExpireAfter>,
 }
 
 impl Control {
@@ -41,7 +43,15 @@ impl Control {
             clock,
             max_clock_skew,
             confirm,
+            expire_after: None,
         }
+    }
+
+    /// Records expire: of loaded ones those are refused that only the floor keeps out though they are not old.
+    #[must_use]
+    pub fn with_expiry(mut self, expire_after: Option<ExpireAfter>) -> Self {
+        self.expire_after = expire_after;
+        self
     }
 
     /// Serves whoever connects to `socket` until `shutdown`. Then the sessions are told so and end,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use herd_crdt::{Record, ServerName};
+use herd_crdt::{Outcome, Record, ServerName};
 use tokio::time::timeout;
 
 use super::listen::Control;
@@ -115,11 +115,22 @@ impl<'a> Intake<'a> {
         self.records += 1;
         match self.record(text, whole) {
             Ok(record) => {
+                let time_ns = record.time().ns();
                 let outcome = self.control.locations.report(record);
+                if outcome == Outcome::Expired && self.is_current(time_ns) {
+                    return self.refuse(&InvalidRecordLine::KeptOut);
+                }
                 self.report.counts.count(outcome);
             }
             Err(invalid) => self.refuse(&invalid),
         }
+    }
+
+    /// Whether a record of this time has not expired by this server's clock.
+    fn is_current(&self, time_ns: i64) -> bool {
+        let now_ns = self.control.clock.now_ns();
+        let expire_after = self.control.expire_after;
+        expire_after.is_some_and(|after| after.is_current(time_ns, now_ns))
     }
 
     fn check_end(&mut self, told: u64) -> Result<(), InvalidEndLine> {

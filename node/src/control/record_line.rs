@@ -38,6 +38,12 @@ pub enum InvalidRecordLine {
     /// The report's time is too far ahead of the clock.
     #[error("time is further ahead of the server's clock than max_clock_skew allows")]
     Ahead,
+    /// The floor of expiry keeps it out, though it is not old by the server's clock.
+    #[error(
+        "the server's floor of expiry is ahead of its clock, and keeps the record out though it has not expired; see \
+         `herd store lower-floor`"
+    )]
+    KeptOut,
     /// An `END` line that does not fit.
     #[error(transparent)]
     End(#[from] InvalidEndLine),

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use super::floor_clock::{FloorClock, OFFSETS_SETTLE};
 use super::floor_store::FloorStore;
+use super::floor_watch::ExpireAfter;
 use crate::clock::SharedClock;
 use crate::locations::Locations;
 
@@ -36,7 +37,9 @@ pub struct Expiry {
     clock: SharedClock,
     store: Arc<dyn FloorStore>,
     herd: HerdClocks,
-    after_ns: i64,
+    expire_after: ExpireAfter,
+    /// What the floor had come to when the server ran last.
+    stored_floor_ns: Option<i64>,
     interval: Duration,
 }
 
@@ -59,16 +62,21 @@ impl Expiry {
             clock,
             store,
             herd,
-            after_ns: i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+            expire_after: ExpireAfter::new(after),
+            stored_floor_ns,
             interval: (after / LOOKS).clamp(LOOK_INTERVAL_MIN, LOOK_INTERVAL_MAX),
         }
     }
 
     /// Raises the floor as time goes by, until told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        let mut floor_clock = FloorClock::new(Instant::now(), self.herd.has_neighbours);
+        let after_ns = self.expire_after.ns();
+        let borne_ns = self.stored_floor_ns.map(|ns| ns.saturating_add(after_ns));
+        let mut floor_clock = FloorClock::new(Instant::now(), self.herd.has_neighbours, borne_ns);
+        let mut is_at_fault = false;
         loop {
             let wait = self.look(&mut floor_clock, &stop).await;
+            is_at_fault = self.look_at_floor(is_at_fault);
             tokio::select! {
                 () = sleep(wait) => {}
                 () = stop.cancelled() => return,
@@ -90,20 +98,40 @@ impl Expiry {
             }
             Some(jump) => warn!(
                 seconds = jump.seconds(),
-                "the clock went forwards: records expire by the time before until neighbours, or a \
-                 restart of this server, confirm it"
+                "the clock went forwards: records expire by the time before until the times that clients \
+                 report bear it out"
             ),
             None => {}
         }
-        if let Some(believed_ns) = look.believed_ns {
-            self.raise(believed_ns.saturating_sub(self.after_ns), stop)
+        let mut believed_ns = look.believed_ns;
+        if look.asks_clients
+            && let Some(reported_ns) = self.locations.time_borne_out().await
+        {
+            believed_ns = floor_clock.bear_out(reported_ns);
+        }
+        if let Some(believed_ns) = believed_ns {
+            self.raise(believed_ns.saturating_sub(self.expire_after.ns()), stop)
                 .await;
         }
-        if look.jump.is_some() || look.believed_ns.is_none() {
+        if look.jump.is_some() || believed_ns.is_none() {
             self.interval.min(OFFSETS_SETTLE)
         } else {
             self.interval
         }
+    }
+
+    /// Tells the log when the floor begins to keep out what it must not, and when that is over; says whether it does.
+    fn look_at_floor(&self, was_at_fault: bool) -> bool {
+        let floor_ns = self.locations.floor_ns();
+        let fault = self.expire_after.floor_fault(floor_ns, self.clock.now_ns());
+        match &fault {
+            Some(fault) if !was_at_fault => error!("not ready: {fault}"),
+            None if was_at_fault => {
+                info!("the floor of expiry keeps nothing out that is reported now")
+            }
+            _ => {}
+        }
+        fault.is_some()
     }
 
     /// The floor is stored before it is raised: a server that crashes in between expires too much
@@ -131,6 +159,7 @@ impl Expiry {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
+    use herd_crdt::Record;
 
     use super::super::floor_store::FloorStoreError;
     use super::*;
@@ -150,6 +179,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_disk_that_hangs_neither_raises_the_floor_nor_holds_up_the_stop() {
         let locations = Arc::new(Locations::default());
+        // Else nothing says what time it is.
+        let record = Record::new(b"kiwi", b"+1+1", b"1700000000", "Hill".into(), 0);
+        locations.report(record.unwrap());
         let reached = CancellationToken::new();
         let expiry = Expiry::new(
             Duration::from_secs(60),

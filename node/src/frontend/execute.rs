@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use herd_crdt::{BorrowedRecord, Record};
+use herd_crdt::{BorrowedRecord, Outcome as Merge, Record};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -83,8 +83,8 @@ impl Batch<'_> {
     }
 }
 
-/// How often it is logged that the map is full.
-const FULL_COMPLAINT_GAP: Duration = Duration::from_secs(10);
+/// How often it is logged that reports are refused for one reason.
+const COMPLAINT_GAP: Duration = Duration::from_secs(10);
 
 /// Executes commands against the shared map.
 pub(super) struct Executor {
@@ -97,6 +97,8 @@ pub(super) struct Executor {
     /// How often to log that the map is full. The log leaves repeats out as well, but a refusal must cost less than
     /// a line does there.
     full_complaints: Mutex<Option<Allowance>>,
+    /// How often to log that the floor of expiry keeps reports out.
+    floor_complaints: Mutex<Option<Allowance>>,
 }
 
 impl Executor {
@@ -111,6 +113,7 @@ impl Executor {
             (!skew.is_zero()).then(|| i64::try_from(skew.as_nanos()).unwrap_or(i64::MAX));
         Executor {
             full_complaints: Mutex::default(),
+            floor_complaints: Mutex::default(),
             in_flight: InFlight::new(settings.limits.whatsat_in_flight_max),
             settings,
             locations,
@@ -169,14 +172,7 @@ impl Executor {
         if clients_max.is_some_and(|max| !self.locations.has_room_for(operands.client(), max)) {
             let refused = &self.statistics.limits.clients_refused;
             refused.fetch_add(1, Ordering::Relaxed);
-            // Whoever holds it is telling just this.
-            let complaints = self.full_complaints.try_lock();
-            let is_due = complaints.is_some_and(|mut allowance| {
-                let now = Instant::now();
-                let once = || Allowance::new(1, FULL_COMPLAINT_GAP, now);
-                allowance.get_or_insert_with(once).take(now)
-            });
-            if is_due {
+            if is_due(&self.full_complaints) {
                 tracing::warn!(
                     max_clients = clients_max,
                     "as many clients are known as may be: reports of further ones are refused"
@@ -193,8 +189,24 @@ impl Executor {
             location: operands.location(),
             time: operands.time(),
         };
-        batch.reports.report(record);
+        if batch.reports.report(record) == Merge::Expired
+            && self.is_kept_out(operands.sent().ns(), received_ns)
+        {
+            return (Outcome::IamatKeptOut, None);
+        }
         (Outcome::IamatTaken, Some(Effect::Taken(Reply::At(at))))
+    }
+
+    /// Whether a report that the floor of expiry did not let in is no old one by this server's clock.
+    fn is_kept_out(&self, time_ns: i64, received_ns: i64) -> bool {
+        let expire_after = self.settings.expire_after;
+        let kept_out = expire_after.is_some_and(|after| after.is_current(time_ns, received_ns));
+        if kept_out && is_due(&self.floor_complaints) {
+            tracing::warn!(
+                "the floor of expiry is ahead of the clock: reports are refused though they are not old"
+            );
+        }
+        kept_out
     }
 
     fn whatsat<'a>(&'a self, whatsat: &Whatsat<'a>, text: &[u8]) -> (Outcome, Option<Effect<'a>>) {
@@ -269,6 +281,15 @@ impl Executor {
         }
         waiting
     }
+}
+
+/// Whether the log is to be told now. Whoever holds it is telling just this.
+fn is_due(complaints: &Mutex<Option<Allowance>>) -> bool {
+    complaints.try_lock().is_some_and(|mut allowance| {
+        let now = Instant::now();
+        let once = || Allowance::new(1, COMPLAINT_GAP, now);
+        allowance.get_or_insert_with(once).take(now)
+    })
 }
 
 /// What is near a client that is known?

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::limits::Limits;
 use crate::access::Access;
+use crate::expiry::ExpireAfter;
 use crate::protocol::LINE_BYTES_MAX;
 use crate::tls::client_port::ClientPortCredentials;
 
@@ -21,6 +22,8 @@ pub struct FrontendSettings {
     pub bulk: Option<Handle>,
     /// How far a report's time may lie ahead of this server's clock; zero for no limit.
     pub max_clock_skew: Duration,
+    /// After how long records expire, if they do.
+    pub expire_after: Option<ExpireAfter>,
     /// The longest line, in bytes before its LF.
     pub line_bytes_max: usize,
     /// How long a client may leave replies waiting without taking any of them before it is dropped.
@@ -49,6 +52,7 @@ impl FrontendSettings {
             server,
             bulk: None,
             max_clock_skew: Duration::from_secs(2 * 60 * 60),
+            expire_after: None,
             line_bytes_max: LINE_BYTES_MAX,
             reply_write_timeout: Duration::from_secs(30),
             unanswered_max: 1_024,

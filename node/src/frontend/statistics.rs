@@ -18,6 +18,8 @@ pub enum Outcome {
     IamatAhead,
     /// An `IAMAT` is the first of its client, and as many clients are known as may be.
     IamatFull,
+    /// Only the floor of expiry keeps an `IAMAT` out, which is not old by this server's clock.
+    IamatKeptOut,
     /// A `WHATSAT` asks for a client that is known.
     WhatsatKnown,
     /// A `WHATSAT` asks for a client that no one has reported.
@@ -34,11 +36,12 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Outcome; 10] = [
+    pub const ALL: [Outcome; 11] = [
         Outcome::IamatTaken,
         Outcome::IamatInvalid,
         Outcome::IamatAhead,
         Outcome::IamatFull,
+        Outcome::IamatKeptOut,
         Outcome::WhatsatKnown,
         Outcome::WhatsatUnknown,
         Outcome::WhatsatLoading,
@@ -54,7 +57,8 @@ impl Outcome {
             Outcome::IamatTaken
             | Outcome::IamatInvalid
             | Outcome::IamatAhead
-            | Outcome::IamatFull => Word::Iamat,
+            | Outcome::IamatFull
+            | Outcome::IamatKeptOut => Word::Iamat,
             Outcome::WhatsatKnown
             | Outcome::WhatsatUnknown
             | Outcome::WhatsatLoading
@@ -190,7 +194,7 @@ mod tests {
                 .all(|&outcome| statistics.commands(outcome) == 2)
         );
         let latencies = Word::ALL.map(|word| statistics.latency(word).view().count);
-        assert_eq!(latencies, [8, 8, 4]);
+        assert_eq!(latencies, [10, 8, 4]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The map that all tasks of a server share: shards of the CRDT map, each behind its own lock, and
 //! the outbox of what is to be published.
 
+mod borne_out;
 mod gate;
 mod loading;
 mod outbox;

@@ -11,6 +11,7 @@ fn outcome_label(outcome: Outcome) -> &'static str {
         Outcome::IamatInvalid | Outcome::WhatsatInvalid | Outcome::OtherInvalid => "invalid",
         Outcome::IamatAhead => "ahead",
         Outcome::IamatFull => "full",
+        Outcome::IamatKeptOut => "kept_out",
         Outcome::WhatsatKnown => "known",
         Outcome::WhatsatUnknown => "unknown",
         Outcome::WhatsatLoading => "loading",

@@ -133,6 +133,7 @@ pub(super) fn certificates(families: &mut Vec<Family>, tls: &TlsStatus) {
         ("client_port", tls.clients_expire_s()),
     ];
     let (taken, failed) = tls.reloads();
+    let (links, clients) = tls.out_of_time();
     families.extend([
         gauge(
             "herd_links_insecure",
@@ -144,6 +145,14 @@ pub(super) fn certificates(families: &mut Vec<Family>, tls: &TlsStatus) {
             "When the certificate of links or of the client port ends, by the POSIX clock; +Inf without one.",
             ends.map(|(of, end)| (label("of", of), end.map_or(f64::INFINITY, |end| end as f64)))
                 .into(),
+        ),
+        Family::Gauge(
+            "herd_certificate_out_of_time",
+            "1 if the certificates of links or of the client port had ended or not begun at the start, and no others came, else 0.",
+            vec![
+                (label("of", "links"), flag(links)),
+                (label("of", "client_port"), flag(clients)),
+            ],
         ),
         Family::Counter(
             "herd_certificate_reloads",

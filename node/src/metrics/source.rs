@@ -12,6 +12,7 @@ use super::process;
 use super::replication::{links, others, publishing};
 use crate::access::Access;
 use crate::clock::SharedClock;
+use crate::expiry::FloorWatch;
 use crate::frontend::Statistics;
 use crate::histogram::HistogramView;
 use crate::http::HttpStatistics;
@@ -31,6 +32,8 @@ pub struct MetricsParts {
     pub frontend: Arc<Statistics>,
     /// The map.
     pub locations: Arc<Locations>,
+    /// The floor of expiry, where records expire.
+    pub floor: Option<FloorWatch>,
     /// Links, slots and the store.
     pub links: Arc<Links>,
     /// The tokens, if any are needed.
@@ -76,6 +79,7 @@ impl MetricsSource {
         strangers(&mut families, &self.parts.http, &self.parts.links);
         certificates(&mut families, &self.parts.tls);
         map(&mut families, &status, &self.parts.locations);
+        floor(&mut families, self.parts.floor.as_ref());
         others(&mut families, &status, &self.parts.links);
         links(&mut families, &status, &self.parts.links);
         publishing(&mut families, &self.parts.links);
@@ -143,6 +147,23 @@ fn map(families: &mut Vec<Family>, status: &Status, locations: &Locations) {
             "herd_merges",
             "Records that met the map, from clients and servers, by what came of it.",
             merges.into(),
+        ),
+    ]);
+}
+
+fn floor(families: &mut Vec<Family>, floor: Option<&FloorWatch>) {
+    let ahead_ns = floor.map_or(0, FloorWatch::ahead_ns);
+    let keeps_out = floor.is_some_and(|floor| floor.fault().is_some());
+    families.extend([
+        gauge(
+            "herd_expiry_floor_ahead_seconds",
+            "How far the floor of expiry is ahead of the clock less expire_after; 0 if it is not.",
+            ahead_ns as f64 / 1e9,
+        ),
+        gauge(
+            "herd_expiry_floor_fault",
+            "1 while the floor of expiry keeps out what clients report now, else 0.",
+            flag(keeps_out),
         ),
     ]);
 }

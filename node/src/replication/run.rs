@@ -25,14 +25,17 @@ use super::publish::{Store, publish};
 use super::receive::{Known, receive};
 use super::store_feed::StoreFeed;
 use super::storing::{self, StorageDriver, StorageState, StoreLoad, StoreSource};
-use super::succession::Succession;
-use super::timing::{HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN, STORE_CLOSE_MAX};
+use super::timing::{
+    GONE_AFTER, HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN, STORE_CLOSE_MAX,
+};
 use crate::acknowledgement::{AckLevel, Acknowledgements};
 use crate::locations::Locations;
 use crate::storage::Write;
 
+use returning::StoreReturn;
 use starting::gathered;
 
+mod returning;
 mod starting;
 
 /// Why replication has ended.
@@ -47,13 +50,14 @@ pub enum ReplicationEnd {
 /// Why an incarnation has ended.
 enum IncarnationEnd {
     Stopped,
-    /// A process of our name with this later generation is alive.
-    Superseded(u64),
+    Superseded,
     /// A neighbour remembers this generation of our name.
     MustExceed(u64),
     BuriedBy(Incarnation),
     /// The store was not read when it began, and is now.
     StoreRead,
+    /// The store that had failed is read again.
+    StoreBack(StoreLoad),
     /// The engine's loop ended: a message may have been what ended it.
     EngineEnded(EngineError),
     /// Something else failed, which no message can be blamed for.
@@ -68,6 +72,8 @@ pub struct Replication {
     allowed_skew: Option<Duration>,
     strangers_per_address_max: Option<usize>,
     store: Option<StoreSource>,
+    /// The same store again, should it fail for want of something.
+    store_return: Option<StoreReturn>,
     /// Ends the writing to the store, once it is read.
     driver: parking_lot::Mutex<Option<StorageDriver>>,
     /// The receiver of each incarnation holds it.
@@ -100,6 +106,7 @@ impl Replication {
             allowed_skew: None,
             strangers_per_address_max: None,
             store: None,
+            store_return: None,
             driver: parking_lot::Mutex::new(None),
             known: Arc::new(Mutex::new(known)),
             group_format: GroupFormat::PRESENT,
@@ -145,6 +152,7 @@ impl Replication {
     pub fn with_store(mut self, store: StoreSource) -> Self {
         self.locations.loading().begin();
         self.links.set_storage(StorageState::Loading);
+        self.store_return = Some(StoreReturn::new(store.again()));
         self.store = Some(store);
         self
     }
@@ -276,7 +284,9 @@ impl Replication {
             () = stop.cancelled() => return ReplicationEnd::Stopped,
         }
         let mut backoff = Backoff::new(RESTART_PAUSE_MIN, RESTART_PAUSE_MAX);
-        let mut succession = Succession::begin(Instant::now());
+        // Of the process: two that each took every new incarnation for a start of their own would
+        // outbid each other for ever.
+        let first_started = Instant::now();
         loop {
             if let Some(load) = late.take_if(|load| load.is_read()) {
                 tokio::select! {
@@ -285,30 +295,29 @@ impl Replication {
                 }
             }
             let started = Instant::now();
-            succession.next(started);
-            let end = match self.incarnation(&mut late, stop).await {
+            let end = match self.incarnation(first_started, &mut late, stop).await {
                 Ok(end) => end,
                 Err(error) => IncarnationEnd::Failed(error),
             };
             let mut known = self.links.known_generation(&self.links.view.me);
             match end {
                 IncarnationEnd::Stopped => return ReplicationEnd::Stopped,
-                IncarnationEnd::Superseded(_) if succession.has_lost(Instant::now()) => {
-                    return ReplicationEnd::Superseded;
-                }
-                IncarnationEnd::Superseded(generation) | IncarnationEnd::MustExceed(generation) => {
+                IncarnationEnd::Superseded => return ReplicationEnd::Superseded,
+                IncarnationEnd::MustExceed(generation) => {
                     info!(known = %format_args!("{generation:016x}"), "neighbours know a later generation of this server");
                     known = known.max(generation);
-                    succession.wait(self.links.chance.jitter(), stop).await;
                 }
                 IncarnationEnd::StoreRead => {
                     info!(
                         "the disk of the store answers: what it holds is read, and may know a later generation"
                     );
                 }
+                IncarnationEnd::StoreBack(load) => {
+                    self.begin_store_again().await;
+                    late = Some(load);
+                }
                 IncarnationEnd::BuriedBy(by) => {
                     info!(%by, "this incarnation was buried while it was away");
-                    succession.wait(self.links.chance.jitter(), stop).await;
                 }
                 IncarnationEnd::EngineEnded(error) => {
                     let pause = self.failed(&error, started, &mut backoff);
@@ -360,9 +369,11 @@ impl Replication {
             || self.acknowledgements.holds_replies()
     }
 
-    /// Runs one incarnation to its end. `late` is a store that is not read yet, and when it is, the incarnation ends.
+    /// Runs one incarnation to its end. `first_started` is when this process's first one began; `late` is a store that
+    /// is not read yet, and when it is, the incarnation ends.
     async fn incarnation(
         &self,
+        first_started: Instant,
         late: &mut Option<StoreLoad>,
         stop: &CancellationToken,
     ) -> Result<IncarnationEnd, EngineError> {
@@ -416,6 +427,7 @@ impl Replication {
         let end = tokio::select! {
             () = stop.cancelled() => IncarnationEnd::Stopped,
             () = gathered(late) => IncarnationEnd::StoreRead,
+            load = self.store_again() => IncarnationEnd::StoreBack(load),
             error = engine.terminated() => IncarnationEnd::EngineEnded(error),
             Some(ended) = receiver.join_next() => match ended {
                 Ok(by) => IncarnationEnd::BuriedBy(by),
@@ -431,7 +443,12 @@ impl Replication {
             },
             said = next_standing(&mut standing) => match said {
                 OwnStanding::MustExceed(known) => IncarnationEnd::MustExceed(known),
-                OwnStanding::Superseded(known) => IncarnationEnd::Superseded(known),
+                // Right after the process's start it is more likely that our clock went back than that there
+                // are two of us: what is alive there may be the process that we replace.
+                OwnStanding::Superseded(known) if first_started.elapsed() < GONE_AFTER => {
+                    IncarnationEnd::MustExceed(known)
+                }
+                OwnStanding::Superseded(_) => IncarnationEnd::Superseded,
             },
         };
         pacers.shutdown().await;

@@ -23,8 +23,8 @@ use crate::storage::{
 /// Groups on their way from the disk to the [`Merger`].
 const LOADED_GROUPS_MAX: usize = 64;
 
-/// Opens a store; runs in a thread that may block.
-pub type OpenStore = Box<dyn FnOnce() -> Result<Box<dyn Store>, StoreError> + Send + Sync>;
+/// Opens a store; runs in a thread that may block. Called again after a failure that may pass.
+pub type OpenStore = Arc<dyn Fn() -> Result<Box<dyn Store>, StoreError> + Send + Sync>;
 
 /// Where a server keeps its groups.
 pub enum StoreSource {
@@ -32,6 +32,24 @@ pub enum StoreSource {
     Disk(OpenStore, SyncPolicy),
     /// On a modelled one, by tasks of the runtime: for simulations.
     Modelled(ModelledStore, SyncPolicy),
+}
+
+/// Makes the source of a store again whose first opening has failed for want of something.
+pub(super) type SourceAgain = Box<dyn Fn() -> StoreSource + Send + Sync>;
+
+impl StoreSource {
+    pub(super) fn again(&self) -> SourceAgain {
+        match self {
+            StoreSource::Disk(open, policy) => {
+                let (open, policy) = (open.clone(), *policy);
+                Box::new(move || StoreSource::Disk(open.clone(), policy))
+            }
+            StoreSource::Modelled(store, policy) => {
+                let (disk, policy) = (store.disk(), *policy);
+                Box::new(move || StoreSource::Modelled(disk.open(), policy))
+            }
+        }
+    }
 }
 
 /// What has become of the store.
@@ -77,7 +95,11 @@ impl StoreObserver for StoreWatch {
 
     fn failed(&self, failure: &Arc<StoreError>) {
         self.acknowledgements.note_disk_failed();
-        error!(error = %failure, "the store has failed; this server goes on from memory");
+        if failure.is_passing() {
+            error!(error = %failure, "the store has failed; this server goes on from memory, and tries again");
+        } else {
+            error!(error = %failure, "the store has failed; this server goes on from memory");
+        }
         if let Some(links) = self.links.upgrade() {
             links.set_storage(StorageState::Failed(failure.clone()));
         }
@@ -140,7 +162,7 @@ impl StoreLoad {
                 let reading = std::thread::Builder::new().name("herd-load".to_owned());
                 reading
                     .spawn(move || {
-                        let _ = done.send(read_all(open, &groups));
+                        let _ = done.send(read_all(&open, &groups));
                     })
                     .map_err(StoreError::NoThread)?;
                 policy
@@ -188,6 +210,21 @@ impl StoreLoad {
         while let Some(group) = self.read.recv().await {
             self.unmerged.groups.push(group);
         }
+    }
+
+    /// Waits until it is known whether all could be read.
+    ///
+    /// # Errors
+    /// If it could not.
+    pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
+        let done = std::mem::replace(&mut self.done, oneshot::channel().1);
+        // The thread panicked if it said nothing.
+        let read = done.await.unwrap_or(Err(StoreError::WriterEnded))?;
+        let (settled, done) = oneshot::channel();
+        // Its receiver is here.
+        let _ = settled.send(Ok(read));
+        self.done = done;
+        Ok(())
     }
 
     /// Merges the rest of what was read, and opens the store for writing. `observer` is told of what is written from
@@ -259,7 +296,7 @@ impl StoreLoad {
 }
 
 /// Runs in a thread of its own.
-fn read_all(open: OpenStore, groups: &mpsc::Sender<StoredGroup>) -> Result<Read, StoreError> {
+fn read_all(open: &OpenStore, groups: &mpsc::Sender<StoredGroup>) -> Result<Read, StoreError> {
     let mut store = open()?;
     let report = store.load(&mut |group| {
         // If the server stops meanwhile nobody takes it, and nobody misses it.
@@ -323,6 +360,7 @@ fn best_peer(links: &Links) -> PeerProgress {
 mod tests {
     use herd_crdt::group::GroupBuilder;
     use herd_crdt::{Record, ServerName, SlotId};
+    use parking_lot::Mutex;
 
     use super::super::incarnation::Incarnation;
     use super::*;
@@ -370,7 +408,9 @@ mod tests {
             for on_disk in [true, false] {
                 let store = disk().open();
                 let source = if on_disk {
-                    StoreSource::Disk(Box::new(|| Ok(Box::new(store))), policy)
+                    let store = Mutex::new(Some(store));
+                    let open = move || Ok(Box::new(store.lock().take().unwrap()) as Box<dyn Store>);
+                    StoreSource::Disk(Arc::new(open), policy)
                 } else {
                     StoreSource::Modelled(store, policy)
                 };

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::error::ServerError;
-use crate::acknowledgement::AckLevel;
 use crate::clock::SharedClock;
 use crate::config::{LinkSecurity, ServeSettings};
 use crate::control::{self, ControlSocket, ControlSocketError, SocketChoice};
@@ -68,14 +68,28 @@ fn open_data_folder(settings: &ServeSettings) -> Result<Option<DataFolder>, Data
 
 /// The store in a data folder, which it holds for as long as it is open. Where replies wait for the disk everything is synced at once, else
 /// every [`SYNC_INTERVAL`].
-pub(super) fn store_in(folder: DataFolder, ack: AckLevel) -> StoreSource {
-    let policy = if ack.needs_disk() {
+pub(super) fn store_in(folder: DataFolder, settings: &ServeSettings) -> StoreSource {
+    let policy = if settings.durability.ack.needs_disk() {
         SyncPolicy::EachCommit
     } else {
         SyncPolicy::Every(SYNC_INTERVAL)
     };
-    let open = move || FjallStore::open(folder).map(|store| Box::new(store) as Box<dyn Store>);
-    StoreSource::Disk(Box::new(open), policy)
+    let path = folder.path().to_owned();
+    let (server, cluster) = (
+        settings.name.clone(),
+        settings.topology.cluster().to_owned(),
+    );
+    // Held from the start; opened again, it is locked anew.
+    let held = Mutex::new(Some(folder));
+    let open = move || {
+        let folder = held.lock().take();
+        let store = match folder {
+            Some(folder) => FjallStore::open(folder),
+            None => FjallStore::open_again(&path, &server, &cluster),
+        };
+        store.map(|store| Box::new(store) as Box<dyn Store>)
+    };
+    StoreSource::Disk(Arc::new(open), policy)
 }
 
 fn open_wire_log(

@@ -109,14 +109,14 @@ pub enum DataFolderError {
         /// What is wrong.
         what: String,
     },
-    /// There is no data folder to set a store aside in.
+    /// There is no data folder.
     #[error("{} is not a data folder of herd: it has no identity.json", .path.display())]
     NotADataFolder {
         /// What was given.
         path: PathBuf,
     },
-    /// There is no store to set aside.
-    #[error("the data folder {} has no store; there is nothing to set aside", .path.display())]
+    /// There is no store.
+    #[error("the data folder {} has no store; nothing was changed", .path.display())]
     NoStore {
         /// The data folder.
         path: PathBuf,
@@ -146,23 +146,41 @@ impl DataFolder {
         Ok(folder)
     }
 
+    /// Locks a folder that holds a store, whichever server's; gives that server's name too.
+    ///
+    /// # Errors
+    /// See [`DataFolderError`].
+    pub fn open_existing(path: &Path) -> Result<(Self, String), DataFolderError> {
+        let folder = DataFolder::lock_existing(path)?;
+        let Some(identity) = folder.identity()? else {
+            let path = folder.path;
+            return Err(DataFolderError::NotADataFolder { path });
+        };
+        Ok((folder, identity.server))
+    }
+
+    fn lock_existing(path: &Path) -> Result<Self, DataFolderError> {
+        if !path.join("identity.json").is_file() {
+            let path = path.to_owned();
+            return Err(DataFolderError::NotADataFolder { path });
+        }
+        let folder = DataFolder::lock(path)?;
+        if folder.store_path().is_dir() {
+            Ok(folder)
+        } else {
+            let path = folder.path;
+            Err(DataFolderError::NoStore { path })
+        }
+    }
+
     /// Renames the store of a folder that no process uses, and gives its new path. The folder keeps
     /// its identity, and the server starts with an empty store.
     ///
     /// # Errors
     /// See [`DataFolderError`].
     pub fn set_aside(path: &Path, clock: &dyn WallClock) -> Result<PathBuf, DataFolderError> {
-        let identity = path.join("identity.json");
-        if !identity.is_file() {
-            let path = path.to_owned();
-            return Err(DataFolderError::NotADataFolder { path });
-        }
-        let folder = DataFolder::lock(path)?;
+        let folder = DataFolder::lock_existing(path)?;
         let store = folder.store_path();
-        if !store.is_dir() {
-            let path = folder.path;
-            return Err(DataFolderError::NoStore { path });
-        }
         let time = utc(clock.now_ns());
         // A second one within a second gets a number.
         let aside = (0..u32::MAX)

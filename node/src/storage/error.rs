@@ -21,11 +21,25 @@ pub enum StoreError {
     },
     /// The disk has no room.
     #[error(
-        "cannot {doing} in {}: {source}. What was synced before is safe. Make room on the disk, \
-         then restart the server",
+        "cannot {doing} in {}: {source}. What was synced before is safe. Make room on the disk; the server tries \
+         again by itself",
         .path.display()
     )]
     Full {
+        /// The data folder.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no file descriptor or no memory left, or another process holds the data folder for a moment.
+    #[error(
+        "cannot {doing} in {}: {source}. What was synced before is safe. The server tries again by itself; raise its \
+         limit of open files (`ulimit -n`), or give it more memory",
+        .path.display()
+    )]
+    Exhausted {
         /// The data folder.
         path: PathBuf,
         /// What was tried.
@@ -96,11 +110,24 @@ impl StoreError {
         matches!(self, StoreError::Full { .. })
     }
 
+    /// Whether nothing is wrong with the disk and what is on it, so that a store that is opened anew may do: no room, no
+    /// descriptors, no memory. Never after a sync that failed: the system may have dropped what it could not write.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, StoreError::Full { .. } | StoreError::Exhausted { .. })
+    }
+
     /// An error of the system while `doing` something, told apart by its kind.
     pub(super) fn from_io(path: &Path, doing: &'static str, source: io::Error) -> Self {
         let path = path.to_owned();
         if is_full(&source) {
             StoreError::Full {
+                path,
+                doing,
+                source,
+            }
+        } else if is_exhausted(&source) {
+            StoreError::Exhausted {
                 path,
                 doing,
                 source,
@@ -121,4 +148,62 @@ pub(super) fn is_full(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
     )
+}
+
+/// Whether the system, or the process by its limits, has no descriptor or no memory left, or something is locked.
+fn is_exhausted(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM))
+        || matches!(
+            error.kind(),
+            io::ErrorKind::OutOfMemory | io::ErrorKind::WouldBlock
+        )
+}
+
+/// Files that are opened at a time to see whether any can be.
+const PROBES: usize = 4;
+
+/// Whether files can be opened. fjall does not say why its work behind has failed, so this is looked at after it.
+pub(super) fn has_descriptors() -> bool {
+    let files: Vec<_> = (0..PROBES)
+        .map_while(|_| std::fs::File::open("/dev/null").ok())
+        .collect();
+    files.len() == PROBES
+}
+
+/// The error of a process that has no descriptor left.
+pub(super) fn no_descriptors() -> io::Error {
+    io::Error::from_raw_os_error(nix::errno::Errno::EMFILE as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_does_not() {
+        let of = |errno: Errno| {
+            let source = io::Error::from_raw_os_error(errno as i32);
+            StoreError::from_io(Path::new("data"), "write to the store", source)
+        };
+        for errno in [
+            Errno::ENOSPC,
+            Errno::EDQUOT,
+            Errno::EMFILE,
+            Errno::ENFILE,
+            Errno::ENOMEM,
+        ] {
+            assert!(of(errno).is_passing(), "{errno}");
+        }
+        for errno in [Errno::EIO, Errno::EROFS, Errno::EACCES, Errno::ENOENT] {
+            assert!(!of(errno).is_passing(), "{errno}");
+        }
+        let path = PathBuf::from("data");
+        let source = io::Error::from_raw_os_error(Errno::ENOSPC as i32);
+        assert!(!StoreError::SyncFailed { path, source }.is_passing());
+        assert!(has_descriptors());
+    }
 }

@@ -15,8 +15,8 @@ pub mod writer;
 
 pub use data_folder::{DataFolder, DataFolderError};
 pub use error::StoreError;
-pub use fjall_store::FjallStore;
 pub use fjall_store::database::FILES_OPEN_MAX;
+pub use fjall_store::{FjallStore, FloorChange};
 pub use modelled::{CommitFault, Crash, ModelledDisk, ModelledStore};
 pub use store::{LoadReport, Store, StoredGroup, Write};
 pub use writer::{

@@ -13,9 +13,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::certificate::CertificateFacts;
+use super::error::in_one_line;
 use super::fault::handshake_fault;
 use super::files::Pem;
-use super::link::{check_time, key_error};
+use super::link::{begins_s, check_time, key_error};
 use super::peer::{Side, until_distrusted};
 use super::reload::{Live, Material};
 use super::trust::{TlsTime, Trust, now_s, provider};
@@ -52,6 +53,12 @@ pub struct ClientPortTls {
     expires_s: i64,
     /// The authorities of clients; nothing if clients need no certificate.
     trust: Option<Trust>,
+    /// What is over or has not begun, if anything is.
+    out_of_time: Option<String>,
+    /// No client can be let in: the authorities of clients are over.
+    refuses_all: bool,
+    /// When it has to be made ready again.
+    stale_s: i64,
 }
 
 /// A client, by the certificate that it showed.
@@ -69,6 +76,10 @@ pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
 ) -> Result<(TlsStream<S>, Option<ClientPeer>), TlsFault> {
     let tls = credentials.current();
+    if tls.refuses_all {
+        let reason = tls.out_of_time.clone().unwrap_or_default();
+        return Err(TlsFault::OwnOutOfTime(reason));
+    }
     let accepted = TlsAcceptor::from(tls.config.clone()).accept(stream).await;
     let stream = accepted.map_err(|error| handshake_fault(&error))?;
     let chain = stream.get_ref().1.peer_certificates();
@@ -103,6 +114,7 @@ impl Material for ClientPortMaterial {
     type Ready = ClientPortTls;
 
     const FOR: &'static str = "the client port";
+    const OUT_OF_TIME: &'static str = "clients refuse this server, or are refused";
 
     fn read(&self) -> Result<ClientPortPems, Vec<TlsError>> {
         let authorities = self.client_authorities.as_deref().map(Pem::read);
@@ -139,7 +151,9 @@ impl Material for ClientPortMaterial {
         let key = texts.key.key().map_err(&mut noted).ok();
         let trust = texts.authorities.as_ref();
         let trust = trust.map(|pem| Trust::new(pem, now_s)).transpose();
-        let trust = trust.map_err(&mut noted).ok();
+        let refuses_all = matches!(trust, Err(TlsError::Expired { .. }));
+        let trust = trust.map_err(&mut noted);
+        let trust = if refuses_all { Some(None) } else { trust.ok() };
         let facts = chain.as_ref().and_then(|chain| {
             let facts = chain.first().and_then(CertificateFacts::of);
             if facts.is_none() {
@@ -164,13 +178,17 @@ impl Material for ClientPortMaterial {
                 .with_single_cert(chain, key)
             });
         match config {
-            Ok(mut config) if mistakes.is_empty() => {
+            Ok(mut config) if mistakes.iter().all(TlsError::is_about_time) => {
                 // Each connection shows its certificate: see links.
                 config.send_tls13_tickets = 0;
                 config.session_storage = Arc::new(NoServerSessionStorage {});
+                let trust_ends_s = trust.as_ref().map_or(i64::MAX, |trust| trust.ends_s);
                 Ok(ClientPortTls {
                     config: Arc::new(config),
                     expires_s: facts.expires_s,
+                    out_of_time: (!mistakes.is_empty()).then(|| in_one_line(&mistakes)),
+                    refuses_all,
+                    stale_s: trust_ends_s.min(begins_s(&facts, now_s)),
                     trust,
                 })
             }
@@ -183,11 +201,15 @@ impl Material for ClientPortMaterial {
         }
     }
 
+    fn out_of_time(ready: &ClientPortTls) -> Option<&str> {
+        ready.out_of_time.as_deref()
+    }
+
     fn expires_s(ready: &ClientPortTls) -> i64 {
         ready.expires_s
     }
 
     fn stale_s(ready: &ClientPortTls) -> i64 {
-        ready.trust.as_ref().map_or(i64::MAX, |trust| trust.ends_s)
+        ready.stale_s
     }
 }

@@ -112,3 +112,20 @@ pub enum TlsError {
     )]
     NotRenewed(String),
 }
+
+impl TlsError {
+    /// Whether nothing is wrong but the time: it is over, or has not begun.
+    #[must_use]
+    pub fn is_about_time(&self) -> bool {
+        matches!(
+            self,
+            TlsError::Expired { .. } | TlsError::NotYetValid { .. }
+        )
+    }
+}
+
+/// What is wrong, in one line.
+pub(super) fn in_one_line(errors: &[TlsError]) -> String {
+    let reasons: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    reasons.join("; ")
+}

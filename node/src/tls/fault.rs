@@ -28,6 +28,9 @@ pub enum TlsFault {
     /// It does not want this server's certificate.
     #[error("it refuses this server's certificate: {0}")]
     RefusedByOther(&'static str),
+    /// This server's own certificate or authorities are over, or have not begun.
+    #[error("this server has no certificates that are in their time: {0}")]
+    OwnOutOfTime(String),
     /// It ended the connection.
     #[error("the connection ended during the TLS handshake; does it speak TLS?")]
     Ended,

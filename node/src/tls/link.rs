@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::certificate::CertificateFacts;
+use super::error::in_one_line;
 use super::fault::handshake_fault;
 use super::files::{Pem, date};
 use super::folder::CertificateFolder;
@@ -105,14 +106,22 @@ impl LinkSource {
 /// Both sides of TLS with one certificate and one set of authorities.
 #[derive(Debug)]
 pub struct LinkTls {
+    /// Or why there can be no links: what is there is out of its time.
+    sides: Result<Sides, String>,
+    expires_s: i64,
+    /// When it has to be made ready again.
+    stale_s: i64,
+}
+
+#[derive(Debug)]
+struct Sides {
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
     trust: Arc<Trust>,
-    expires_s: i64,
 }
 
 impl LinkTls {
-    /// Checks everything, and makes ready for both sides.
+    /// Checks everything, and makes ready for both sides. If nothing is wrong but the time, it is ready for no link.
     ///
     /// # Errors
     /// Everything that is wrong.
@@ -155,6 +164,16 @@ impl LinkTls {
                 }
             }
         }
+        if let Some(facts) = &facts
+            && !mistakes.is_empty()
+            && mistakes.iter().all(TlsError::is_about_time)
+        {
+            return Ok(LinkTls {
+                sides: Err(in_one_line(&mistakes)),
+                expires_s: facts.expires_s,
+                stale_s: begins_s(facts, now_s),
+            });
+        }
         let (Some(chain), Some(key), Some(trust), Some(facts)) = (chain, key, trust, facts) else {
             return Err(mistakes);
         };
@@ -184,10 +203,13 @@ impl LinkTls {
                 server.send_tls13_tickets = 0;
                 server.session_storage = Arc::new(NoServerSessionStorage {});
                 Ok(LinkTls {
-                    client: Arc::new(client),
-                    server: Arc::new(server),
-                    trust,
                     expires_s: facts.expires_s,
+                    stale_s: trust.ends_s,
+                    sides: Ok(Sides {
+                        client: Arc::new(client),
+                        server: Arc::new(server),
+                        trust,
+                    }),
                 })
             }
             (client, server) => {
@@ -197,6 +219,22 @@ impl LinkTls {
                 Err(mistakes)
             }
         }
+    }
+}
+
+impl LinkTls {
+    fn sides(&self) -> Result<&Sides, TlsFault> {
+        let sides = self.sides.as_ref();
+        sides.map_err(|reason| TlsFault::OwnOutOfTime(reason.clone()))
+    }
+}
+
+/// The last second in which a certificate that has not begun is not valid; never for one that has.
+pub(super) fn begins_s(facts: &CertificateFacts, now_s: i64) -> i64 {
+    if facts.valid_from_s > now_s {
+        facts.valid_from_s.saturating_sub(1)
+    } else {
+        i64::MAX
     }
 }
 
@@ -248,6 +286,7 @@ impl Material for LinkMaterial {
     type Ready = LinkTls;
 
     const FOR: &'static str = "links between servers";
+    const OUT_OF_TIME: &'static str = "this server has no links, and goes on alone";
 
     fn read(&self) -> Result<LinkPems, Vec<TlsError>> {
         self.source.read(&self.server)
@@ -258,12 +297,16 @@ impl Material for LinkMaterial {
         LinkTls::new(texts, &me, clock)
     }
 
+    fn out_of_time(ready: &LinkTls) -> Option<&str> {
+        ready.sides.as_ref().err().map(String::as_str)
+    }
+
     fn expires_s(ready: &LinkTls) -> i64 {
         ready.expires_s
     }
 
     fn stale_s(ready: &LinkTls) -> i64 {
-        ready.trust.ends_s
+        ready.stale_s
     }
 }
 
@@ -290,16 +333,17 @@ impl LinkCredentials {
         side: Side,
     ) -> Result<(TlsStream<S>, Peer), TlsFault> {
         let tls = self.live.current();
+        let sides = tls.sides()?;
         let secured = match side {
             Side::Dialled => {
                 let name = ServerName::try_from(ANY_SERVER)
                     .map_err(|error| TlsFault::Other(error.to_string()))?;
-                let connector = TlsConnector::from(tls.client.clone());
+                let connector = TlsConnector::from(sides.client.clone());
                 let connected = connector.connect(name, stream).await;
                 connected.map(TlsStream::from)
             }
             Side::Accepted => {
-                let acceptor = TlsAcceptor::from(tls.server.clone());
+                let acceptor = TlsAcceptor::from(sides.server.clone());
                 acceptor.accept(stream).await.map(TlsStream::from)
             }
         };
@@ -319,7 +363,7 @@ impl LinkCredentials {
         chain: &[CertificateDer<'static>],
     ) -> Result<(), TlsFault> {
         let tls = self.live.current();
-        tls.trust.check(side, chain, now_s(&self.clock))
+        tls.sides()?.trust.check(side, chain, now_s(&self.clock))
     }
 
     pub(super) fn changes(&self) -> watch::Receiver<Arc<LinkTls>> {

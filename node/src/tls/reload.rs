@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::TlsError;
+use super::error::in_one_line;
 use super::files::date;
 use super::trust::now_s;
 use crate::clock::SharedClock;
@@ -35,13 +36,16 @@ pub trait Material: Send + Sync + 'static {
     /// What it is for, as the log has it.
     const FOR: &'static str;
 
+    /// What follows while it is out of its time, as the log has it.
+    const OUT_OF_TIME: &'static str;
+
     /// Reads the files.
     ///
     /// # Errors
     /// Every file that cannot be read.
     fn read(&self) -> Result<Self::Texts, Vec<TlsError>>;
 
-    /// Checks what was read, and makes it ready.
+    /// Checks what was read, and makes it ready. What is only out of its time is as ready as it can be, and says so.
     ///
     /// # Errors
     /// Everything that is wrong with it.
@@ -50,6 +54,9 @@ pub trait Material: Send + Sync + 'static {
         texts: &Self::Texts,
         clock: &SharedClock,
     ) -> Result<Self::Ready, Vec<TlsError>>;
+
+    /// Why it is over or has not begun, if that is so.
+    fn out_of_time(ready: &Self::Ready) -> Option<&str>;
 
     /// When the certificate ends, in seconds since the POSIX epoch.
     fn expires_s(ready: &Self::Ready) -> i64;
@@ -77,7 +84,7 @@ impl<M: Material> std::fmt::Debug for Live<M> {
 }
 
 impl<M: Material> Live<M> {
-    /// Reads and checks it for the first time.
+    /// Reads and checks it for the first time. What is only out of its time is taken: see [`Live::out_of_time`].
     ///
     /// # Errors
     /// Everything that is wrong.
@@ -112,6 +119,11 @@ impl<M: Material> Live<M> {
     /// When the certificate in use ends, in seconds since the POSIX epoch.
     pub fn expires_s(&self) -> i64 {
         M::expires_s(&self.current.borrow())
+    }
+
+    /// Why what is in use was over or had not begun when it was taken, which is only taken at the start.
+    pub fn out_of_time(&self) -> Option<String> {
+        M::out_of_time(&self.current.borrow()).map(str::to_owned)
     }
 
     /// How many changes were taken.
@@ -166,7 +178,7 @@ impl<M: Material> Live<M> {
             Ok(texts) => texts,
             Err(errors) => {
                 look.seen = None;
-                return self.fail(look, &errors);
+                return self.fail(look, in_one_line(&errors));
             }
         };
         let stale = M::stale_s(&self.current.borrow()) < now_s(&self.clock);
@@ -180,6 +192,10 @@ impl<M: Material> Live<M> {
             return false;
         }
         match self.material.prepare(&texts, &self.clock) {
+            Ok(ready) if M::out_of_time(&ready).is_some() => {
+                let reason = M::out_of_time(&ready).unwrap_or_default().to_owned();
+                self.fail(look, reason)
+            }
             Ok(ready) => {
                 let until = date(M::expires_s(&ready));
                 *self.loaded.lock() = texts;
@@ -189,14 +205,12 @@ impl<M: Material> Live<M> {
                 *look = Look::default();
                 true
             }
-            Err(errors) => self.fail(look, &errors),
+            Err(errors) => self.fail(look, in_one_line(&errors)),
         }
     }
 
     /// Says once what is wrong, until something else is.
-    fn fail(&self, look: &mut Look<M::Texts>, errors: &[TlsError]) -> bool {
-        let reasons: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        let reason = reasons.join("; ");
+    fn fail(&self, look: &mut Look<M::Texts>, reason: String) -> bool {
         // A single look may have met files that were just being replaced.
         if look.failed.as_ref() != Some(&reason) {
             look.failed = Some(reason);
@@ -213,8 +227,18 @@ impl<M: Material> Live<M> {
         false
     }
 
-    /// Warns if the end is near. Whether it did.
+    /// Warns if the end is near, or what is in use is out of its time. Whether it did.
     fn warn_of_expiry(&self) -> bool {
+        if let Some(reason) = self.out_of_time() {
+            error!(
+                reason,
+                "the certificates for {} are not in their time: {}. Put new ones in their place (`herd certs renew`), \
+                 which are taken without a restart; is the clock right?",
+                M::FOR,
+                M::OUT_OF_TIME
+            );
+            return true;
+        }
         let (expires_s, now_s) = (self.expires_s(), now_s(&self.clock));
         let left_s = expires_s.saturating_sub(now_s);
         let warning_s = i64::try_from(EXPIRY_WARNING.as_secs()).unwrap_or(i64::MAX);

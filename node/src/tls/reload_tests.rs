@@ -19,6 +19,7 @@ impl Material for Note {
     type Ready = i64;
 
     const FOR: &'static str = "a test";
+    const OUT_OF_TIME: &'static str = "nothing";
 
     fn read(&self) -> Result<String, Vec<TlsError>> {
         Ok(self.0.lock().clone())
@@ -28,6 +29,10 @@ impl Material for Note {
         texts
             .parse()
             .map_err(|_| vec![TlsError::NoKey(texts.clone())])
+    }
+
+    fn out_of_time(ready: &i64) -> Option<&str> {
+        (*ready == 0).then_some("it is over")
     }
 
     fn expires_s(ready: &i64) -> i64 {
@@ -121,4 +126,21 @@ async fn watching_takes_changes_and_ends_when_told() {
     assert_eq!(**changes.borrow(), 20);
     stop.cancel();
     watching.await.unwrap();
+}
+
+#[test]
+fn what_is_out_of_its_time_is_taken_at_the_start_and_never_later() {
+    let (live, _) = live("0");
+    assert_eq!(live.out_of_time().as_deref(), Some("it is over"));
+    assert!(live.warn_of_expiry());
+    let mut look = Look::default();
+    "20".clone_into(&mut live.material.0.lock());
+    assert!(!live.look(&mut look));
+    assert!(live.look(&mut look));
+    assert_eq!(live.out_of_time(), None);
+    "0".clone_into(&mut live.material.0.lock());
+    for _ in 0..4 {
+        assert!(!live.look(&mut look));
+    }
+    assert_eq!((*live.current(), live.failures()), (20, 1));
 }

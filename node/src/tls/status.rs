@@ -30,6 +30,15 @@ impl TlsStatus {
         self.clients.as_ref().map(|live| live.expires_s())
     }
 
+    /// Whether the certificates for links and those of the client port were over, or had not begun, when they were
+    /// taken: see [`Live::out_of_time`].
+    #[must_use]
+    pub fn out_of_time(&self) -> (bool, bool) {
+        let links = self.links.as_ref().and_then(|live| live.out_of_time());
+        let clients = self.clients.as_ref().and_then(|live| live.out_of_time());
+        (links.is_some(), clients.is_some())
+    }
+
     /// Changes of certificates that were taken, and those that could not be used.
     #[must_use]
     pub fn reloads(&self) -> (u64, u64) {

@@ -27,6 +27,9 @@ pub enum TopologyProblem {
     /// Bytes that are not UTF-8.
     #[error("not UTF-8 text")]
     NotText,
+    /// Text in another encoding.
+    #[error("UTF-16 text; save it as UTF-8")]
+    Utf16,
     /// A line that starts with none of the three words.
     #[error("`{0}` is unknown; a line starts with `cluster`, `server`, `link` or `#`")]
     UnknownWord(String),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::parse::TOPOLOGY_BYTES_MAX;
 use super::{Topology, TopologyError, TopologyProblem, parse};
+use crate::byte_order_mark;
 
 /// Why a file is no topology.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +41,8 @@ pub fn read(path: &Path) -> Result<Topology, TopologyFileError> {
     // One byte more than allowed, so that `parse` sees that there was more.
     let limit = TOPOLOGY_BYTES_MAX as u64 + 1;
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-    let text = match std::str::from_utf8(&bytes) {
+    let bytes = byte_order_mark::skip(&bytes).map_err(|_| at_line(1, TopologyProblem::Utf16))?;
+    let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         // The limit may have cut a character in two.
         Err(_) if bytes.len() > TOPOLOGY_BYTES_MAX => {
@@ -75,6 +77,18 @@ mod tests {
     fn bytes_that_are_not_text_are_reported_with_their_line() {
         let error = read_bytes(b"cluster herd\n# caf\xe9\n").unwrap_err();
         assert_eq!(error.to_string(), "line 2: not UTF-8 text");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over_and_utf_16_is_named() {
+        let text = super::super::builtin(super::super::PortBases::default()).to_string();
+        let marked = format!("\u{feff}{text}");
+        assert_eq!(read_bytes(marked.as_bytes()).unwrap().to_string(), text);
+        let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [wide.clone(), [&[0xff, 0xfe], &wide[..]].concat()] {
+            let error = read_bytes(&bytes).unwrap_err();
+            assert_eq!(error.to_string(), "line 1: UTF-16 text; save it as UTF-8");
+        }
     }
 
     #[test]

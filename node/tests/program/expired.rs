@@ -173,3 +173,120 @@ async fn a_neighbour_whose_certificate_has_expired_is_refused_named_and_counted(
     let closed = "herd_peer_connections_closed_total{reason=\"certificate\"} ";
     assert_eq!(figure(base, closed).await, 1.0);
 }
+
+/// How the certificates of a server are out of their time, and what is said of it.
+const OUT_OF_TIME: [(&str, &str); 3] = [
+    ("over", "expired on"),
+    ("not begun", "is not valid before"),
+    ("authority over", "trusted.pem expired on"),
+];
+
+/// Puts certificates of this kind into the folder.
+fn certify(certs: &Path, kind: &str) {
+    let long_ago = Authority::make("farm", days_ago_s(50), 10).unwrap();
+    let good = authority();
+    let (trusted, own) = match kind {
+        "over" => (&good, issued(&good, "barn", 10)),
+        "not begun" => {
+            let here = Host::Ip(Ipv4Addr::LOCALHOST.into());
+            let name = LinkName::new("farm", "barn");
+            let begins_s = days_ago_s(-40);
+            (&good, good.issue(&name, &[&here], begins_s, 10).unwrap())
+        }
+        "authority over" => (&long_ago, issued(&long_ago, "barn", 5)),
+        _ => (&good, issued(&good, "barn", 365)),
+    };
+    std::fs::write(certs.join("trusted.pem"), trusted.certificate_pem()).unwrap();
+    write(certs, "barn", &own);
+}
+
+#[tokio::test]
+async fn a_server_whose_certificates_are_out_of_time_goes_on_alone() {
+    for (kind, reason) in OUT_OF_TIME {
+        let folder = tempfile::tempdir().unwrap();
+        let base = free_ports(3);
+        let topology = format!(
+            "cluster farm\n\
+             server field client 127.0.0.1:1 peer 127.0.0.1:2 http 127.0.0.1:3\n\
+             server barn client 127.0.0.1:{base} peer 127.0.0.1:{} http 127.0.0.1:{}\n\
+             link barn field\n",
+            base + 1,
+            base + 2
+        );
+        std::fs::write(folder.path().join("t"), topology).unwrap();
+        let certs = folder.path().join("certs");
+        std::fs::create_dir(&certs).unwrap();
+        certify(&certs, kind);
+        let checked = herd(&["check-config", "--name=barn", "--topology=t"]);
+        let (code, output) = checked.in_folder(folder.path()).run().await;
+        assert_eq!(code, 0, "{kind}: {output}");
+        assert!(
+            output.contains("herd: warning: default: certs/"),
+            "{output}"
+        );
+        assert!(output.contains(reason), "{output}");
+        let arguments = ["serve", "--name=barn", "--topology=t", "--ephemeral"];
+        let mut server = herd(&arguments).in_folder(folder.path()).start();
+        server.wait_for("listening").await;
+        server
+            .wait_for("this server has no links, and goes on alone")
+            .await;
+        let output = server.output();
+        assert!(
+            output.contains("ERROR") && output.contains(reason),
+            "{output}"
+        );
+        let to = format!("--to=127.0.0.1:{base}");
+        let (code, output) = herd(&["send", &to, "IAMAT kiwi +1+1 1"]).run().await;
+        assert_eq!(code, 0, "{output}");
+        assert!(output.starts_with("AT barn "), "{output}");
+        let out_of_time = "herd_certificate_out_of_time{of=\"links\"} ";
+        assert_eq!(figure(base, out_of_time).await, 1.0);
+        // Others that are good are taken.
+        certify(&certs, "good");
+        let taken = "new certificates for links between servers are in use";
+        server.wait_for(taken).await;
+        assert_eq!(figure(base, out_of_time).await, 0.0);
+    }
+}
+
+#[tokio::test]
+async fn a_client_port_whose_certificate_has_ended_serves_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = authority();
+    write(folder.path(), "port", &issued(&authority, "barn", 10));
+    let trusted = authority.certificate_pem();
+    std::fs::write(folder.path().join("trusted.pem"), trusted).unwrap();
+    let base = free_ports(3);
+    let topology = format!(
+        "cluster farm\nserver barn client 127.0.0.1:{base} peer 127.0.0.1:{} http 127.0.0.1:{}\n",
+        base + 1,
+        base + 2
+    );
+    std::fs::write(folder.path().join("t"), topology).unwrap();
+    let arguments = [
+        "serve",
+        "--name=barn",
+        "--topology=t",
+        "--ephemeral",
+        "--client-tls-cert=port.cert.pem",
+        "--client-tls-key=port.key.pem",
+    ];
+    let mut server = herd(&arguments).in_folder(folder.path()).start();
+    server
+        .wait_for("the certificates for the client port are not in their time")
+        .await;
+    let to = format!("--to=127.0.0.1:{base}");
+    let send = ["send", &to, "--ca=trusted.pem", "IAMAT kiwi +1+1 1"];
+    let (code, output) = herd(&send).in_folder(folder.path()).run().await;
+    assert!(code != 0 && !output.contains("AT barn"), "{code}: {output}");
+    let out_of_time = "herd_certificate_out_of_time{of=\"client_port\"} ";
+    assert_eq!(figure(base, out_of_time).await, 1.0);
+    write(folder.path(), "port", &issued(&authority, "barn", 365));
+    server
+        .wait_for("new certificates for the client port are in use")
+        .await;
+    let (code, output) = herd(&send).in_folder(folder.path()).run().await;
+    assert_eq!(code, 0, "{output}");
+    assert!(output.contains("AT barn"), "{output}");
+}

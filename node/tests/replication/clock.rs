@@ -56,6 +56,11 @@ impl MemoryFloor {
     pub(super) fn stored(&self) -> Option<i64> {
         *self.floor_ns.lock()
     }
+
+    /// As an operator sets it while the server is stopped.
+    pub(super) fn set(&self, floor_ns: Option<i64>) {
+        *self.floor_ns.lock() = floor_ns;
+    }
 }
 
 #[async_trait]

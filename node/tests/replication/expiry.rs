@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use herd_crdt::Outcome;
 use herd_node::acknowledgement::AckLevel;
+use herd_node::clock::WallClock as _;
+use herd_node::expiry::ExpireAfter;
 use herd_node::storage::Crash;
 
-use super::harness::{Herd, eventually, record};
+use super::harness::{Herd, Server, eventually, record};
 use super::network::Stretch;
 
 const AFTER: Duration = Duration::from_secs(600);
+const SECOND_NS: i64 = 1_000_000_000;
 const YEAR_S: i64 = 365 * 24 * 3_600;
 /// Clients of each server.
 const CLIENTS: usize = 100;
@@ -145,6 +148,13 @@ async fn the_floor_is_there_after_a_restart_whatever_the_clock_says() {
     let mut herd = herd();
     herd.linked().await;
     pass(60).await;
+    let is_low = |server: &Server| server.locations.floor_ns() == i64::MIN;
+    assert!(
+        herd.running().all(is_low),
+        "no client has said what time it is"
+    );
+    herd.server(0).report("kiwi", now(&herd));
+    pass(60).await;
     let floor_ns = herd.server(0).locations.floor_ns();
     assert!(floor_ns > i64::MIN);
     herd.stop(0).await;
@@ -158,7 +168,142 @@ async fn the_floor_is_there_after_a_restart_whatever_the_clock_says() {
     let old = record(&server.name, "old", now(&herd) - 700);
     assert_eq!(server.locations.report(old), Outcome::Expired);
     server.report("new", now(&herd));
-    herd.all_hold(1).await;
+    herd.all_hold(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_clocks_ahead_for_a_while_lose_nothing() {
+    for while_s in [40, 1_000] {
+        let herd = herd();
+        herd.linked().await;
+        report_all(&herd, "before", 0);
+        herd.all_hold(5 * CLIENTS).await;
+        pass(30).await;
+        for clock in &herd.clocks {
+            clock.set_ahead(YEAR_S);
+        }
+        for second in 0..while_s {
+            herd.server(second % 5).report("during", now(&herd));
+            pass(1).await;
+        }
+        for clock in &herd.clocks {
+            clock.set_ahead(0);
+        }
+        pass(30).await;
+        for server in herd.running() {
+            let lead_ns =
+                server.locations.floor_ns() - i64::try_from(now(&herd)).unwrap() * SECOND_NS;
+            assert!(lead_ns <= -600 * SECOND_NS, "{}: {lead_ns} ns", server.name);
+        }
+        if while_s < 500 {
+            assert_eq!(answered(&herd, 3, "before"), 5 * CLIENTS);
+        }
+        // What was reported meanwhile is there, and so is all that comes.
+        report_all(&herd, "after", 0);
+        let last = (now(&herd) - 31).to_string();
+        for server in herd.running() {
+            let what = format!("{} has all that is new", server.name);
+            eventually(&what, || server.time_of("during").as_ref() == Some(&last)).await;
+        }
+        for position in 0..5 {
+            eventually("what came after is everywhere", || {
+                answered(&herd, position, "after") == 5 * CLIENTS
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_client_that_is_ahead_does_not_carry_the_floor() {
+    let herd = herd();
+    herd.linked().await;
+    report_all(&herd, "kept", 0);
+    let ahead_s = now(&herd) + YEAR_S.unsigned_abs();
+    herd.server(2).report("liar", ahead_s);
+    herd.all_hold(5 * CLIENTS + 1).await;
+    for clock in &herd.clocks {
+        clock.set_ahead(YEAR_S);
+    }
+    pass(300).await;
+    herd.all_hold(5 * CLIENTS + 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_herd_that_was_off_forgets_what_is_old_once_clients_say_so() {
+    let mut herd = Herd::five_stopped();
+    herd.expire_after = Some(AFTER);
+    herd.keep_on_disk(AckLevel::Disk);
+    herd.start_all();
+    herd.linked().await;
+    report_all(&herd, "old", 0);
+    herd.all_hold(5 * CLIENTS).await;
+    pass(60).await;
+    for position in 0..5 {
+        herd.stop(position).await;
+    }
+    // Nobody's clock ran meanwhile but the machines' own.
+    for clock in &herd.clocks {
+        clock.set_ahead(YEAR_S);
+    }
+    herd.start_all();
+    herd.all_hold(5 * CLIENTS).await;
+    pass(120).await;
+    assert_eq!(answered(&herd, 0, "old"), 5 * CLIENTS, "who knows");
+    let true_s = now(&herd) + YEAR_S.unsigned_abs();
+    for server in herd.running() {
+        for number in 0..CLIENTS {
+            server.report(&format!("new{number}-{}", server.name), true_s);
+        }
+    }
+    herd.all_hold(5 * CLIENTS).await;
+    assert_eq!(answered(&herd, 0, "old"), 0);
+    // Where nobody says so, they leave when they would have if time had stood still.
+    for position in 0..5 {
+        herd.stop(position).await;
+    }
+    for clock in &herd.clocks {
+        clock.set_ahead(2 * YEAR_S);
+    }
+    herd.start_all();
+    herd.all_hold(5 * CLIENTS).await;
+    pass(700).await;
+    assert!(herd.running().all(|server| server.locations.is_empty()));
+}
+
+/// One server's floor is a year ahead, and what it lost is on the others.
+#[tokio::test(start_paused = true)]
+async fn a_server_whose_floor_was_lowered_has_all_again() {
+    let mut herd = herd();
+    let year_ns = YEAR_S * SECOND_NS;
+    let floor_ns = herd.clocks[1].now_ns() + year_ns;
+    herd.stop(1).await;
+    herd.floors[1].set(Some(floor_ns));
+    herd.restart(1);
+    herd.linked().await;
+    report_all(&herd, "kept", 0);
+    for position in [0, 2, 3, 4] {
+        let server = herd.server(position);
+        eventually("the others have theirs", || {
+            server.locations.len() == 4 * CLIENTS
+        })
+        .await;
+    }
+    assert!(herd.server(1).locations.is_empty());
+    let expire_after = ExpireAfter::new(AFTER);
+    let fault = |herd: &Herd| {
+        let floor_ns = herd.server(1).locations.floor_ns();
+        expire_after.floor_fault(floor_ns, herd.clocks[1].now_ns())
+    };
+    assert!(fault(&herd).is_some());
+    herd.stop(1).await;
+    let lowered_ns = herd.clocks[1].now_ns() - 600 * SECOND_NS;
+    herd.floors[1].set(Some(lowered_ns));
+    herd.restart(1);
+    herd.all_hold(4 * CLIENTS).await;
+    assert_eq!(fault(&herd), None);
+    pass(700).await;
+    assert!(herd.server(1).locations.is_empty(), "and it expires them");
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,9 +316,10 @@ async fn a_clock_that_jumps_loses_nothing_anywhere() {
     ] {
         let herd = herd();
         herd.linked().await;
-        pass(20).await;
         report_all(&herd, "kept", 0);
         herd.all_hold(5 * CLIENTS).await;
+        // Each server knows by them what time it is.
+        pass(20).await;
         if alone {
             herd.isolate(1, Stretch::Cut);
             pass(20).await;

@@ -62,7 +62,7 @@ async fn a_neighbour_whose_store_fails_confirms_nothing_more() {
         assert!(herd.server(0).report_acknowledged("kiwi", 1).await);
         let disk = herd.disks[1].as_ref().unwrap();
         match failing {
-            "commit" => disk.fail_next_commits(1, CommitFault::Full),
+            "commit" => disk.fail_next_commits(1, CommitFault::Io),
             _ => disk.fail_sync(),
         }
         for time in 2..5 {

@@ -11,6 +11,7 @@ use super::find::ServerArgs;
 use super::progress::Progress;
 use super::report::complain;
 use super::server::Server;
+use crate::byte_order_mark;
 use crate::config::Environment;
 use crate::control::{LoadCounts, LoadReport, ReportLine, Request};
 use crate::exit_code;
@@ -45,14 +46,16 @@ pub(crate) fn run(args: &LoadArgs) -> u8 {
 
 fn open(args: &LoadArgs) -> Result<Box<dyn Read>, u8> {
     match args.file.as_deref() {
-        Some(path) if path != Path::new("-") => match File::open(path) {
-            Ok(file) => Ok(Box::new(file)),
-            Err(error) => Err(ControlError::File {
-                what: format!("cannot read {}", path.display()),
-                source: error,
+        Some(path) if path != Path::new("-") => {
+            match File::open(path).and_then(byte_order_mark::skip_in) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(error) => Err(ControlError::File {
+                    what: format!("cannot read {}", path.display()),
+                    source: error,
+                }
+                .tell()),
             }
-            .tell()),
-        },
+        }
         None if io::stdin().is_terminal() => {
             complain("name the file to load, or `-` to type records");
             Err(exit_code::USAGE)

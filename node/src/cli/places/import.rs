@@ -1,13 +1,14 @@
 //! `herd places import`.
 
 use std::fs::{self, File};
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
 use super::progress::Progress;
+use crate::byte_order_mark;
 use crate::own_file;
 use crate::places::import::{
     ImportError, ImportFormat, ImportReport, import_csv, import_geojson, import_osm_pbf, osm_source,
@@ -124,8 +125,10 @@ fn tell(report: &ImportReport, output: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 fn read_sources(file: &Path) -> anyhow::Result<Vec<Source>> {
-    let text =
-        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut text = String::new();
+    byte_order_mark::skip_in(open(file)?)
+        .and_then(|mut input| input.read_to_string(&mut text))
+        .with_context(|| format!("cannot read {}", file.display()))?;
     parse_sources(&text).with_context(|| file.display().to_string())
 }
 

@@ -138,7 +138,7 @@ fn geojson_and_extracts_are_known_by_their_names() {
     let (result, told) = run_with(&["import", helsinki, "--output", &table]);
     result.unwrap();
     assert!(
-        told.contains(" places taken, 0 bad rows left out"),
+        told.contains("\n1683 places taken, 30 bad rows left out"),
         "{told}"
     );
     let (_, told) = run_with(&["info", &table]);

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use crate::access::{AUTH_WORD, InvalidToken, Token};
+use crate::byte_order_mark;
 use crate::config::TOKEN_VARIABLE;
 use crate::protocol::ACCEPTED_LINE;
 
@@ -50,6 +51,7 @@ fn chosen_of(file: Option<&Path>, variable: Option<&str>) -> Result<Option<Token
         (Some(path), _) => {
             let mut text = String::new();
             let file = File::open(path).map_err(TokenError::File)?;
+            let file = byte_order_mark::skip_in(file).map_err(TokenError::File)?;
             let mut file = file.take(FILE_BYTES_MAX);
             file.read_to_string(&mut text).map_err(TokenError::File)?;
             text

@@ -8,6 +8,8 @@ use std::io::Read;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
+use crate::byte_order_mark;
+
 use super::super::table::{InvalidPlace, NewPlace, TableWriter};
 use super::bounded_read::{Allowance, BoundedRead};
 use super::error::ImportError;
@@ -23,7 +25,7 @@ pub(super) const ROW_BYTES_MAX: usize = 256 * 1024;
 /// # Errors
 /// Says why nothing more can be read; the writer then holds the rows before that.
 pub fn import_csv(input: impl Read, writer: &mut TableWriter) -> Result<ImportReport, ImportError> {
-    let mut rows = Rows::new(input);
+    let mut rows = Rows::new(byte_order_mark::skip_in(input)?);
     let mut row = ByteRecord::new();
     rows.next(&mut row)?;
     let columns = Columns::of(&row)?;

@@ -35,6 +35,12 @@ pub enum ImportError {
         /// The feature before it, from 1; 0 for the start of the file.
         feature: u64,
     },
+    /// Coordinates of another kind than latitude and longitude.
+    #[error(
+        "its coordinates are of the reference system {0}, and only WGS 84 (longitude and latitude in degrees, as RFC \
+         7946 has it) can be read; convert it"
+    )]
+    OtherReferenceSystem(String),
     /// Not JSON, or not GeoJSON.
     #[error("not GeoJSON: {0}")]
     NotGeoJson(String),

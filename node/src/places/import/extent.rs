@@ -3,7 +3,11 @@
 /// The box around points on the sphere. Across the antimeridian the narrower of two boxes counts:
 /// one that is split at 180 degrees, and one that is split at 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Extent(Option<Ranges>);
+pub(super) struct Extent {
+    ranges: Option<Ranges>,
+    /// A point that is not on Earth, latitude and longitude: nobody knows where the box is then.
+    beyond: Option<(f64, f64)>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Ranges {
@@ -22,16 +26,21 @@ impl Extent {
         } else {
             longitude
         };
-        Extent(Some(Ranges {
-            latitude: (latitude, latitude),
-            longitude: (longitude, longitude),
-            longitude_eastward: (eastward, eastward),
-        }))
+        let is_on_earth = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+        Extent {
+            ranges: Some(Ranges {
+                latitude: (latitude, latitude),
+                longitude: (longitude, longitude),
+                longitude_eastward: (eastward, eastward),
+            }),
+            beyond: (!is_on_earth).then_some((latitude, longitude)),
+        }
     }
 
     /// Takes in another box.
     pub(super) fn add(&mut self, other: Extent) {
-        self.0 = match (self.0, other.0) {
+        self.beyond = self.beyond.or(other.beyond);
+        self.ranges = match (self.ranges, other.ranges) {
             (Some(a), Some(b)) => Some(Ranges {
                 latitude: union(a.latitude, b.latitude),
                 longitude: union(a.longitude, b.longitude),
@@ -41,9 +50,13 @@ impl Extent {
         };
     }
 
-    /// The middle of the box, latitude and longitude in degrees; `None` without points.
+    /// The middle of the box, latitude and longitude in degrees; `None` without points. If one of the points is not on
+    /// Earth it is that one, which no table takes.
     pub(super) fn middle(&self) -> Option<(f64, f64)> {
-        let ranges = self.0?;
+        if let Some(beyond) = self.beyond {
+            return Some(beyond);
+        }
+        let ranges = self.ranges?;
         let middle = |(low, high): (f64, f64)| low + (high - low) / 2.0;
         let width = |(low, high): (f64, f64)| high - low;
         let longitude = if width(ranges.longitude) <= width(ranges.longitude_eastward) {
@@ -85,6 +98,14 @@ mod tests {
             Some((2.0, 4.0))
         );
         assert_eq!(middle(&[(0.0, -1.0), (0.0, 1.0)]), Some((0.0, 0.0)));
+    }
+
+    #[test]
+    fn one_point_that_is_nowhere_spoils_the_middle() {
+        for beyond in [(0.0, 190.0), (-90.5, 0.0), (f64::INFINITY, 0.0)] {
+            assert_eq!(middle(&[(1.0, 2.0), beyond, (3.0, 4.0)]), Some(beyond));
+        }
+        assert!(middle(&[(1.0, 2.0), (f64::NAN, 3.0)]).unwrap().0.is_nan());
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::cell::RefCell;
 use std::io::Read;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::byte_order_mark;
 
 use super::super::online::words;
 use super::super::table::TableWriter;
@@ -17,8 +20,11 @@ use super::error::ImportError;
 use super::report::{ImportReport, RowPlace};
 
 mod feature;
+mod geometry;
+mod reference_system;
 
 use feature::take_feature;
+use reference_system::other_system;
 
 /// The longest feature, in bytes, so that no file is taken into memory as a whole.
 pub(super) const FEATURE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -31,6 +37,7 @@ pub fn import_geojson(
     input: impl Read,
     writer: &mut TableWriter,
 ) -> Result<ImportReport, ImportError> {
+    let input = byte_order_mark::skip_in(input)?;
     let (bounded, allowance) = BoundedRead::new(input, FEATURE_BYTES_MAX);
     let import = RefCell::new(Import {
         writer,
@@ -99,6 +106,14 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
                 "features" => {
                     has_features = true;
                     map.next_value_seed(Features(self.0))?;
+                }
+                "crs" => {
+                    let system: Value = map.next_value()?;
+                    if let Some(other) = other_system(&system) {
+                        let error = ImportError::OtherReferenceSystem(other);
+                        self.0.borrow_mut().stopped = Some(error);
+                        return Err(A::Error::custom("stopped"));
+                    }
                 }
                 "id" | "geometry" | "properties" => single.push((key, map.next_value()?)),
                 _ => {

@@ -1,7 +1,7 @@
 //! Reads places from an OpenStreetMap extract (`.osm.pbf`) into a table.
 //!
 //! A place is a node, way or relation with a name and one of the keys that `osm_tags` lists. A way or
-//! relation stands at the middle of the box around its nodes, as Overpass has it. An extract has
+//! relation stands at the middle of the box around its nodes, as Overpass has it, if they are all there. An extract has
 //! nodes first, so it is read three times: for relations, for ways, and for nodes. What is kept
 //! between the passes grows with the places, not with the extract.
 
@@ -90,9 +90,7 @@ pub fn import_osm_pbf<R: Read>(
     };
     for_each_block_element(open()?, |element| import.relation(element))?;
     for_each_block_element(open()?, |element| import.way(element))?;
-    import.outlines.ways = HashMap::new();
-    import.outlines.points.sort_unstable();
-    import.outlines.points.dedup();
+    import.outlines.close();
     for_each_block_element(open()?, |element| import.node(element))?;
     import.finish()
 }
@@ -125,12 +123,26 @@ struct Outlines {
     ways: HashMap<i64, Vec<u32>>,
     /// Nodes, each with a place that it belongs to.
     points: Vec<(i64, u32)>,
+    /// For each of the points whether it was found.
+    found: Vec<bool>,
 }
 
 struct Outline {
     element: String,
     tags: OsmTags,
     extent: Extent,
+    /// Some of what it is made of is not in the extract.
+    is_incomplete: bool,
+}
+
+impl Outline {
+    fn position(&self) -> Result<(f64, f64), BadRowReason> {
+        match self.extent.middle() {
+            None => Err(BadRowReason::PointsMissing),
+            Some(_) if self.is_incomplete => Err(BadRowReason::PointsIncomplete),
+            Some(middle) => Ok(middle),
+        }
+    }
 }
 
 impl Outlines {
@@ -140,16 +152,64 @@ impl Outlines {
             element,
             tags,
             extent: Extent::default(),
+            is_incomplete: false,
         });
         Ok(index)
     }
 
+    fn note_incomplete(&mut self, place: u32) {
+        if let Some(outline) = self.places.get_mut(place as usize) {
+            outline.is_incomplete = true;
+        }
+    }
+
+    /// All ways were seen: what is left of them is not in the extract.
+    fn close(&mut self) {
+        for place in std::mem::take(&mut self.ways).into_values().flatten() {
+            self.note_incomplete(place);
+        }
+        self.points.sort_unstable();
+        self.points.dedup();
+        self.found = vec![false; self.points.len()];
+    }
+
+    /// A node was met.
+    fn locate(&mut self, node: i64, (latitude, longitude): (f64, f64)) {
+        let first = self.points.partition_point(|&(point, _)| point < node);
+        let points = self.points.get(first..).unwrap_or_default();
+        let found = self.found.get_mut(first..).unwrap_or_default();
+        let points = points.iter().zip(found);
+        for (&(_, place), found) in points.take_while(|((point, _), _)| *point == node) {
+            *found = true;
+            if let Some(outline) = self.places.get_mut(place as usize) {
+                outline.extent.add(Extent::of_point(latitude, longitude));
+            }
+        }
+    }
+
+    /// All nodes were seen.
+    fn finish(mut self) -> Vec<Outline> {
+        for (point, found) in std::mem::take(&mut self.points)
+            .into_iter()
+            .zip(&self.found)
+        {
+            if !found && let Some(outline) = self.places.get_mut(point.1 as usize) {
+                outline.is_incomplete = true;
+            }
+        }
+        self.places
+    }
+
     fn add_points(
         &mut self,
-        nodes: impl Iterator<Item = i64>,
+        nodes: impl Iterator<Item = Option<i64>>,
         place: u32,
     ) -> Result<(), ImportError> {
         for node in nodes {
+            let Some(node) = node else {
+                self.note_incomplete(place);
+                continue;
+            };
             if self.points.len() >= POINTS_MAX {
                 return Err(ImportError::TooManyPoints);
             }
@@ -170,7 +230,10 @@ impl Import<'_> {
         let place = self.outlines.add(format!("relation/{id}"), tags)?;
         for (kind, member) in members {
             match kind {
-                MemberKind::Way => self.outlines.ways.entry(member).or_default().push(place),
+                MemberKind::Way => match member {
+                    Some(way) => self.outlines.ways.entry(way).or_default().push(place),
+                    None => self.outlines.note_incomplete(place),
+                },
                 MemberKind::Node => {
                     self.outlines.add_points(std::iter::once(member), place)?;
                 }
@@ -195,33 +258,30 @@ impl Import<'_> {
     }
 
     fn node(&mut self, element: Element<'_>) -> Result<(), ImportError> {
-        let Element::Node {
-            id,
-            tags,
-            latitude,
-            longitude,
-        } = element
-        else {
+        let Element::Node { id, tags, position } = element else {
             return Ok(());
         };
-        let outlines = &mut self.outlines;
-        let first = outlines.points.partition_point(|&(node, _)| node < id);
-        let points = outlines.points.get(first..).unwrap_or_default();
-        for &(_, place) in points.iter().take_while(|&&(node, _)| node == id) {
-            if let Some(outline) = outlines.places.get_mut(place as usize) {
-                outline.extent.add(Extent::of_point(latitude, longitude));
-            }
+        if let (Some(id), Some(position)) = (id, position) {
+            self.outlines.locate(id, position);
         }
-        match OsmTags::read(&NODE_KEYS, |key| tags.get(key)) {
-            Some(tags) => self.take(format!("node/{id}"), &tags, Some((latitude, longitude))),
-            None => Ok(()),
+        let Some(tags) = OsmTags::read(&NODE_KEYS, |key| tags.get(key)) else {
+            return Ok(());
+        };
+        let position = position.ok_or(BadRowReason::NoPosition);
+        match id {
+            Some(id) => self.take(format!("node/{id}"), &tags, position),
+            None => {
+                let unnamed = RowPlace::Element("a node without an id".to_owned());
+                self.report.note(unnamed, Err(BadRowReason::NoPosition))
+            }
         }
     }
 
     /// Takes the ways and relations, whose positions are known now.
     fn finish(mut self) -> Result<ImportReport, ImportError> {
-        for outline in std::mem::take(&mut self.outlines.places) {
-            self.take(outline.element, &outline.tags, outline.extent.middle())?;
+        for outline in std::mem::take(&mut self.outlines).finish() {
+            let position = outline.position();
+            self.take(outline.element, &outline.tags, position)?;
         }
         Ok(self.report)
     }
@@ -230,11 +290,11 @@ impl Import<'_> {
         &mut self,
         element: String,
         tags: &OsmTags,
-        position: Option<(f64, f64)>,
+        position: Result<(f64, f64), BadRowReason>,
     ) -> Result<(), ImportError> {
         let result = match position {
-            None => Err(BadRowReason::PointsMissing),
-            Some((latitude_degrees, longitude_degrees)) => {
+            Err(reason) => Err(reason),
+            Ok((latitude_degrees, longitude_degrees)) => {
                 let types: Vec<&str> = tags.types.iter().map(String::as_str).collect();
                 let place = NewPlace {
                     id: &format!("{}{element}", self.prefix),

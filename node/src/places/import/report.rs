@@ -71,6 +71,12 @@ pub enum BadRowReason {
     /// It has no position: no geometry, or one without a point.
     #[error("it has no position")]
     NoPosition,
+    /// Its coordinates are of another kind than latitude and longitude.
+    #[error("its coordinates are of the reference system {0}, not of WGS 84")]
+    OtherReferenceSystem(String),
+    /// Some of the nodes or ways that it is made of are not in the extract, so its middle is not known.
+    #[error("some of its points are not in the file, so its middle is not known")]
+    PointsIncomplete,
     /// None of the nodes that it is made of is in the extract.
     #[error("none of its points is in the file")]
     PointsMissing,

@@ -90,7 +90,8 @@ impl Replication {
         self.locations.loading().end();
     }
 
-    fn store_failed(&self, error: StoreError) {
+    /// The store cannot be used, or not any more.
+    pub(super) fn store_failed(&self, error: StoreError) {
         error!(%error, "the store cannot be used; this server goes on from memory and its neighbours");
         self.acknowledgements.note_disk_failed();
         self.links

@@ -7,6 +7,7 @@ use fjall::config::BlockSizePolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 
 use super::super::StoreError;
+use super::super::error::{has_descriptors, no_descriptors};
 use super::fault::{Fault, guarded};
 
 /// The name of the one keyspace.
@@ -52,12 +53,13 @@ pub(super) fn write_error(data_dir: &Path, doing: &'static str, error: fjall::Er
         fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) => source,
         // A flush in the background failed before; its error has only been logged.
         fjall::Error::Poisoned if !has_room(data_dir) => io::ErrorKind::StorageFull.into(),
+        fjall::Error::Poisoned if !has_descriptors() => no_descriptors(),
         other => io::Error::other(other),
     };
     StoreError::from_io(data_dir, doing, source)
 }
 
-fn has_room(path: &Path) -> bool {
+pub(super) fn has_room(path: &Path) -> bool {
     nix::sys::statvfs::statvfs(path).is_ok_and(|stat| {
         stat.blocks_available().saturating_mul(stat.fragment_size()) >= ROOM_BYTES_MIN
     })

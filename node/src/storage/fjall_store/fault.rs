@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::super::StoreError;
-use super::super::error::is_full;
+use super::super::error::{has_descriptors, is_full, no_descriptors};
 
 /// What went wrong.
 #[derive(Debug)]
@@ -68,6 +68,9 @@ fn tells_damage(error: &io::Error) -> bool {
 /// Does `work`; a panic in it is damage, since fjall panics on files that it did not write.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        if !has_descriptors() {
+            return Err(Fault::Io(no_descriptors()));
+        }
         let text = panic
             .downcast_ref::<String>()
             .map(String::as_str)

@@ -42,12 +42,12 @@ use bytes::Bytes;
 use fjall::{Database, Guard, Keyspace, PersistMode};
 
 use self::contents::Contents;
-use self::database::write_error;
+use self::database::{has_room, write_error};
 use self::fault::{Fault, guarded};
 use self::journal::{JournalFault, TornTail, read_journals};
 use self::layout::{META_KEY, Meta, group_hash, parse_group_key, parse_group_value};
 use self::watermark::{State, Watermark};
-use super::data_folder::{DataFolder, create_folder};
+use super::data_folder::{DataFolder, DataFolderError, create_folder};
 use super::{LoadReport, Store, StoreError, StoredGroup, Write};
 use crate::own_file::sync_folder;
 
@@ -61,6 +61,22 @@ pub struct FjallStore {
     torn_tail_bytes: u64,
     loaded: bool,
     failed: bool,
+}
+
+/// What came of [`FjallStore::lower_floor`]. Times are in nanoseconds since the POSIX epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FloorChange {
+    /// The store has no floor.
+    None,
+    /// The floor is this low already.
+    Kept(i64),
+    /// It fell.
+    Lowered {
+        /// From where.
+        from_ns: i64,
+        /// To where.
+        to_ns: i64,
+    },
 }
 
 impl FjallStore {
@@ -80,6 +96,51 @@ impl FjallStore {
             torn_tail_bytes,
             loaded: false,
             failed: false,
+        })
+    }
+
+    /// Opens the store of this server again after it has failed for want of room or descriptors, in the same process. What
+    /// was not synced is checked as after a crash.
+    ///
+    /// # Errors
+    /// As [`FjallStore::open`], or if there is still no room.
+    pub fn open_again(path: &Path, server: &str, cluster: &str) -> Result<Self, StoreError> {
+        let doing = "open the store again";
+        if !has_room(path) {
+            let full = io::ErrorKind::StorageFull.into();
+            return Err(StoreError::from_io(path, doing, full));
+        }
+        let folder = DataFolder::open(path, server, cluster).map_err(|error| {
+            let source = match error {
+                DataFolderError::Io { source, .. } => source,
+                // Whatever holds it now, it is ours.
+                in_use @ DataFolderError::InUse { .. } => {
+                    io::Error::new(io::ErrorKind::WouldBlock, in_use)
+                }
+                other => io::Error::other(other),
+            };
+            StoreError::from_io(path, doing, source)
+        })?;
+        FjallStore::open(folder)
+    }
+
+    /// Lowers the floor of expiry to `floor_ns`, in nanoseconds since the POSIX epoch, if it is higher. For an
+    /// operator, while no server runs on the store; it is synced when this returns.
+    ///
+    /// # Errors
+    /// As [`Store::commit`] and [`Store::sync`].
+    pub fn lower_floor(&mut self, floor_ns: i64) -> Result<FloorChange, StoreError> {
+        let from_ns = match self.contents.meta.floor_ns {
+            None => return Ok(FloorChange::None),
+            Some(from_ns) if from_ns <= floor_ns => return Ok(FloorChange::Kept(from_ns)),
+            Some(from_ns) => from_ns,
+        };
+        self.contents.meta.floor_ns = Some(floor_ns);
+        self.commit(&[Write::Floor { time_ns: floor_ns }])?;
+        self.sync()?;
+        Ok(FloorChange::Lowered {
+            from_ns,
+            to_ns: floor_ns,
         })
     }
 
@@ -141,9 +202,9 @@ impl Store for FjallStore {
             Ok(()) => Ok(()),
             Err(fjall::Error::Io(source)) => Err(source),
             Err(error) => {
-                // A full disk that stopped a flush in the background: no sync was tried.
+                // A full disk, or too few descriptors, stopped a flush in the background: no sync was tried.
                 let error = write_error(self.folder.path(), "write to the store", error);
-                if error.is_full() {
+                if error.is_passing() {
                     self.failed = true;
                     return Err(error);
                 }

@@ -30,6 +30,12 @@ impl ModelledStore {
         }
     }
 
+    /// The disk that it is on.
+    #[must_use]
+    pub fn disk(&self) -> ModelledDisk {
+        self.disk.clone()
+    }
+
     /// Waits as long as the disk hangs at the start.
     pub(crate) async fn before_load(&self) {
         if self.disk.state.lock().groups_before_stall.is_none() {

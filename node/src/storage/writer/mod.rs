@@ -4,13 +4,13 @@
 //! `core` decides what is to be done next, purely. `shared` does it. A `thread` drives both in
 //! a server, and a `task` in a simulation with paused time.
 //!
-//! **A failure is for good.** When a commit or a sync failed, [`SyncState::failure`] says so, and
+//! **A failure is for good**, for this writer. When a commit or a sync failed, [`SyncState::failure`] says so, and
 //! neither ticket rises again. After a failed sync the system may hold pages for written that are
 //! not, so nothing later on the same files can be trusted. A full disk is treated alike, although
 //! nothing is doubtful then: the writes that failed are gone, those behind them cannot be kept
 //! without a bound until there is room, and without both the store would have holes. A server that
-//! goes on from memory loses nothing meanwhile, since its neighbours hold the data too, and a
-//! restart, once there is room, loads what was synced and learns the rest from them.
+//! goes on from memory loses nothing meanwhile, since its neighbours hold the data too. Once there is room it opens the
+//! store anew, with another writer, and stores everything again (`replication/store_return.rs`).
 
 mod closing;
 mod coalesce;

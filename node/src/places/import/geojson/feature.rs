@@ -1,17 +1,16 @@
 //! From one feature to one place.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::super::super::online::words;
 use super::super::super::osm_tags::{NODE_KEYS, OsmTags};
 use super::super::super::table::{InvalidPlace, NewPlace, TableWriter};
-use super::super::extent::Extent;
 use super::super::report::BadRowReason;
+use super::geometry::Geometry;
+use super::reference_system::other_system;
 
 #[derive(Deserialize)]
 struct Feature {
@@ -19,13 +18,8 @@ struct Feature {
     kind: String,
     id: Option<Value>,
     geometry: Option<Geometry>,
+    crs: Option<Value>,
     properties: Option<HashMap<String, Value>>,
-}
-
-#[derive(Deserialize)]
-struct Geometry {
-    coordinates: Option<Coordinates>,
-    geometries: Option<Vec<Geometry>>,
 }
 
 /// Takes the place that the text of a feature describes.
@@ -37,7 +31,10 @@ pub(super) fn take_feature(text: &str, writer: &mut TableWriter) -> Result<(), B
         return Err(BadRowReason::NotAFeature(format!("its `type` is `{kind}`")));
     }
     let geometry = feature.geometry.as_ref().ok_or(BadRowReason::NoPosition)?;
-    let middle = geometry.extent().middle();
+    if let Some(other) = feature.crs.as_ref().and_then(other_system) {
+        return Err(BadRowReason::OtherReferenceSystem(other));
+    }
+    let middle = geometry.extent()?.middle();
     let (latitude_degrees, longitude_degrees) = middle.ok_or(BadRowReason::NoPosition)?;
     let properties = feature.properties.unwrap_or_default();
     let text = |key: &str| properties.get(key).and_then(Value::as_str);
@@ -93,72 +90,5 @@ fn words_of(types: &Value) -> Option<Vec<String>> {
             .map(|word| word.as_str().map(str::to_owned))
             .collect(),
         _ => None,
-    }
-}
-
-impl Geometry {
-    fn extent(&self) -> Extent {
-        let mut extent = Extent::default();
-        if let Some(Coordinates::Points(points)) = &self.coordinates {
-            extent.add(*points);
-        }
-        for geometry in self.geometries.iter().flatten() {
-            extent.add(geometry.extent());
-        }
-        extent
-    }
-}
-
-/// Coordinates of any depth, of which only the box around them is kept.
-enum Coordinates {
-    Number(f64),
-    Points(Extent),
-}
-
-impl<'de> Deserialize<'de> for Coordinates {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(CoordinatesVisitor)
-    }
-}
-
-struct CoordinatesVisitor;
-
-impl<'de> Visitor<'de> for CoordinatesVisitor {
-    type Value = Coordinates;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("coordinates")
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Coordinates, E> {
-        Ok(Coordinates::Number(number))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Coordinates, E> {
-        Ok(Coordinates::Number(number as f64))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Coordinates, E> {
-        Ok(Coordinates::Number(number as f64))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Coordinates, A::Error> {
-        use serde::de::Error as _;
-        let mut extent = Extent::default();
-        while let Some(element) = list.next_element::<Coordinates>()? {
-            match element {
-                Coordinates::Points(points) => extent.add(points),
-                // A position: longitude, latitude, and maybe more.
-                Coordinates::Number(longitude) => {
-                    let latitude: f64 = list
-                        .next_element()?
-                        .ok_or_else(|| A::Error::custom("a position has one number only"))?;
-                    extent.add(Extent::of_point(latitude, longitude));
-                    while list.next_element::<IgnoredAny>()?.is_some() {}
-                    break;
-                }
-            }
-        }
-        Ok(Coordinates::Points(extent))
     }
 }

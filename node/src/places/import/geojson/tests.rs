@@ -120,6 +120,93 @@ fn bad_features_are_counted_and_listed() {
 }
 
 #[test]
+fn nothing_is_placed_where_the_file_does_not_say_it_is() {
+    let feature = |geometry: &str| {
+        format!(
+            "{{\"type\":\"Feature\",\"id\":1,\"properties\":{{\"name\":\"A\"}},\"geometry\":{geometry}}}"
+        )
+    };
+    let line = "{\"type\":\"LineString\",\"coordinates\":[[24,60],[999,60],[26,60]]}";
+    for (geometry, reason) in [
+        (line, "longitude"),
+        (
+            "{\"type\":\"MultiPoint\",\"coordinates\":[[24,60],[190,60]]}",
+            "longitude",
+        ),
+        (
+            "{\"type\":\"Point\",\"coordinates\":[[24,60],[26,60]]}",
+            "not those of a Point",
+        ),
+        (
+            "{\"type\":\"Polygon\",\"coordinates\":[24,60]}",
+            "not those of a Polygon",
+        ),
+        (
+            "{\"type\":\"Box\",\"coordinates\":[24,60]}",
+            "`Box` is no type",
+        ),
+        ("{\"coordinates\":[24,60]}", "`` is no type"),
+        (
+            "{\"type\":\"MultiPoint\",\"coordinates\":[[24,60],26,60]}",
+            "a number among",
+        ),
+        (
+            "{\"type\":\"Polygon\",\"coordinates\":[[[24,60]],[26,60]]}",
+            "different depths",
+        ),
+        (
+            "{\"type\":\"Point\",\"coordinates\":[24,null]}",
+            "not a GeoJSON feature",
+        ),
+        (
+            "{\"type\":\"Point\",\"coordinates\":[24,\"60\"]}",
+            "not a GeoJSON feature",
+        ),
+        (
+            "{\"type\":\"Point\",\"coordinates\":[2,6],\"crs\":{\"properties\":{\"name\":\"EPSG:3067\"}}}",
+            "reference system `EPSG:3067`",
+        ),
+    ] {
+        let report = import(&collection(&[feature(geometry)])).0.unwrap();
+        assert_eq!((report.rows_taken, report.rows_bad), (0, 1), "{geometry}");
+        let said = report.bad_rows[0].reason.to_string();
+        assert!(said.contains(reason), "{geometry}: {said}");
+    }
+}
+
+#[test]
+fn another_reference_system_is_refused_wherever_it_stands() {
+    let features = collection(&[point("1", "{\"name\":\"A\"}")]);
+    let with = |crs: &str| {
+        let before = features.replacen('{', &format!("{{\"crs\":{crs},"), 1);
+        let after = format!("{},\"crs\":{crs}}}", &features[..features.len() - 1]);
+        [before, after]
+    };
+    let named =
+        |name: &str| format!("{{\"type\":\"name\",\"properties\":{{\"name\":\"{name}\"}}}}");
+    for crs in [named("urn:ogc:def:crs:EPSG::3857"), "null".to_owned()] {
+        for text in with(&crs) {
+            let error = import(&text).0.unwrap_err();
+            let is_told = matches!(error, ImportError::OtherReferenceSystem(_));
+            assert!(is_told, "{text}: {error}");
+        }
+    }
+    for text in with(&named("urn:ogc:def:crs:OGC:1.3:CRS84")) {
+        assert_eq!(import(&text).0.unwrap().rows_taken, 1, "{text}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over_and_utf_16_is_named() {
+    let text = collection(&[point("1", "{\"name\":\"A\"}")]);
+    let marked = format!("\u{feff}{text}");
+    assert_eq!(import(&marked).0.unwrap().rows_taken, 1);
+    let wide: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let error = import_geojson(&wide[..], &mut writer()).unwrap_err();
+    assert!(error.to_string().contains("UTF-16"), "{error}");
+}
+
+#[test]
 fn what_is_no_geojson_is_told() {
     let error = |text: &str| import(text).0.unwrap_err().to_string();
     assert!(error("").contains("not GeoJSON: EOF"));

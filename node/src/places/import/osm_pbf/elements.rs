@@ -1,5 +1,4 @@
-//! The elements of a block. Numbers that are out of range give nonsense, which the table refuses,
-//! and never a panic.
+//! The elements of a block. Numbers that are missing or out of range give no position and no id, and never a panic.
 
 use super::super::error::ImportError;
 use super::messages::{DenseNodes, PrimitiveBlock, Relation};
@@ -10,10 +9,11 @@ const GRANULARITY_USUAL: i32 = 100;
 /// One element.
 pub(super) enum Element<'a> {
     Node {
-        id: i64,
+        /// `None` if the block does not say it.
+        id: Option<i64>,
         tags: Tags<'a>,
-        latitude: f64,
-        longitude: f64,
+        /// Latitude and longitude in degrees; `None` if the block does not say both.
+        position: Option<(f64, f64)>,
     },
     Way {
         id: i64,
@@ -68,27 +68,28 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// The sums of a column of differences.
+/// The sums of a column of differences; `None` from where they do not fit.
 #[derive(Clone)]
 pub(super) struct Sums<'a> {
     differences: std::slice::Iter<'a, i64>,
-    sum: i64,
+    sum: Option<i64>,
 }
 
 impl<'a> Sums<'a> {
     fn of(differences: &'a [i64]) -> Self {
         Sums {
             differences: differences.iter(),
-            sum: 0,
+            sum: Some(0),
         }
     }
 }
 
 impl Iterator for Sums<'_> {
-    type Item = i64;
+    type Item = Option<i64>;
 
-    fn next(&mut self) -> Option<i64> {
-        self.sum = self.sum.wrapping_add(*self.differences.next()?);
+    fn next(&mut self) -> Option<Self::Item> {
+        let difference = *self.differences.next()?;
+        self.sum = self.sum.and_then(|sum| sum.checked_add(difference));
         Some(self.sum)
     }
 }
@@ -109,9 +110,9 @@ impl<'a> Members<'a> {
 }
 
 impl Iterator for Members<'_> {
-    type Item = (MemberKind, i64);
+    type Item = (MemberKind, Option<i64>);
 
-    fn next(&mut self) -> Option<(MemberKind, i64)> {
+    fn next(&mut self) -> Option<Self::Item> {
         loop {
             let id = self.ids.next()?;
             let kind = match self.kinds.next()? {
@@ -135,24 +136,25 @@ pub(super) fn for_each_element(
         None => &[],
     };
     let tags = |indexes| Tags { texts, indexes };
-    let latitude = |units| degrees(block, block.latitude_offset, units);
-    let longitude = |units| degrees(block, block.longitude_offset, units);
+    let position = |latitude: Option<i64>, longitude: Option<i64>| {
+        let latitude = degrees(block, block.latitude_offset, latitude?)?;
+        let longitude = degrees(block, block.longitude_offset, longitude?)?;
+        Some((latitude, longitude))
+    };
     for group in &block.groups {
         for node in &group.nodes {
             take(Element::Node {
                 id: node.id,
                 tags: tags(TagIndexes::Columns(&node.keys, &node.values)),
-                latitude: latitude(node.latitude),
-                longitude: longitude(node.longitude),
+                position: position(node.latitude, node.longitude),
             })?;
         }
         if let Some(dense) = &group.dense {
-            for (id, position, pairs) in dense_nodes(dense) {
+            for (id, (latitude, longitude), pairs) in dense_nodes(dense) {
                 take(Element::Node {
                     id,
                     tags: tags(TagIndexes::Pairs(pairs)),
-                    latitude: latitude(position.0),
-                    longitude: longitude(position.1),
+                    position: position(latitude, longitude),
                 })?;
             }
         }
@@ -175,27 +177,30 @@ pub(super) fn for_each_element(
 }
 
 /// Id, position in units, and indexes of keys and values of each node.
-fn dense_nodes(dense: &DenseNodes) -> impl Iterator<Item = (i64, (i64, i64), &[i32])> {
-    let positions = Sums::of(&dense.latitudes).zip(Sums::of(&dense.longitudes));
+fn dense_nodes(
+    dense: &DenseNodes,
+) -> impl Iterator<Item = (Option<i64>, (Option<i64>, Option<i64>), &[i32])> {
+    // Columns may be shorter than that of the ids.
+    let (mut latitudes, mut longitudes) = (Sums::of(&dense.latitudes), Sums::of(&dense.longitudes));
     let mut rest: &[i32] = &dense.keys_values;
-    Sums::of(&dense.ids)
-        .zip(positions)
-        .map(move |(id, position)| {
-            // Keys and values stand at even and odd places; a 0 where a key should be ends a node.
-            let mut end = 0;
-            while rest.get(end).is_some_and(|&key| key != 0) {
-                end += 2;
-            }
-            let pairs = rest.get(..end).unwrap_or(rest);
-            rest = rest.get(end + 1..).unwrap_or_default();
-            (id, position, pairs)
-        })
+    Sums::of(&dense.ids).map(move |id| {
+        let position = (latitudes.next().flatten(), longitudes.next().flatten());
+        // Keys and values stand at even and odd places; a 0 where a key should be ends a node.
+        let mut end = 0;
+        while rest.get(end).is_some_and(|&key| key != 0) {
+            end += 2;
+        }
+        let pairs = rest.get(..end).unwrap_or(rest);
+        rest = rest.get(end + 1..).unwrap_or_default();
+        (id, position, pairs)
+    })
 }
 
-fn degrees(block: &PrimitiveBlock, offset: Option<i64>, units: i64) -> f64 {
+/// Units as degrees; `None` if they are so many that no place is meant, or units of no size.
+fn degrees(block: &PrimitiveBlock, offset: Option<i64>, units: i64) -> Option<f64> {
     let granularity = i64::from(block.granularity.unwrap_or(GRANULARITY_USUAL));
     let nanodegrees = granularity
-        .wrapping_mul(units)
-        .wrapping_add(offset.unwrap_or(0));
-    nanodegrees as f64 / NANODEGREES_PER_DEGREE
+        .checked_mul(units)?
+        .checked_add(offset.unwrap_or(0))?;
+    (granularity > 0).then_some(nanodegrees as f64 / NANODEGREES_PER_DEGREE)
 }

@@ -66,16 +66,16 @@ pub(super) struct PrimitiveGroup {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Node {
-    #[prost(sint64, tag = "1")]
-    pub(super) id: i64,
+    #[prost(sint64, optional, tag = "1")]
+    pub(super) id: Option<i64>,
     #[prost(uint32, repeated, tag = "2")]
     pub(super) keys: Vec<u32>,
     #[prost(uint32, repeated, tag = "3")]
     pub(super) values: Vec<u32>,
-    #[prost(sint64, tag = "8")]
-    pub(super) latitude: i64,
-    #[prost(sint64, tag = "9")]
-    pub(super) longitude: i64,
+    #[prost(sint64, optional, tag = "8")]
+    pub(super) latitude: Option<i64>,
+    #[prost(sint64, optional, tag = "9")]
+    pub(super) longitude: Option<i64>,
 }
 
 /// Nodes as columns of differences.

@@ -8,6 +8,7 @@ use flate2::write::ZlibEncoder;
 use prost::Message as _;
 
 use super::super::super::table::Table;
+use super::super::report::BadRow;
 use super::messages::{
     Blob, BlobHeader, DenseNodes, HeaderBlock, Node, PrimitiveBlock, PrimitiveGroup, Relation,
     StringTable, Way,
@@ -58,11 +59,11 @@ fn extract() -> Vec<u8> {
     ];
     let group = PrimitiveGroup {
         nodes: vec![Node {
-            id: 10,
+            id: Some(10),
             keys: vec![1, 3],
             values: vec![2, 4],
-            latitude: 601_700_000,
-            longitude: 249_400_000,
+            latitude: Some(601_700_000),
+            longitude: Some(249_400_000),
         }],
         dense: Some(DenseNodes {
             ids: vec![1, 1, 1, 1],
@@ -171,16 +172,160 @@ fn nodes_ways_and_relations_become_places() {
     assert_eq!(source.version, "2026-11-01T00:00:00Z");
 }
 
+/// What an extract of these groups comes to: ids that were taken, and what is said of the others.
+fn taken(groups: Vec<PrimitiveGroup>, granularity: Option<i32>) -> (Vec<String>, Vec<String>) {
+    let texts = ["", "name", "Kahvila", "amenity", "cafe"];
+    let block = PrimitiveBlock {
+        string_table: Some(StringTable {
+            texts: texts.map(|text| text.as_bytes().to_vec()).to_vec(),
+        }),
+        groups,
+        granularity,
+        ..PrimitiveBlock::default()
+    };
+    let data = blob("OSMData", &block.encode_to_vec(), false);
+    let (report, table) = import(&[&header(&[])[..], &data].concat()).unwrap();
+    let taken = found(&table).into_iter().map(|place| place.0).collect();
+    let bad = report.bad_rows.iter();
+    let bad = bad.map(|bad| format!("{}: {}", bad.at, bad.reason));
+    (taken, bad.collect())
+}
+
+const CAFE: ([u32; 2], [u32; 2]) = ([1, 3], [2, 4]);
+
+fn node(id: i64, latitude: Option<i64>, longitude: Option<i64>) -> Node {
+    Node {
+        id: Some(id),
+        keys: CAFE.0.to_vec(),
+        values: CAFE.1.to_vec(),
+        latitude,
+        longitude,
+    }
+}
+
+#[test]
+fn nodes_without_a_position_are_left_out_and_counted() {
+    let nodes = vec![
+        node(1, None, Some(5)),
+        node(2, Some(5), None),
+        node(3, Some(0), Some(0)),
+        // A product that wraps around lands on Earth.
+        node(4, Some(i64::MAX / 50), Some(1)),
+        node(5, Some(1_800_000_000), Some(0)),
+        Node {
+            id: None,
+            ..node(0, Some(1), Some(1))
+        },
+    ];
+    let group = PrimitiveGroup {
+        nodes,
+        ..PrimitiveGroup::default()
+    };
+    let (taken, bad) = taken(vec![group], None);
+    assert_eq!(taken, ["osm:node/3"]);
+    assert_eq!(bad.len(), 5, "{bad:?}");
+    for element in ["node/1", "node/2", "node/4", "a node without an id"] {
+        let said = format!("{element}: it has no position");
+        assert!(bad.contains(&said), "{bad:?}");
+    }
+}
+
+#[test]
+fn columns_that_end_or_overflow_place_nothing() {
+    let dense = |latitudes: Vec<i64>, longitudes: Vec<i64>| PrimitiveGroup {
+        dense: Some(DenseNodes {
+            ids: vec![1, 1, 1],
+            latitudes,
+            longitudes,
+            keys_values: [1, 2, 3, 4, 0].repeat(3),
+        }),
+        ..PrimitiveGroup::default()
+    };
+    let short = dense(vec![5], vec![5, 5, 5]);
+    let (ids, bad) = taken(vec![short], None);
+    assert_eq!((ids, bad.len()), (vec!["osm:node/1".to_owned()], 2));
+    // The sum of the third would wrap around to where the first is.
+    let wraps = dense(vec![5, i64::MAX, i64::MIN], vec![5, 0, 0]);
+    let (ids, bad) = taken(vec![wraps], None);
+    assert_eq!((ids, bad.len()), (vec!["osm:node/1".to_owned()], 2));
+    // Units of no size would be all in one place.
+    let (ids, bad) = taken(vec![dense(vec![5, 5, 5], vec![5, 5, 5])], Some(0));
+    assert_eq!((ids.len(), bad.len()), (0, 3));
+}
+
+#[test]
+fn ways_and_relations_of_which_a_part_is_missing_are_left_out() {
+    let way = |id, nodes: &[i64]| Way {
+        id,
+        keys: CAFE.0.to_vec(),
+        values: CAFE.1.to_vec(),
+        nodes: nodes.to_vec(),
+    };
+    let relation = |id, members: &[i64], member_kinds: &[i32]| Relation {
+        id,
+        keys: CAFE.0.to_vec(),
+        values: CAFE.1.to_vec(),
+        members: members.to_vec(),
+        member_kinds: member_kinds.to_vec(),
+    };
+    let group = PrimitiveGroup {
+        nodes: vec![
+            Node {
+                keys: Vec::new(),
+                values: Vec::new(),
+                ..node(1, Some(100), Some(100))
+            },
+            Node {
+                keys: Vec::new(),
+                values: Vec::new(),
+                ..node(2, Some(300), Some(300))
+            },
+            Node {
+                keys: Vec::new(),
+                values: Vec::new(),
+                ..node(3, None, None)
+            },
+        ],
+        ways: vec![
+            way(10, &[1, 1]),
+            way(11, &[1, 1, 1]),
+            way(12, &[1, 8]),
+            way(13, &[1, i64::MAX, 1]),
+        ],
+        relations: vec![
+            relation(20, &[10, -9], &[1, 0]),
+            relation(21, &[10, 80], &[1, 1]),
+            relation(22, &[1, 1, 1], &[0, 0, 0]),
+            relation(23, &[20], &[2]),
+        ],
+        ..PrimitiveGroup::default()
+    };
+    let (taken, bad) = taken(vec![group], None);
+    assert_eq!(taken, ["osm:relation/20", "osm:way/10"]);
+    let part = "some of its points are not in the file, so its middle is not known";
+    for element in ["way/11", "way/12", "way/13", "relation/21", "relation/22"] {
+        assert!(
+            bad.contains(&format!("{element}: {part}")),
+            "{element}: {bad:?}"
+        );
+    }
+    let none = "relation/23: none of its points is in the file";
+    assert!(bad.contains(&none.to_owned()), "{bad:?}");
+}
+
 #[test]
 fn a_real_extract_has_its_places() {
     let (report, table) = import(HELSINKI).unwrap();
     let nodes = (0..table.row_count())
         .filter(|&row| table.place(row).unwrap().local_id.starts_with("node/"))
         .count();
-    assert_eq!(report.rows_bad, 0, "{:?}", report.bad_rows);
+    // It was cut out, and what lies across its border lacks points.
+    let is_cut = |bad: &BadRow| bad.reason == BadRowReason::PointsIncomplete;
+    assert!(report.bad_rows.iter().all(is_cut), "{:?}", report.bad_rows);
+    assert_eq!(report.rows_bad, 30);
     assert_eq!(nodes, 1_583);
     assert_eq!(report.rows_taken, u64::from(table.row_count()));
-    assert_eq!(report.rows_taken, 1_713);
+    assert_eq!(report.rows_taken, 1_683);
 }
 
 #[test]
