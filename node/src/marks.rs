@@ -29,6 +29,8 @@ pub enum Mark {
     PublicationGivenUp,
     /// The copy of an incarnation that is gone was emptied.
     IncarnationBuried,
+    /// A superseded incarnation was forgotten by gossip.
+    IncarnationForgotten,
     /// Another server overwrote a record before a greater one had come here.
     OverwrittenKept,
     /// None came, so this server publishes it.

@@ -1,14 +1,19 @@
 //! Whether clients should be sent to this server: what `/readyz` says.
 //!
 //! A server becomes ready when it knows what its neighbours know, or has waited long enough for
-//! those that it cannot reach. From then on neighbours do not count: a partition that made every
-//! server of a herd not ready would leave clients with none, though each of them could answer.
+//! those that it cannot reach. From then on it stays so as long as one link stands: neither the death of
+//! some neighbours nor a partition that leaves each server another one leaves clients without a server. One
+//! that has had no link at all for a minute hears from nobody and is heard by nobody, so clients are better
+//! off elsewhere. It still answers those that come.
 
 use std::fmt;
 use std::time::Duration;
 
 /// A server waits for this long, from its start, for neighbours that it has no link to.
 pub const ALONE_AFTER: Duration = Duration::from_secs(10);
+
+/// A server none of whose links has stood for this long is cut off.
+pub const CUT_OFF_AFTER: Duration = Duration::from_secs(60);
 
 /// A server that came no nearer to its neighbours in this time has caught up as far as it can.
 pub const CATCH_UP_STALLED_AFTER: Duration = Duration::from_secs(10);
@@ -33,6 +38,8 @@ pub struct Facts {
     pub store_fault: Option<String>,
     /// How far it is behind its neighbours.
     pub catch_up: CatchUp,
+    /// How long no link has stood, zero for a server that has no neighbours.
+    pub linkless_for: Duration,
 }
 
 /// How far a server is behind its neighbours.
@@ -63,6 +70,8 @@ pub enum NotReady {
     CatchingUp(Vec<String>),
     /// It waits for a link to these neighbours.
     Alone(Vec<String>),
+    /// It has had no link to any neighbour for this long.
+    CutOff(Duration),
 }
 
 impl fmt::Display for NotReady {
@@ -73,6 +82,13 @@ impl fmt::Display for NotReady {
             NotReady::Floor(fault) | NotReady::Store(fault) => f.write_str(fault),
             NotReady::CatchingUp(names) => write!(f, "catching up with {}", names.join(", ")),
             NotReady::Alone(names) => write!(f, "waiting for {}", names.join(", ")),
+            NotReady::CutOff(time) => {
+                write!(
+                    f,
+                    "cut off: no link to any neighbour for {} s",
+                    time.as_secs()
+                )
+            }
         }
     }
 }
@@ -107,6 +123,9 @@ impl Readiness {
         if !self.caught_up {
             self.catch_up(facts.catch_up, facts.up_for)?;
             self.caught_up = true;
+        }
+        if facts.linkless_for >= CUT_OFF_AFTER {
+            return Err(NotReady::CutOff(facts.linkless_for));
         }
         Ok(())
     }
@@ -247,6 +266,23 @@ mod tests {
             catching_up(&["B"])
         );
         assert_eq!(readiness.look(unsettled(UNSETTLED_MAX, true, 0)), Ok(()));
+    }
+
+    #[test]
+    fn a_server_that_is_cut_off_is_not_ready_until_a_link_stands() {
+        let mut readiness = Readiness::default();
+        assert_eq!(readiness.look(facts(SECOND, &[], &[], 0)), Ok(()));
+        let linkless = |linkless_for| Facts {
+            linkless_for,
+            ..facts(CUT_OFF_AFTER + SECOND, &["A", "B"], &[], 0)
+        };
+        assert_eq!(readiness.look(linkless(CUT_OFF_AFTER - SECOND)), Ok(()));
+        let cut_off = readiness.look(linkless(CUT_OFF_AFTER)).unwrap_err();
+        assert_eq!(
+            cut_off.to_string(),
+            "cut off: no link to any neighbour for 60 s"
+        );
+        assert_eq!(readiness.look(linkless(Duration::ZERO)), Ok(()));
     }
 
     #[test]

@@ -336,6 +336,7 @@ fn health(
             StorageState::Failed(error) => Some(format!("its store has failed: {error}")),
         },
         catch_up: links.catch_up(),
+        linkless_for: links.linkless_for(),
     };
     Health::new(pulses, Box::new(facts))
 }

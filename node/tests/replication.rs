@@ -11,6 +11,7 @@
 mod replication {
     mod certificates;
     mod clock;
+    mod crash_loop;
     mod death;
     mod expiry;
     mod handshake;

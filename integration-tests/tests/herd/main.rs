@@ -4,6 +4,7 @@
 
 mod busy_then_idle;
 mod certificates;
+mod crash_loop;
 mod damaged_peers;
 mod data_folders;
 mod disk_errors;

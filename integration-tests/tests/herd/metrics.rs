@@ -16,7 +16,7 @@ const ALERTS: &str = include_str!("../../../docs/monitoring/alerts.yaml");
 const IAMATS_ANSWERED: &str = "herd_request_duration_seconds_count{command=\"iamat\"}";
 
 /// One scrape.
-struct Scrape {
+pub(crate) struct Scrape {
     /// The kind of each metric.
     kinds: BTreeMap<String, String>,
     /// What each series holds, by name and labels as they are written.
@@ -24,7 +24,7 @@ struct Scrape {
 }
 
 impl Scrape {
-    async fn of(at: SocketAddr) -> Self {
+    pub(crate) async fn of(at: SocketAddr) -> Self {
         // The client wants to be able to encrypt. Fails if another test was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let reply = reqwest::get(format!("http://{at}/metrics")).await.unwrap();
@@ -70,7 +70,7 @@ impl Scrape {
         Scrape { kinds, series }
     }
 
-    fn get(&self, series: &str) -> f64 {
+    pub(crate) fn get(&self, series: &str) -> f64 {
         let known = self.series.keys();
         assert!(self.series.contains_key(series), "no {series} in {known:?}");
         self.series[series]

@@ -1,10 +1,15 @@
 //! `/readyz`: when clients should be sent to a server.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use herd_integration_tests::{Herd, eventually};
+use tokio::time::{sleep, timeout};
 
 use crate::{NAMES, TIME, UCLA, ids};
+
+/// A server without any link is cut off after a minute.
+const CUT_OFF_WITHIN: Duration = Duration::from_secs(120);
 
 /// Status and text of `/readyz`.
 async fn readyz(http: &reqwest::Client, at: SocketAddr) -> (u16, String) {
@@ -39,7 +44,7 @@ async fn a_server_is_ready_when_it_knows_what_its_neighbours_know_and_stays_so()
     let known = found.iter().flatten().count();
     assert_eq!(known, clients.len(), "it said that it is ready");
 
-    // Alone, it stays ready.
+    // Alone, it stays ready for a while.
     for name in ["Hill", "Jaquez", "Smith", "Campbell"] {
         herd.server_mut(name).kill();
     }
@@ -57,6 +62,28 @@ async fn a_server_is_ready_when_it_knows_what_its_neighbours_know_and_stays_so()
     assert_eq!(readyz(&http, hill).await, waiting);
     eventually("Hill is ready alone", async || {
         readyz(&http, hill).await.0 == 200
+    })
+    .await;
+
+    // Without any link it is cut off in the end, and not ready; it answers all the same.
+    let cut_off = async {
+        while readyz(&http, singleton).await.0 == 200 {
+            sleep(Duration::from_millis(500)).await;
+        }
+    };
+    assert!(timeout(CUT_OFF_WITHIN, cut_off).await.is_ok());
+    let (_, why) = readyz(&http, singleton).await;
+    let cut_off = "not ready: cut off: no link to any neighbour for ";
+    assert!(why.starts_with(cut_off), "{why}");
+    let line = herd
+        .client("Singleton")
+        .await
+        .report("alone", UCLA, TIME)
+        .await;
+    assert!(herd.has("Singleton", "alone", &line).await);
+    herd.server_mut("Smith").restart().await;
+    eventually("one link is enough", async || {
+        readyz(&http, singleton).await == (200, "ready\n".to_owned())
     })
     .await;
 }

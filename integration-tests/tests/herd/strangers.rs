@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use crate::{TIME, UCLA, ids};
 
-/// A kubelet that waits longer for an answer counts it as none: `timeoutSeconds` of k8s/statefulset.yaml.
+/// A kubelet that waits longer for an answer counts it as none: `timeoutSeconds` of
+/// k8s/statefulset.yaml.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a stranger that was not let in waits before it tries again.
@@ -29,8 +30,8 @@ async fn two() -> Herd {
         .await
 }
 
-/// Connections from an address of their own, if this machine has it, that say something and then nothing. Whoever is closed
-/// comes again.
+/// Connections from addresses of their own, if this machine has them, that say something and then
+/// nothing. Whoever is closed comes again.
 struct Crowd {
     over: Arc<AtomicBool>,
     open: Arc<AtomicUsize>,
@@ -38,14 +39,15 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn gather(at: SocketAddr, count: usize, says: &'static [u8]) -> Crowd {
+    fn gather(at: SocketAddr, count: usize, addresses: usize, says: &'static [u8]) -> Crowd {
         let (over, open) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let mut tasks = JoinSet::new();
-        for _ in 0..count {
+        for number in 0..count {
+            let from = Ipv4Addr::new(127, 0, 0, 2 + (number % addresses) as u8);
             let (over, open) = (over.clone(), open.clone());
             tasks.spawn(async move {
                 while !over.load(Ordering::Relaxed) {
-                    if let Some(stream) = stranger(at, says).await {
+                    if let Some(stream) = stranger(from, at, says).await {
                         open.fetch_add(1, Ordering::Relaxed);
                         ended(stream).await;
                         open.fetch_sub(1, Ordering::Relaxed);
@@ -72,10 +74,10 @@ impl Drop for Crowd {
     }
 }
 
-async fn stranger(at: SocketAddr, says: &[u8]) -> Option<TcpStream> {
+async fn stranger(from: Ipv4Addr, at: SocketAddr, says: &[u8]) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().ok()?;
     // Elsewhere than on Linux only 127.0.0.1 is this machine's.
-    let _ = socket.bind((Ipv4Addr::new(127, 0, 0, 2), 0).into());
+    let _ = socket.bind((from, 0).into());
     let mut stream = timeout(PROBE_TIMEOUT, socket.connect(at))
         .await
         .ok()?
@@ -112,14 +114,15 @@ async fn got(at: SocketAddr, path: &str) -> String {
 async fn metric(at: SocketAddr, series: &str) -> u64 {
     let text = within("metrics", got(at, "/metrics")).await;
     let line = text.lines().find_map(|line| line.strip_prefix(series));
-    line.unwrap().trim().parse().unwrap()
+    let value: f64 = line.unwrap().trim().parse().unwrap();
+    value as u64
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_sent_heads_silence_no_probe() {
     let herd = two().await;
     let http = herd.server("Hill").addresses().http;
-    let crowd = Crowd::gather(http, 300, b"GET /healthz HTTP/1.1\r\nhost: x\r\n");
+    let crowd = Crowd::gather(http, 300, 1, b"GET /healthz HTTP/1.1\r\nhost: x\r\n");
     crowd.has(96).await;
     for _ in 0..20 {
         for path in ["/healthz", "/metrics"] {
@@ -138,15 +141,18 @@ async fn silent_strangers_keep_no_server_from_its_links() {
     herd.server_mut("Smith").kill();
     herd.server_mut("Hill").stop();
     herd.server_mut("Smith").restart().await;
-    let crowd = Crowd::gather(smith.peer, 200, b"");
+    let crowd = Crowd::gather(smith.peer, 200, 4, b"");
     crowd.has(48).await;
+    let closed = |reason| format!("herd_peer_connections_closed_total{{reason=\"{reason}\"}} ");
+    eventually("no place is free", async || {
+        metric(smith.http, &closed("displaced")).await > 0
+    })
+    .await;
     herd.server_mut("Hill").resume();
     eventually("Smith is linked to Hill", async || {
         herd.server("Smith").links() == ["Hill"]
     })
     .await;
-    let closed = |reason| format!("herd_peer_connections_closed_total{{reason=\"{reason}\"}} ");
-    assert!(metric(smith.http, &closed("displaced")).await > 0);
     assert_eq!(
         metric(smith.http, &closed("full")).await,
         0,
@@ -169,9 +175,9 @@ async fn few_open_files_are_kept_for_store_links_and_probes() {
     assert!((400..1_000).contains(&clients_max), "{clients_max}");
     // As many as one address gets, and all who come and go besides.
     let crowds = [
-        Crowd::gather(addresses.client, 1_100, b"IAMAT"),
-        Crowd::gather(addresses.http, 300, b"GET / HTTP/1.1\r\n"),
-        Crowd::gather(addresses.peer, 200, b""),
+        Crowd::gather(addresses.client, 1_100, 1, b"IAMAT"),
+        Crowd::gather(addresses.http, 300, 1, b"GET / HTTP/1.1\r\n"),
+        Crowd::gather(addresses.peer, 200, 1, b""),
     ];
     crowds[0].has(clients_max as usize / 4 * 3).await;
     let known = ids("few", 2_000);

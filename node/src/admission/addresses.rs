@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::allowance::Allowance;
 
-/// Addresses without connections that are remembered for what they used, before those that owe nothing are
-/// looked for.
+/// Addresses without connections that are remembered for what they used, before those that owe
+/// nothing are looked for.
 const FORMER_KEPT: usize = 1_024;
 
 /// The addresses that have connections, or had some just now.
@@ -87,7 +87,8 @@ impl Addresses {
 }
 
 impl Entries {
-    /// Bounds what is remembered: an address is forgotten at the latest a second after its last command.
+    /// Bounds what is remembered: an address is forgotten at the latest a second after its last
+    /// command.
     fn sweep(&mut self, now: Instant) {
         if self.by_address.len() < self.sweep_at {
             return;

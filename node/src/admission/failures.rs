@@ -1,4 +1,5 @@
-//! Failures to accept, such as for want of descriptors: a loop that tries again at once would do nothing else.
+//! Failures to accept, such as for want of descriptors: a loop that tries again at once would do
+//! nothing else.
 
 use std::io;
 use std::time::Duration;
@@ -19,7 +20,8 @@ pub(crate) struct AcceptFailures {
 }
 
 impl AcceptFailures {
-    /// Accepts by `accepting`, after a pause if the last attempts failed. Cancel-safe if that is: the pause goes on.
+    /// Accepts by `accepting`, after a pause if the last attempts failed. Cancel-safe if that is:
+    /// the pause goes on.
     pub(crate) async fn pass<T>(&self, accepting: impl Future<Output = T>) -> T {
         if let Some(until) = self.until {
             tokio::time::sleep_until(until).await;

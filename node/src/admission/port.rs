@@ -12,9 +12,10 @@ use super::addresses::{Addresses, Place, one_host};
 
 /// Bounds the connections of a port, in all and of one address.
 ///
-/// A connection waits until it has proved itself. While there is no room, the oldest connection that waits is displaced by a
-/// newcomer: of the newcomer's address, if that has as many as it may; else of the address that has most of those that
-/// wait. So a stranger with many connections displaces its own, and connections that prove themselves at once get through.
+/// A connection waits until it has proved itself. While there is no room, the oldest connection
+/// that waits is displaced by a newcomer: of the newcomer's address, if that has as many as it may;
+/// else of the address that has most of those that wait. So a stranger with many connections
+/// displaces its own, and connections that prove themselves at once get through.
 #[derive(Debug)]
 pub(crate) struct Admission {
     connections_max: usize,
@@ -56,7 +57,8 @@ pub(crate) struct Admitted {
 }
 
 impl Admission {
-    /// Room for `connections_max` connections, and for `per_address_max` of one address, an IPv4 address or a /64 of IPv6.
+    /// Room for `connections_max` connections, and for `per_address_max` of one address, an IPv4
+    /// address or a /64 of IPv6.
     pub(crate) fn new(connections_max: usize, per_address_max: Option<usize>) -> Arc<Self> {
         Arc::new(Admission {
             connections_max,
@@ -121,7 +123,8 @@ impl Open {
         Some(())
     }
 
-    /// The same with the address that has most of those that wait; of two that have as many, that of the oldest.
+    /// The same with the address that has most of those that wait; of two that have as many, that
+    /// of the oldest.
     fn displace_of_most(&mut self) -> Option<()> {
         let mut counts: HashMap<IpAddr, usize> = HashMap::new();
         let waiting = self.entries.values().filter(|entry| entry.waits);
@@ -144,7 +147,8 @@ impl Admitted {
         }
     }
 
-    /// The connection has proved itself for good, and does not count among those of its address any more.
+    /// The connection has proved itself for good, and does not count among those of its address any
+    /// more.
     pub(crate) fn proved(&self) {
         let mut open = self.admission.open.lock();
         if let Some(entry) = open.entries.get_mut(&self.number) {

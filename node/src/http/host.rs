@@ -15,8 +15,8 @@ use axum::response::{IntoResponse as _, Response};
 use super::guard::OPEN_PATHS;
 use crate::topology::{Host, HostPort, Topology};
 
-/// The names that a server answers to, besides every IP address and those of loopback. Nobody else can have one of these
-/// point to this server.
+/// The names that a server answers to, besides every IP address and those of loopback. Nobody else
+/// can have one of these point to this server.
 #[derive(Clone, Debug, Default)]
 pub struct OwnNames(BTreeSet<Arc<str>>);
 
@@ -54,8 +54,8 @@ enum Refusal {
     Misdirected,
 }
 
-/// Lets requests pass to `routes` that ask for one of `names`, and those for health, whatever name they ask for. Each must
-/// say once which host it asks.
+/// Lets requests pass to `routes` that ask for one of `names`, and those for health, whatever name
+/// they ask for. Each must say once which host it asks.
 pub fn for_own_names(routes: Router, names: OwnNames) -> Router {
     let names = Arc::new(names);
     routes.layer(from_fn_with_state(names, check))
@@ -99,7 +99,8 @@ fn judge(names: &OwnNames, version: Version, uri: &Uri, headers: &HeaderMap) -> 
     (!is_own).then_some(Refusal::Misdirected)
 }
 
-/// The host in a value of `Host`, with a port or without. A name may end with the dot of the root of all names.
+/// The host in a value of `Host`, with a port or without. A name may end with the dot of the root
+/// of all names.
 fn host_of(text: &str) -> Option<Host> {
     let parsed = text.parse::<HostPort>();
     let parsed = parsed.or_else(|_| format!("{text}:80").parse());

@@ -8,8 +8,8 @@ const ENDING_MAX: usize = 16;
 /// Bounds on HTTP connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at a time. A further one displaces one that waits for a request; if there is none, it gets one of the
-    /// places for probes.
+    /// Connections at a time. A further one displaces one that waits for a request; if there is
+    /// none, it gets one of the places for probes.
     pub connections_max: usize,
     /// The same of one address, an IPv4 address or a /64 of IPv6; nothing for no limit.
     pub connections_per_address_max: Option<usize>,

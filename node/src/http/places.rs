@@ -10,8 +10,9 @@ use tracing::warn;
 use super::{HttpStatistics, Limits};
 use crate::admission::{Admission, Admitted, Met};
 
-/// The places of connections: those for all requests, and some that only probes of health can use. Nothing tells a
-/// probe before its request is read, so whoever finds no other place gets one of these for a short time.
+/// The places of connections: those for all requests, and some that only probes of health can use.
+/// Nothing tells a probe before its request is read, so whoever finds no other place gets one of
+/// these for a short time.
 pub(super) struct Doors {
     all: Arc<Admission>,
     probes: Arc<Admission>,

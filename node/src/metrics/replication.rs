@@ -172,6 +172,11 @@ pub(super) fn publishing(families: &mut Vec<Family>, links: &Links) {
             replication.buried.len() as f64,
         ),
         Family::Counter(
+            "herd_refused_incarnations",
+            "Times that a neighbour spoke of a new incarnation for which gossip had no room.",
+            vec![(Vec::new(), links.ids_refused() as f64)],
+        ),
+        Family::Counter(
             "herd_suppressed_messages",
             "Messages of gossip that were for nobody's neighbour, or not yet allowed.",
             vec![(Vec::new(), links.suppressed() as f64)],

@@ -5,8 +5,9 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 /// More than this some systems, such as macOS, do not let a process ask for.
 const MODEST_LIMIT: u64 = 10_240;
 
-/// Raises the soft limit to the hard one, or as far as the system goes, and returns it. Every connection takes a
-/// descriptor, and the usual soft limit of 1,024 exists only for programs that use `select`.
+/// Raises the soft limit to the hard one, or as far as the system goes, and returns it. Every
+/// connection takes a descriptor, and the usual soft limit of 1,024 exists only for programs that
+/// use `select`.
 ///
 /// # Errors
 /// The system refuses; the limit stays as it was.

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// What the program itself has open: its log, sockets that listen, what its threads wait on, files while they are read; and
-/// a connection that is about to be refused.
+/// What the program itself has open: its log, sockets that listen, what its threads wait on, files
+/// while they are read; and a connection that is about to be refused.
 const PROGRAM: usize = 64;
 
-/// What the store has open besides the tables that it keeps open: journals, what it writes, folders while they are
-/// synced.
+/// What the store has open besides the tables that it keeps open: journals, what it writes, folders
+/// while they are synced.
 const STORE_SPARE: usize = 32;
 
 /// A neighbour's link, one that takes its place, and a look-up of its name.
@@ -62,7 +62,8 @@ pub struct TooFew {
 }
 
 impl Shares {
-    /// Shares `limit` files; `clients_wanted` is how many connections clients are to have at the most.
+    /// Shares `limit` files; `clients_wanted` is how many connections clients are to have at the
+    /// most.
     ///
     /// # Errors
     /// Clients would have less than the least that a server starts with.

@@ -1,5 +1,5 @@
-//! Lines of other protocols. A web page can make a browser send HTTP or TLS to any port, with lines of the page's choice
-//! behind or within it.
+//! Lines of other protocols. A web page can make a browser send HTTP or TLS to any port, with lines
+//! of the page's choice behind or within it.
 
 use herd_crdt::is_blank;
 
@@ -11,10 +11,12 @@ const HTTP_VERSIONS: [&[u8]; 2] = [b"HTTP/1.1", b"HTTP/1.0"];
 /// The connection preface of HTTP/2 (RFC 9113, 3.4), up to its first LF.
 const HTTP_2_PREFACE: [&[u8]; 3] = [b"PRI", b"*", b"HTTP/2.0"];
 
-/// A record of TLS with a handshake message in it (RFC 8446, 5.1): its type, and the first byte of its version.
+/// A record of TLS with a handshake message in it (RFC 8446, 5.1): its type, and the first byte of
+/// its version.
 const TLS_HANDSHAKE: &[u8] = &[0x16, 0x03];
 
-/// The bytes of an oversized line that decide whether it is a request of HTTP: a blank and the version.
+/// The bytes of an oversized line that decide whether it is a request of HTTP: a blank and the
+/// version.
 const TAIL_BYTES: usize = 1 + HTTP_VERSIONS[0].len();
 
 /// Another protocol, which is spoken to the port of this one.
@@ -27,8 +29,8 @@ pub enum Foreign {
 }
 
 impl Foreign {
-    /// The protocol that an invalid line belongs to, if it belongs to one of these. TLS begins with the first line of a
-    /// connection.
+    /// The protocol that an invalid line belongs to, if it belongs to one of these. TLS begins with
+    /// the first line of a connection.
     #[must_use]
     pub fn of(invalid_line: &[u8], is_first: bool) -> Option<Self> {
         if is_first && invalid_line.starts_with(TLS_HANDSHAKE) {

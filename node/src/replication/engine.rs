@@ -9,10 +9,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use chitchat::{ChitchatConfig, ChitchatHandle, ChitchatId, FailureDetectorConfig, spawn_chitchat};
+use chitchat::{ChitchatHandle, ChitchatId, NodeState, spawn_chitchat};
 use herd_crdt::{SlotGroup, SlotId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -22,15 +21,14 @@ use super::incarnation::Incarnation;
 use super::link_words::{self, LinkWord};
 use super::links::Links;
 use super::membership::Sighting;
-use super::push::{Comparison, NodeVersions};
+use super::push::{Comparison, EVERYTHING, NodeVersions};
 use super::settlement::{SETTLEMENT_KEY, Settlement, TOLD_KEY, Told};
 use super::slot_value::SlotValues;
 use super::socket::LinkTransport;
-use super::timing::{
-    CHITCHAT_TICK, DEAD_GRACE, GROUPS_PER_LOCK, PHI_INITIAL_INTERVAL, PHI_INTERVAL_MAX,
-    PHI_THRESHOLD, PHI_WINDOW,
-};
+use super::timing::GROUPS_PER_LOCK;
 use crate::topology::gossip_address;
+
+mod rebuild;
 
 /// Slots are keys with this prefix and eight hexadecimal digits.
 const SLOT_PREFIX: &str = "slot/";
@@ -108,6 +106,7 @@ struct Noted {
 pub struct Engine {
     handle: ChitchatHandle,
     incarnation: Incarnation,
+    links: Arc<Links>,
     values: SlotValues,
     noted: Arc<Mutex<Noted>>,
     changed: Arc<Notify>,
@@ -123,27 +122,7 @@ impl Engine {
         incarnation: Incarnation,
         links: &Arc<Links>,
     ) -> Result<Engine, EngineError> {
-        let address = gossip_address(&incarnation.server);
-        let config = ChitchatConfig {
-            chitchat_id: chitchat_id(&incarnation),
-            cluster_id: links.view.cluster.clone(),
-            gossip_interval: CHITCHAT_TICK,
-            listen_addr: address,
-            // chitchat would gossip with seeds beside the pacer.
-            seed_nodes: Vec::new(),
-            failure_detector_config: FailureDetectorConfig::new(
-                PHI_THRESHOLD,
-                PHI_WINDOW,
-                PHI_INTERVAL_MAX,
-                PHI_INITIAL_INTERVAL,
-                DEAD_GRACE,
-            ),
-            // We never delete a key.
-            marked_for_deletion_grace_period: Duration::from_secs(3600),
-            catchup_callback: None,
-            // Else each tick clones the state of every live node for a watcher that we do not use.
-            extra_liveness_predicate: Some(Box::new(|_| false)),
-        };
+        let config = rebuild::config(&incarnation, &links.view.cluster);
         let values = SlotValues::new().map_err(|error| EngineError(error.to_string()))?;
         let transport = LinkTransport {
             links: links.clone(),
@@ -160,37 +139,16 @@ impl Engine {
         let engine = Engine {
             handle,
             incarnation,
+            links: links.clone(),
             values,
             noted: Arc::default(),
             changed: Arc::default(),
         };
-        engine.subscribe(links).await;
-        Ok(engine)
-    }
-
-    /// The callback runs under chitchat's lock: it only copies the value and wakes the receiver.
-    async fn subscribe(&self, links: &Arc<Links>) {
-        let me = chitchat_id(&self.incarnation);
-        let noted = self.noted.clone();
-        let changed = self.changed.clone();
-        let listener = self
+        engine
             .handle
-            .with_chitchat(|chitchat| {
-                let (me, noted, changed) = (me.clone(), noted.clone(), changed.clone());
-                let links = links.clone();
-                chitchat.subscribe_event("", move |event| {
-                    if *event.node != me {
-                        let key = (event.node.clone(), event.key.to_owned());
-                        let mut noted = noted.lock();
-                        noted.values.insert(key, event.value.to_owned());
-                        noted.senders.extend(links.processing());
-                        drop(noted);
-                        changed.notify_one();
-                    }
-                })
-            })
+            .with_chitchat(|chitchat| engine.listen_to(chitchat))
             .await;
-        listener.forever();
+        Ok(engine)
     }
 
     /// The incarnation that runs.
@@ -341,10 +299,7 @@ impl Engine {
                         live: live.contains(id),
                         heartbeat: state.heartbeat().into(),
                         max_version: state.max_version(),
-                        // No copy is a burden for what its server said of its links and its map.
-                        holds_slots: state
-                            .key_values_including_deleted()
-                            .any(|(key, _)| ![LINKS_KEY, TOLD_KEY, SETTLEMENT_KEY].contains(&key)),
+                        holds_slots: holds_slots(state),
                     })
                     .collect()
             })
@@ -422,8 +377,14 @@ impl Engine {
                     .filter(|(id, _)| !leaving.contains(id))
                     .map(|(id, state)| {
                         let incarnation = incarnation_of(id);
+                        let neighbours_version = match neighbours_version(&incarnation) {
+                            Some(version) => version,
+                            // Nothing is lost if it never hears of that one, which it may have forgotten.
+                            None if !holds_slots(state) => EVERYTHING,
+                            None => return None,
+                        };
                         Some(NodeVersions {
-                            neighbours_version: neighbours_version(&incarnation)?,
+                            neighbours_version,
                             incarnation,
                             own_version: state.max_version(),
                         })
@@ -484,11 +445,17 @@ pub(super) fn chitchat_id(incarnation: &Incarnation) -> ChitchatId {
     ChitchatId::new(incarnation.server.clone(), incarnation.generation, address)
 }
 
-fn incarnation_of(id: &ChitchatId) -> Incarnation {
+pub(super) fn incarnation_of(id: &ChitchatId) -> Incarnation {
     Incarnation {
         server: id.node_id.clone(),
         generation: id.generation_id,
     }
+}
+
+/// No copy is a burden for what its server said of its links and its map.
+fn holds_slots(state: &NodeState) -> bool {
+    let mut keys = state.key_values_including_deleted();
+    keys.any(|(key, _)| ![LINKS_KEY, TOLD_KEY, SETTLEMENT_KEY].contains(&key))
 }
 
 fn slot_key(slot: SlotId) -> String {

@@ -10,10 +10,10 @@ use herd_crdt::ServerName;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::baseline::Behind;
 use super::chance::Chance;
 use super::clocks::ClockView;
 use super::incarnation::{Incarnation, next_generation};
+use super::known_ids::KnownIds;
 use super::link::closed_counts::ClosedCounts;
 use super::link_words::LinkWord;
 use super::neighbour::{Neighbour, NeighbourConfig, delta_bytes};
@@ -23,7 +23,6 @@ use super::settlement::Settlements;
 use super::status::{ReplicationPulses, ReplicationStatus, SlotsStatus};
 use super::storing::StorageState;
 use crate::histogram::{Histogram, TRAVEL_ENDS};
-use crate::readiness::CatchUp;
 use crate::storage::StorageWriter;
 use crate::topology::gossip_address;
 
@@ -76,6 +75,12 @@ pub struct Links {
     inbound: Mutex<Option<mpsc::Sender<Inbound>>>,
     /// What we tell the neighbours of our progress.
     applied: watch::Sender<Arc<AppliedReport>>,
+    /// Which incarnations chitchat may know.
+    pub(super) ids: Mutex<KnownIds>,
+    /// Whoever holds it has chitchat to itself but for its ticks: no message is being processed.
+    pub(super) message_gate: Arc<tokio::sync::Mutex<()>>,
+    /// Ids that neighbours spoke of and for which there was no room.
+    pub(super) ids_refused: AtomicU64,
     /// The greatest generation of each server that we know of.
     known: Mutex<BTreeMap<ServerName, u64>>,
     /// The greatest generation of each server that gossip holds for live.
@@ -130,6 +135,9 @@ impl Links {
             generation: watch::Sender::new(generation),
             inbound: Mutex::new(None),
             applied: watch::Sender::new(Arc::default()),
+            ids: Mutex::default(),
+            message_gate: Arc::default(),
+            ids_refused: AtomicU64::new(0),
             known: Mutex::default(),
             live: Mutex::default(),
             settlements: Mutex::default(),
@@ -192,6 +200,14 @@ impl Links {
         let inbound = self.inbound.lock().clone();
         if let Some(inbound) = inbound {
             let _ = inbound.send((from.gossip_address, message)).await;
+        }
+    }
+
+    /// Hands chitchat a message of this server's own.
+    pub(super) async fn hand_in_own(&self, message: ChitchatMessage) {
+        let inbound = self.inbound.lock().clone();
+        if let Some(inbound) = inbound {
+            let _ = inbound.send((gossip_address(&self.view.me), message)).await;
         }
     }
 
@@ -284,27 +300,6 @@ impl Links {
                 neighbour.kick();
             }
         }
-    }
-
-    /// How far this server is behind its neighbours.
-    #[must_use]
-    pub fn catch_up(&self) -> CatchUp {
-        let settlements = self.settlements.lock();
-        let own = self.applied.borrow().clone();
-        let mut catch_up = CatchUp::default();
-        for neighbour in &self.neighbours {
-            let name = || neighbour.config.name.to_string();
-            match neighbour.behind(&own, &settlements) {
-                None => catch_up.absent.push(name()),
-                Some(Behind::Unsettled) => catch_up.unsettled.push(name()),
-                Some(Behind::Versions(0)) => {}
-                Some(Behind::Versions(missing)) => {
-                    catch_up.ahead.push(name());
-                    catch_up.missing = catch_up.missing.saturating_add(missing);
-                }
-            }
-        }
-        catch_up
     }
 
     /// By origin server: how long reports took from their receipt there to here, by the wall clocks of

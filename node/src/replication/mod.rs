@@ -8,16 +8,20 @@
 //! how the links of this server are ([`link_words`]).
 //! What is published and learnt goes to the store too ([`storing`]). [`run`] keeps all that alive, one incarnation after the other.
 
+mod admission;
 pub mod adoption;
 pub mod backoff;
 pub mod backpressure;
 mod baseline;
 pub mod chance;
 pub mod clocks;
+mod digests;
 pub mod engine;
 mod held_groups;
 pub mod incarnation;
+mod join_pace;
 mod kept_groups;
+mod known_ids;
 pub mod link;
 pub mod link_words;
 pub mod links;
@@ -29,6 +33,7 @@ mod publish_gap;
 mod push;
 mod queue;
 pub mod rank;
+mod reach;
 pub mod receive;
 pub mod report;
 mod rounds;
@@ -41,5 +46,6 @@ mod store_feed;
 pub mod stored_floor;
 mod stored_groups;
 pub mod storing;
+mod succession;
 mod syn_ack;
 pub mod timing;

@@ -14,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::baseline::{Baseline, Behind};
 use super::incarnation::Incarnation;
+use super::join_pace::JoinPace;
 use super::queue::DropOldest;
 use super::report::{Applied, AppliedReport};
 use super::settlement::Settlements;
-use super::timing::LINK_QUEUE_FRAMES_MAX;
+use super::timing::{LINK_QUEUE_FRAMES_MAX, LINK_SILENCE_MAX};
 use crate::marks::{self, Mark};
 
 /// A neighbour, as the topology has it.
@@ -139,6 +140,10 @@ pub struct Neighbour {
     status: watch::Sender<LinkStatus>,
     /// When the link was made or lost last.
     changed_at: Mutex<Instant>,
+    /// Until then there was a link that stood for a while.
+    stood_until: Mutex<Instant>,
+    /// How often it may come with a new incarnation.
+    joins: Mutex<JoinPace>,
     /// A round may begin: chitchat may send one SYN.
     syn_token: AtomicBool,
     /// There is news for this neighbour.
@@ -167,6 +172,8 @@ impl Neighbour {
             connection: Mutex::new(None),
             status: watch::Sender::new(LinkStatus::default()),
             changed_at: Mutex::new(Instant::now()),
+            stood_until: Mutex::new(Instant::now()),
+            joins: Mutex::new(JoinPace::new(Instant::now())),
             syn_token: AtomicBool::new(false),
             kick: Notify::new(),
             acks: watch::Sender::new(0),
@@ -185,6 +192,21 @@ impl Neighbour {
     /// When the link was made or lost last; at first, when this server started.
     pub fn changed_at(&self) -> Instant {
         *self.changed_at.lock()
+    }
+
+    /// Until when there was a link that stood for at least [`LINK_SILENCE_MAX`]; now, if there is one. At first, when
+    /// this server started: it counts as a link.
+    pub fn stood_until(&self) -> Instant {
+        let now = Instant::now();
+        if self.is_up() && now.duration_since(self.changed_at()) >= LINK_SILENCE_MAX {
+            return now;
+        }
+        *self.stood_until.lock()
+    }
+
+    /// Whether it may come with this incarnation now.
+    pub(super) fn may_join(&self, generation: u64) -> bool {
+        self.joins.lock().may_join(generation, Instant::now())
     }
 
     /// The state of the link, and its changes.
@@ -229,6 +251,8 @@ impl Neighbour {
     }
 
     fn set_status(&self, status: LinkStatus) {
+        let stood_until = self.stood_until();
+        *self.stood_until.lock() = stood_until;
         self.outbound.clear();
         *self.report.lock() = None;
         *self.baseline.lock() = None;
@@ -367,11 +391,16 @@ impl Neighbour {
         (last.at.elapsed() <= age_max).then(|| last.report.of(incarnation).merged)
     }
 
-    /// How far `own`, a report of this server, is behind what the neighbour holds; `None` while it has not said what it
-    /// knows.
-    pub(super) fn behind(&self, own: &AppliedReport, settlements: &Settlements) -> Option<Behind> {
+    /// How far `own`, a report of this server, is behind what the neighbour holds, but for incarnations that this server
+    /// `has_forgotten`; `None` while it has not said what it knows.
+    pub(super) fn behind(
+        &self,
+        own: &AppliedReport,
+        settlements: &Settlements,
+        has_forgotten: impl Fn(&Incarnation) -> bool,
+    ) -> Option<Behind> {
         let incarnation = self.status.borrow().up.clone()?;
-        let latest = self.report()?;
+        let latest = self.report()?.without(has_forgotten);
         let version = latest.of(&incarnation).merged;
         let mut baseline = self.baseline.lock();
         let told = settlements.of(&incarnation);

@@ -12,7 +12,7 @@ use super::report::AppliedReport;
 use super::timing::PUSHES_AHEAD_MAX;
 
 /// A version that no incarnation reaches.
-const EVERYTHING: u64 = u64::MAX;
+pub(super) const EVERYTHING: u64 = u64::MAX;
 
 /// One connection of a neighbour for as long as it loses nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +66,11 @@ impl Pushed {
 
     /// The neighbour has reported this.
     pub(super) fn note_report(&mut self, report: &AppliedReport) {
-        self.versions
-            .retain(|incarnation, version| report.of(incarnation).merged < *version);
+        // It may have forgotten one meanwhile.
+        self.versions.retain(|incarnation, version| {
+            let applied = report.get(incarnation);
+            applied.is_some_and(|applied| applied.merged < *version)
+        });
         if self.versions.is_empty() {
             self.ahead = 0;
         }

@@ -25,9 +25,12 @@ use crate::locations::Locations;
 use crate::pulse::Beating;
 use crate::storage::{StorageWriter, SyncState, Ticket};
 
+mod forgetting;
 mod gone;
 mod merge;
 mod settling;
+
+use forgetting::Forgetting;
 
 /// Merges what other servers publish, for as long as the engine runs. Returns when another server
 /// has buried this incarnation: then it takes a new one.
@@ -42,6 +45,7 @@ pub(super) async fn receive(
     let links_pulses = links.pulses.clone();
     let mut synced = known.feed.writer().map(StorageWriter::synced);
     let mut receiver = Receiver {
+        began: Instant::now(),
         listens_since_ns: links.chance.now_ns(),
         kept: KeptGroups::new(engine.incarnation().clone(), format),
         locations,
@@ -63,7 +67,7 @@ pub(super) async fn receive(
         next_ask: Instant::now(),
         clock_watch: ClockWatch::default(),
         allowed_skew,
-        warned: false,
+        forgetting: Forgetting::default(),
         beating: links_pulses.receiver.begin(),
         gossip_beating: links_pulses.gossip.begin(),
         heartbeat: 0,
@@ -116,7 +120,9 @@ struct Receiver {
     known: OwnedMutexGuard<Known>,
     format: GroupFormat,
     kept: KeptGroups,
-    /// When this incarnation began to listen, by our wall clock.
+    /// When this incarnation began to listen.
+    began: Instant,
+    /// The same by our wall clock.
     listens_since_ns: i64,
     /// The version merged of each incarnation.
     merged: Vec<(Incarnation, u64)>,
@@ -143,8 +149,7 @@ struct Receiver {
     clock_watch: ClockWatch,
     /// How far a neighbour's clock may differ from ours; `None` for no limit.
     allowed_skew: Option<Duration>,
-    /// It was said that there are many incarnations.
-    warned: bool,
+    forgetting: Forgetting,
     beating: Beating,
     /// Of the engine's loop, which this task sees by its heartbeat.
     gossip_beating: Beating,

@@ -49,6 +49,15 @@ impl AppliedReport {
         self.applied.get(incarnation).copied()
     }
 
+    /// It without what it says of some incarnations.
+    #[must_use]
+    pub fn without(&self, left_out: impl Fn(&Incarnation) -> bool) -> Self {
+        let kept = self
+            .iter()
+            .filter(|(incarnation, _)| !left_out(incarnation));
+        AppliedReport::new(kept.map(|(incarnation, applied)| (incarnation.clone(), applied)))
+    }
+
     /// All versions of the report.
     pub fn iter(&self) -> impl Iterator<Item = (&Incarnation, Applied)> {
         self.applied

@@ -25,9 +25,8 @@ use super::publish::{Store, publish};
 use super::receive::{Known, receive};
 use super::store_feed::StoreFeed;
 use super::storing::{self, StorageDriver, StorageState, StoreLoad, StoreSource};
-use super::timing::{
-    GONE_AFTER, HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN, STORE_CLOSE_MAX,
-};
+use super::succession::Succession;
+use super::timing::{HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN, STORE_CLOSE_MAX};
 use crate::acknowledgement::{AckLevel, Acknowledgements};
 use crate::locations::Locations;
 use crate::storage::Write;
@@ -50,7 +49,8 @@ pub enum ReplicationEnd {
 /// Why an incarnation has ended.
 enum IncarnationEnd {
     Stopped,
-    Superseded,
+    /// A process of our name with this later generation is alive.
+    Superseded(u64),
     /// A neighbour remembers this generation of our name.
     MustExceed(u64),
     BuriedBy(Incarnation),
@@ -284,9 +284,7 @@ impl Replication {
             () = stop.cancelled() => return ReplicationEnd::Stopped,
         }
         let mut backoff = Backoff::new(RESTART_PAUSE_MIN, RESTART_PAUSE_MAX);
-        // Of the process: two that each took every new incarnation for a start of their own would
-        // outbid each other for ever.
-        let first_started = Instant::now();
+        let mut succession = Succession::begin(Instant::now());
         loop {
             if let Some(load) = late.take_if(|load| load.is_read()) {
                 tokio::select! {
@@ -295,17 +293,21 @@ impl Replication {
                 }
             }
             let started = Instant::now();
-            let end = match self.incarnation(first_started, &mut late, stop).await {
+            succession.next(started);
+            let end = match self.incarnation(&mut late, stop).await {
                 Ok(end) => end,
                 Err(error) => IncarnationEnd::Failed(error),
             };
             let mut known = self.links.known_generation(&self.links.view.me);
             match end {
                 IncarnationEnd::Stopped => return ReplicationEnd::Stopped,
-                IncarnationEnd::Superseded => return ReplicationEnd::Superseded,
-                IncarnationEnd::MustExceed(generation) => {
+                IncarnationEnd::Superseded(_) if succession.has_lost(Instant::now()) => {
+                    return ReplicationEnd::Superseded;
+                }
+                IncarnationEnd::Superseded(generation) | IncarnationEnd::MustExceed(generation) => {
                     info!(known = %format_args!("{generation:016x}"), "neighbours know a later generation of this server");
                     known = known.max(generation);
+                    succession.wait(self.links.chance.jitter(), stop).await;
                 }
                 IncarnationEnd::StoreRead => {
                     info!(
@@ -318,6 +320,7 @@ impl Replication {
                 }
                 IncarnationEnd::BuriedBy(by) => {
                     info!(%by, "this incarnation was buried while it was away");
+                    succession.wait(self.links.chance.jitter(), stop).await;
                 }
                 IncarnationEnd::EngineEnded(error) => {
                     let pause = self.failed(&error, started, &mut backoff);
@@ -369,11 +372,9 @@ impl Replication {
             || self.acknowledgements.holds_replies()
     }
 
-    /// Runs one incarnation to its end. `first_started` is when this process's first one began; `late` is a store that
-    /// is not read yet, and when it is, the incarnation ends.
+    /// Runs one incarnation to its end. `late` is a store that is not read yet, and when it is, the incarnation ends.
     async fn incarnation(
         &self,
-        first_started: Instant,
         late: &mut Option<StoreLoad>,
         stop: &CancellationToken,
     ) -> Result<IncarnationEnd, EngineError> {
@@ -443,12 +444,7 @@ impl Replication {
             },
             said = next_standing(&mut standing) => match said {
                 OwnStanding::MustExceed(known) => IncarnationEnd::MustExceed(known),
-                // Right after the process's start it is more likely that our clock went back than that there
-                // are two of us: what is alive there may be the process that we replace.
-                OwnStanding::Superseded(known) if first_started.elapsed() < GONE_AFTER => {
-                    IncarnationEnd::MustExceed(known)
-                }
-                OwnStanding::Superseded(_) => IncarnationEnd::Superseded,
+                OwnStanding::Superseded(known) => IncarnationEnd::Superseded(known),
             },
         };
         pacers.shutdown().await;

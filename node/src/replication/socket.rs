@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use chitchat::ChitchatMessage;
 use chitchat::transport::{Socket, Transport};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedMutexGuard, mpsc};
 
 use super::links::{Inbound, Links};
 use super::timing::INBOUND_MESSAGES_MAX;
@@ -20,6 +20,10 @@ pub(super) struct LinkTransport {
 struct LinkSocket {
     links: Arc<Links>,
     inbound: mpsc::Receiver<Inbound>,
+    /// It came, and was not handed out yet.
+    next: Option<Inbound>,
+    /// chitchat is processing the message that was handed out last.
+    in_hand: Option<OwnedMutexGuard<()>>,
     /// The message that was handed out last ends a round that this neighbour began, or is a push of its.
     ends_theirs: Option<SocketAddr>,
 }
@@ -29,9 +33,12 @@ impl Transport for LinkTransport {
     async fn open(&self, _listen_addr: SocketAddr) -> anyhow::Result<Box<dyn Socket>> {
         let (sender, inbound) = mpsc::channel(INBOUND_MESSAGES_MAX);
         self.links.set_inbound(Some(sender));
+        self.links.ids.lock().begin(&self.links.incarnation());
         Ok(Box::new(LinkSocket {
             links: self.links.clone(),
             inbound,
+            next: None,
+            in_hand: None,
             ends_theirs: None,
         }))
     }
@@ -46,17 +53,22 @@ impl Socket for LinkSocket {
         Ok(())
     }
 
-    /// Cancel-safe, as the queue is.
+    /// Cancel-safe: what was taken from the queue is kept until it is handed out.
     async fn recv(&mut self) -> anyhow::Result<Inbound> {
         // It asks again when it has processed what it got.
+        self.in_hand = None;
         if let Some(neighbour) = self.ends_theirs.take() {
             self.links.their_round_ended(neighbour);
         }
-        let (from, message) = self
-            .inbound
-            .recv()
-            .await
-            .context("the links have gone away")?;
+        if self.next.is_none() {
+            let next = self.inbound.recv().await;
+            self.next = Some(next.context("the links have gone away")?);
+        }
+        let in_hand = self.links.message_gate.clone().lock_owned().await;
+        let (from, message) = self.next.take().context("it was there")?;
+        self.in_hand = Some(in_hand);
+        // Its ids last: nothing is forgotten between this and the end of its processing.
+        let message = self.links.admit(message);
         self.links.set_processing(from);
         self.ends_theirs = matches!(message, ChitchatMessage::Ack { .. }).then_some(from);
         Ok((from, message))

@@ -1,34 +1,25 @@
 //! A SYN-ACK in the name of a neighbour, which makes chitchat send what that lacks: see `push`.
 
-use chitchat::{ChitchatMessage, Deserializable, Serializable};
+use chitchat::ChitchatMessage;
 
-use super::engine::chitchat_id;
+use super::digests::{Entry, syn_ack_of};
 use super::push::Comparison;
 
 /// The SYN-ACK of a neighbour that has what the comparison says, and nothing for us. Heartbeats in it are 0, which
 /// are no sign of life. `None` if there are more incarnations than a digest can name.
 pub(super) fn syn_ack(comparison: &Comparison) -> Option<ChitchatMessage> {
-    let mut bytes = Vec::new();
-    u16::try_from(comparison.0.len())
-        .ok()?
-        .serialize(&mut bytes);
-    for node in &comparison.0 {
-        let (heartbeat, last_gc_version) = (0_u64, 0_u64);
-        chitchat_id(&node.incarnation).serialize(&mut bytes);
-        heartbeat.serialize(&mut bytes);
-        last_gc_version.serialize(&mut bytes);
-        node.neighbours_version.serialize(&mut bytes);
-    }
-    // Others have no way to make a digest but to decode one, from what chitchat's own encoders write.
-    let digest = Deserializable::deserialize(&mut bytes.as_slice()).ok()?;
-    Some(ChitchatMessage::SynAck {
-        digest,
-        delta: Default::default(),
-    })
+    let entries = comparison.0.iter().map(|node| Entry {
+        incarnation: &node.incarnation,
+        heartbeat: 0,
+        version: node.neighbours_version,
+    });
+    syn_ack_of(entries)
 }
 
 #[cfg(test)]
 mod tests {
+    use chitchat::{Deserializable as _, Serializable as _};
+
     use super::super::incarnation::Incarnation;
     use super::super::push::NodeVersions;
     use super::*;

@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use herd_crdt::group::GROUP_BYTES_MAX;
+
+use super::digests::digest_bytes_max;
+use super::report::REPORT_ENTRIES_MAX;
+use crate::topology::SERVERS_MAX;
+
 /// A round begins so long after the last one ended, news or not: heartbeats and digests travel with it, and it makes good
 /// whatever a push was wrong about.
 pub const IDLE_ROUND: Duration = Duration::from_millis(500);
@@ -130,14 +136,42 @@ pub const PHI_INITIAL_INTERVAL: Duration = Duration::from_secs(1);
 /// An interval longer than this says nothing about the next.
 pub const PHI_INTERVAL_MAX: Duration = Duration::from_secs(10);
 
-/// How long chitchat remembers an incarnation that is dead. By then its records have long been
-/// adopted and its copy buried, so only its id is forgotten. For half of this time every id takes
-/// some 60 bytes of each digest, and a digest shares the 65,507 bytes of a message with the delta: a
-/// server that restarts every ten seconds leaves 360 ids, a third of a message.
+/// How long chitchat remembers an incarnation that is dead and that nobody has superseded. For half of this time
+/// it hands on what we hold of it: one that is only away, behind a partition, needs nothing sent again when it is
+/// back before. Superseded ones are forgotten much sooner: [`FORGET_AFTER`].
 pub const DEAD_GRACE: Duration = Duration::from_secs(2 * 3600);
 
-/// More incarnations than this are worth a warning.
-pub const INCARNATIONS_WARN: usize = 300;
+/// An incarnation that was superseded, is gone, and whose copy is empty, is forgotten after this: by then the
+/// neighbours have emptied theirs too. One that still knows it offers it in each round for as long.
+pub const FORGET_AFTER: Duration = Duration::from_secs(30);
+
+/// To forget costs a copy of all that gossip holds, so it waits until there are so many to forget,
+pub const FORGET_BATCH: usize = 16;
+
+/// or for this long.
+pub const FORGET_WITHIN: Duration = Duration::from_secs(120);
+
+/// The least time between two times that this server forgets, however many ids there are.
+pub const FORGET_GAP: Duration = Duration::from_secs(5);
+
+/// The most incarnations that gossip knows of one server: a crash loop leaves no more. From
+/// [`IDS_PER_SERVER_CROWDED`] on the oldest that are superseded and gone are forgotten, whatever relies on them.
+pub const IDS_PER_SERVER_MAX: usize = 64;
+/// See [`IDS_PER_SERVER_MAX`].
+pub const IDS_PER_SERVER_CROWDED: usize = 48;
+
+/// The most incarnations that gossip knows of all servers, this one included: one of each server of the largest
+/// topology, and [`SPARE_IDS`] that were superseded. From half of these spare ones on the oldest are forgotten in the
+/// same way.
+pub const IDS_MAX: usize = SERVERS_MAX + SPARE_IDS;
+/// See [`IDS_MAX`].
+pub const SPARE_IDS: usize = 128;
+
+/// The most bytes of one of chitchat's messages.
+pub const MESSAGE_BYTES_MAX: usize = 65_507;
+
+/// The most bytes that a value of ours and its key take in a delta with nothing else in it, and the id before it.
+pub const LARGEST_VALUE_BYTES: usize = 16_000 + 512;
 
 /// A publisher that has not been live for this long, by our own clock, is gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(10);
@@ -205,6 +239,16 @@ pub const RESTART_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// See [`RESTART_PAUSE_MIN`].
 pub const RESTART_PAUSE_MAX: Duration = Duration::from_secs(60);
 
+/// A process that has just begun goes on as a new incarnation when a newer one of its name is alive; at the second
+/// time it ends.
+pub const LOSSES_MAX: u32 = 2;
+
+/// New incarnations of a neighbour that get a link in a row, as after restarts,
+pub const JOINS_AT_ONCE_MAX: u32 = 10;
+
+/// and the time after which one more does.
+pub const JOIN_INTERVAL: Duration = Duration::from_secs(5);
+
 /// How long a server that stops waits for a neighbour to have all that it published.
 pub const HANDOVER_MAX: Duration = Duration::from_secs(1);
 
@@ -271,4 +315,23 @@ const _: () = {
     assert!(BURIAL_AFTER_SUPERSEDED.as_millis() < BURIAL_AFTER_GONE.as_millis());
     // Who passed half of the grace period is sent again in each round: it is buried long before.
     assert!(BURIAL_AFTER_GONE.as_millis() * 4 < DEAD_GRACE.as_millis());
+    // However many ids a digest names, a delta beside it has room for the largest value, and for chitchat's own
+    // least of 100 bytes.
+    assert!(LARGEST_VALUE_BYTES >= LINKS_TOLD_BYTES_MAX + 512);
+    assert!(LARGEST_VALUE_BYTES >= GROUP_BYTES_MAX.div_ceil(3) * 4 + 512);
+    assert!(MESSAGE_BYTES_MAX - 1 - digest_bytes_max(IDS_MAX) >= LARGEST_VALUE_BYTES);
+    assert!(LARGEST_VALUE_BYTES > 100);
+    // A report speaks of all that gossip knows.
+    assert!(REPORT_ENTRIES_MAX >= IDS_MAX);
+    // The neighbours have buried who is forgotten, if it was gone for them when it was for us.
+    assert!(FORGET_AFTER.as_millis() > GONE_AFTER.as_millis());
+    assert!(FORGET_BATCH < IDS_PER_SERVER_CROWDED && IDS_PER_SERVER_CROWDED < IDS_PER_SERVER_MAX);
+    assert!(IDS_PER_SERVER_MAX <= SPARE_IDS / 2);
+    // One that starts again and again over two links, and is forgotten in the normal way, does not crowd.
+    assert!(
+        2 * (JOINS_AT_ONCE_MAX as u128)
+            + 2 * (BURIAL_AFTER_SUPERSEDED.as_millis() + FORGET_AFTER.as_millis())
+                / JOIN_INTERVAL.as_millis()
+            < IDS_PER_SERVER_CROWDED as u128
+    );
 };

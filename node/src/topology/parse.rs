@@ -11,8 +11,9 @@ use super::{
 
 /// The largest topology text, in bytes.
 pub const TOPOLOGY_BYTES_MAX: usize = 1 << 20;
-/// The most servers of one herd.
-pub const SERVERS_MAX: usize = 1_000;
+/// The most servers of one herd. Each takes its place in every message of gossip, and so does each restart for a
+/// while: see [`crate::replication::timing::IDS_MAX`].
+pub const SERVERS_MAX: usize = 256;
 /// The longest name of a server or cluster, in bytes.
 pub const NAME_BYTES_MAX: usize = SERVER_NAME_BYTES_MAX;
 

@@ -46,7 +46,11 @@ fn each_library_is_known_where_it_should_be_and_nowhere_else() {
         "node/src",
         "chitchat::",
         &[
+            "node/src/replication/admission.rs",
+            "node/src/replication/digests.rs",
             "node/src/replication/engine.rs",
+            "node/src/replication/engine/rebuild.rs",
+            "node/src/replication/engine/rebuild_tests.rs",
             "node/src/replication/link/frame.rs",
             "node/src/replication/link/session.rs",
             "node/src/replication/links.rs",

@@ -1,4 +1,5 @@
-//! PROTOCOL: a client that speaks HTTP or TLS, as a web page can make a browser do, gets nothing executed.
+//! PROTOCOL: a client that speaks HTTP or TLS, as a web page can make a browser do, gets nothing
+//! executed.
 
 use std::sync::atomic::Ordering;
 

@@ -24,8 +24,8 @@ const ENDING_MAX: usize = 16;
 /// Connections that may be open at once, beyond one for each neighbour.
 pub const STRANGERS_MAX: usize = SPARE_PEER_CONNECTIONS_MAX + ENDING_MAX;
 
-/// Takes in connections of other servers until told to stop. Those that have not shaken hands make room for newcomers: a
-/// neighbour does that at once.
+/// Takes in connections of other servers until told to stop. Those that have not shaken hands make
+/// room for newcomers: a neighbour does that at once.
 pub async fn serve(
     network: Arc<dyn Network>,
     links: Arc<Links>,
@@ -101,7 +101,8 @@ impl Stranger {
             let agreement = answer(&mut frames, &links, peer).await?;
             Ok::<_, HandshakeError>((frames, agreement))
         };
-        // First the handshake: what has come already is taken up before the connection can be displaced.
+        // First the handshake: what has come already is taken up before the connection can be
+        // displaced.
         let agreed = tokio::select! {
             biased;
             agreed = agreeing => agreed,

@@ -43,6 +43,8 @@ pub enum RefusalReason {
     Generation = 7,
     /// Its certificate is for another server than the one that it says it is.
     Certificate = 8,
+    /// It has come with new incarnations too often.
+    Restarting = 9,
 }
 
 impl RefusalReason {
@@ -56,6 +58,7 @@ impl RefusalReason {
             RefusalReason::Cut,
             RefusalReason::Generation,
             RefusalReason::Certificate,
+            RefusalReason::Restarting,
         ]
         .into_iter()
         .find(|reason| *reason as u8 == code)
@@ -71,6 +74,7 @@ impl RefusalReason {
             RefusalReason::Cut => "its last message ended the gossip engine, so it waits a while",
             RefusalReason::Generation => "its generation lies a century ahead of our clock",
             RefusalReason::Certificate => "its certificate is for another server",
+            RefusalReason::Restarting => "it starts again and again, so it waits a while",
         }
     }
 }
@@ -399,9 +403,11 @@ async fn admit<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<(Arc<Neighbour>, Incarnation), HandshakeError> {
     let judged = judge(links, &hello, expected).and_then(|neighbour| {
         let proven = check_name(links, &hello.from, peer);
-        proven
-            .map(|()| neighbour)
-            .map_err(|_| RefusalReason::Certificate)
+        proven.map_err(|_| RefusalReason::Certificate)?;
+        let may_join = neighbour.may_join(hello.generation);
+        may_join
+            .then_some(neighbour)
+            .ok_or(RefusalReason::Restarting)
     });
     match judged {
         Ok(neighbour) => {

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chitchat::ChitchatMessage;
 use futures_util::stream::{SplitSink, SplitStream};
@@ -13,7 +14,7 @@ use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::frame::{Frame, FrameError, FrameStream};
+use super::frame::{FRAME_BYTES_MAX, Frame, FrameError, FrameStream};
 use super::handshake::{Agreement, Refusal, RefusalReason, note_refusal};
 use crate::replication::links::Links;
 use crate::replication::neighbour::{Neighbour, delta_bytes};
@@ -193,6 +194,14 @@ async fn feed<S: AsyncRead + AsyncWrite + Unpin>(
     neighbour: &Neighbour,
 ) -> Result<(), LinkLost> {
     let bytes = frame.encode().map_err(FrameError::from)?;
+    if bytes.len() > FRAME_BYTES_MAX {
+        // No message with as many ids as may be known is so long. One that is all the same is no reason to lose the link.
+        neighbour
+            .counts
+            .messages_dropped
+            .fetch_add(1, Ordering::Relaxed);
+        return Ok(());
+    }
     neighbour.counts.note_sent(bytes.len());
     sink.feed(bytes).await.map_err(LinkLost::Io)
 }
@@ -243,5 +252,47 @@ async fn receive_frames<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(Frame::Hello(_)) => return LinkLost::Unexpected,
             Err(error) => return LinkLost::Frame(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::super::frame::framed;
+    use super::*;
+    use crate::replication::digests::{Entry, syn_ack_of};
+    use crate::replication::incarnation::Incarnation;
+    use crate::replication::neighbour::NeighbourConfig;
+
+    #[tokio::test]
+    async fn a_message_that_is_too_long_is_dropped_and_the_link_stays() {
+        let config = NeighbourConfig {
+            name: "Smith".into(),
+            address: "Smith".to_owned(),
+            dials: true,
+        };
+        let neighbour = Neighbour::new(config, "[::1]:1".parse().unwrap());
+        let ids: Vec<Incarnation> = (0..4_000)
+            .map(|generation| Incarnation {
+                server: "Smith".into(),
+                generation,
+            })
+            .collect();
+        let entries = ids.iter().map(|incarnation| Entry {
+            incarnation,
+            heartbeat: 1,
+            version: 1,
+        });
+        let long = Frame::Gossip(syn_ack_of(entries).unwrap());
+        let short = Frame::Gossip(ChitchatMessage::BadCluster);
+        let (near, far) = duplex(1_024);
+        let (mut sink, _) = framed(near).split();
+        feed(&mut sink, &long, &neighbour).await.unwrap();
+        feed(&mut sink, &short, &neighbour).await.unwrap();
+        sink.flush().await.unwrap();
+        let first = framed(far).next().await.unwrap().unwrap();
+        assert_eq!(first, short.encode().unwrap());
+        assert_eq!(neighbour.counts.messages_dropped.load(Ordering::Relaxed), 1);
     }
 }

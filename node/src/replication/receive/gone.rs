@@ -2,19 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use herd_crdt::PublisherId;
+use herd_crdt::{PublisherId, ServerName};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Receiver;
+use super::forgetting::Candidate;
 use crate::marks::{self, Mark};
 use crate::replication::adoption::Due;
 use crate::replication::incarnation::Incarnation;
+use crate::replication::links::OwnStanding;
 use crate::replication::membership::{Passage, Sighting};
 use crate::replication::status::{MemberStatus, ReplicationStatus};
 use crate::replication::timing::{
     ADOPTION_REVIEW, BURIAL_AFTER_GONE, BURIAL_AFTER_SUPERSEDED, BURIED_NAMED_MAX, GONE_AFTER,
-    INCARNATIONS_WARN, KEPT_ASK_GAP, TAKEN_UP_PER_LOOK_MAX,
+    KEPT_ASK_GAP, TAKEN_UP_PER_LOOK_MAX,
 };
 
 /// How far a look got with what this server published in earlier lives.
@@ -42,17 +44,11 @@ impl Receiver {
         }
         for sighting in &sightings {
             self.links.note_known(&sighting.incarnation);
+            self.heed_successor(sighting);
         }
         let live = sightings.iter().filter(|sighting| sighting.live);
         self.links
             .set_live(live.map(|sighting| &sighting.incarnation));
-        if sightings.len() > INCARNATIONS_WARN && !self.warned {
-            self.warned = true;
-            warn!(
-                incarnations = sightings.len(),
-                "many dead incarnations crowd the messages of gossip: does a server restart again and again?"
-            );
-        }
         if self.links.take_rejoin() {
             for sighting in &sightings {
                 self.engine.note_again(&sighting.incarnation).await;
@@ -110,6 +106,7 @@ impl Receiver {
             // What is still to be taken up may stand on disk in another's name only.
             self.bury(&sightings, now).await;
             self.forget_stored(&sightings, now);
+            self.forget_superseded(&sightings, now).await;
         }
         let locations = &self.locations;
         self.known
@@ -130,6 +127,23 @@ impl Receiver {
         self.known
             .membership
             .update(sightings, live_generation, now)
+    }
+
+    /// A later incarnation of this server's name is known: no neighbour needs to say so. What was forgotten of the
+    /// name may reach beyond this one, which then would publish to nobody.
+    fn heed_successor(&self, sighting: &Sighting) {
+        let (me, other) = (self.engine.incarnation(), &sighting.incarnation);
+        if other.server != me.server || other.generation <= me.generation {
+            return;
+        }
+        if !sighting.live {
+            self.links
+                .note_standing(OwnStanding::MustExceed(other.generation));
+        } else if self.began.elapsed() >= GONE_AFTER {
+            // Who has just begun may take the last words of the dead for life.
+            self.links
+                .note_standing(OwnStanding::Superseded(other.generation));
+        }
     }
 
     fn publish_status(&mut self, sightings: Vec<Sighting>, now: Instant) {
@@ -214,6 +228,42 @@ impl Receiver {
         }
     }
 
+    /// Lets gossip forget incarnations that were superseded, and with it their ids.
+    async fn forget_superseded(&mut self, sightings: &[Sighting], now: Instant) {
+        let candidates: Vec<Candidate> = sightings
+            .iter()
+            .map(|sighting| {
+                let incarnation = &sighting.incarnation;
+                let id = self.known.membership.id_of(incarnation, now);
+                Candidate {
+                    gone: self.known.membership.gone_for(id, now).is_some(),
+                    needless: !sighting.holds_slots
+                        && !self.undecoded.contains_key(incarnation)
+                        && self.locations.relying_on(id) == 0,
+                    incarnation: incarnation.clone(),
+                }
+            })
+            .collect();
+        let was_full = self.links.ids.lock().take_was_full();
+        let me = self.engine.incarnation();
+        let newest = |server: &ServerName| match *server == me.server {
+            true => me.generation,
+            false => self.links.known_generation(server),
+        };
+        let due = self.forgetting.look(&candidates, newest, was_full, now);
+        if let Some(due) = due {
+            if was_full {
+                warn!(
+                    known = sightings.len(),
+                    "there is no room in gossip for a new incarnation: does a server start again and again? the \
+                     oldest that were superseded are forgotten"
+                );
+            }
+            self.engine.forget(&due).await;
+            marks::reach(Mark::IncarnationForgotten);
+        }
+    }
+
     async fn adopt_orphans(&mut self, now: Instant) {
         let membership = &self.known.membership;
         let me = &self.engine.incarnation().server;
@@ -292,11 +342,11 @@ impl Receiver {
         for sighting in sightings.iter().filter(|sighting| sighting.holds_slots) {
             let incarnation = &sighting.incarnation;
             let id = self.known.membership.id_of(incarnation, now);
-            let superseded = sightings.iter().any(|other| {
-                other.live
-                    && other.incarnation.server == incarnation.server
-                    && other.incarnation.generation > incarnation.generation
-            });
+            let supersedes = |other: &Incarnation| {
+                other.server == incarnation.server && other.generation > incarnation.generation
+            };
+            let superseded = supersedes(self.engine.incarnation())
+                || (sightings.iter()).any(|other| other.live && supersedes(&other.incarnation));
             let wait = if superseded {
                 BURIAL_AFTER_SUPERSEDED
             } else {

@@ -1,0 +1,139 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use chitchat::{ChitchatMessage, Serializable as _};
+use herd_crdt::{SlotGroup, SlotId};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::replication::chance::Chance;
+use crate::replication::digests::{Entry, digest_bytes_max, syn_ack_of};
+use crate::replication::links::{HerdView, Links};
+use crate::replication::neighbour::NeighbourConfig;
+use crate::replication::timing::{CHITCHAT_TICK, IDS_MAX, MESSAGE_BYTES_MAX};
+use crate::topology::NAME_BYTES_MAX;
+
+fn incarnation(server: &str, generation: u64) -> Incarnation {
+    Incarnation {
+        server: server.into(),
+        generation,
+    }
+}
+
+/// Hill, whose neighbour is Smith.
+async fn hill() -> (Engine, Arc<Links>) {
+    let neighbour = NeighbourConfig {
+        name: "Smith".into(),
+        address: "Smith".to_owned(),
+        dials: true,
+    };
+    let view = HerdView {
+        cluster: "herd".to_owned(),
+        me: "Hill".into(),
+        servers: vec!["Hill".into(), "Smith".into()],
+        neighbours: vec![neighbour],
+    };
+    let links = Arc::new(Links::new(
+        view,
+        Chance::new(Arc::new(SystemClock), 1),
+        None,
+    ));
+    let engine = Engine::start(links.incarnation(), &links).await.unwrap();
+    (engine, links)
+}
+
+/// A digest of these, with this heartbeat, reaches the engine.
+async fn tell(links: &Links, told: &[Incarnation], heartbeat: u64) {
+    let entries = told.iter().map(|incarnation| Entry {
+        incarnation,
+        heartbeat,
+        version: 0,
+    });
+    links.hand_in_own(syn_ack_of(entries).unwrap()).await;
+}
+
+async fn known(engine: &Engine) -> Vec<Incarnation> {
+    let sightings = engine.sightings().await;
+    sightings.into_iter().map(|s| s.incarnation).collect()
+}
+
+fn group(slot: u32, bytes: usize) -> SlotGroup {
+    // Nothing that could be packed.
+    let mut state = u64::from(slot) + 1;
+    let group: Vec<u8> = (0..bytes)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            state.to_be_bytes()[0]
+        })
+        .collect();
+    SlotGroup {
+        slot: SlotId(slot),
+        group,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_stays_away_and_the_rest_goes_on() {
+    let (engine, links) = hill().await;
+    let version = engine.set_groups(&[group(0, 100), group(1, 100)]).await;
+    let smiths: Vec<Incarnation> = (1..=3).map(|one| incarnation("Smith", one)).collect();
+    for heartbeat in 1..=8 {
+        tell(&links, &smiths[..2], 1).await;
+        tell(&links, &smiths[2..], heartbeat).await;
+        sleep(Duration::from_millis(450)).await;
+    }
+    assert_eq!(known(&engine).await, smiths);
+    engine.forget(&smiths[..2].iter().cloned().collect()).await;
+    // Neighbours go on speaking of them.
+    tell(&links, &smiths[..2], 2).await;
+    sleep(CHITCHAT_TICK * 2).await;
+    let sightings = engine.sightings().await;
+    let [smith] = sightings.as_slice() else {
+        panic!("{sightings:?}");
+    };
+    assert_eq!(smith.incarnation, smiths[2]);
+    assert!(smith.live, "nobody noticed");
+    assert_eq!(smith.heartbeat, 8);
+    // Its own state is what it was.
+    assert_eq!(engine.set_groups(&[group(0, 100)]).await, version);
+    assert_eq!(engine.set_groups(&[group(1, 200)]).await, version + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_with_all_ids_there_can_be_has_room_for_a_group() {
+    let (engine, links) = hill().await;
+    engine.set_groups(&[group(0, 12_000)]).await;
+    let told: Vec<Incarnation> = (0..IDS_MAX as u64 + 100)
+        .map(|number| incarnation(&format!("{number:0>NAME_BYTES_MAX$}"), 1))
+        .collect();
+    for told in told.chunks(100) {
+        tell(&links, told, 1).await;
+    }
+    let smith = links.neighbour("Smith").unwrap();
+    smith.connected(&incarnation("Smith", 1), CancellationToken::new());
+    // Smith begins a round.
+    let ChitchatMessage::SynAck { digest, .. } = syn_ack_of([].into_iter()).unwrap() else {
+        panic!("it is a SYN-ACK");
+    };
+    let cluster_id = "herd".to_owned();
+    links
+        .hand_in(smith, ChitchatMessage::Syn { cluster_id, digest })
+        .await;
+    let answer = smith.outbound.pop().await;
+    let ChitchatMessage::SynAck { digest, delta } = &answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(known(&engine).await.len(), IDS_MAX - 1, "and Hill");
+    assert!(digest.serialized_len() > digest_bytes_max(IDS_MAX - 1));
+    assert!(
+        delta.serialized_len() > 12_000,
+        "{}",
+        delta.serialized_len()
+    );
+    assert!(answer.serialized_len() <= MESSAGE_BYTES_MAX);
+    assert_eq!(links.ids_refused(), 101);
+}

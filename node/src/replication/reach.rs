@@ -1,0 +1,42 @@
+//! How far this server is behind the herd, and whether it reaches it at all, as readiness asks.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::baseline::Behind;
+use super::links::Links;
+use crate::readiness::CatchUp;
+
+impl Links {
+    /// How far this server is behind its neighbours.
+    #[must_use]
+    pub fn catch_up(&self) -> CatchUp {
+        let settlements = self.settlements.lock();
+        let own = self.applied().borrow().clone();
+        let mut catch_up = CatchUp::default();
+        for neighbour in self.neighbours() {
+            let name = || neighbour.config.name.to_string();
+            let has_forgotten = |incarnation: &_| self.ids.lock().is_forgotten(incarnation);
+            match neighbour.behind(&own, &settlements, has_forgotten) {
+                None => catch_up.absent.push(name()),
+                Some(Behind::Unsettled) => catch_up.unsettled.push(name()),
+                Some(Behind::Versions(0)) => {}
+                Some(Behind::Versions(missing)) => {
+                    catch_up.ahead.push(name());
+                    catch_up.missing = catch_up.missing.saturating_add(missing);
+                }
+            }
+        }
+        catch_up
+    }
+
+    /// How long no link has stood; zero while one does, and for a server that has no neighbours. A link that is lost
+    /// again at once does not count.
+    #[must_use]
+    pub fn linkless_for(&self) -> Duration {
+        let stood = self.neighbours().iter().map(|n| n.stood_until()).max();
+        let now = Instant::now();
+        stood.map_or(Duration::ZERO, |stood| now.saturating_duration_since(stood))
+    }
+}
