@@ -56,6 +56,8 @@ pub struct LocationMap<S> {
     relying: BTreeMap<PublisherId, usize>,
     /// No entry has a time below this, in nanoseconds since the epoch.
     floor_ns: i64,
+    /// What the texts of all records take.
+    texts_bytes: usize,
 }
 
 impl<S: BuildHasher> LocationMap<S> {
@@ -66,6 +68,7 @@ impl<S: BuildHasher> LocationMap<S> {
             hasher,
             relying: BTreeMap::new(),
             floor_ns: i64::MIN,
+            texts_bytes: 0,
         }
     }
 
@@ -96,6 +99,11 @@ impl<S: BuildHasher> LocationMap<S> {
         self.table.iter().map(|entry| &entry.record)
     }
 
+    /// Bytes that the texts of all records take: client IDs, locations and times.
+    pub fn texts_bytes(&self) -> usize {
+        self.texts_bytes
+    }
+
     /// The time below which the map holds nothing, in nanoseconds since the epoch.
     pub fn floor_ns(&self) -> i64 {
         self.floor_ns
@@ -113,12 +121,18 @@ impl<S: BuildHasher> LocationMap<S> {
             return expired;
         }
         self.floor_ns = floor_ns;
-        let Self { table, relying, .. } = self;
+        let Self {
+            table,
+            relying,
+            texts_bytes,
+            ..
+        } = self;
         table.retain(|entry| {
             if entry.record.time().ns() >= floor_ns {
                 return true;
             }
             recount(relying, entry.relies_on(), None);
+            *texts_bytes -= entry.record.texts_bytes();
             expired.records += 1;
             expired.deaths.extend(entry.withdraw());
             false
@@ -141,6 +155,7 @@ impl<S: BuildHasher> LocationMap<S> {
             hasher,
             relying,
             floor_ns,
+            texts_bytes,
         } = self;
         let same_client = |entry: &Entry| entry.record.client() == said.client();
         match table.entry(hash, same_client, |entry| {
@@ -149,7 +164,9 @@ impl<S: BuildHasher> LocationMap<S> {
             // An entry is above the floor, so one that is there makes such a record a stale one.
             TableEntry::Vacant(_) if said.time().ns() < *floor_ns => Merged::EXPIRED,
             TableEntry::Vacant(vacant) => {
-                vacant.insert(Entry::heard(record.into_record()));
+                let record = record.into_record();
+                *texts_bytes += record.texts_bytes();
+                vacant.insert(Entry::heard(record));
                 count_up(relying, PublisherId::NOBODY);
                 Merged {
                     outcome: Outcome::New,
@@ -172,7 +189,9 @@ impl<S: BuildHasher> LocationMap<S> {
                 }
                 let queue = entry.state != State::Pending;
                 let death = entry.withdraw();
+                *texts_bytes -= entry.record.texts_bytes();
                 entry.hear(record);
+                *texts_bytes += entry.record.texts_bytes();
                 recount(relying, relied_on, entry.relies_on());
                 Merged {
                     outcome,
@@ -209,6 +228,7 @@ impl<S: BuildHasher> LocationMap<S> {
             table,
             hasher,
             relying,
+            texts_bytes,
             ..
         } = self;
         let same_client = |entry: &Entry| entry.record.client() == said.client();
@@ -216,7 +236,9 @@ impl<S: BuildHasher> LocationMap<S> {
             hasher.hash_one(entry.record.client())
         }) {
             TableEntry::Vacant(vacant) => {
-                vacant.insert(Entry::delivered(record.into_record(), from));
+                let record = record.into_record();
+                *texts_bytes += record.texts_bytes();
+                vacant.insert(Entry::delivered(record, from));
                 count_up(relying, from.publisher);
                 Merged {
                     outcome: Outcome::New,
@@ -231,7 +253,9 @@ impl<S: BuildHasher> LocationMap<S> {
                 let mut death = None;
                 if outcome.changed() {
                     death = entry.withdraw();
+                    *texts_bytes -= entry.record.texts_bytes();
                     entry.take(record, from);
+                    *texts_bytes += entry.record.texts_bytes();
                 } else if outcome == Outcome::Same {
                     death = entry.note_delivery(from, publishers);
                 }

@@ -196,6 +196,13 @@ impl Record {
         self.text.len() + self.server.len()
     }
 
+    /// Bytes that the three texts take, in one allocation.
+    #[must_use]
+    #[inline]
+    pub fn texts_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// The total order of the records of one client: see [`BorrowedRecord::order`].
     #[must_use]
     #[inline]

@@ -13,6 +13,13 @@ use crate::topology::{Host, HostPort};
 /// Connections that the system holds until they are accepted.
 const BACKLOG: i32 = 1024;
 
+/// What the system may hold of replies that a client has not taken, in bytes. Linux doubles it for its own books, and without
+/// it lets a socket grow to 4 MiB, for each client that reads nothing.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+
+/// The same of what a client sent and was not read yet.
+const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
+
 /// Where to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
@@ -149,13 +156,14 @@ impl BoundSockets {
 /// See [`BindError`].
 pub fn bind(purpose: Purpose, listen: Listen) -> Result<TcpListener, BindError> {
     let bound = match listen {
-        Listen::Address(address) => listen_on(address),
+        Listen::Address(address) => listen_on(address, purpose),
         Listen::EveryInterface { port } => {
             let any = |ip: IpAddr| SocketAddr::new(ip, port);
-            listen_on(any(Ipv6Addr::UNSPECIFIED.into())).or_else(|error| match error.kind() {
+            let on_ipv6 = listen_on(any(Ipv6Addr::UNSPECIFIED.into()), purpose);
+            on_ipv6.or_else(|error| match error.kind() {
                 io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
                 // A machine without IPv6.
-                _ => listen_on(any(Ipv4Addr::UNSPECIFIED.into())),
+                _ => listen_on(any(Ipv4Addr::UNSPECIFIED.into()), purpose),
             })
         }
     };
@@ -166,7 +174,7 @@ pub fn bind(purpose: Purpose, listen: Listen) -> Result<TcpListener, BindError> 
     })
 }
 
-fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen_on(address: SocketAddr, purpose: Purpose) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -178,6 +186,11 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     // Connections of a server that was killed stay in TIME_WAIT for a minute.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // What is accepted inherits these. Neighbours are few, and some are far: the system finds out what their links need.
+    if purpose != Purpose::Peers {
+        socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+    }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
@@ -230,6 +243,34 @@ mod tests {
         assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
         drop((client, listener));
         bind(Purpose::Clients, Listen::Address(address)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_client_does_not_read_is_bounded_in_the_system_too() {
+        const CLIENT_BUFFER_BYTES: usize = 8 * 1024;
+        for purpose in [Purpose::Clients, Purpose::Http] {
+            let listener = bind(purpose, free()).unwrap();
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            let small = u32::try_from(CLIENT_BUFFER_BYTES).unwrap();
+            socket.set_recv_buffer_size(small).unwrap();
+            let client = socket.connect(listener.local_addr().unwrap());
+            let (_client, accepted) = tokio::join!(client, listener.accept());
+            let (accepted, _) = accepted.unwrap();
+            let socket = socket2::SockRef::from(&accepted);
+            // Linux tells what it has doubled.
+            assert!(socket.send_buffer_size().unwrap() <= 2 * SEND_BUFFER_BYTES);
+            assert!(socket.recv_buffer_size().unwrap() <= 2 * RECEIVE_BUFFER_BYTES);
+            let (mut taken, mut full) = (0, 0);
+            accepted.writable().await.unwrap();
+            while full < 100 {
+                match accepted.try_write(&[0; 4 * 1024]) {
+                    Ok(bytes) => taken += bytes,
+                    Err(_) => full += 1,
+                }
+            }
+            let most = 2 * (SEND_BUFFER_BYTES + CLIENT_BUFFER_BYTES);
+            assert!((1..=most).contains(&taken), "{purpose}: {taken}");
+        }
     }
 
     #[tokio::test]

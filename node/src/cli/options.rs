@@ -267,6 +267,15 @@ struct LimitOptions {
     /// Refuse reports of new clients when so many are known, or off [default: 10000000]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     max_clients: Option<String>,
+    /// Refuse them too when those that are known take so many bytes of memory, or off [default: 4294967296]
+    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
+    max_client_bytes: Option<String>,
+    /// Refuse reports of clients whose id is longer than this [default: 8192]
+    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
+    client_id_bytes_max: Option<String>,
+    /// How many bytes of replies may wait for all clients together [default: 268435456]
+    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
+    reply_bytes_max: Option<String>,
     /// How many HTTP connections are served at a time [default: 128]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     http_connections_max: Option<String>,
@@ -282,7 +291,7 @@ struct LimitOptions {
 }
 
 impl LimitOptions {
-    fn given(&self) -> [(Setting, Option<String>); 15] {
+    fn given(&self) -> [(Setting, Option<String>); 18] {
         [
             (Setting::Tokens, self.tokens.clone()),
             (Setting::ClientThreads, self.client_threads.clone()),
@@ -304,6 +313,9 @@ impl LimitOptions {
                 self.whatsat_in_flight_max.clone(),
             ),
             (Setting::MaxClients, self.max_clients.clone()),
+            (Setting::MaxClientBytes, self.max_client_bytes.clone()),
+            (Setting::ClientIdBytesMax, self.client_id_bytes_max.clone()),
+            (Setting::ReplyBytesMax, self.reply_bytes_max.clone()),
             (
                 Setting::HttpConnectionsMax,
                 self.http_connections_max.clone(),

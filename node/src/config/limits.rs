@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use herd_crdt::CLIENT_ID_BYTES_MAX;
+
 use super::report::Row;
 use super::resolver::{Resolved, Resolver};
 use super::{Mistake, Setting, values};
@@ -27,6 +29,9 @@ const CLIENT_THREADS_MAX: usize = 1_024;
 
 /// The most of anything that is counted.
 const COUNT_MAX: usize = 1_000_000_000;
+
+/// The most memory that can be set, in bytes.
+const MEMORY_BYTES_MAX: usize = 1 << 50;
 
 /// The longest line that can be set, in bytes.
 const LINE_BYTES_SETTABLE_MAX: usize = 1 << 20;
@@ -147,6 +152,31 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) 
         Setting::MaxClients,
         defaults.max_clients,
     );
+    let bytes = |text: &str| values::off_or(text, |text| values::count(text, MEMORY_BYTES_MAX));
+    let max_client_bytes =
+        resolver.checked_or(Setting::MaxClientBytes, defaults.max_client_bytes, bytes);
+    let shown_bytes = max_client_bytes
+        .value
+        .map_or("off".to_owned(), |bytes| bytes.to_string());
+    rows.push(Row::new(
+        Setting::MaxClientBytes,
+        shown_bytes,
+        &max_client_bytes.origin,
+    ));
+    let id_bytes = |text: &str| values::count(text, CLIENT_ID_BYTES_MAX);
+    let client_id_bytes_max = resolver.checked_or(
+        Setting::ClientIdBytesMax,
+        defaults.client_id_bytes_max,
+        id_bytes,
+    );
+    rows.push(shown(Setting::ClientIdBytesMax, &client_id_bytes_max));
+    let reply_bytes = |text: &str| values::count(text, MEMORY_BYTES_MAX);
+    let reply_bytes_max = resolver.checked_or(
+        Setting::ReplyBytesMax,
+        defaults.reply_bytes_max,
+        reply_bytes,
+    );
+    rows.push(shown(Setting::ReplyBytesMax, &reply_bytes_max));
     let http_connections_max = counted(
         resolver,
         &mut rows,
@@ -178,6 +208,9 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) 
             half_line_timeout: half_line,
             whatsat_in_flight_max: in_flight,
             max_clients,
+            max_client_bytes: max_client_bytes.value,
+            client_id_bytes_max: client_id_bytes_max.value,
+            reply_bytes_max: reply_bytes_max.value,
         },
         http_connections_max,
         http_connections_per_address_max: http_per_address,

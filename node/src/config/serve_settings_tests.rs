@@ -188,7 +188,7 @@ fn a_host_name_listens_on_every_interface() {
 }
 
 /// The end of the report, where nothing is set about limits.
-const LIMIT_LINES: [&str; 15] = [
+const LIMIT_LINES: [&str; 18] = [
     "tokens                           off  (default)",
     "client_threads                   auto  (default)",
     "connections_max                  16384  (default)",
@@ -200,6 +200,9 @@ const LIMIT_LINES: [&str; 15] = [
     "half_line_timeout                2m  (default)",
     "whatsat_in_flight_max            4096  (default)",
     "max_clients                      10000000  (default)",
+    "max_client_bytes                 4294967296  (default)",
+    "client_id_bytes_max              8192  (default)",
+    "reply_bytes_max                  268435456  (default)",
     "http_connections_max             128  (default)",
     "http_connections_per_address_max 96  (default)",
     "peer_connections_per_address_max 48  (default)",
@@ -215,6 +218,12 @@ fn limits_are_numbers_times_or_off() {
         limits(Setting::MaxClients, "7").clients.max_clients,
         Some(7)
     );
+    let bytes = limits(Setting::MaxClientBytes, "off").clients;
+    assert_eq!(bytes.max_client_bytes, None);
+    let ids = limits(Setting::ClientIdBytesMax, "64").clients;
+    assert_eq!(ids.client_id_bytes_max, 64);
+    let replies = limits(Setting::ReplyBytesMax, "1048576").clients;
+    assert_eq!(replies.reply_bytes_max, 1 << 20);
     assert_eq!(limits(Setting::ConnectionsMax, "3").connections_max, 3);
     assert_eq!(limits(Setting::LineBytesMax, "1024").line_bytes_max, 1_024);
     let rate = limits(Setting::CommandsPerSecondPerAddress, "9").clients;
@@ -242,6 +251,11 @@ fn limits_are_numbers_times_or_off() {
             Setting::MaxClients,
             "0",
             "is not `off` and is not a whole number from 1 to",
+        ),
+        (
+            Setting::ClientIdBytesMax,
+            "8193",
+            "is not a whole number from 1 to 8192",
         ),
         (
             Setting::LineBytesMax,

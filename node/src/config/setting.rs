@@ -112,6 +112,12 @@ pub enum Setting {
     WhatsatInFlightMax,
     /// How many clients may be known before reports of new ones are refused.
     MaxClients,
+    /// How many bytes of memory clients may take before reports of new ones are refused.
+    MaxClientBytes,
+    /// The longest client ID that is heard, in bytes.
+    ClientIdBytesMax,
+    /// How many bytes of replies may wait for all clients together.
+    ReplyBytesMax,
     /// How many HTTP connections are served at a time.
     HttpConnectionsMax,
     /// How many of them may be of one address.
@@ -124,7 +130,7 @@ pub enum Setting {
 
 impl Setting {
     /// What `herd serve` and `herd check-config` take.
-    pub const SERVE: [Setting; 57] = [
+    pub const SERVE: [Setting; 60] = [
         Setting::Config,
         Setting::Name,
         Setting::PodName,
@@ -178,6 +184,9 @@ impl Setting {
         Setting::HalfLineTimeout,
         Setting::WhatsatInFlightMax,
         Setting::MaxClients,
+        Setting::MaxClientBytes,
+        Setting::ClientIdBytesMax,
+        Setting::ReplyBytesMax,
         Setting::HttpConnectionsMax,
         Setting::HttpConnectionsPerAddressMax,
         Setting::PeerConnectionsPerAddressMax,
@@ -288,6 +297,9 @@ impl Setting {
             Setting::HalfLineTimeout => "half_line_timeout",
             Setting::WhatsatInFlightMax => "whatsat_in_flight_max",
             Setting::MaxClients => "max_clients",
+            Setting::MaxClientBytes => "max_client_bytes",
+            Setting::ClientIdBytesMax => "client_id_bytes_max",
+            Setting::ReplyBytesMax => "reply_bytes_max",
             Setting::HttpConnectionsMax => "http_connections_max",
             Setting::HttpConnectionsPerAddressMax => "http_connections_per_address_max",
             Setting::PeerConnectionsPerAddressMax => "peer_connections_per_address_max",

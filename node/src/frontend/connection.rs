@@ -97,6 +97,8 @@ pub(super) struct Connection {
     depth: Depth,
     /// Whether the threads for connections that send in bulk serve it.
     is_in_bulk: bool,
+    /// Whether it waits since the replies of all connections take too much.
+    over_budget: bool,
     /// Since when the client has taken none of the replies that are ready.
     unread_since: Option<Instant>,
     pace: Pace,
@@ -113,7 +115,11 @@ impl Connection {
             quiet: Quiet::new(limits, Instant::now()),
             session: service.settings.access.clone().map(Session::new),
             reader: LineReader::new(service.settings.line_bytes_max).stopping_at_http(),
-            replies: Replies::new(service.settings.unanswered_max),
+            replies: Replies::new(
+                service.settings.unanswered_max,
+                service.reply_budget.share(),
+            ),
+            over_budget: false,
             log: service
                 .wire_log
                 .clone()
@@ -212,6 +218,12 @@ impl Connection {
                 break;
             }
         }
+        let over_budget = self.lines_left && self.replies.is_over_budget();
+        if over_budget && !self.over_budget {
+            let pauses = &self.service.statistics.limits.pauses_replies;
+            pauses.fetch_add(1, Ordering::Relaxed);
+        }
+        self.over_budget = over_budget;
         if lines >= COMMANDS_BEFORE_OTHERS && self.replies.has_ready() {
             self.turn_commands = 0;
             yield_now().await;
@@ -300,7 +312,9 @@ impl Connection {
                     let reports = std::mem::take(&mut held);
                     acknowledge(service, &mut self.replies, reports, ticket, begin);
                     batch.wait(Word::Whatsat, 1);
-                    self.replies.push_later(measured(service, reply, begin));
+                    let line_bytes = text(line).len();
+                    self.replies
+                        .push_later(measured(service, reply, begin), line_bytes);
                 }
             }
         }

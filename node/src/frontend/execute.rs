@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use herd_crdt::{BorrowedRecord, Outcome as Merge, Record};
+use herd_crdt::{BorrowedRecord, Operands, Outcome as Merge, Record};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ use super::replies::Held;
 use super::settings::FrontendSettings;
 use super::statistics::{Counts, Outcome, Statistics, Word};
 use crate::allowance::Allowance;
-use crate::locations::{Locations, Reports};
+use crate::locations::{Full, Locations, Reports, Room};
 use crate::places::{NearbyQuery, Places, zero_results};
 use crate::protocol::{AtLine, Command, Iamat, InvalidCommand, Line, Reply, Whatsat};
 
@@ -94,6 +94,7 @@ pub(super) struct Executor {
     statistics: Arc<Statistics>,
     max_clock_skew_ns: Option<i64>,
     in_flight: Arc<InFlight>,
+    room: Room,
     /// How often to log that the map is full. The log leaves repeats out as well, but a refusal must cost less than
     /// a line does there.
     full_complaints: Mutex<Option<Allowance>>,
@@ -114,6 +115,10 @@ impl Executor {
         Executor {
             full_complaints: Mutex::default(),
             floor_complaints: Mutex::default(),
+            room: Room {
+                clients_max: settings.limits.max_clients,
+                bytes_max: settings.limits.max_client_bytes,
+            },
             in_flight: InFlight::new(settings.limits.whatsat_in_flight_max),
             settings,
             locations,
@@ -166,18 +171,13 @@ impl Executor {
         {
             return (Outcome::IamatAhead, None);
         }
-        // While the store is read, one that is not found may be known all the same.
-        let loading = self.locations.loading().is_running();
-        let clients_max = self.settings.limits.max_clients.filter(|_| !loading);
-        if clients_max.is_some_and(|max| !self.locations.has_room_for(operands.client(), max)) {
-            let refused = &self.statistics.limits.clients_refused;
+        if operands.client().len() > self.settings.limits.client_id_bytes_max {
+            let refused = &self.statistics.limits.client_ids_refused;
             refused.fetch_add(1, Ordering::Relaxed);
-            if is_due(&self.full_complaints) {
-                tracing::warn!(
-                    max_clients = clients_max,
-                    "as many clients are known as may be: reports of further ones are refused"
-                );
-            }
+            return (Outcome::IamatInvalid, None);
+        }
+        if let Some(full) = self.full_for(operands) {
+            self.refuse_client(full);
             return (Outcome::IamatFull, None);
         }
         let server = &self.settings.server;
@@ -207,6 +207,37 @@ impl Executor {
             );
         }
         kept_out
+    }
+
+    /// What there is no room for, if this report is of a client that is not known.
+    fn full_for(&self, operands: &Operands<'_>) -> Option<Full> {
+        // While the store is read, one that is not found may be known all the same.
+        if self.locations.loading().is_running() {
+            return None;
+        }
+        let texts = [operands.client(), operands.location(), operands.time()];
+        let texts_bytes = texts.map(<[u8]>::len).iter().sum();
+        self.locations
+            .full_for(operands.client(), texts_bytes, self.room)
+    }
+
+    fn refuse_client(&self, full: Full) {
+        let limits = &self.statistics.limits;
+        let refused = match full {
+            Full::Clients => &limits.clients_refused,
+            Full::Bytes => &limits.client_bytes_refused,
+        };
+        refused.fetch_add(1, Ordering::Relaxed);
+        // Whoever holds it is telling just this.
+        if is_due(&self.full_complaints) {
+            tracing::warn!(
+                max_clients = self.room.clients_max,
+                max_client_bytes = self.room.bytes_max,
+                client_bytes = self.locations.memory_bytes(),
+                "as many clients are known as may be, or they take as much memory as they may: reports of further \
+                 ones are refused"
+            );
+        }
     }
 
     fn whatsat<'a>(&'a self, whatsat: &Whatsat<'a>, text: &[u8]) -> (Outcome, Option<Effect<'a>>) {

@@ -5,10 +5,14 @@ use std::collections::VecDeque;
 use futures_util::stream::FuturesOrdered;
 
 use super::execute::{Arrived, LaterReply};
+use super::limits::ReplyShare;
 use crate::protocol::Reply;
 
 /// Replies that can go out are gathered up to this size before they must, in bytes.
 const READY_BYTES_MAX: usize = 64 * 1024;
+
+/// The buffer of replies that all went out keeps this much, in bytes: the replies to 128 reports.
+const READY_BYTES_KEPT: usize = 8 * 1024;
 
 /// The most memory that replies behind a waiting one may take, in bytes.
 const BEHIND_BYTES_MAX: usize = 1024 * 1024;
@@ -45,6 +49,8 @@ pub(super) struct Replies {
     held: Option<Held>,
     /// An empty one with room.
     spare: Option<Held>,
+    /// What all this takes, in the budget of all connections.
+    share: ReplyShare,
 }
 
 /// What lies between a reply that waits and the next.
@@ -86,7 +92,7 @@ impl Held {
 
 impl Replies {
     /// An empty queue that has room for `commands_max` unanswered commands.
-    pub(super) fn new(commands_max: usize) -> Self {
+    pub(super) fn new(commands_max: usize, share: ReplyShare) -> Self {
         Replies {
             commands_max: commands_max.max(1),
             ready: Vec::new(),
@@ -101,6 +107,7 @@ impl Replies {
             awaited_commands: 0,
             held: None,
             spare: None,
+            share,
         }
     }
 
@@ -111,6 +118,19 @@ impl Replies {
         self.ready_commands + waiting < self.commands_max
             && self.ready.len() < READY_BYTES_MAX
             && self.behind_bytes + self.awaited_bytes + held_bytes < BEHIND_BYTES_MAX
+            && self.share.has_room()
+    }
+
+    /// Whether it is for the replies of all connections together that no command may be executed.
+    pub(super) fn is_over_budget(&self) -> bool {
+        !self.share.has_room()
+    }
+
+    /// Tells the budget what all this takes now.
+    fn count(&mut self) {
+        let (held_bytes, _) = self.held.as_ref().map_or((0, 0), Held::size);
+        let waiting = self.behind_bytes + self.awaited_bytes + held_bytes;
+        self.share.set(self.ready.len() + waiting);
     }
 
     /// Whether all replies were sent.
@@ -139,7 +159,7 @@ impl Replies {
             reply.write(&mut held.confirmed);
             reply.write(&mut held.refused);
             held.commands += 1;
-            return;
+            return self.count();
         }
         match self.behind.back_mut() {
             None => {
@@ -154,6 +174,7 @@ impl Replies {
                 self.behind_commands += 1;
             }
         }
+        self.count();
     }
 
     /// Adds the reply to the next command, a report, which goes out when the report is safe enough;
@@ -166,6 +187,7 @@ impl Replies {
         reply.write(&mut held.confirmed);
         refusal.write(&mut held.refused);
         held.commands += 1;
+        self.count();
     }
 
     /// Takes what is held, to be waited for: the caller makes a later reply of it before anything
@@ -174,9 +196,10 @@ impl Replies {
         self.held.take()
     }
 
-    /// Adds a reply to the next command that is still to come.
-    pub(super) fn push_later(&mut self, reply: LaterReply) {
-        self.push_awaited(reply, LATER_REPLY_BYTES, 1);
+    /// Adds a reply to the next command that is still to come, whose line has so many bytes: what waits may hold copies of
+    /// the line and of the client's ID.
+    pub(super) fn push_later(&mut self, reply: LaterReply, line_bytes: usize) {
+        self.push_awaited(reply, LATER_REPLY_BYTES + 2 * line_bytes, 1);
     }
 
     /// Adds replies to the next `awaited_commands` commands that are still to come, and take so many
@@ -197,6 +220,7 @@ impl Replies {
             bytes: Vec::new(),
             commands: 0,
         });
+        self.count();
     }
 
     /// The bytes to be sent, and the replies to be waited for; [`Replies::arrived`] takes the
@@ -235,6 +259,7 @@ impl Replies {
             self.behind_bytes -= behind.bytes.len();
             self.behind_commands -= behind.commands;
         }
+        self.count();
     }
 
     /// What became ready since the last call: whole replies, for the log.
@@ -250,10 +275,11 @@ impl Replies {
             return;
         }
         self.ready.clear();
-        self.ready.shrink_to(READY_BYTES_MAX);
+        self.ready.shrink_to(READY_BYTES_KEPT);
         self.sent = 0;
         self.logged = 0;
         self.ready_commands = 0;
+        self.count();
     }
 }
 
@@ -262,7 +288,12 @@ mod tests {
     use futures_util::StreamExt as _;
     use tokio::sync::oneshot;
 
+    use super::super::limits::ReplyBudget;
     use super::*;
+
+    fn unlimited(commands_max: usize) -> Replies {
+        Replies::new(commands_max, ReplyBudget::new(usize::MAX).share())
+    }
 
     fn later() -> (oneshot::Sender<&'static [u8]>, LaterReply) {
         let (sender, receiver) = oneshot::channel();
@@ -279,13 +310,13 @@ mod tests {
 
     #[tokio::test]
     async fn replies_keep_the_order_of_commands_whatever_arrives_first() {
-        let mut replies = Replies::new(100);
+        let mut replies = unlimited(100);
         let (first, first_reply) = later();
         let (second, second_reply) = later();
         replies.push(&Reply::Invalid(b"0"));
-        replies.push_later(first_reply);
+        replies.push_later(first_reply, 0);
         replies.push(&Reply::Invalid(b"2"));
-        replies.push_later(second_reply);
+        replies.push_later(second_reply, 0);
         replies.push(&Reply::Invalid(b"4"));
         assert_eq!(replies.parts().0, b"? 0\n");
         assert_eq!(replies.take_unlogged(), b"? 0\n");
@@ -317,7 +348,7 @@ mod tests {
 
     #[tokio::test]
     async fn held_replies_go_out_once_and_leave_their_room_if_it_is_small() {
-        let mut replies = Replies::new(100);
+        let mut replies = unlimited(100);
         hold_and_decide(&mut replies, b"a", true).await;
         assert_eq!(replies.parts().0, b"? a\n");
         assert!(replies.spare.is_some());
@@ -333,9 +364,9 @@ mod tests {
 
     #[test]
     fn the_number_of_unanswered_commands_is_bounded() {
-        let mut replies = Replies::new(3);
+        let mut replies = unlimited(3);
         replies.push(&Reply::Invalid(b"a"));
-        replies.push_later(later().1);
+        replies.push_later(later().1, 0);
         assert!(replies.has_room());
         replies.push(&Reply::Invalid(b"b"));
         assert!(!replies.has_room());
@@ -346,7 +377,7 @@ mod tests {
     #[test]
     fn the_memory_of_replies_is_bounded() {
         let reply = [b'x'; 1_000];
-        let mut replies = Replies::new(usize::MAX);
+        let mut replies = unlimited(usize::MAX);
         while replies.has_room() {
             replies.push(&Reply::Invalid(&reply));
         }
@@ -356,15 +387,44 @@ mod tests {
             "{ready}"
         );
         replies.sent(ready);
-        replies.push_later(later().1);
+        replies.push_later(later().1, 0);
         while replies.has_room() {
             replies.push(&Reply::Invalid(&reply));
         }
         assert!(replies.behind_bytes < BEHIND_BYTES_MAX);
-        let mut replies = Replies::new(usize::MAX);
+        let mut replies = unlimited(usize::MAX);
         while replies.has_room() {
-            replies.push_later(later().1);
+            replies.push_later(later().1, 0);
         }
         assert_eq!(replies.later.len(), BEHIND_BYTES_MAX / LATER_REPLY_BYTES);
+    }
+
+    #[tokio::test]
+    async fn whatever_waits_is_counted_and_given_back() {
+        let budget = ReplyBudget::new(100_000);
+        let mut replies = Replies::new(usize::MAX, budget.share());
+        let mut other = Replies::new(usize::MAX, budget.share());
+        let long = [b'x'; 20_000];
+        let (sender, reply) = later();
+        replies.push_later(reply, long.len());
+        replies.push(&Reply::Invalid(&long));
+        replies.hold(&Reply::Invalid(&long), &Reply::Invalid(&long));
+        assert!(replies.is_over_budget() && !replies.has_room());
+        assert!(other.has_room(), "it has nothing waiting");
+        other.push(&Reply::Invalid(&long));
+        assert!(!other.has_room());
+        let held = replies.take_held().unwrap();
+        let (bytes, commands) = held.size();
+        let decided = async move { Arrived::Decided(held, false) };
+        replies.push_awaited(Box::pin(decided), bytes, commands);
+        sender.send(b"?").unwrap();
+        arrive(&mut replies).await;
+        arrive(&mut replies).await;
+        let ready = replies.parts().0.len();
+        replies.sent(ready);
+        assert!(replies.is_empty() && other.has_room());
+        assert!(replies.ready.capacity() <= READY_BYTES_KEPT);
+        other.sent(20_003);
+        assert!(!other.is_over_budget());
     }
 }

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::accept::accept_connections;
 use super::execute::Executor;
+use super::limits::ReplyBudget;
 use super::settings::FrontendSettings;
 use super::statistics::Statistics;
 use crate::acknowledgement::Acknowledgements;
@@ -30,6 +31,7 @@ pub(super) struct Service {
     pub(super) statistics: Arc<Statistics>,
     pub(super) wire_log: Option<WireLog>,
     pub(super) addresses: Arc<Addresses>,
+    pub(super) reply_budget: Arc<ReplyBudget>,
     pub(super) accepting: Arc<Pulse>,
     /// The tasks of connections on the threads for bulk.
     pub(super) in_bulk: TaskTracker,
@@ -60,6 +62,7 @@ impl Frontend {
             settings.limits.connections_per_address_max,
             settings.limits.commands_per_second_per_address,
         );
+        let reply_budget = ReplyBudget::new(settings.limits.reply_bytes_max);
         let executor = Executor::new(
             Arc::clone(&settings),
             Arc::clone(&locations),
@@ -76,6 +79,7 @@ impl Frontend {
                 statistics,
                 wire_log,
                 addresses,
+                reply_budget,
                 accepting: Pulse::new("accepting clients"),
                 in_bulk: TaskTracker::new(),
             }),

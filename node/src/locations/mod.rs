@@ -4,6 +4,7 @@
 mod borne_out;
 mod gate;
 mod loading;
+mod memory;
 mod outbox;
 mod outcomes;
 mod shard;
@@ -13,6 +14,7 @@ mod warm;
 
 pub use gate::Gate;
 pub use loading::{AnswerableAfter, ClientSearch, Loading};
+pub use memory::{Full, Room, memory_bytes};
 pub use outcomes::OutcomeCounts;
 pub use sharded::{Delivery, Locations, Reports};
 pub use walk::Walk;

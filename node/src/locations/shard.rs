@@ -31,6 +31,11 @@ impl Shard {
         }
     }
 
+    /// Its clients, and the bytes of their texts.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.map.len(), self.map.texts_bytes())
+    }
+
     /// Notes what a merge leaves for the publisher; says whether a record is newly pending.
     pub(super) fn note(&mut self, hash: u64, merged: &Merged) -> bool {
         if !self.has_publisher {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, AtomicIsize, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicIsize, Ordering};
 
 use herd_crdt::{
     Again, Incoming, Outcome, Place, Publication, Publications, PublisherId, Publishers, Record,
@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::gate::Gate;
 use super::loading::Loading;
+use super::memory::{Counted, Full, Room};
 use super::outcomes::{Merges, OutcomeCounts};
 use super::shard::Shard;
 use crate::marks::{self, Mark};
@@ -38,8 +39,8 @@ pub struct Locations {
     gate: Gate,
     loading: Loading,
     outcomes: OutcomeCounts,
-    /// How many clients are known, without locking any shard.
-    clients: AtomicUsize,
+    /// How many clients are known, and what they take.
+    counted: Counted,
     /// Nothing below this time is found, in nanoseconds since the epoch.
     floor_ns: AtomicI64,
     /// What becomes of records that a report finds known.
@@ -61,11 +62,10 @@ impl Reports<'_> {
         let locations = self.locations;
         let hash = locations.hash(record.borrowed().client());
         let mut shard = locations.shard(hash).lock();
+        let before = shard.size();
         let merged = shard.map.merge_heard_again(hash, record, self.again);
-        if merged.outcome == Outcome::New {
-            // Not with the other counters: how many there may be at most is looked up for each report.
-            locations.clients.fetch_add(1, Ordering::Relaxed);
-        }
+        // Not with the other counters: how much there may be at most is looked up for each report.
+        locations.counted.changed(before, shard.size());
         let queued = shard.note(hash, &merged);
         drop(shard);
         self.merges.count(&merged, queued);
@@ -104,7 +104,7 @@ impl Default for Locations {
             gate: Gate::default(),
             loading: Loading::default(),
             outcomes: OutcomeCounts::default(),
-            clients: AtomicUsize::new(0),
+            counted: Counted::default(),
             floor_ns: AtomicI64::new(i64::MIN),
             again: OnceLock::new(),
         }
@@ -159,10 +159,9 @@ impl Locations {
         let mut merges = Merges::default();
         for (hash, record) in records {
             let mut shard = self.shard(hash).lock();
+            let before = shard.size();
             let merged = shard.map.merge_delivered(hash, record, from, publishers);
-            if merged.outcome == Outcome::New {
-                self.clients.fetch_add(1, Ordering::Relaxed);
-            }
+            self.counted.changed(before, shard.size());
             let queued = shard.note(hash, &merged);
             drop(shard);
             merges.count(&merged, queued);
@@ -197,22 +196,29 @@ impl Locations {
         let mut removed = 0;
         self.floor_ns.fetch_max(floor_ns, Ordering::AcqRel);
         for shard in &self.shards {
-            let expired = shard.lock().raise_floor(floor_ns);
-            self.clients.fetch_sub(expired, Ordering::Relaxed);
-            removed += expired;
+            {
+                let mut shard = shard.lock();
+                let before = shard.size();
+                removed += shard.raise_floor(floor_ns);
+                self.counted.changed(before, shard.size());
+            }
             tokio::task::yield_now().await;
         }
         removed
     }
 
-    /// Whether a report of this client finds room where at most `clients_max` are to be known: it is known
-    /// already, or fewer are. Two tasks that ask at the same time may both hear that there is room.
-    pub fn has_room_for(&self, client: &[u8], clients_max: usize) -> bool {
-        if self.clients.load(Ordering::Relaxed) < clients_max {
-            return true;
-        }
+    /// What a report of this client, with texts of so many bytes, finds no room for; nothing if the client is known
+    /// already. Two tasks that ask at the same time may both hear that there is room.
+    pub fn full_for(&self, client: &[u8], texts_bytes: usize, room: Room) -> Option<Full> {
+        let full = self.counted.full_for(texts_bytes, room)?;
         let hash = self.hash(client);
-        self.shard(hash).lock().map.find(hash, client).is_some()
+        let is_known = self.shard(hash).lock().map.find(hash, client).is_some();
+        (!is_known).then_some(full)
+    }
+
+    /// What all clients take in memory, in bytes; see [`memory_bytes`](super::memory_bytes).
+    pub fn memory_bytes(&self) -> usize {
+        self.counted.bytes()
     }
 
     /// How many clients are known.

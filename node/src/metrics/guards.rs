@@ -76,6 +76,9 @@ pub(super) fn limits(
         ),
         ("whatsat_in_flight_max", &statistics.whatsat_refused),
         ("max_clients", &statistics.clients_refused),
+        ("max_client_bytes", &statistics.client_bytes_refused),
+        ("client_id_bytes_max", &statistics.client_ids_refused),
+        ("reply_bytes_max", &statistics.pauses_replies),
         ("places_per_minute", &places.used_up),
         ("http_connections_max", &http.connections_full),
         (

@@ -134,6 +134,11 @@ fn map(families: &mut Vec<Family>, status: &Status, locations: &Locations) {
             status.map.clients as f64,
         ),
         gauge(
+            "herd_client_memory_bytes",
+            "What clients take in memory, as max_client_bytes counts it.",
+            locations.memory_bytes() as f64,
+        ),
+        gauge(
             "herd_records_pending",
             "Records that wait to be published.",
             status.map.pending as f64,

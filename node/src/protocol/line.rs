@@ -30,7 +30,9 @@ pub enum Line<'a> {
 ///
 /// Bytes are read straight into the reader's buffer ([`LineReader::room`], then
 /// [`LineReader::filled`]) and lines are borrowed from it, so a line that arrives whole is never
-/// copied. Each byte is searched for an LF once. Between reads at most the limit is stored.
+/// copied. Each byte is searched for an LF once. Between reads at most the limit is stored, in a buffer that grows to no
+/// more than one byte above the limit, or one read's room (64 KiB) where that is more. It is given back when nothing is
+/// stored and reads bring little.
 ///
 /// The limit counts the bytes before the LF, a CR among them: with a limit of 5, `12345` LF is a
 /// line, and `12345` CR LF is an oversized one.
@@ -94,13 +96,23 @@ impl LineReader {
             self.searched -= self.start;
             self.start = 0;
         }
-        if self.end == 0 && self.buffer.len() > 2 * READ_BYTES_MAX {
-            // Grown for one long line; do not hold that for the life of the connection.
-            self.buffer.truncate(READ_BYTES_MAX);
+        if self.end == 0 && self.buffer.len() > self.read_bytes {
+            // Grown for one long line, or for reads that brought more; do not hold that for the life of the connection.
+            self.buffer.truncate(self.read_bytes);
             self.buffer.shrink_to_fit();
         }
-        if self.buffer.len() - self.end < self.read_bytes / 2 {
-            self.buffer.resize(self.end + self.read_bytes, 0);
+        let bytes_max = (self.limit_bytes + 1).max(self.read_bytes);
+        let wanted = if self.end < bytes_max {
+            (self.end + self.read_bytes).min(bytes_max)
+        } else {
+            // Lines were not taken out.
+            self.end + READ_BYTES_MIN
+        };
+        let is_short = self.buffer.len() - self.end < self.read_bytes / 2;
+        if is_short && self.buffer.len() < wanted {
+            // Exactly: what a vector adds by itself would be as much again.
+            self.buffer.reserve_exact(wanted - self.buffer.len());
+            self.buffer.resize(wanted, 0);
         }
         &mut self.buffer[self.end..]
     }
@@ -109,8 +121,10 @@ impl LineReader {
     pub fn filled(&mut self, read_bytes: usize) {
         let room = self.buffer.len() - self.end;
         self.end += read_bytes.min(room);
-        if read_bytes >= room {
+        if read_bytes >= room && room >= self.read_bytes / 2 {
             self.read_bytes = (self.read_bytes * 4).min(READ_BYTES_MAX);
+        } else if read_bytes < room.min(self.read_bytes) / 16 {
+            self.read_bytes = (self.read_bytes / 4).max(READ_BYTES_MIN);
         }
     }
 
@@ -326,10 +340,38 @@ mod tests {
             reader.push(&[b'c'; 10_000]);
             assert_eq!(reader.next_line(), None);
         }
-        assert!(reader.buffer.len() <= LINE_BYTES_MAX + 2 * READ_BYTES_MAX);
+        assert!(reader.buffer.capacity() <= LINE_BYTES_MAX + 1);
         reader.push(b"\nIAMAT\n");
         assert_eq!(reader.next_line(), Some(Line::Text(b"IAMAT")));
         assert_eq!(reader.next_line(), None);
+    }
+
+    #[test]
+    fn half_a_line_takes_no_more_than_the_limit_however_it_comes() {
+        for piece in [1_usize, 100, 4_096, 60_000] {
+            let mut reader = LineReader::new(LINE_BYTES_MAX);
+            for piece in vec![b'a'; 60_000].chunks(piece) {
+                reader.push(piece);
+                assert_eq!(reader.next_line(), None);
+                assert!(reader.buffer.capacity() <= LINE_BYTES_MAX + 1, "{piece:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_room_of_many_bytes_is_given_back_when_few_come() {
+        let mut reader = LineReader::new(LINE_BYTES_MAX);
+        let take_all = |reader: &mut LineReader| while reader.next_line().is_some() {};
+        reader.push(&b"0123456789012345678901234567890\n".repeat(10_000));
+        take_all(&mut reader);
+        assert_eq!(reader.room().len(), READ_BYTES_MAX);
+        for _ in 0..2 {
+            reader.room();
+            reader.push(b"a\n");
+            take_all(&mut reader);
+        }
+        assert_eq!(reader.room().len(), READ_BYTES_MIN);
+        assert_eq!(reader.buffer.capacity(), READ_BYTES_MIN);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use herd_crdt::CLIENT_ID_BYTES_MAX;
+
 /// Limits on what clients use. `None` is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -20,6 +22,12 @@ pub struct Limits {
     pub whatsat_in_flight_max: usize,
     /// With so many clients known, reports of further ones are refused.
     pub max_clients: Option<usize>,
+    /// With clients known that take so many bytes of memory, reports of further ones are refused.
+    pub max_client_bytes: Option<usize>,
+    /// Replies of all connections that are not sent yet may take so many bytes, not counting a little of each connection.
+    pub reply_bytes_max: usize,
+    /// The longest client ID that is taken in from a client, in bytes.
+    pub client_id_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -33,6 +41,10 @@ impl Default for Limits {
             half_line_timeout: Some(Duration::from_secs(120)),
             whatsat_in_flight_max: 4_096,
             max_clients: Some(10_000_000),
+            // Room for as many with IDs of 20 bytes.
+            max_client_bytes: Some(4 << 30),
+            reply_bytes_max: 256 << 20,
+            client_id_bytes_max: CLIENT_ID_BYTES_MAX,
         }
     }
 }

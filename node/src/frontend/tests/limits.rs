@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::server::{Client, TestPlaces, TestServer, eventually, soon};
 use crate::frontend::{Limits, Outcome};
+use crate::locations::memory_bytes;
 
 async fn server(set: impl FnOnce(&mut Limits)) -> TestServer {
     TestServer::start_with(
@@ -181,4 +182,37 @@ async fn a_full_map_refuses_new_clients_and_goes_on_with_those_it_knows() {
     server.locations.raise_floor(2_000_000_000).await;
     let said = server.says("IAMAT c +1+1 3\n").await;
     assert!(said.starts_with("AT Hill "), "{said}");
+}
+
+#[tokio::test]
+async fn clients_that_take_too_much_memory_are_refused_unless_they_are_known() {
+    let texts_bytes = "a+1+11".len();
+    let server =
+        server(|limits| limits.max_client_bytes = Some(memory_bytes(2, 2 * texts_bytes))).await;
+    let said = server
+        .says(
+            "IAMAT a +1+1 1\nIAMAT bbbb +1+1 1\nIAMAT b +1+1 1\nIAMAT a +22+22 2\nIAMAT c +1+1 1\n",
+        )
+        .await;
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("AT Hill "));
+    assert_eq!(lines[1], "? IAMAT bbbb +1+1 1");
+    assert!(lines[2].starts_with("AT Hill ") && lines[3].ends_with(" a +22+22 2"));
+    assert_eq!(lines[4], "? IAMAT c +1+1 1");
+    let refused = &server.statistics.limits.client_bytes_refused;
+    assert_eq!(refused.load(Ordering::Relaxed), 2);
+    assert_eq!(server.statistics.commands(Outcome::IamatFull), 2);
+}
+
+#[tokio::test]
+async fn an_id_that_is_too_long_here_gets_the_error_reply() {
+    let server = server(|limits| limits.client_id_bytes_max = 4).await;
+    let said = server
+        .says("IAMAT abcd +1+1 1\nIAMAT abcde +1+1 1\nWHATSAT abcde 0 0\n")
+        .await;
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("AT Hill "));
+    assert_eq!(lines[1..], ["? IAMAT abcde +1+1 1", "? WHATSAT abcde 0 0"]);
+    let refused = &server.statistics.limits.client_ids_refused;
+    assert_eq!(refused.load(Ordering::Relaxed), 1);
 }
