@@ -179,11 +179,11 @@ impl<S: BuildHasher> LocationMap<S> {
                 let outcome = Outcome::of(&entry.record, &said);
                 let relied_on = entry.relies_on();
                 if !outcome.changed() {
-                    let (death, queue) = entry.publish_again(again);
+                    let queue = entry.publish_again(again);
                     recount(relying, relied_on, entry.relies_on());
                     return Merged {
                         outcome,
-                        death,
+                        death: None,
                         queue,
                     };
                 }

@@ -93,20 +93,16 @@ impl Entry {
         }
     }
 
-    /// Makes it pending, if `again` says so: then its death in one of our slots, if it had one, and
-    /// whether it is to be queued.
-    pub(super) fn publish_again(&mut self, again: Again) -> (Option<Death>, bool) {
+    /// Makes it pending, if `again` says so; says whether it is to be queued.
+    pub(super) fn publish_again(&mut self, again: Again) -> bool {
         let is_meant = match self.state {
-            State::Pending => false,
-            State::Elsewhere => again != Again::Never,
-            State::InSlot => again == Again::Always,
+            State::Pending | State::InSlot => false,
+            State::Elsewhere => again == Again::Learnt,
         };
-        if !is_meant {
-            return (None, false);
+        if is_meant {
+            self.state = State::Pending;
         }
-        let death = self.withdraw();
-        self.state = State::Pending;
-        (death, true)
+        is_meant
     }
 
     /// Leaves the publication to a server of lower rank.

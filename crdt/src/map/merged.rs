@@ -18,7 +18,8 @@ pub enum Publication {
 
 /// Whether a record is published once more because a client reported what is no greater. A server
 /// that tells a client that its report is safe has to know that of the record that it holds in its
-/// place: that another server heard it and passed it on does not say where it is now.
+/// place: that another server heard it and passed it on does not say where it is now. One that stands in a slot of ours
+/// is out already, and whoever asks where it has got to need not send it anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Again {
     /// It is not.
@@ -26,9 +27,6 @@ pub enum Again {
     Never,
     /// If no slot of ours holds it.
     Learnt,
-    /// In any case: it gets a new place in our slots, and with it a version that no other server
-    /// has yet.
-    Always,
 }
 
 /// A record that is no longer live in one of our slots.

@@ -278,6 +278,7 @@ mod tests {
             storage_ticket: round,
             generation: 1,
             version: round,
+            question: 0,
         }
     }
 
@@ -286,6 +287,7 @@ mod tests {
             generation: 1,
             merged,
             durable,
+            answered: 0,
         }
     }
 

@@ -42,10 +42,9 @@ impl AckLevel {
         match self {
             AckLevel::Memory => Again::Never,
             // What others publish is stored as it comes, but for what this server published itself
-            // in an earlier life.
-            AckLevel::Disk => Again::Learnt,
-            // Whoever had it may have been lost since: only what is sent anew is confirmed anew.
-            AckLevel::Peer | AckLevel::DiskAndPeer => Again::Always,
+            // in an earlier life. That a neighbour has it is known of what this server publishes only, and
+            // whether it still has, its next answer says.
+            AckLevel::Disk | AckLevel::Peer | AckLevel::DiskAndPeer => Again::Learnt,
         }
     }
 

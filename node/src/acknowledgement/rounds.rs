@@ -18,9 +18,12 @@ pub struct Written {
     pub generation: u64,
     /// The version of that generation's published state after the round.
     pub version: u64,
+    /// The last question to the neighbours whether they are there, this round's included. Reports before the round that
+    /// changed nothing have one asked: an old report of a neighbour that was lost since confirms none of them.
+    pub question: u64,
 }
 
-/// How far the best neighbour has got with what one generation of this server published.
+/// How far a neighbour has got with what one generation of this server published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerProgress {
     /// That generation.
@@ -29,6 +32,8 @@ pub struct PeerProgress {
     pub merged: u64,
     /// The version that is on a neighbour's disk.
     pub durable: u64,
+    /// The last question that it has answered since its link was made: it was there after that was asked.
+    pub answered: u64,
 }
 
 /// The last round of which each is true.
@@ -51,7 +56,16 @@ pub(super) struct Rounds {
     last_ticket: u64,
     synced_ticket: u64,
     peer: PeerProgress,
+    /// The last question that was answered by a neighbour which had all up to its round.
+    answered: Answered,
     reached: Reached,
+}
+
+/// By what the neighbour had of the round: merged, or on disk.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answered {
+    merged: u64,
+    durable: u64,
 }
 
 impl Rounds {
@@ -83,6 +97,11 @@ impl Rounds {
 
     /// A neighbour got this far.
     pub(super) fn applied(&mut self, peer: PeerProgress) {
+        // What one has and another answers says nothing together.
+        let merged = self.answered_by(peer, peer.merged);
+        self.answered.merged = self.answered.merged.max(merged);
+        let durable = self.answered_by(peer, peer.durable);
+        self.answered.durable = self.answered.durable.max(durable);
         if peer.generation > self.peer.generation {
             self.peer = peer;
         } else if peer.generation == self.peer.generation {
@@ -105,10 +124,11 @@ impl Rounds {
         // What an older generation published is published anew by the next one, in its first round:
         // so only versions of the latest count, and they cover all rounds before.
         let peer = self.peer;
+        let answered = self.answered;
         let merged = self.up_to_version(peer.generation, peer.merged);
-        let at_peer = self.last_of(merged);
+        let at_peer = self.last_of(merged.min(self.up_to_question(answered.merged)));
         let durable = self.up_to_version(peer.generation, peer.durable);
-        let on_peer_disk = self.last_of(durable);
+        let on_peer_disk = self.last_of(durable.min(self.up_to_question(answered.durable)));
         let before = self.reached;
         self.reached = Reached {
             disk: disk.max(before.disk),
@@ -135,6 +155,20 @@ impl Rounds {
         if covered > older { covered } else { 0 }
     }
 
+    /// How many of the remembered rounds need no later answer than to this question.
+    fn up_to_question(&self, question: u64) -> usize {
+        self.written
+            .partition_point(|round| round.question <= question)
+    }
+
+    /// The last question that this neighbour has answered, and had everything up to a round of that question.
+    fn answered_by(&self, peer: PeerProgress, version: u64) -> u64 {
+        let had = self.up_to_version(peer.generation, version);
+        let rounds = had.min(self.up_to_question(peer.answered));
+        let last = rounds.checked_sub(1).and_then(|i| self.written.get(i));
+        last.map_or(0, |round| round.question)
+    }
+
     /// The number of the last of the first `count` remembered rounds.
     fn last_of(&self, count: usize) -> u64 {
         let last = count.checked_sub(1).and_then(|i| self.written.get(i));
@@ -152,6 +186,7 @@ mod tests {
             storage_ticket,
             generation,
             version,
+            question: 0,
         }
     }
 
@@ -160,6 +195,7 @@ mod tests {
             generation,
             merged,
             durable,
+            answered: 0,
         }
     }
 
@@ -260,6 +296,37 @@ mod tests {
         rounds.applied(peer(7, 0, 0));
         rounds.written(written(2, 10, 7, 3));
         assert_eq!(rounds.reached().peer, 2);
+    }
+
+    #[test]
+    fn a_round_with_a_question_is_confirmed_by_one_that_has_it_and_answers() {
+        let mut rounds = Rounds::default();
+        let asked = |round, version, question| Written {
+            question,
+            ..written(round, 10, 7, version)
+        };
+        let answers = |merged, durable, answered| PeerProgress {
+            answered,
+            ..peer(7, merged, durable)
+        };
+        rounds.written(asked(1, 3, 0));
+        rounds.applied(answers(3, 3, 0));
+        assert_eq!(rounds.reached().peer, 1);
+        // Nothing is published, and what that neighbour had it may have lost.
+        rounds.written(asked(2, 3, 1));
+        rounds.applied(answers(3, 3, 0));
+        assert_eq!(rounds.reached().peer, 1);
+        // Another one answers, and has less.
+        rounds.applied(answers(2, 2, 1));
+        assert_eq!(rounds.reached().peer, 1);
+        rounds.applied(answers(3, 2, 1));
+        assert_eq!((rounds.reached().peer, rounds.reached().peer_disk), (2, 1));
+        rounds.applied(answers(3, 3, 1));
+        assert_eq!(rounds.reached().peer_disk, 2);
+        // The next round asks nothing, and needs what it published only.
+        rounds.written(asked(3, 4, 1));
+        rounds.applied(answers(4, 4, 0));
+        assert_eq!((rounds.reached().peer, rounds.reached().peer_disk), (3, 3));
     }
 
     #[test]

@@ -23,6 +23,12 @@ impl Locations {
         usize::try_from(self.pending_len.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
+    /// Whether a report has changed nothing since the last call, where replies promise more than memory. To be called after
+    /// a round has begun: then that round, or one before it, is told of every report that its reply waits for.
+    pub fn take_repeated(&self) -> bool {
+        self.repeated.swap(false, Ordering::SeqCst)
+    }
+
     /// Takes the records that died in our slots. To be called before [`Locations::take_pending`]:
     /// then whatever superseded them is among what that call takes, or was published before.
     pub fn take_deaths(&self) -> Vec<Death> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, AtomicIsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicIsize, Ordering};
 
 use herd_crdt::{
     Again, Incoming, Outcome, Place, Publication, Publications, PublisherId, Publishers, Record,
@@ -45,6 +45,8 @@ pub struct Locations {
     floor_ns: AtomicI64,
     /// What becomes of records that a report finds known.
     again: OnceLock<Again>,
+    /// A report has found one since the publisher asked last.
+    pub(super) repeated: AtomicBool,
 }
 
 /// Reports of clients that are taken in together: counters are raised and the publisher is woken once,
@@ -68,6 +70,10 @@ impl Reports<'_> {
         locations.counted.changed(before, shard.size());
         let queued = shard.note(hash, &merged);
         drop(shard);
+        if !merged.outcome.changed() && self.again != Again::Never {
+            // At once: a round that begins later is told.
+            locations.repeated.store(true, Ordering::SeqCst);
+        }
         self.merges.count(&merged, queued);
         merged.outcome
     }
@@ -107,6 +113,7 @@ impl Default for Locations {
             counted: Counted::default(),
             floor_ns: AtomicI64::new(i64::MIN),
             again: OnceLock::new(),
+            repeated: AtomicBool::new(false),
         }
     }
 }

@@ -89,6 +89,8 @@ pub struct Links {
     pub(super) settlements: Mutex<Settlements>,
     /// A neighbour has said how far it got.
     reported: Notify,
+    /// The last question to the neighbours whether they are there; see [`Links::ask`].
+    question: AtomicU64,
     standing: watch::Sender<Option<OwnStanding>>,
     status: Mutex<ReplicationStatus>,
     storage: watch::Sender<StorageState>,
@@ -142,6 +144,7 @@ impl Links {
             live: Mutex::default(),
             settlements: Mutex::default(),
             reported: Notify::new(),
+            question: AtomicU64::new(0),
             standing: watch::Sender::new(None),
             status: Mutex::default(),
             storage: watch::Sender::new(StorageState::default()),
@@ -286,6 +289,18 @@ impl Links {
     /// Resolves when a neighbour has said how far it got since the last call. For one task.
     pub(super) async fn reported(&self) {
         self.reported.notified().await;
+    }
+
+    /// The last question that neighbours were asked.
+    pub(super) fn question(&self) -> u64 {
+        self.question.load(Ordering::Acquire)
+    }
+
+    /// Asks every neighbour whether it is there: a round of gossip that begins from now on is the question, and its end
+    /// the answer. Questions rise.
+    pub(super) fn ask(&self, question: u64) {
+        self.question.store(question, Ordering::Release);
+        self.kick_all();
     }
 
     /// There is news for every neighbour.

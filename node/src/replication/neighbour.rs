@@ -152,6 +152,8 @@ pub struct Neighbour {
     acks: watch::Sender<u64>,
     /// The larger delta, of both ways, of the last round that we began, or of a push.
     delta_bytes: AtomicUsize,
+    /// The last question of ours that it has answered since the link was made.
+    answered: AtomicU64,
     /// Until then the link stays down.
     cut_until: Mutex<Option<Instant>>,
     /// What the neighbour said last of how far it got, while the link is up.
@@ -178,6 +180,7 @@ impl Neighbour {
             kick: Notify::new(),
             acks: watch::Sender::new(0),
             delta_bytes: AtomicUsize::new(0),
+            answered: AtomicU64::new(0),
             cut_until: Mutex::new(None),
             report: Mutex::new(None),
             baseline: Mutex::new(None),
@@ -256,6 +259,7 @@ impl Neighbour {
         self.outbound.clear();
         *self.report.lock() = None;
         *self.baseline.lock() = None;
+        self.answered.store(0, Ordering::Release);
         *self.changed_at.lock() = Instant::now();
         self.status.send_replace(status);
     }
@@ -329,6 +333,15 @@ impl Neighbour {
 
     pub(super) fn acks(&self) -> watch::Receiver<u64> {
         self.acks.subscribe()
+    }
+
+    /// The last question of ours that it has answered since the link was made; see [`super::links::Links::ask`].
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Acquire)
+    }
+
+    pub(super) fn note_answered(&self, question: u64) {
+        self.answered.store(question, Ordering::Release);
     }
 
     pub(super) fn set_report(&self, report: AppliedReport, clock_ns: i64) {

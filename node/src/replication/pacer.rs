@@ -21,7 +21,7 @@ use super::timing::{
 
 /// Brings news to `neighbour` for as long as the engine runs, and fetches its news: by a round whenever the last one ended
 /// [`IDLE_ROUND`] ago, and at once, when there is news, by a push or else a round. One at a time, pushes [`push_gap`]
-/// apart, and rounds [`ROUND_GAP`] unless the last delta was full. No round begins while one of the neighbour's is under way.
+/// apart, and rounds [`ROUND_GAP`] unless the last delta was full. Where it is to answer a question of ours, by a round. No round begins while one of the neighbour's is under way.
 ///
 /// Under load there are no pushes, rounds are [`BUSY_ROUND_GAP`] apart, the side that connects the link begins them, and
 /// they make way for those of other links.
@@ -53,7 +53,8 @@ pub async fn pace(
         let _ = status.wait_for(|status| status.gossips).await;
         let round_due = last_end + IDLE_ROUND;
         let kicked = timeout_at(round_due, neighbour.kicked()).await.is_ok();
-        if kicked && Instant::now() < round_due {
+        let is_asked = links.question() > neighbour.answered();
+        if kicked && !is_asked && Instant::now() < round_due {
             sleep_until(last_push + push_gap(&neighbour, &mut pushed)).await;
             if links.rounds.busy_until(name).is_none() {
                 last_push = Instant::now();
@@ -69,7 +70,12 @@ pub async fn pace(
             let progress_before = progress();
             let underway = links.rounds.begin_own(name).await;
             let channel = channel(&neighbour);
+            let question = links.question();
             let ended = round(&neighbour, &engine).await?;
+            if ended && question > neighbour.answered() {
+                neighbour.note_answered(question);
+                links.note_report();
+            }
             drop(underway);
             last_end = Instant::now();
             let is_full = neighbour.take_delta_bytes() >= FULL_DELTA_BYTES;

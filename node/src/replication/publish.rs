@@ -198,6 +198,9 @@ impl PublisherTask {
     async fn round(&mut self) -> usize {
         self.finish_deferred();
         let round = self.acknowledgements.begin_round();
+        // A report that changed nothing is confirmed by who has its record and is there now.
+        let asks = self.locations.take_repeated() && self.acknowledgements.level().needs_peer();
+        let question = self.links.question() + u64::from(asks);
         let unneeded = match &self.store {
             Some(store) => store.unneeded.all(),
             None => BTreeSet::new(),
@@ -215,7 +218,11 @@ impl PublisherTask {
             storage_ticket: ticket.0,
             generation: self.engine.incarnation().generation,
             version: self.version,
+            question,
         });
+        if asks {
+            self.links.ask(question);
+        }
         // Other servers drop what we overwrite, so what superseded it has to be on our disk first.
         self.deferred.push(ticket, deaths, unneeded);
         self.finish_deferred();

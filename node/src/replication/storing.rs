@@ -330,7 +330,9 @@ pub(super) async fn watch_neighbours(
     locations: Arc<Locations>,
 ) {
     loop {
-        acknowledgements.note_peer(best_peer(&links));
+        for peer in progress(&links) {
+            acknowledgements.note_peer(peer);
+        }
         if locations.gate().is_shut() {
             locations.nudge();
         }
@@ -338,22 +340,19 @@ pub(super) async fn watch_neighbours(
     }
 }
 
-/// How far the best neighbour has got with what this server's incarnation publishes.
-fn best_peer(links: &Links) -> PeerProgress {
+/// How far each neighbour has got with what this server's incarnation publishes.
+fn progress(links: &Links) -> impl Iterator<Item = PeerProgress> {
     let me = links.incarnation();
-    let applied = links
-        .neighbours()
-        .iter()
-        .filter_map(|neighbour| neighbour.applied(&me));
-    let mut best = PeerProgress {
-        generation: me.generation,
-        ..PeerProgress::default()
-    };
-    for applied in applied {
-        best.merged = best.merged.max(applied.merged);
-        best.durable = best.durable.max(applied.durable);
-    }
-    best
+    links.neighbours().iter().filter_map(move |neighbour| {
+        let answered = neighbour.answered();
+        let applied = neighbour.applied(&me)?;
+        Some(PeerProgress {
+            generation: me.generation,
+            merged: applied.merged,
+            durable: applied.durable,
+            answered,
+        })
+    })
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use herd_crdt::Outcome;
 use herd_node::acknowledgement::AckLevel;
 use herd_node::storage::{CommitFault, Crash};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::harness::{Herd, eventually};
 use super::network::Stretch;
@@ -54,6 +55,61 @@ async fn a_report_that_changes_nothing_is_not_confirmed_by_a_neighbour_that_was_
     }
 }
 
+/// The link still seems to be up, and the neighbour's last report on it says that it has the record.
+#[tokio::test(start_paused = true)]
+async fn a_neighbour_that_does_not_answer_confirms_no_repeat() {
+    for ack in [AckLevel::Peer, AckLevel::DiskAndPeer] {
+        let mut herd = Herd::stopped(&["Hill", "Smith"], &[(0, 1)]);
+        herd.keep_on_disk(ack);
+        herd.start_all();
+        herd.linked().await;
+        let hill = herd.server(0);
+        assert!(hill.report_acknowledged("kiwi", 5).await);
+        assert!(hill.report_acknowledged("kiwi", 5).await);
+        herd.isolate(1, Stretch::Silent);
+        let link = hill.links.neighbour("Smith").unwrap();
+        assert!(link.is_up());
+        assert!(!hill.report_acknowledged("kiwi", 5).await, "{ack}");
+        herd.isolate(1, Stretch::Cut);
+        herd.isolate(1, Stretch::Whole);
+        eventually("the link is up again", || link.is_up()).await;
+        assert!(hill.report_acknowledged("kiwi", 5).await, "{ack}");
+    }
+}
+
+/// Two servers publish what another heard, or what this one did: in either case it is there to be asked for.
+#[tokio::test(start_paused = true)]
+async fn a_hundred_repeats_are_confirmed_and_published_once_at_most() {
+    for ack in [AckLevel::Disk, AckLevel::Peer, AckLevel::DiskAndPeer] {
+        let herd = three(ack);
+        herd.linked().await;
+        assert!(herd.server(0).report_acknowledged("hills", 5).await);
+        assert!(herd.server(1).report_acknowledged("smiths", 5).await);
+        herd.all_hold(2).await;
+        for (client, publications_max) in [("hills", 0), ("smiths", 1)] {
+            let hill = herd.server(0);
+            let others = || herd.running().skip(1);
+            let seen = || others().map(|server| server.locations.outcomes().get(Outcome::Same));
+            let before: Vec<u64> = seen().collect();
+            for repeat in 0..100 {
+                let begin = Instant::now();
+                assert!(hill.report_acknowledged(client, 5 - repeat % 2).await);
+                let took = begin.elapsed();
+                assert!(took < Duration::from_millis(20), "{ack}: {client} {took:?}");
+            }
+            sleep(Duration::from_secs(5)).await;
+            for (before, now) in before.into_iter().zip(seen()) {
+                let publications = now - before;
+                assert!(
+                    publications <= publications_max,
+                    "{ack}: {client} {publications}"
+                );
+            }
+            assert_eq!(hill.time_of(client).as_deref(), Some("5"));
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_neighbour_whose_store_fails_confirms_nothing_more() {
     for failing in ["commit", "sync"] {
@@ -89,7 +145,7 @@ async fn what_a_stalled_disk_holds_up_is_refused_in_time_and_not_lost() {
     assert!(hill.report_acknowledged("kiwi", 1).await);
     let disk = herd.disks[0].as_ref().unwrap();
     disk.stall();
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     assert!(!hill.report_acknowledged("kiwi", 2).await);
     assert!(start.elapsed() < Duration::from_secs(3));
     // Nobody else waits for it.

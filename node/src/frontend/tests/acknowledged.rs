@@ -23,6 +23,7 @@ fn reach_disk(server: &TestServer) {
         storage_ticket: round,
         generation: 1,
         version: round,
+        question: 0,
     });
     server.acknowledgements.note_synced(round);
 }
