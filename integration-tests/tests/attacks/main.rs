@@ -4,7 +4,6 @@
 
 mod attackers;
 mod honest;
-mod memory;
 mod peers;
 
 use std::pin::Pin;
