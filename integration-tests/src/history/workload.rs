@@ -255,7 +255,7 @@ pub(super) fn client_ids(count: usize) -> Vec<Vec<u8>> {
     ];
     (0..count)
         .map(|number| match odd.get(number / 3) {
-            Some(id) if number % 3 == 0 => id.to_vec(),
+            Some(id) if number.is_multiple_of(3) => id.to_vec(),
             _ => format!("client{number}").into_bytes(),
         })
         .collect()
