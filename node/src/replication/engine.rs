@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinError;
 
+use super::guard::key::{BURIED_KEY, LINKS_KEY, SLOT_PREFIX};
 use super::incarnation::Incarnation;
 use super::link_words::{self, LinkWord};
 use super::links::Links;
@@ -29,15 +30,6 @@ use super::timing::GROUPS_PER_LOCK;
 use crate::topology::gossip_address;
 
 mod rebuild;
-
-/// Slots are keys with this prefix and eight hexadecimal digits.
-const SLOT_PREFIX: &str = "slot/";
-
-/// The key that names the incarnations whose copies this server has buried.
-const BURIED_KEY: &str = "buried";
-
-/// The key that tells how this server's links are.
-const LINKS_KEY: &str = "links";
 
 /// The engine could not be started, or its loop has ended. The map is untouched; a new incarnation
 /// makes it good.
@@ -133,6 +125,7 @@ impl Engine {
             (SETTLEMENT_KEY, Settlement::default().text()),
         ];
         let initial = initial.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        links.note_published(incarnation.generation, initial.len() as u64);
         let handle = spawn_chitchat(config, initial.to_vec(), &transport)
             .await
             .map_err(|error| EngineError(error.to_string()))?;
@@ -245,7 +238,7 @@ impl Engine {
                     for (key, value) in encoded.drain(..) {
                         state.set(key, value);
                     }
-                    state.max_version()
+                    self.note_published(state)
                 })
                 .await;
         }
@@ -340,25 +333,38 @@ impl Engine {
             .collect();
         let value = lines.join("\n");
         self.handle
-            .with_chitchat(|chitchat| chitchat.self_node_state().set(BURIED_KEY, &value))
+            .with_chitchat(|chitchat| self.publish(chitchat.self_node_state(), BURIED_KEY, &value))
             .await;
     }
 
     /// Tells the others how the links of this server are. It travels with the next push or round.
     pub(super) async fn tell_links(&self, text: &str) {
         self.handle
-            .with_chitchat(|chitchat| chitchat.self_node_state().set(LINKS_KEY, text))
+            .with_chitchat(|chitchat| self.publish(chitchat.self_node_state(), LINKS_KEY, text))
             .await;
     }
 
     /// Tells the others of the map of this server. It travels with the next push or round.
     pub(super) async fn tell_settlement(&self, settlement: Settlement) {
+        let text = settlement.text();
         self.handle
             .with_chitchat(|chitchat| {
-                let state = chitchat.self_node_state();
-                state.set(SETTLEMENT_KEY, settlement.text());
+                self.publish(chitchat.self_node_state(), SETTLEMENT_KEY, text);
             })
             .await;
+    }
+
+    fn publish(&self, state: &mut NodeState, key: &str, value: &str) {
+        state.set(key, value);
+        self.note_published(state);
+    }
+
+    /// Under chitchat's lock, and so before anybody can hear of it. Returns the version of our state.
+    fn note_published(&self, state: &NodeState) -> u64 {
+        let version = state.max_version();
+        self.links
+            .note_published(self.incarnation.generation, version);
+        version
     }
 
     /// What this server has of all incarnations that gossip hands on, beside what a neighbour has by

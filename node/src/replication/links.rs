@@ -5,13 +5,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use chitchat::ChitchatMessage;
+use anyhow::Context as _;
+use chitchat::{ChitchatMessage, Deserializable as _};
 use herd_crdt::ServerName;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::chance::Chance;
 use super::clocks::ClockView;
+use super::guard::{Guard, Standpoint};
+use super::inbound::Inbox;
 use super::incarnation::{Incarnation, next_generation};
 use super::known_ids::KnownIds;
 use super::link::closed_counts::ClosedCounts;
@@ -59,9 +63,6 @@ pub enum OwnStanding {
     Superseded(u64),
 }
 
-/// A chitchat message and the neighbour that it came from.
-pub type Inbound = (SocketAddr, ChitchatMessage);
-
 /// See the module.
 pub struct Links {
     /// This server's place in the herd.
@@ -71,8 +72,12 @@ pub struct Links {
     pub(super) rounds: Rounds,
     /// Our generation; a change ends all connections, so that they are made anew under it.
     generation: watch::Sender<u64>,
+    /// What looks at messages before chitchat does.
+    pub guard: Guard,
     /// Where messages for chitchat go, while it runs.
-    inbound: Mutex<Option<mpsc::Sender<Inbound>>>,
+    pub(super) inbox: Inbox,
+    /// The last generation under which something was published, and the version of that.
+    published: Mutex<(u64, u64)>,
     /// What we tell the neighbours of our progress.
     applied: watch::Sender<Arc<AppliedReport>>,
     /// Which incarnations chitchat may know.
@@ -130,12 +135,14 @@ impl Links {
             .map(|name| (name.clone(), Histogram::new(TRAVEL_ENDS)))
             .collect();
         Links {
+            guard: Guard::new(&view.servers),
+            inbox: Inbox::default(),
+            published: Mutex::default(),
             rounds: Rounds::new(view.neighbours.iter().map(|config| &config.name)),
             view,
             neighbours,
             propagation,
             generation: watch::Sender::new(generation),
-            inbound: Mutex::new(None),
             applied: watch::Sender::new(Arc::default()),
             ids: Mutex::default(),
             message_gate: Arc::default(),
@@ -192,26 +199,59 @@ impl Links {
         self.generation.send_replace(generation);
     }
 
-    /// Opens the way to chitchat, or closes it.
-    pub(super) fn set_inbound(&self, inbound: Option<mpsc::Sender<Inbound>>) {
-        *self.inbound.lock() = inbound;
+    /// Hands a message to chitchat past the guard, in a neighbour's name: for tests of what contains the engine if
+    /// that fails.
+    ///
+    /// # Errors
+    /// If it is no message, or there is no such neighbour.
+    pub async fn hand_in_unguarded(&self, neighbour: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let neighbour = self.neighbour(neighbour).context("no such neighbour")?;
+        let message = ChitchatMessage::deserialize(&mut &*bytes)?;
+        self.inbox.hand_in(neighbour.gossip_address, message).await;
+        Ok(())
     }
 
-    /// Hands a message to chitchat, waiting while its queue is full. While chitchat does not run
-    /// the message is lost, which gossip makes good.
-    pub(super) async fn hand_in(&self, from: &Neighbour, message: ChitchatMessage) {
-        let inbound = self.inbound.lock().clone();
-        if let Some(inbound) = inbound {
-            let _ = inbound.send((from.gossip_address, message)).await;
+    /// The state of an incarnation of ours has this version. To be called before anybody can hear of it.
+    pub(super) fn note_published(&self, generation: u64, version: u64) {
+        let mut published = self.published.lock();
+        *published = (*published).max((generation, version));
+    }
+
+    /// The version of what this incarnation has published.
+    pub(super) fn published(&self, generation: u64) -> u64 {
+        let (last, version) = *self.published.lock();
+        if last == generation { version } else { 0 }
+    }
+
+    /// The incarnation that a neighbour's report speaks of; `None` if that is of no use here.
+    pub(super) fn reported_on(&self, server: &str, generation: u64) -> Option<Incarnation> {
+        self.guard
+            .reported(server, generation)
+            .filter(|incarnation| self.is_plausible(incarnation.generation))
+    }
+
+    /// A neighbour's report, which cannot have merged more of ours than there is.
+    pub(super) fn believable(&self, report: AppliedReport) -> AppliedReport {
+        let own = self.incarnation();
+        let published = self.published(own.generation);
+        report.limited(&own, published)
+    }
+
+    /// What gossip of others is judged by.
+    pub(super) fn standpoint<'a>(&'a self, own: &'a Incarnation) -> Standpoint<'a> {
+        Standpoint {
+            cluster: &self.view.cluster,
+            own,
+            own_version: self.published(own.generation),
+            generation_max: self.generation_max(),
+            now: Instant::now(),
         }
     }
 
     /// Hands chitchat a message of this server's own.
     pub(super) async fn hand_in_own(&self, message: ChitchatMessage) {
-        let inbound = self.inbound.lock().clone();
-        if let Some(inbound) = inbound {
-            let _ = inbound.send((gossip_address(&self.view.me), message)).await;
-        }
+        let me = gossip_address(&self.view.me);
+        self.inbox.hand_in(me, message).await;
     }
 
     /// chitchat takes up a message of this neighbour.
@@ -376,7 +416,11 @@ impl Links {
     /// Whether a generation lies less than a century ahead of our clock. Beyond that it is a lie, or
     /// damage: to exceed it would leave no later generation.
     pub(super) fn is_plausible(&self, generation: u64) -> bool {
-        generation <= next_generation(self.chance.id(), 0).saturating_add(GENERATION_AHEAD_MAX)
+        generation <= self.generation_max()
+    }
+
+    fn generation_max(&self) -> u64 {
+        next_generation(self.chance.id(), 0).saturating_add(GENERATION_AHEAD_MAX)
     }
 
     /// Replaces what we know of who is live.

@@ -12,13 +12,17 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::backoff::Backoff;
 use super::baseline::{Baseline, Behind};
 use super::incarnation::Incarnation;
 use super::join_pace::JoinPace;
 use super::queue::DropOldest;
 use super::report::{Applied, AppliedReport};
 use super::settlement::Settlements;
-use super::timing::{LINK_QUEUE_FRAMES_MAX, LINK_SILENCE_MAX};
+use super::timing::{
+    LINK_QUEUE_FRAMES_MAX, LINK_SILENCE_MAX, RECONNECT_LOG_INTERVAL, RESTART_PAUSE_MAX,
+    RESTART_PAUSE_MIN,
+};
 use crate::marks::{self, Mark};
 
 /// A neighbour, as the topology has it.
@@ -72,9 +76,9 @@ impl LinkCounts {
         self.deltas_sent.fetch_add(carried, Ordering::Relaxed);
     }
 
-    /// A message of chitchat came in.
-    pub(super) fn note_message_received(&self, message: &ChitchatMessage) {
-        let carried = u64::from(delta_bytes(message).is_some());
+    /// A message of chitchat came in, with a delta or without.
+    pub(super) fn note_message_received(&self, has_delta: bool) {
+        let carried = u64::from(has_delta);
         self.deltas_received.fetch_add(carried, Ordering::Relaxed);
     }
 
@@ -126,6 +130,15 @@ struct Received {
     clock_ns: i64,
 }
 
+/// Messages of a neighbour that were refused.
+#[derive(Debug)]
+struct Faults {
+    /// For how long the next one cuts the link.
+    pauses: Backoff,
+    last: Option<Instant>,
+    logged: Option<Instant>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Neighbour {
@@ -156,6 +169,8 @@ pub struct Neighbour {
     answered: AtomicU64,
     /// Until then the link stays down.
     cut_until: Mutex<Option<Instant>>,
+    /// Messages that were refused.
+    faults: Mutex<Faults>,
     /// What the neighbour said last of how far it got, while the link is up.
     report: Mutex<Option<Received>>,
     /// What it knew when the link was made, since its gossip runs.
@@ -182,6 +197,11 @@ impl Neighbour {
             delta_bytes: AtomicUsize::new(0),
             answered: AtomicU64::new(0),
             cut_until: Mutex::new(None),
+            faults: Mutex::new(Faults {
+                pauses: Backoff::new(RESTART_PAUSE_MIN, RESTART_PAUSE_MAX),
+                last: None,
+                logged: None,
+            }),
             report: Mutex::new(None),
             baseline: Mutex::new(None),
         }
@@ -270,6 +290,32 @@ impl Neighbour {
         if let Some(connection) = &*self.connection.lock() {
             connection.replaced.cancel();
         }
+    }
+
+    /// For how long the link is to stay down after a message that was refused: longer each time, until there was none for
+    /// a while.
+    pub(super) fn pause_after_fault(&self, jitter: f64) -> Duration {
+        let mut faults = self.faults.lock();
+        let is_first = faults
+            .last
+            .is_none_or(|last| last.elapsed() > 2 * RESTART_PAUSE_MAX);
+        if is_first {
+            faults.pauses.reset();
+        }
+        faults.last = Some(Instant::now());
+        faults.pauses.next_pause(jitter)
+    }
+
+    /// Whether a message that was refused is to be logged: not if one was just now.
+    pub(super) fn is_fault_news(&self) -> bool {
+        let mut faults = self.faults.lock();
+        let is_news = faults
+            .logged
+            .is_none_or(|logged| logged.elapsed() >= RECONNECT_LOG_INTERVAL);
+        if is_news {
+            faults.logged = Some(Instant::now());
+        }
+        is_news
     }
 
     /// For how long the link is to stay down yet; `None` if it may come up.

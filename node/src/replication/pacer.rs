@@ -166,7 +166,7 @@ async fn push(neighbour: &Neighbour, engine: &Engine, links: &Links, pushed: &mu
         return false;
     };
     neighbour.counts.pushes.fetch_add(1, Ordering::Relaxed);
-    links.hand_in(neighbour, syn_ack).await;
+    links.inbox.hand_in(neighbour.gossip_address, syn_ack).await;
     let sent = ack.sent().await;
     trace!(neighbour = %neighbour.config.name, ?sent, "push");
     let is_all = sent == Some(true) && neighbour.take_delta_bytes() < FULL_DELTA_BYTES;

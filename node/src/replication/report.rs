@@ -104,23 +104,33 @@ impl AppliedReport {
         codec::encode_into(&entries, out)
     }
 
-    /// Decodes a report.
+    /// Decodes a report. `reported` says which incarnations it may speak of; others are left out, and all beyond
+    /// [`REPORT_ENTRIES_MAX`].
     ///
     /// # Errors
     /// If the bytes are not a report.
-    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+    pub fn decode(
+        bytes: &[u8],
+        reported: impl Fn(&str, u64) -> Option<Incarnation>,
+    ) -> Result<Self, CodecError> {
         let entries: EncodedReport<'_> = codec::decode(bytes)?;
-        Ok(AppliedReport::new(entries.into_iter().map(
+        let entries = entries.into_iter().take(REPORT_ENTRIES_MAX);
+        Ok(AppliedReport::new(entries.filter_map(
             |(server, generation, merged, durable)| {
-                (
-                    Incarnation {
-                        server: server.into(),
-                        generation,
-                    },
-                    Applied { merged, durable },
-                )
+                let incarnation = reported(server, generation)?;
+                Some((incarnation, Applied { merged, durable }))
             },
         )))
+    }
+
+    /// The same, but nobody has got further than `version` with `incarnation`.
+    #[must_use]
+    pub fn limited(mut self, incarnation: &Incarnation, version: u64) -> Self {
+        if let Some(applied) = self.applied.get_mut(incarnation) {
+            applied.merged = applied.merged.min(version);
+            applied.durable = applied.durable.min(version);
+        }
+        self
     }
 }
 
@@ -135,6 +145,11 @@ mod tests {
         }
     }
 
+    fn any(server: &str, generation: u64) -> Option<Incarnation> {
+        let server = server.into();
+        Some(Incarnation { server, generation })
+    }
+
     fn merged(merged: u64) -> Applied {
         Applied { merged, durable: 3 }
     }
@@ -144,11 +159,11 @@ mod tests {
         let report = AppliedReport::new([(hill(1), merged(7)), (hill(2), merged(u64::MAX))]);
         let mut bytes = Vec::new();
         report.encode_into(&mut bytes).unwrap();
-        assert_eq!(AppliedReport::decode(&bytes).unwrap(), report);
+        assert_eq!(AppliedReport::decode(&bytes, any).unwrap(), report);
         assert_eq!(report.of(&hill(1)), merged(7));
         assert_eq!(report.of(&hill(3)), Applied::default());
         bytes.pop();
-        assert!(AppliedReport::decode(&bytes).is_err());
+        assert!(AppliedReport::decode(&bytes, any).is_err());
     }
 
     #[test]
@@ -164,7 +179,7 @@ mod tests {
         AppliedReport::new(many.chain([(smith.clone(), merged(7))]))
             .encode_into(&mut bytes)
             .unwrap();
-        let decoded = AppliedReport::decode(&bytes).unwrap();
+        let decoded = AppliedReport::decode(&bytes, any).unwrap();
         assert_eq!(decoded.iter().count(), REPORT_ENTRIES_MAX);
         assert_eq!(decoded.of(&smith).merged, 7);
         assert_eq!(decoded.of(&hill(99 + restarts)).merged, 1);

@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use chitchat::ChitchatMessage;
 use chitchat::transport::{Socket, Transport};
-use tokio::sync::{OwnedMutexGuard, mpsc};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, mpsc};
 
-use super::links::{Inbound, Links};
-use super::timing::INBOUND_MESSAGES_MAX;
+use super::inbound::Inbound;
+use super::links::Links;
 
 /// Opens a socket over the links of a server. The socket opened last is the one that gets messages.
 pub(super) struct LinkTransport {
@@ -26,13 +26,14 @@ struct LinkSocket {
     in_hand: Option<OwnedMutexGuard<()>>,
     /// The message that was handed out last ends a round that this neighbour began, or is a push of its.
     ends_theirs: Option<SocketAddr>,
+    /// What that message takes of the room for messages.
+    room: Option<OwnedSemaphorePermit>,
 }
 
 #[async_trait]
 impl Transport for LinkTransport {
     async fn open(&self, _listen_addr: SocketAddr) -> anyhow::Result<Box<dyn Socket>> {
-        let (sender, inbound) = mpsc::channel(INBOUND_MESSAGES_MAX);
-        self.links.set_inbound(Some(sender));
+        let inbound = self.links.inbox.open();
         self.links.ids.lock().begin(&self.links.incarnation());
         Ok(Box::new(LinkSocket {
             links: self.links.clone(),
@@ -40,6 +41,7 @@ impl Transport for LinkTransport {
             next: None,
             in_hand: None,
             ends_theirs: None,
+            room: None,
         }))
     }
 }
@@ -54,9 +56,10 @@ impl Socket for LinkSocket {
     }
 
     /// Cancel-safe: what was taken from the queue is kept until it is handed out.
-    async fn recv(&mut self) -> anyhow::Result<Inbound> {
+    async fn recv(&mut self) -> anyhow::Result<(SocketAddr, ChitchatMessage)> {
         // It asks again when it has processed what it got.
         self.in_hand = None;
+        self.room = None;
         if let Some(neighbour) = self.ends_theirs.take() {
             self.links.their_round_ended(neighbour);
         }
@@ -65,7 +68,12 @@ impl Socket for LinkSocket {
             self.next = Some(next.context("the links have gone away")?);
         }
         let in_hand = self.links.message_gate.clone().lock_owned().await;
-        let (from, message) = self.next.take().context("it was there")?;
+        let Inbound {
+            from,
+            message,
+            room,
+        } = self.next.take().context("it was there")?;
+        self.room = room;
         self.in_hand = Some(in_hand);
         // Its ids last: nothing is forgotten between this and the end of its processing.
         let message = self.links.admit(message);

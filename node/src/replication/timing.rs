@@ -118,6 +118,9 @@ pub const LINK_QUEUE_FRAMES_MAX: usize = 64;
 /// Messages waiting for chitchat's loop; when there are more, links stop reading.
 pub const INBOUND_MESSAGES_MAX: usize = 256;
 
+/// What these messages may take in memory together, in bytes.
+pub const INBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Peer connections that may be open or shaking hands at once, beyond one for each neighbour.
 pub const SPARE_PEER_CONNECTIONS_MAX: usize = 64;
 

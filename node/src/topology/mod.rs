@@ -19,4 +19,4 @@ pub use error::{TopologyError, TopologyProblem};
 pub use file::{TopologyFileError, read};
 pub use gossip_address::gossip_address;
 pub use graph::{Link, Server, Topology};
-pub use parse::{NAME_BYTES_MAX, SERVERS_MAX, TOPOLOGY_BYTES_MAX, parse};
+pub use parse::{NAME_BYTES_MAX, SERVERS_MAX, TOPOLOGY_BYTES_MAX, is_name, parse};

@@ -334,8 +334,10 @@ impl ServerLine<'_> {
     }
 }
 
-/// Names become file names, labels and host names, so they have few characters.
-fn is_name(text: &str) -> bool {
+/// Whether a server or cluster may have this name. Names become file names, labels and host names, so they
+/// have few characters.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
     text.len() <= NAME_BYTES_MAX
         && text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text

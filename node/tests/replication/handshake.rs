@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use herd_node::clock::WallClock;
 use herd_node::replication::chance::Chance;
-use herd_node::replication::link::frame::{Frame, framed};
+use herd_node::replication::link::frame::{Frame, Greeting, framed};
 use herd_node::replication::link::handshake::{
     Agreement, HandshakeError, Hello, LINK_PROTOCOL_VERSION, Refusal, RefusalReason, answer,
     initiate,
@@ -152,7 +152,7 @@ async fn another_version_of_the_protocol_is_refused() {
         ]))
         .await
         .unwrap();
-        Frame::decode(&near.next().await.unwrap().unwrap()).unwrap()
+        Greeting::decode(&near.next().await.unwrap().unwrap()).unwrap()
     };
     let (outcome, reply) = tokio::join!(answer(&mut far, &smith, None), newer);
     assert!(matches!(
@@ -162,7 +162,7 @@ async fn another_version_of_the_protocol_is_refused() {
             ..
         })
     ));
-    assert!(matches!(reply, Frame::Refusal(_)));
+    assert!(matches!(reply, Greeting::Refusal(_)));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use herd_node::replication::link::frame::{Frame, FrameStream, framed};
+use herd_node::replication::link::frame::{Frame, FrameStream, Received, admit_all, framed};
 use herd_node::replication::link::handshake::initiate;
 use herd_node::replication::link::network::{LinkStream, Network as _};
 use herd_node::replication::links::{HerdView, Links};
@@ -24,6 +24,7 @@ async fn connect(hill: &Endpoint, links: &Arc<Links>) -> Frames {
     initiate(&mut frames, links, &links.neighbours()[0], None)
         .await
         .unwrap();
+    admit_all(&mut frames);
     let report = AppliedReport::new([(links.incarnation(), Applied::default())]);
     let clock_ns = 0;
     let report: Bytes = Frame::Report { report, clock_ns }.encode().unwrap();
@@ -35,7 +36,7 @@ async fn connect(hill: &Endpoint, links: &Arc<Links>) -> Frames {
 async fn round_begins(frames: &mut Frames) {
     loop {
         let bytes = frames.next().await.unwrap().unwrap();
-        if let Frame::Gossip(_) = Frame::decode(&bytes).unwrap() {
+        if let Received::Gossip(_) = Received::decode(&bytes, |_, _| None).unwrap() {
             return;
         }
     }

@@ -10,7 +10,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use herd_crdt::codec::{self, CodecError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::frame::{Frame, FrameError, FrameStream};
+use super::frame::{Frame, FrameError, FrameStream, Greeting};
 use crate::replication::incarnation::Incarnation;
 use crate::replication::links::{Links, OwnStanding};
 use crate::replication::neighbour::Neighbour;
@@ -37,7 +37,7 @@ pub enum RefusalReason {
     NotNeighbour = 4,
     /// A newer incarnation of its name is alive.
     Superseded = 5,
-    /// The link is cut for a while, since its last message ended the other's gossip engine.
+    /// The link is cut for a while, since its last message was refused or ended the other's gossip engine.
     Cut = 6,
     /// Its generation lies so far ahead that no later one would be left for it.
     Generation = 7,
@@ -71,7 +71,9 @@ impl RefusalReason {
             RefusalReason::WrongServer => "it wanted to reach another server",
             RefusalReason::NotNeighbour => "the topology has no link between the two",
             RefusalReason::Superseded => "a newer process of its name is alive",
-            RefusalReason::Cut => "its last message ended the gossip engine, so it waits a while",
+            RefusalReason::Cut => {
+                "its last message was refused or ended the gossip engine, so it waits a while"
+            }
             RefusalReason::Generation => "its generation lies a century ahead of our clock",
             RefusalReason::Certificate => "its certificate is for another server",
             RefusalReason::Restarting => "it starts again and again, so it waits a while",
@@ -287,7 +289,7 @@ pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
             let _ = send(frames, Frame::Refusal(refusal)).await;
             return Err(HandshakeError::Stranger(peer.names_shown()));
         }
-        let Frame::Hello(hello) = receive(frames).await? else {
+        let Greeting::Hello(hello) = receive(frames).await? else {
             return Err(HandshakeError::NotHello);
         };
         let (neighbour, incarnation) = admit(frames, links, hello, None, peer.as_ref()).await?;
@@ -367,18 +369,17 @@ async fn receive_answer<S: AsyncRead + AsyncWrite + Unpin>(
     links: &Links,
 ) -> Result<Hello, HandshakeError> {
     match receive(frames).await? {
-        Frame::Hello(hello) => Ok(hello),
-        Frame::Refusal(refusal) => {
+        Greeting::Hello(hello) => Ok(hello),
+        Greeting::Refusal(refusal) => {
             note_refusal(links, &refusal);
             Err(HandshakeError::RefusedByOther(refusal.reason))
         }
-        Frame::Gossip(_) | Frame::Report { .. } => Err(HandshakeError::NotHello),
     }
 }
 
 async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
     frames: &mut FrameStream<S>,
-) -> Result<Frame, HandshakeError> {
+) -> Result<Greeting, HandshakeError> {
     let bytes = match frames.next().await {
         Some(Ok(bytes)) => bytes,
         Some(Err(error)) => {
@@ -390,7 +391,10 @@ async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
         }
         None => return Err(HandshakeError::Ended(None)),
     };
-    Ok(Frame::decode(&bytes)?)
+    Greeting::decode(&bytes).map_err(|error| match error {
+        FrameError::NotGreeting(_) => HandshakeError::NotHello,
+        error => HandshakeError::Frame(error),
+    })
 }
 
 /// Lets the other side in, or tells it why not.

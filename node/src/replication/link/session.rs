@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use chitchat::ChitchatMessage;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -12,12 +11,16 @@ use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
-use super::frame::{FRAME_BYTES_MAX, Frame, FrameError, FrameStream};
+use super::frame::{
+    FRAME_BYTES_MAX, Frame, FrameError, FrameStream, Received, admit_all,
+};
 use super::handshake::{Agreement, Refusal, RefusalReason, note_refusal};
+use crate::replication::guard::{Fault, MessageKind};
+use crate::replication::incarnation::Incarnation;
 use crate::replication::links::Links;
-use crate::replication::neighbour::{Neighbour, delta_bytes};
+use crate::replication::neighbour::Neighbour;
 use crate::replication::report::AppliedReport;
 use crate::replication::timing::{
     BUSY_REPORT_GAP, LARGE_DELTA_BYTES, LINK_SILENCE_MAX, LINK_WRITE_TIMEOUT, REPORT_GAP,
@@ -49,6 +52,9 @@ pub enum LinkLost {
     /// What came is not a frame.
     #[error("cut off: {0}")]
     Frame(#[from] FrameError),
+    /// A message of gossip was refused.
+    #[error("cut off: {0}")]
+    Refused(#[from] Fault),
     /// What came does not belong there.
     #[error("cut off: an unexpected frame of the handshake")]
     Unexpected,
@@ -71,7 +77,7 @@ pub enum LinkLost {
 
 /// Runs a link until it is lost, and says why.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
-    frames: FrameStream<S>,
+    mut frames: FrameStream<S>,
     agreement: Agreement,
     links: &Links,
     remote: &str,
@@ -97,10 +103,14 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     }
     neighbour.kick();
 
+    admit_all(&mut frames);
+    // Nobody but the neighbour is where we connect to, or has its certificate. Who only says that it is the
+    // neighbour must not keep that away.
+    let is_proven = neighbour.config.dials || peer.is_some();
     let (mut sink, stream) = frames.split();
     let lost = tokio::select! {
         lost = send_frames(&mut sink, &neighbour, links) => lost,
-        lost = receive_frames(stream, &neighbour, links) => lost,
+        lost = receive_frames(stream, &neighbour, links, is_proven) => lost,
         fault = distrusted(peer.as_ref()) => LinkLost::Distrusted(fault),
         () = replaced.cancelled() => LinkLost::Replaced,
         _ = generation.changed() => LinkLost::NewIncarnation,
@@ -210,6 +220,7 @@ async fn receive_frames<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: Stream<S>,
     neighbour: &Neighbour,
     links: &Links,
+    is_proven: bool,
 ) -> LinkLost {
     loop {
         let bytes = match timeout(LINK_SILENCE_MAX, stream.next()).await {
@@ -223,46 +234,80 @@ async fn receive_frames<S: AsyncRead + AsyncWrite + Unpin>(
             Err(_) => return LinkLost::Silent,
         };
         neighbour.counts.note_received(bytes.len());
-        match Frame::decode(&bytes) {
-            Ok(Frame::Gossip(message)) => {
-                neighbour.counts.note_message_received(&message);
-                let name = &neighbour.config.name;
-                if let Some(bytes) = delta_bytes(&message) {
-                    links.rounds.note_delta(name, bytes);
-                    // More may come, and this side's rounds bring it.
-                    if bytes >= LARGE_DELTA_BYTES && neighbour.config.dials {
-                        neighbour.kick();
-                    }
+        let reported = |server: &str, generation| links.reported_on(server, generation);
+        match Received::decode(&bytes, reported) {
+            Ok(Received::Gossip(content)) => {
+                if let Err(fault) = take_gossip(content, bytes.len(), neighbour, links).await {
+                    note_fault(fault, neighbour, links, is_proven);
+                    return LinkLost::Refused(fault);
                 }
-                match message {
-                    ChitchatMessage::Syn { .. } => links.rounds.theirs_began(name),
-                    ChitchatMessage::SynAck { .. } => neighbour.note_delta(bytes.len()),
-                    _ => {}
-                }
-                links.hand_in(neighbour, message).await;
             }
-            Ok(Frame::Report { report, clock_ns }) => {
-                neighbour.set_report(report, clock_ns);
+            Ok(Received::Report { report, clock_ns }) => {
+                neighbour.set_report(links.believable(report), clock_ns);
                 links.note_report();
             }
-            Ok(Frame::Refusal(refusal)) => {
+            Ok(Received::Refusal(refusal)) => {
                 note_refusal(links, &refusal);
                 return LinkLost::Superseded;
             }
-            Ok(Frame::Hello(_)) => return LinkLost::Unexpected,
+            Ok(Received::Hello) => return LinkLost::Unexpected,
             Err(error) => return LinkLost::Frame(error),
         }
     }
+}
+
+/// A message was refused. The link of a neighbour that is known to have sent it is cut for a while.
+fn note_fault(fault: Fault, neighbour: &Neighbour, links: &Links, is_proven: bool) {
+    let pause = neighbour.pause_after_fault(links.chance.jitter());
+    if is_proven {
+        neighbour.cut_for(pause);
+    }
+    if neighbour.is_fault_news() {
+        warn!(
+            neighbour = %neighbour.config.name, reason = %fault, cut = is_proven, pause_ms = pause.as_millis(),
+            "a message of gossip was refused and changed nothing; the link is cut"
+        );
+    }
+}
+
+/// A message of gossip, in a frame of this length: checked, noted, and handed to chitchat.
+async fn take_gossip(
+    content: &[u8],
+    frame_bytes: usize,
+    neighbour: &Neighbour,
+    links: &Links,
+) -> Result<(), Fault> {
+    let own: Incarnation = links.incarnation();
+    let checked = links.guard.check(content, &links.standpoint(&own))?;
+    neighbour
+        .counts
+        .note_message_received(checked.delta_bytes.is_some());
+    let name = &neighbour.config.name;
+    if let Some(bytes) = checked.delta_bytes {
+        links.rounds.note_delta(name, bytes);
+        // More may come, and this side's rounds bring it.
+        if bytes >= LARGE_DELTA_BYTES && neighbour.config.dials {
+            neighbour.kick();
+        }
+    }
+    match checked.kind {
+        MessageKind::Syn => links.rounds.theirs_began(name),
+        MessageKind::SynAck => neighbour.note_delta(frame_bytes),
+        MessageKind::Ack => {}
+    }
+    let from = neighbour.gossip_address;
+    links.inbox.hand_in_checked(from, checked).await
 }
 
 #[cfg(test)]
 mod tests {
     use tokio::io::duplex;
 
+    use chitchat::ChitchatMessage;
+
     use super::super::frame::framed;
     use super::*;
     use crate::replication::digests::{Entry, syn_ack_of};
-    use crate::replication::incarnation::Incarnation;
     use crate::replication::neighbour::NeighbourConfig;
 
     #[tokio::test]

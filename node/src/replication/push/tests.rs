@@ -50,9 +50,8 @@ impl Side {
     }
 
     async fn take(&self, message: ChitchatMessage) {
-        self.links
-            .hand_in(&self.links.neighbours()[0], message)
-            .await;
+        let from = self.links.neighbours()[0].gossip_address;
+        self.links.inbox.hand_in(from, message).await;
     }
 
     /// A whole round with the other side.

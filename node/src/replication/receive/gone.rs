@@ -46,6 +46,8 @@ impl Receiver {
             self.links.note_known(&sighting.incarnation);
             self.heed_successor(sighting);
         }
+        let in_gossip = sightings.iter().map(|sighting| &sighting.incarnation);
+        self.links.guard.retain(in_gossip, now);
         let live = sightings.iter().filter(|sighting| sighting.live);
         self.links
             .set_live(live.map(|sighting| &sighting.incarnation));

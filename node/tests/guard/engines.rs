@@ -1,0 +1,187 @@
+//! Real chitchats, whose messages go where a test says.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chitchat::transport::{Socket, Transport};
+use chitchat::{
+    ChitchatConfig, ChitchatHandle, ChitchatId, ChitchatMessage, Deserializable as _,
+    FailureDetectorConfig, Serializable as _, spawn_chitchat,
+};
+use herd_node::replication::guard::{Fault, Guard, Standpoint};
+use herd_node::replication::incarnation::Incarnation;
+use herd_node::topology::gossip_address;
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::forge::CLUSTER;
+
+type Message = (SocketAddr, ChitchatMessage);
+
+const QUEUE: usize = 16;
+
+struct Pipes {
+    inbound: Mutex<Option<mpsc::Receiver<Message>>>,
+    outbound: mpsc::Sender<Message>,
+}
+
+struct Pipe {
+    inbound: mpsc::Receiver<Message>,
+    outbound: mpsc::Sender<Message>,
+}
+
+#[async_trait]
+impl Transport for Pipes {
+    async fn open(&self, _: SocketAddr) -> anyhow::Result<Box<dyn Socket>> {
+        let inbound = self.inbound.lock().take().unwrap();
+        let outbound = self.outbound.clone();
+        Ok(Box::new(Pipe { inbound, outbound }))
+    }
+}
+
+#[async_trait]
+impl Socket for Pipe {
+    async fn send(&mut self, to: SocketAddr, message: ChitchatMessage) -> anyhow::Result<()> {
+        // A chitchat speaks by itself now and then; nobody listens then.
+        let _ = self.outbound.try_send((to, message));
+        Ok(())
+    }
+
+    async fn recv(&mut self) -> anyhow::Result<Message> {
+        match self.inbound.recv().await {
+            Some(message) => Ok(message),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// One chitchat, with the guard in front of it.
+pub(crate) struct Node {
+    pub(crate) handle: ChitchatHandle,
+    pub(crate) guard: Guard,
+    pub(crate) me: Incarnation,
+    inbound: mpsc::Sender<Message>,
+    outbound: mpsc::Receiver<Message>,
+}
+
+impl Node {
+    pub(crate) async fn start(me: Incarnation, servers: &[&str]) -> Node {
+        let address = gossip_address(&me.server);
+        let (to_node, inbound) = mpsc::channel(QUEUE);
+        let (outbound, from_node) = mpsc::channel(QUEUE);
+        let config = ChitchatConfig {
+            chitchat_id: ChitchatId::new(me.server.clone(), me.generation, address),
+            cluster_id: CLUSTER.to_owned(),
+            // It says nothing by itself.
+            gossip_interval: Duration::from_secs(1_000_000),
+            listen_addr: address,
+            seed_nodes: Vec::new(),
+            failure_detector_config: FailureDetectorConfig::default(),
+            marked_for_deletion_grace_period: Duration::from_secs(3_600),
+            catchup_callback: None,
+            extra_liveness_predicate: None,
+        };
+        let pipes = Pipes {
+            inbound: Mutex::new(Some(inbound)),
+            outbound,
+        };
+        let handle = spawn_chitchat(config, Vec::new(), &pipes).await.unwrap();
+        let servers: Vec<_> = servers.iter().map(|&name| name.into()).collect();
+        Node {
+            handle,
+            guard: Guard::new(&servers),
+            me,
+            inbound: to_node,
+            outbound: from_node,
+        }
+    }
+
+    pub(crate) async fn set(&self, key: &str, value: &str) {
+        self.handle
+            .with_chitchat(|chitchat| chitchat.self_node_state().set(key, value))
+            .await;
+    }
+
+    async fn own_version(&self) -> u64 {
+        self.handle
+            .with_chitchat(|chitchat| chitchat.self_node_state().max_version())
+            .await
+    }
+
+    /// What it holds of an incarnation: the version, and keys with values and versions.
+    pub(crate) async fn held(&self, of: &Incarnation) -> (u64, Vec<(String, String, u64)>) {
+        let address = gossip_address(&of.server);
+        let id = ChitchatId::new(of.server.clone(), of.generation, address);
+        self.handle
+            .with_chitchat(|chitchat| {
+                let Some(state) = chitchat.node_state(&id) else {
+                    return (0, Vec::new());
+                };
+                let held = state.key_values_including_deleted();
+                let held =
+                    held.map(|(key, value)| (key.to_owned(), value.value.clone(), value.version));
+                (state.max_version(), held.collect())
+            })
+            .await
+    }
+
+    /// Takes bytes from a neighbour as a server does, and says whether the guard let them through.
+    pub(crate) async fn take(&self, from: &str, bytes: &[u8]) -> Result<(), Fault> {
+        let standpoint = Standpoint {
+            cluster: CLUSTER,
+            own: &self.me,
+            own_version: self.own_version().await,
+            generation_max: u64::MAX >> 1,
+            now: Instant::now(),
+        };
+        let checked = self.guard.check(bytes, &standpoint)?;
+        let message = ChitchatMessage::deserialize(&mut checked.bytes.as_slice());
+        let message = message.expect("chitchat reads what the guard lets through");
+        self.inbound
+            .send((gossip_address(from), message))
+            .await
+            .unwrap();
+        Ok(())
+    }
+
+    /// The next message of this chitchat's, as it goes over a link.
+    pub(crate) async fn said(&mut self) -> Vec<u8> {
+        let (_, message) = self.outbound.recv().await.unwrap();
+        message.serialize_to_vec()
+    }
+
+    /// Waits until it has processed all that it was given. If that ended it, this fails.
+    pub(crate) async fn settle(&mut self) {
+        while self.outbound.try_recv().is_ok() {}
+        self.handle.gossip(gossip_address("nobody")).unwrap();
+        let ended = self.handle.termination_watcher();
+        loop {
+            tokio::select! {
+                ended = self.handle.termination_watcher() => panic!("chitchat has ended: {ended:?}"),
+                said = self.outbound.recv() => {
+                    if said.unwrap().0 == gossip_address("nobody") {
+                        break;
+                    }
+                }
+            }
+        }
+        drop(ended);
+    }
+
+    /// A whole round, which this node begins.
+    pub(crate) async fn round(&mut self, other: &mut Node) -> Result<(), Fault> {
+        let address = gossip_address(&other.me.server);
+        self.handle.gossip(address).unwrap();
+        let (me, them) = (self.me.server.clone(), other.me.server.clone());
+        let syn = self.said().await;
+        other.take(&me, &syn).await?;
+        let syn_ack = other.said().await;
+        self.take(&them, &syn_ack).await?;
+        let ack = self.said().await;
+        other.take(&me, &ack).await?;
+        other.settle().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! What a server may send and this one does not want is left out, and the rest is taken.
+
+use chitchat::{ChitchatMessage, Deserializable as _};
+use herd_node::replication::guard::{
+    BLOCK_BYTES_MAX, DELTA_BYTES_MAX, Guard, INCARNATIONS_PER_NAME_MAX, LeftOut, OPERATIONS_MAX,
+    STRANGERS_MAX, Standpoint,
+};
+use tokio::time::Instant;
+
+use super::forge::*;
+
+/// What chitchat reads of what was let through.
+fn taken(guard: &Guard, bytes: &[u8]) -> String {
+    let checked = check(guard, bytes).unwrap();
+    let message = ChitchatMessage::deserialize(&mut checked.bytes.as_slice());
+    format!("{:?}", message.unwrap())
+}
+
+#[test]
+fn what_is_let_through_means_the_same() {
+    let guard = guard();
+    let entries = [
+        entry("Hill", 7, [5, 0, 9]),
+        entry("Smith", 1, [5, 0, 8]),
+        entry("Smith", 3, [5, 2, 8]),
+    ];
+    let operations = [
+        node("Smith", 3, 0, 5),
+        set("slot/00000001", b"~abc", 6),
+        set("links", "up 1 Hill\n".as_bytes(), 9),
+        node("Smith", 1, 4, 0),
+        max_version(4),
+    ];
+    let blocks = packed(&operations.concat(), BLOCK_BYTES_MAX);
+    let bytes = message(SYN_ACK, &[&digest(&entries), &blocks]);
+    let before = ChitchatMessage::deserialize(&mut bytes.as_slice()).unwrap();
+    let before = format!("{before:?}");
+    // The length of a delta is that of its blocks.
+    let meaning = |text: &str| {
+        let (before, after) = text.split_once("serialized_len: ").unwrap();
+        let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        [before, after].concat()
+    };
+    assert_eq!(meaning(&taken(&guard, &bytes)), meaning(&before));
+    let checked = check(&guard, &bytes).unwrap();
+    assert_eq!(checked.delta_bytes, Some(blocks.len()));
+}
+
+#[test]
+fn others_have_nothing_to_say_of_what_this_server_publishes() {
+    let guard = guard();
+    introduce(&guard);
+    let own = node("Hill", me().generation, 0, 0);
+    let operations = [
+        own,
+        set("slot/00000000", b"stolen", 1_000),
+        node("Smith", 1, 0, 0),
+        set("links", b"up", 3),
+    ];
+    let message = taken(&guard, &ack(&operations));
+    assert!(!message.contains("stolen"), "{message}");
+    assert!(message.contains("links"), "{message}");
+    assert_eq!(guard.counts().left_out(LeftOut::Own), 1);
+}
+
+#[test]
+fn the_newest_incarnations_of_a_name_have_room() {
+    let guard = guard();
+    let max = INCARNATIONS_PER_NAME_MAX as u64;
+    let entries: Vec<_> = (1..=max + 5)
+        .map(|generation| entry("Smith", generation, [1, 0, 1]))
+        .collect();
+    let message = taken(&guard, &syn(&entries));
+    assert!(!message.contains("Smith:5:"), "{message}");
+    assert!(message.contains("Smith:6:"), "{message}");
+    assert_eq!(guard.counts().left_out(LeftOut::NoRoom), 5);
+    // What was left out of digests is no use in deltas.
+    let operations = [
+        node("Smith", 5, 0, 0),
+        set("links", b"old", 1),
+        node("Smith", 6, 0, 0),
+        set("links", b"new", 1),
+    ];
+    let message = taken(&guard, &ack(&operations));
+    assert!(!message.contains("old") && message.contains("new"));
+}
+
+#[test]
+fn names_of_another_topology_have_little_room() {
+    let guard = guard();
+    let mut entries: Vec<_> = (0..STRANGERS_MAX + 3)
+        .map(|number| entry(&format!("Z{number:03}"), 1, [1, 0, 1]))
+        .collect();
+    entries.insert(0, entry("Jaquez", 1, [1, 0, 1]));
+    let message = taken(&guard, &syn(&entries));
+    assert!(message.contains("Jaquez"));
+    assert_eq!(message.matches("Z0").count(), STRANGERS_MAX);
+    assert_eq!(guard.counts().left_out(LeftOut::NoRoom), 3);
+}
+
+#[test]
+fn what_was_forgotten_is_neither_taken_nor_sent() {
+    let guard = guard();
+    guard.forget_up_to(&incarnation("Smith", 4));
+    let entries = [
+        entry("Jaquez", 4, [1, 0, 1]),
+        entry("Smith", 4, [1, 0, 1]),
+        entry("Smith", 5, [1, 0, 1]),
+    ];
+    let operations = [
+        node("Smith", 4, 0, 0),
+        set("links", b"old", 1),
+        node("Smith", 5, 0, 0),
+        set("links", b"new", 1),
+    ];
+    let bytes = message(SYN_ACK, &[&digest(&entries), &delta(&operations)]);
+    let own = me();
+    let standpoint = Standpoint {
+        cluster: CLUSTER,
+        own: &own,
+        own_version: OWN_VERSION,
+        generation_max: GENERATION_MAX,
+        now: Instant::now(),
+    };
+    let sent = guard.without_forgotten(bytes.clone(), &standpoint);
+    let sent = ChitchatMessage::deserialize(&mut sent.as_slice()).unwrap();
+    for message in [taken(&guard, &bytes), format!("{sent:?}")] {
+        assert!(!message.contains("Smith:4:"), "{message}");
+        assert!(!message.contains("old"), "{message}");
+        assert!(message.contains("Smith:5:") && message.contains("new"));
+        assert!(message.contains("Jaquez:4:"), "{message}");
+    }
+    assert_eq!(guard.counts().left_out(LeftOut::Forgotten), 2);
+    assert_eq!(guard.reported("Smith", 4), None);
+    assert_eq!(guard.reported("Smith", 5), Some(incarnation("Smith", 5)));
+    let others = syn(&[entry("Jaquez", 1, [0; 3])]);
+    assert_eq!(guard.without_forgotten(others.clone(), &standpoint), others);
+}
+
+#[test]
+fn a_delta_beyond_the_bounds_is_taken_up_to_them() {
+    let guard = guard();
+    introduce(&guard);
+    // Regular as slots that were emptied are.
+    let mut operations = vec![node("Smith", 1, 0, 0)];
+    let values = vec![b'a'; 1_000];
+    operations
+        .extend((1..=1_000).map(|number| set(&format!("slot/{number:08x}"), &values, number)));
+    let blocks = packed(&operations.concat(), BLOCK_BYTES_MAX);
+    let checked = check(&guard, &message(ACK, &[&blocks])).unwrap();
+    assert!(checked.bytes.len() <= DELTA_BYTES_MAX + 100);
+    assert!(checked.bytes.len() + BLOCK_BYTES_MAX > DELTA_BYTES_MAX);
+    assert!(ChitchatMessage::deserialize(&mut checked.bytes.as_slice()).is_ok());
+    assert_eq!(guard.counts().left_out(LeftOut::Size), 1);
+
+    let mut operations = vec![node("Smith", 1, 0, 0)];
+    let many = OPERATIONS_MAX as u64 + 10;
+    operations.extend((1..=many).map(|number| set(&format!("k{number}"), b"", number)));
+    let blocks = packed(&operations.concat(), BLOCK_BYTES_MAX);
+    let message = taken(&guard, &message(ACK, &[&blocks]));
+    let last = OPERATIONS_MAX - 1;
+    assert!(message.contains(&format!("\"k{last}\"")));
+    assert!(!message.contains(&format!("\"k{}\"", last + 1)));
+    assert_eq!(guard.counts().left_out(LeftOut::Size), 2);
+}
