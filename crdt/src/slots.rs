@@ -210,12 +210,16 @@ impl Slots {
         });
     }
 
-    /// A record of `slot` died, or moved away. A slot whose last record goes is free from `now_ms`.
+    /// A record of `slot` died, or moved away. A slot whose last record goes is free from `now_ms`. A death in a slot
+    /// where nothing lives changes nothing: counts that wrapped would keep the slot for ever.
     pub fn record_died(&mut self, slot: SlotId, weight: Weight, now_ms: u64) {
-        self.live_records -= 1;
+        if self.live_records_in(slot) == 0 {
+            return;
+        }
+        self.live_records = self.live_records.saturating_sub(1);
         let is_free = self.change(slot, |slot| {
-            slot.live_records -= 1;
-            slot.live_weight -= weight.0;
+            slot.live_records = slot.live_records.saturating_sub(1);
+            slot.live_weight = slot.live_weight.saturating_sub(weight.0);
         });
         if is_free {
             self.free.push(FreeSlot {
@@ -350,11 +354,11 @@ impl Slots {
     fn change(&mut self, slot: SlotId, change: impl FnOnce(&mut Slot)) -> bool {
         let slot = &mut self.slots[slot.0 as usize];
         if let Some(tier) = slot.tier() {
-            self.tiers[tier] -= 1;
+            self.tiers[tier] = self.tiers[tier].saturating_sub(1);
         }
         if slot.is_in_use() {
-            self.in_use -= 1;
-            self.live_parts -= slot.live_part();
+            self.in_use = self.in_use.saturating_sub(1);
+            self.live_parts = self.live_parts.saturating_sub(slot.live_part());
         }
         change(slot);
         if let Some(tier) = slot.tier() {

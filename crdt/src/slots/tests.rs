@@ -24,6 +24,27 @@ fn slot_with(slots: &mut Slots, weight: u32) -> SlotId {
 }
 
 #[test]
+fn a_death_where_nothing_lives_changes_nothing() {
+    let mut slots = Slots::default();
+    let slot = slot_with(&mut slots, 100);
+    let other = slot_with(&mut slots, 100);
+    for weight in [100, 100, 7] {
+        slots.record_died(slot, Weight(weight), 1);
+    }
+    // And one that weighs more than all that lives.
+    slots.record_died(other, Weight(1_000), 1);
+    slots.record_died(SlotId(99), Weight(1), 1);
+    assert_eq!((slots.live_records_in(slot), slots.live_bytes()), (0, 0));
+    let free = [slots.take_free(), slots.take_free(), slots.take_free()];
+    assert_eq!(
+        std::collections::BTreeSet::from(free).len(),
+        3,
+        "none is free twice"
+    );
+    assert_eq!(recount(&slots), slots.tiers);
+}
+
+#[test]
 fn a_tier_is_the_part_that_lives() {
     let tier = |live_weight, full_weight| {
         let slot = Slot {

@@ -7,6 +7,7 @@ use crate::access::{Access, AccessStatistics};
 use crate::frontend::LimitStatistics;
 use crate::http::HttpStatistics;
 use crate::places::online::OnlineStatistics;
+use crate::replication::guard::{FaultKind, LeftOut};
 use crate::replication::link::closed_counts::ClosedReason;
 use crate::replication::links::Links;
 use crate::tls::status::TlsStatus;
@@ -93,6 +94,31 @@ pub(super) fn limits(
         met.map(|(limit, count)| (label("limit", limit), load(count)))
             .into(),
     ));
+}
+
+/// What the guard of gossip does with neighbours' messages.
+pub(super) fn gossip(families: &mut Vec<Family>, links: &Links) {
+    let counts = links.guard.counts();
+    let refused = FaultKind::ALL.map(|kind| {
+        let count = counts.refused(kind) as f64;
+        (label("fault", kind.label()), count)
+    });
+    let left_out = LeftOut::ALL.map(|why| {
+        let count = counts.left_out(why) as f64;
+        (label("reason", why.label()), count)
+    });
+    families.extend([
+        Family::Counter(
+            "herd_gossip_refused",
+            "Messages of neighbours that no server sends, by what is wrong with them; each cut the link.",
+            refused.into(),
+        ),
+        Family::Counter(
+            "herd_gossip_left_out",
+            "Parts of neighbours' messages that were left out, by why.",
+            left_out.into(),
+        ),
+    ]);
 }
 
 /// Strangers at the ports for HTTP and for neighbours.

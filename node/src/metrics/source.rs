@@ -7,7 +7,7 @@ use herd_crdt::Outcome as Merge;
 
 use super::commands::{clients, places};
 use super::family::{Family, flag, gauge, label, load};
-use super::guards::{certificates, limits, strangers, tokens};
+use super::guards::{certificates, gossip, limits, strangers, tokens};
 use super::process;
 use super::replication::{links, others, publishing};
 use crate::access::Access;
@@ -76,6 +76,7 @@ impl MetricsSource {
             &self.parts.places,
             &self.parts.http,
         );
+        gossip(&mut families, &self.parts.links);
         strangers(&mut families, &self.parts.http, &self.parts.links);
         certificates(&mut families, &self.parts.tls);
         map(&mut families, &status, &self.parts.locations);
@@ -200,6 +201,11 @@ fn storage(families: &mut Vec<Family>, status: &Status, links: &Links) {
             "herd_storage_written_bytes",
             "Bytes of groups in these commits.",
             figures.group_bytes,
+        ),
+        total(
+            "herd_storage_left_out_writes",
+            "Writes that no store can hold, and that were left out: a defect.",
+            figures.left_out,
         ),
         Family::Histogram(
             "herd_storage_sync_duration_seconds",

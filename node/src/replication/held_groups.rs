@@ -19,6 +19,9 @@ pub(super) struct HeldGroups {
 #[derive(Debug)]
 struct HeldGroup {
     version: u64,
+    /// Its records are in the map. The receiver may end between the store and the map, and a group of a later format is
+    /// in the store alone.
+    is_merged: bool,
     /// In order.
     hashes: Box<[u64]>,
 }
@@ -55,14 +58,28 @@ impl HeldGroups {
             None => self.of.entry(incarnation.clone()).or_default(),
         };
         let hashes = hashes.into_boxed_slice();
-        let former = slots.insert(slot, HeldGroup { version, hashes });
+        let held = HeldGroup {
+            version,
+            is_merged: false,
+            hashes,
+        };
+        let former = slots.insert(slot, held);
         former.map_or_else(Box::default, |former| former.hashes)
     }
 
-    /// Whether the store has something later in this slot: whoever delivered this is behind it.
+    /// The group of this version is in the map.
+    pub(super) fn note_merged(&mut self, incarnation: &Incarnation, slot: SlotId, version: u64) {
+        let slots = self.of.get_mut(incarnation);
+        let held = slots.and_then(|slots| slots.get_mut(&slot));
+        if let Some(held) = held.filter(|held| held.version == version) {
+            held.is_merged = true;
+        }
+    }
+
+    /// Whether the map has something later of this slot: whoever delivered this is behind it.
     pub(super) fn has_later(&self, incarnation: &Incarnation, slot: SlotId, version: u64) -> bool {
         let held = self.of.get(incarnation).and_then(|slots| slots.get(&slot));
-        held.is_some_and(|held| held.version > version)
+        held.is_some_and(|held| held.is_merged && held.version > version)
     }
 
     /// Leaves those of the clients that still have no other place: nothing greater has come, no other server
@@ -217,6 +234,23 @@ mod tests {
             }
             (overwritten.records, taken)
         }
+    }
+
+    #[test]
+    fn a_later_group_counts_once_it_is_in_the_map() {
+        let mut held = HeldGroups::default();
+        let incarnation = delivered(3, &[]).1.incarnation;
+        let slot = SlotId(3);
+        held.hold(&incarnation, slot, 7, vec![1]);
+        // The receiver ended before it merged that, or cannot read it.
+        assert!(!held.has_later(&incarnation, slot, 5));
+        held.note_merged(&incarnation, slot, 5);
+        assert!(!held.has_later(&incarnation, slot, 5));
+        held.note_merged(&incarnation, slot, 7);
+        assert!(held.has_later(&incarnation, slot, 5));
+        assert!(!held.has_later(&incarnation, slot, 7));
+        held.hold(&incarnation, slot, 8, vec![1]);
+        assert!(!held.has_later(&incarnation, slot, 5));
     }
 
     #[test]

@@ -193,10 +193,16 @@ impl Links {
         self.generation.subscribe()
     }
 
-    /// Takes on a later generation than this; all connections end and are made anew under it.
+    /// Takes on a later generation than this, unless ours is later already; all connections end and are made anew under
+    /// it. It never falls: another process may know the one that we had.
     pub(super) fn exceed_generation(&self, known: u64) {
-        let generation = next_generation(self.chance.id(), known);
-        self.generation.send_replace(generation);
+        self.generation.send_if_modified(|generation| {
+            let is_short = *generation <= known;
+            if is_short {
+                *generation = next_generation(self.chance.id(), known);
+            }
+            is_short
+        });
     }
 
     /// Hands a message to chitchat past the guard, in a neighbour's name: for tests of what contains the engine if
@@ -535,4 +541,50 @@ impl Links {
 fn raise(generations: &mut BTreeMap<ServerName, u64>, incarnation: &Incarnation) {
     let newest = generations.entry(incarnation.server.clone()).or_insert(0);
     *newest = incarnation.generation.max(*newest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    fn links() -> Links {
+        let view = HerdView {
+            cluster: "herd".to_owned(),
+            me: "Hill".into(),
+            servers: vec!["Hill".into()],
+            neighbours: Vec::new(),
+        };
+        Links::new(view, Chance::new(Arc::new(SystemClock), 1), None)
+    }
+
+    /// The store may know less than a handshake that came before it was read.
+    #[test]
+    fn a_generation_never_falls() {
+        let links = links();
+        let ahead = links.incarnation().generation + (1 << 40);
+        links.exceed_generation(ahead);
+        let exceeded = links.incarnation().generation;
+        assert!(exceeded > ahead);
+        let mut changes = links.generation();
+        for known in [0, 1, ahead, exceeded - 1] {
+            links.exceed_generation(known);
+            assert_eq!(links.incarnation().generation, exceeded);
+        }
+        assert!(!changes.has_changed().unwrap(), "connections stay");
+        links.exceed_generation(exceeded);
+        assert!(*changes.borrow_and_update() > exceeded);
+    }
+
+    #[test]
+    fn what_an_incarnation_published_is_known_of_it_alone() {
+        let links = links();
+        links.note_published(7, 3);
+        links.note_published(7, 2);
+        assert_eq!(links.published(7), 3);
+        assert_eq!(links.published(8), 0);
+        links.note_published(8, 1);
+        links.note_published(7, 9);
+        assert_eq!((links.published(7), links.published(8)), (0, 1));
+    }
 }

@@ -9,6 +9,7 @@ use herd_crdt::group::GroupFormat;
 use tokio::sync::{OwnedMutexGuard, watch};
 use tokio::time::{Instant, sleep_until};
 
+use self::garbled::Garbled;
 use super::adoption::OrphanSchedule;
 use super::clocks::ClockWatch;
 use super::engine::Engine;
@@ -26,6 +27,7 @@ use crate::pulse::Beating;
 use crate::storage::{StorageWriter, SyncState, Ticket};
 
 mod forgetting;
+mod garbled;
 mod gone;
 mod merge;
 mod settling;
@@ -56,6 +58,7 @@ pub(super) async fn receive(
         merged: Vec::new(),
         schedule: OrphanSchedule::default(),
         undecoded: BTreeMap::new(),
+        garbled: Garbled::default(),
         buried: Vec::new(),
         links_of: BTreeMap::new(),
         teller: LinkTeller::default(),
@@ -130,6 +133,8 @@ struct Receiver {
     /// Groups that could not be decoded, by incarnation: those of a newer format are kept until a
     /// server that reads it comes along, so their incarnation is not buried.
     undecoded: BTreeMap<Incarnation, u64>,
+    /// Groups that nobody can read.
+    garbled: Garbled,
     /// Incarnations whose copies are empty here, oldest burial first.
     buried: Vec<Incarnation>,
     /// What others say of their links.
@@ -172,10 +177,11 @@ impl Receiver {
         };
         let durable = self.known.feed.durable(synced);
         let applied = self.merged.iter().map(|(incarnation, merged)| {
+            let merged = self.garbled.limit(incarnation, *merged);
             let durable = durable.get(incarnation).copied().unwrap_or(0);
             let applied = Applied {
-                merged: *merged,
-                durable: durable.min(*merged),
+                merged,
+                durable: durable.min(merged),
             };
             (incarnation.clone(), applied)
         });

@@ -137,7 +137,9 @@ impl Merger<'_> {
         self.feed.note_loaded(incarnation, version);
         // What cannot be read was never in the map, and holds nothing that could lose its place.
         let mut hashes = Vec::new();
-        match self.format.read(group) {
+        let read = self.format.read(group);
+        let is_merged = read.is_ok();
+        match read {
             Ok(group) => {
                 self.records += group.len();
                 let locations = self.locations;
@@ -163,6 +165,9 @@ impl Merger<'_> {
             }
         }
         self.feed.held.hold(incarnation, slot, version, hashes);
+        if is_merged {
+            self.feed.held.note_merged(incarnation, slot, version);
+        }
     }
 
     async fn step(&mut self) {

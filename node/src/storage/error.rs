@@ -84,7 +84,7 @@ pub enum StoreError {
     #[error("BUG: the store was written to before it was loaded")]
     NotLoaded,
     /// A write that no store can hold.
-    #[error("BUG: a write was refused: {0}")]
+    #[error("BUG: a write was refused: {0}. Nothing was changed")]
     InvalidWrite(&'static str),
     /// The thread or task that writes to the store is gone.
     #[error(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use herd_crdt::{ServerName, SlotId};
+use herd_crdt::{SERVER_NAME_BYTES_MAX, ServerName, SlotId};
 
 use super::StoreError;
 use crate::replication::incarnation::Incarnation;
@@ -46,8 +46,9 @@ pub enum Write {
         time_ns: i64,
     },
     /// Raises the generation that this server has used. A lower one than is stored changes nothing.
-    /// To be synced before gossip begins under it: a generation that was published under once is
-    /// never to be used again, even if no group of it was stored.
+    /// A generation that was published under once is never to be used again, even if no group of it was stored. It is
+    /// queued ahead of all groups that are published under it, so whatever of these is stored, it is. Gossip does not
+    /// wait for it: a loss of power may forget a generation that neighbours have heard of, which they tell.
     Generation {
         /// The generation of this server's incarnation.
         generation: u64,
@@ -57,6 +58,18 @@ pub enum Write {
 impl Write {
     /// What a write takes in a queue beside its group and name, in bytes.
     const OVERHEAD_BYTES: usize = 64;
+
+    /// Whether a store can hold it: the name in a group's place is one that a server can have. What cannot is refused
+    /// by every store, and left out by the writer in front of one.
+    #[must_use]
+    pub fn is_storable(&self) -> bool {
+        match self {
+            Write::Put { incarnation, .. } => {
+                (1..=SERVER_NAME_BYTES_MAX).contains(&incarnation.server.len())
+            }
+            Write::Forget { .. } | Write::Floor { .. } | Write::Generation { .. } => true,
+        }
+    }
 
     /// How much of a queue's bound the write takes, in bytes.
     #[must_use]
@@ -113,7 +126,7 @@ impl LoadReport {
 /// Where groups are kept beyond the end of the process.
 ///
 /// A store is used by one thread, which may block in it. After any error of [`Store::commit`] or
-/// [`Store::sync`] it takes no more writes.
+/// [`Store::sync`] but [`StoreError::InvalidWrite`] it takes no more writes.
 pub trait Store: Send {
     /// Hands all stored groups to `each`, once, in no particular order, and checks them on the way.
     /// To be called before the first commit.
@@ -127,7 +140,8 @@ pub trait Store: Send {
     /// They have reached the operating system then, and survive the end of the process.
     ///
     /// # Errors
-    /// [`StoreError::NotLoaded`] before a load. Otherwise the store is of no use any more; the next
+    /// [`StoreError::NotLoaded`] before a load, and [`StoreError::InvalidWrite`] if one of the writes cannot be stored
+    /// ([`Write::is_storable`]); nothing was changed then. Otherwise the store is of no use any more; the next
     /// load shows all of the writes, or none.
     fn commit(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 

@@ -11,7 +11,10 @@ use super::forge::incarnation;
 fn noise(seed: u64, length: usize) -> Vec<u8> {
     let next = |state: &u64| Some(state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1));
     let states = std::iter::successors(Some(seed), next);
-    states.map(|state| (state >> 56) as u8).take(length).collect()
+    states
+        .map(|state| (state >> 56) as u8)
+        .take(length)
+        .collect()
 }
 
 /// A key that servers set, with a value of the kind.
@@ -45,7 +48,10 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10))]
+    #![proptest_config(ProptestConfig {
+        max_shrink_iters: 20,
+        ..ProptestConfig::with_cases(6)
+    })]
 
     #[test]
     fn all_that_chitchats_say_passes(
@@ -74,7 +80,7 @@ proptest! {
                 let (a, b) = (&mut left[low], &mut right[0]);
                 let (a, b) = if one < other { (a, b) } else { (b, a) };
                 // As many as it takes until both have all of each other.
-                for _ in 0..12 {
+                for _ in 0..6 {
                     a.round(b).await.unwrap();
                 }
                 for (holder, of) in [(&*a, &*b), (&*b, &*a)] {

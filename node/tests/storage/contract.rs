@@ -154,3 +154,34 @@ fn a_store_is_not_written_to_before_it_was_checked() {
         store.commit(&[put(0, b"x")]).unwrap();
     });
 }
+
+/// One such write ended the store of every server for good, where the modelled one took it.
+#[test]
+fn what_cannot_be_stored_is_refused_and_changes_nothing() {
+    on_each_disk(|disk| {
+        let mut store = disk.open();
+        load(&mut *store).unwrap();
+        let put_of = |server: &str| Write::Put {
+            incarnation: incarnation(server, 1),
+            slot: herd_crdt::SlotId(0),
+            version: 7,
+            group: b"group"[..].into(),
+        };
+        let (longest, too_long) = ("n".repeat(64), "n".repeat(65));
+        for server in ["", &too_long] {
+            let refused = store.commit(&[put(1, b"with it"), put_of(server)]);
+            assert!(matches!(refused, Err(StoreError::InvalidWrite(_))));
+        }
+        // A server of such a name was never there, and can be forgotten.
+        let forget = Write::Forget {
+            incarnation: incarnation(&too_long, 1),
+        };
+        let good = [put(0, b"good"), put_of(&longest), forget];
+        store.commit(&good).unwrap();
+        store.sync().unwrap();
+        drop(store);
+        let mut expected = Model::default();
+        expected.apply(&good);
+        assert_eq!(load(&mut *disk.open()).unwrap().0, expected);
+    });
+}

@@ -120,9 +120,8 @@ async fn a_message_with_all_ids_there_can_be_has_room_for_a_group() {
         panic!("it is a SYN-ACK");
     };
     let cluster_id = "herd".to_owned();
-    links
-        .hand_in(smith, ChitchatMessage::Syn { cluster_id, digest })
-        .await;
+    let syn = ChitchatMessage::Syn { cluster_id, digest };
+    links.inbox.hand_in(smith.gossip_address, syn).await;
     let answer = smith.outbound.pop().await;
     let ChitchatMessage::SynAck { digest, delta } = &answer else {
         panic!("{answer:?}");

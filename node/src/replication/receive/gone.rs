@@ -59,6 +59,9 @@ impl Receiver {
         let in_gossip: BTreeSet<_> = sightings.iter().map(|s| &s.incarnation).collect();
         self.undecoded
             .retain(|incarnation, _| in_gossip.contains(incarnation));
+        self.garbled.retain(|incarnation| {
+            in_gossip.contains(incarnation) && !self.buried.contains(incarnation)
+        });
         self.links_of
             .retain(|incarnation, _| in_gossip.contains(incarnation));
         self.links.settlements.lock().retain(&in_gossip);

@@ -42,9 +42,24 @@ impl Receiver {
             self.locations.warm(hashes);
             for ((incarnation, change), group) in changes.iter().zip(groups) {
                 match change {
-                    Change::Group { slot, .. } => {
+                    Change::Group {
+                        slot,
+                        version,
+                        group: text,
+                    } => {
+                        let is_garbled = match &group {
+                            Some(Ok(_) | Err(GroupError::UnknownVersion(_))) => false,
+                            Some(Err(_)) => true,
+                            None => text.is_none(),
+                        };
+                        self.garbled.note(incarnation, *slot, *version, is_garbled);
+                        let is_read = matches!(group, Some(Ok(_)));
                         news |=
                             group.is_some_and(|group| self.merge_group(incarnation, *slot, group));
+                        if is_read {
+                            let held = &mut self.known.feed.held;
+                            held.note_merged(incarnation, *slot, *version);
+                        }
                     }
                     Change::Buried(buried) if buried.contains(&me) => {
                         return Some(incarnation.clone());

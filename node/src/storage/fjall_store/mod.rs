@@ -176,6 +176,9 @@ impl Store for FjallStore {
         if writes.is_empty() {
             return Ok(());
         }
+        if !writes.iter().all(Write::is_storable) {
+            return Err(StoreError::InvalidWrite("not the name of a server"));
+        }
         // Until all is well: the contents are ahead of the database from here on.
         self.failed = true;
         let Some(changes) = self.contents.apply(writes) else {

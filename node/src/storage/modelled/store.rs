@@ -142,6 +142,9 @@ impl Store for ModelledStore {
 
     fn commit(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         let mut state = self.ready()?;
+        if !writes.iter().all(Write::is_storable) {
+            return Err(StoreError::InvalidWrite("not the name of a server"));
+        }
         let fault = match state.failing_commits {
             Some((count, fault)) if count > 0 => {
                 state.failing_commits = Some((count - 1, fault));

@@ -24,6 +24,8 @@ pub struct WriterFigures {
     /// How many took up to each of [`SYNC_BUCKET_ENDS_MS`] but longer than the one before, and how
     /// many longer than the last.
     pub sync_buckets: [u64; SYNC_BUCKET_ENDS_MS.len() + 1],
+    /// Writes that no store can hold, and that were left out.
+    pub left_out: u64,
     /// Writes that wait in the queue now.
     pub queue_writes: usize,
     /// The same in bytes.

@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tracing::error;
 
 pub use self::core::{COMMIT_GAP, QueueLimits};
 pub use self::figures::{SYNC_BUCKET_ENDS_MS, WriterFigures};
@@ -89,15 +90,33 @@ impl StorageWriter {
         task::spawn(store, Shared::new(policy, limits, Box::new(())))
     }
 
-    /// Queues writes, to be committed all together, and never waits. Their ticket is the next one;
+    /// Queues writes, to be committed all together, and never waits. What can never be stored is left out, logged once and
+    /// counted. Their ticket is the next one;
     /// that of an empty list is the last one.
     ///
     /// # Errors
     /// Gives the writes back if the store failed, or if the writer was closed.
-    pub fn write(&self, writes: Vec<Write>) -> Result<Ticket, WriteRefused> {
+    pub fn write(&self, mut writes: Vec<Write>) -> Result<Ticket, WriteRefused> {
+        let asked = writes.len();
+        writes.retain(Write::is_storable);
+        if writes.len() < asked {
+            self.note_left_out(asked - writes.len());
+        }
         let ticket = self.shared.core.lock().push(writes, Instant::now())?;
         self.shared.wake_driver();
         Ok(ticket)
+    }
+
+    /// One of them would end the store for good.
+    fn note_left_out(&self, count: usize) {
+        let mut figures = self.shared.figures.lock();
+        if figures.left_out == 0 {
+            error!(
+                count,
+                "BUG: a group under a name that no server has cannot be stored and is left out; it is not on this disk"
+            );
+        }
+        figures.left_out += count as u64;
     }
 
     /// The ticket of the last writes that were taken.

@@ -51,6 +51,30 @@ async fn until_synced(writer: &StorageWriter, ticket: Ticket) -> SyncState {
 }
 
 #[tokio::test]
+async fn what_can_never_be_stored_is_left_out_and_ends_nothing() {
+    let disk = ModelledDisk::new();
+    let store = Box::new(loaded(&disk));
+    let (writer, thread) =
+        StorageWriter::spawn(store, SyncPolicy::EachCommit, Box::new(())).unwrap();
+    let nameless = Write::Put {
+        incarnation: Incarnation {
+            server: "".into(),
+            generation: 1,
+        },
+        slot: SlotId(7),
+        version: 0,
+        group: Bytes::new(),
+    };
+    let ticket = writer
+        .write(vec![put(0, "a"), nameless, put(1, "b")])
+        .unwrap();
+    assert!(until_synced(&writer, ticket).await.failure.is_none());
+    assert_eq!(writer.figures().left_out, 1);
+    thread.close(DEADLINE).await.unwrap();
+    assert_eq!(texts(&disk), [(0, "a".to_owned()), (1, "b".to_owned())]);
+}
+
+#[tokio::test]
 async fn a_thread_syncs_what_was_written_and_closes_in_good_order() {
     let disk = ModelledDisk::new();
     let store = Box::new(loaded(&disk));
