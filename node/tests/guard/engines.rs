@@ -21,6 +21,8 @@ use super::forge::CLUSTER;
 type Message = (SocketAddr, ChitchatMessage);
 
 const QUEUE: usize = 16;
+/// It answers at once.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 struct Pipes {
     inbound: Mutex<Option<mpsc::Receiver<Message>>>,
@@ -148,7 +150,8 @@ impl Node {
 
     /// The next message of this chitchat's, as it goes over a link.
     pub(crate) async fn said(&mut self) -> Vec<u8> {
-        let (_, message) = self.outbound.recv().await.unwrap();
+        let said = tokio::time::timeout(SILENCE_MAX, self.outbound.recv()).await;
+        let (_, message) = said.expect("it says something").unwrap();
         message.serialize_to_vec()
     }
 

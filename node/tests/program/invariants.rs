@@ -53,6 +53,7 @@ fn each_library_is_known_where_it_should_be_and_nowhere_else() {
             "node/src/replication/engine/rebuild_tests.rs",
             "node/src/replication/inbound.rs",
             "node/src/replication/link/frame.rs",
+            "node/src/replication/link/session.rs",
             "node/src/replication/links.rs",
             "node/src/replication/neighbour.rs",
             "node/src/replication/push/tests.rs",

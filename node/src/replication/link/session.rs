@@ -13,9 +13,7 @@ use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::frame::{
-    FRAME_BYTES_MAX, Frame, FrameError, FrameStream, Received, admit_all,
-};
+use super::frame::{FRAME_BYTES_MAX, Frame, FrameError, FrameStream, Received, admit_all};
 use super::handshake::{Agreement, Refusal, RefusalReason, note_refusal};
 use crate::replication::guard::{Fault, MessageKind};
 use crate::replication::incarnation::Incarnation;
