@@ -127,7 +127,7 @@ impl Expiry {
         match &fault {
             Some(fault) if !was_at_fault => error!("not ready: {fault}"),
             None if was_at_fault => {
-                info!("the floor of expiry keeps nothing out that is reported now")
+                info!("the floor of expiry keeps nothing out that is reported now");
             }
             _ => {}
         }

@@ -150,11 +150,11 @@ pub(super) fn for_each_element(
             })?;
         }
         if let Some(dense) = &group.dense {
-            for (id, (latitude, longitude), pairs) in dense_nodes(dense) {
+            for node in dense_nodes(dense) {
                 take(Element::Node {
-                    id,
-                    tags: tags(TagIndexes::Pairs(pairs)),
-                    position: position(latitude, longitude),
+                    id: node.id,
+                    tags: tags(TagIndexes::Pairs(node.tag_pairs)),
+                    position: position(node.latitude_units, node.longitude_units),
                 })?;
             }
         }
@@ -176,23 +176,35 @@ pub(super) fn for_each_element(
     Ok(())
 }
 
-/// Id, position in units, and indexes of keys and values of each node.
-fn dense_nodes(
-    dense: &DenseNodes,
-) -> impl Iterator<Item = (Option<i64>, (Option<i64>, Option<i64>), &[i32])> {
+/// One node of a dense group. A number is absent where its column is too short or overflows.
+struct DenseNode<'a> {
+    id: Option<i64>,
+    latitude_units: Option<i64>,
+    longitude_units: Option<i64>,
+    /// Indexes of keys and values, in turn.
+    tag_pairs: &'a [i32],
+}
+
+fn dense_nodes(dense: &DenseNodes) -> impl Iterator<Item = DenseNode<'_>> {
     // Columns may be shorter than that of the ids.
     let (mut latitudes, mut longitudes) = (Sums::of(&dense.latitudes), Sums::of(&dense.longitudes));
     let mut rest: &[i32] = &dense.keys_values;
     Sums::of(&dense.ids).map(move |id| {
-        let position = (latitudes.next().flatten(), longitudes.next().flatten());
+        let (latitude_units, longitude_units) =
+            (latitudes.next().flatten(), longitudes.next().flatten());
         // Keys and values stand at even and odd places; a 0 where a key should be ends a node.
         let mut end = 0;
         while rest.get(end).is_some_and(|&key| key != 0) {
             end += 2;
         }
-        let pairs = rest.get(..end).unwrap_or(rest);
+        let tag_pairs = rest.get(..end).unwrap_or(rest);
         rest = rest.get(end + 1..).unwrap_or_default();
-        (id, position, pairs)
+        DenseNode {
+            id,
+            latitude_units,
+            longitude_units,
+            tag_pairs,
+        }
     })
 }
 
