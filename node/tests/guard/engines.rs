@@ -9,7 +9,7 @@ use chitchat::{
     ChitchatConfig, ChitchatHandle, ChitchatId, ChitchatMessage, Deserializable as _,
     FailureDetectorConfig, Serializable as _, spawn_chitchat,
 };
-use herd_node::replication::guard::{Fault, Guard, Standpoint};
+use herd_node::replication::guard::{Fault, Guard, LeftOut, MessageKind, Standpoint};
 use herd_node::replication::incarnation::Incarnation;
 use herd_node::topology::gossip_address;
 use parking_lot::Mutex;
@@ -129,8 +129,8 @@ impl Node {
             .await
     }
 
-    /// Takes bytes from a neighbour as a server does, and says whether the guard let them through.
-    pub(crate) async fn take(&self, from: &str, bytes: &[u8]) -> Result<(), Fault> {
+    /// What the guard makes of bytes, as chitchat reads it.
+    async fn checked(&self, bytes: &[u8]) -> Result<ChitchatMessage, Fault> {
         let standpoint = Standpoint {
             cluster: CLUSTER,
             own: &self.me,
@@ -140,19 +140,47 @@ impl Node {
         };
         let checked = self.guard.check(bytes, &standpoint)?;
         let message = ChitchatMessage::deserialize(&mut checked.bytes.as_slice());
-        let message = message.expect("chitchat reads what the guard lets through");
-        self.inbound
-            .send((gossip_address(from), message))
-            .await
-            .unwrap();
+        Ok(message.expect("chitchat reads what the guard lets through"))
+    }
+
+    async fn hand_in(&self, from: &str, message: ChitchatMessage) {
+        let sent = self.inbound.send((gossip_address(from), message));
+        sent.await.unwrap();
+    }
+
+    /// Takes bytes from a neighbour as a server does, and says whether the guard let them through.
+    pub(crate) async fn take(&self, from: &str, bytes: &[u8]) -> Result<(), Fault> {
+        let message = self.checked(bytes).await?;
+        self.hand_in(from, message).await;
         Ok(())
     }
 
-    /// The next message of this chitchat's, as it goes over a link.
-    pub(crate) async fn said(&mut self) -> Vec<u8> {
-        let said = tokio::time::timeout(SILENCE_MAX, self.outbound.recv()).await;
-        let (_, message) = said.expect("it says something").unwrap();
-        message.serialize_to_vec()
+    /// Takes what a chitchat said: it means the same behind the guard, but for a delta that unpacks to more than the
+    /// bound, of which the rest comes later.
+    async fn take_whole(&self, from: &str, bytes: &[u8]) -> Result<(), Fault> {
+        let counts = self.guard.counts();
+        let cut = counts.left_out(LeftOut::Size);
+        let message = self.checked(bytes).await?;
+        if counts.left_out(LeftOut::Size) == cut {
+            let said = ChitchatMessage::deserialize(&mut &*bytes).unwrap();
+            assert_eq!(meaning(&message), meaning(&said));
+        }
+        assert_eq!(counts.left_out(LeftOut::Own), 0);
+        self.hand_in(from, message).await;
+        Ok(())
+    }
+
+    /// The next message of this kind that this chitchat sends there, as it goes over a link. It may begin a round by
+    /// itself at its first tick, which comes when it likes, and speaks of that in between.
+    pub(crate) async fn said(&mut self, kind: MessageKind, to: &Incarnation) -> Vec<u8> {
+        let to = gossip_address(&to.server);
+        loop {
+            let said = tokio::time::timeout(SILENCE_MAX, self.outbound.recv()).await;
+            let (address, message) = said.expect("it says something").unwrap();
+            if address == to && kind_of(&message) == Some(kind) {
+                return message.serialize_to_vec();
+            }
+        }
     }
 
     /// Waits until it has processed all that it was given. If that ended it, this fails.
@@ -173,18 +201,39 @@ impl Node {
         drop(ended);
     }
 
-    /// A whole round, which this node begins.
+    /// A whole round, which this node begins. Each message passes, and what the guard makes of it means the same.
     pub(crate) async fn round(&mut self, other: &mut Node) -> Result<(), Fault> {
-        let address = gossip_address(&other.me.server);
-        self.handle.gossip(address).unwrap();
-        let (me, them) = (self.me.server.clone(), other.me.server.clone());
-        let syn = self.said().await;
-        other.take(&me, &syn).await?;
-        let syn_ack = other.said().await;
-        self.take(&them, &syn_ack).await?;
-        let ack = self.said().await;
-        other.take(&me, &ack).await?;
+        self.settle().await;
+        self.handle
+            .gossip(gossip_address(&other.me.server))
+            .unwrap();
+        let (me, them) = (self.me.clone(), other.me.clone());
+        let syn = self.said(MessageKind::Syn, &them).await;
+        other.take_whole(&me.server, &syn).await?;
+        let syn_ack = other.said(MessageKind::SynAck, &me).await;
+        self.take_whole(&them.server, &syn_ack).await?;
+        let ack = self.said(MessageKind::Ack, &them).await;
+        other.take_whole(&me.server, &ack).await?;
         other.settle().await;
         Ok(())
     }
+}
+
+fn kind_of(message: &ChitchatMessage) -> Option<MessageKind> {
+    match message {
+        ChitchatMessage::Syn { .. } => Some(MessageKind::Syn),
+        ChitchatMessage::SynAck { .. } => Some(MessageKind::SynAck),
+        ChitchatMessage::Ack { .. } => Some(MessageKind::Ack),
+        ChitchatMessage::BadCluster => None,
+    }
+}
+
+/// All that a message says. The length of a delta is that of its blocks, which the guard makes anew.
+pub(crate) fn meaning(message: &ChitchatMessage) -> String {
+    let text = format!("{message:?}");
+    let Some((before, after)) = text.rsplit_once("serialized_len: ") else {
+        return text;
+    };
+    let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    [before, after].concat()
 }
