@@ -58,8 +58,16 @@ fn create_folder_with(
     named.reverse();
     for made in named {
         match sync(folder_of(made)) {
-            // A folder whose names this user may not list, as it is another user's.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            // A folder whose names this user may not list, as it is another user's; or one of a file system that syncs
+            // no folders.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied
+                        | io::ErrorKind::InvalidInput
+                        | io::ErrorKind::Unsupported
+                        | io::ErrorKind::ReadOnlyFilesystem
+                ) => {}
             synced => synced?,
         }
     }

@@ -36,6 +36,8 @@ pub(super) struct StopSignals {
     hangup: Option<Signal>,
     /// Whether a hang-up is the end of the terminal at which this process was started.
     at_terminal: bool,
+    /// Whether it was told to stop already.
+    told: bool,
     reopen: Arc<Notify>,
 }
 
@@ -59,6 +61,7 @@ impl StopSignals {
             interrupt: signal(SignalKind::interrupt())?,
             hangup: listens.then(|| signal(SignalKind::hangup())).transpose()?,
             at_terminal,
+            told: false,
             reopen: Arc::default(),
         })
     }
@@ -68,7 +71,8 @@ impl StopSignals {
         self.reopen.clone()
     }
 
-    /// The next signal that tells to stop. Cancel-safe.
+    /// The next signal that tells to stop. Cancel-safe. A hang-up that follows another of them is passed over: a terminal
+    /// that is closed is told by the shell and by the system, and that is no demand to end at once.
     pub(super) async fn next(&mut self) -> StopSignal {
         loop {
             let hangup = async {
@@ -77,14 +81,17 @@ impl StopSignals {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                _ = self.terminate.recv() => return StopSignal::Terminate,
-                _ = self.interrupt.recv() => return StopSignal::Interrupt,
-                _ = hangup => {
-                    if self.at_terminal {
-                        return StopSignal::Hangup;
-                    }
-                    self.reopen.notify_one();
+            let signal = tokio::select! {
+                _ = self.terminate.recv() => StopSignal::Terminate,
+                _ = self.interrupt.recv() => StopSignal::Interrupt,
+                _ = hangup => StopSignal::Hangup,
+            };
+            match signal {
+                StopSignal::Hangup if !self.at_terminal => self.reopen.notify_one(),
+                StopSignal::Hangup if self.told => {}
+                _ => {
+                    self.told = true;
+                    return signal;
                 }
             }
         }

@@ -8,6 +8,10 @@ use parking_lot::{Condvar, Mutex};
 /// How many empty chunks are kept for reuse.
 const SPARE_CHUNKS_MAX: usize = 4;
 
+/// How long losses wait to be told if no line follows. A sink that fails loses the notice as well, and is asked no more
+/// often than this.
+const LOSSES_WAIT: Duration = Duration::from_millis(200);
+
 /// What a queue may hold, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueBounds {
@@ -114,7 +118,11 @@ impl Queue {
             while state.chunks.is_empty() && state.lost == 0 && !state.closed && !state.woken {
                 self.changed.wait(&mut state);
             }
-            let gather_time = self.bounds.gather_time;
+            let gather_time = if state.chunks.is_empty() {
+                self.bounds.gather_time.max(LOSSES_WAIT)
+            } else {
+                self.bounds.gather_time
+            };
             if state.chunks.len() <= 1 && !state.closed && !state.woken && !gather_time.is_zero() {
                 self.changed.wait_for(&mut state, gather_time);
             }

@@ -1,3 +1,4 @@
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
@@ -128,4 +129,30 @@ fn lines_that_a_full_disk_did_not_take_are_told_once_it_does() {
         "{text}"
     );
     assert!(text.ends_with("\nfour\n"), "{text}");
+}
+
+/// A full disk, which fails at once.
+#[derive(Clone, Default)]
+struct Full(Arc<AtomicU64>);
+
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_that_fails_is_not_asked_again_and_again() {
+    let full = Full::default();
+    let (thread, lines) = LogThread::start(full.clone(), shape()).unwrap();
+    lines.push(b"lost\n");
+    thread::sleep(Duration::from_millis(500));
+    let asked = full.0.load(Ordering::Relaxed);
+    assert!((1..=5).contains(&asked), "asked {asked} times");
+    thread.close();
 }

@@ -1,6 +1,6 @@
 //! The file of the wire log, and the thread that writes it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -228,7 +228,13 @@ fn ends_inside_a_line(file: &mut File) -> io::Result<bool> {
 
 /// Opens the file at its end, for this user alone if it is new.
 fn open_lines(path: &Path) -> io::Result<LineWriter<File>> {
-    let mut file = own_file::options()
+    let mut options = if path.starts_with("/dev") {
+        // Only root makes names there, and `/dev/stdout` is a link: in a container, to what its log is made of.
+        OpenOptions::new()
+    } else {
+        own_file::options()
+    };
+    let mut file = options
         .read(true)
         .append(true)
         .create(true)

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::io::AsyncReadExt as _;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
@@ -63,6 +66,36 @@ async fn a_server_whose_terminal_is_closed_stops_in_good_order() {
     close(script).await;
     let said = wait_for(&log, " stopped\n").await;
     assert!(said.contains("SIGHUP: stopping"), "{said}");
+}
+
+#[tokio::test]
+async fn a_hangup_while_a_server_stops_does_not_end_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = free_ports(3);
+    let shell = format!(
+        "echo $$ >pid; exec {PROGRAM} serve --name=Hill --ephemeral --client-listen=127.0.0.1:{base} \
+         --peer-listen=127.0.0.1:{} --http-listen=127.0.0.1:{} 2>log",
+        base + 1,
+        base + 2
+    );
+    let Some(mut script) = at_a_terminal(&shell, folder.path()) else {
+        return;
+    };
+    let _script = script.spawn().unwrap();
+    let log = folder.path().join("log");
+    wait_for(&log, " listening ").await;
+    let pid = wait_for(&folder.path().join("pid"), "\n").await;
+    let pid = Pid::from_raw(pid.trim().parse().unwrap());
+    // A client that does not close its side holds the stop up for a second.
+    let mut client = TcpStream::connect(("127.0.0.1", base)).await.unwrap();
+    client.write_all(b"x\n").await.unwrap();
+    client.read_exact(&mut [0; 4]).await.unwrap();
+    kill(pid, Signal::SIGHUP).unwrap();
+    wait_for(&log, "SIGHUP: stopping").await;
+    // The shell tells it of a terminal that is closed, and so does the system.
+    kill(pid, Signal::SIGHUP).unwrap();
+    let said = wait_for(&log, " stopped\n").await;
+    assert!(!said.contains("ending at once"), "{said}");
 }
 
 #[tokio::test]

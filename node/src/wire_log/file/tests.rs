@@ -117,6 +117,22 @@ fn a_symbolic_link_is_not_followed() {
 }
 
 #[tokio::test]
+async fn a_pipe_that_dev_links_to_is_written_to() {
+    use std::io::Read as _;
+    use std::os::fd::AsRawFd as _;
+
+    let (mut reader, other) = io::pipe().unwrap();
+    let path = format!("/dev/fd/{}", other.as_raw_fd());
+    let (log, writer) = WireLog::open(Path::new(&path), clock()).unwrap();
+    drop(other);
+    log.peer_connected("Smith", "-");
+    writer.close(PATIENCE).await.unwrap();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert!(text.ends_with(" - connect Smith\n"), "{text}");
+}
+
+#[tokio::test]
 async fn lines_after_the_close_are_counted_as_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let (log, writer) = WireLog::open(&folder.path().join("log"), clock()).unwrap();
