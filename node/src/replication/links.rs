@@ -63,6 +63,15 @@ pub enum OwnStanding {
     Superseded(u64),
 }
 
+impl OwnStanding {
+    /// The generation that ours has to exceed.
+    #[must_use]
+    pub fn known(self) -> u64 {
+        let (OwnStanding::MustExceed(known) | OwnStanding::Superseded(known)) = self;
+        known
+    }
+}
+
 /// See the module.
 pub struct Links {
     /// This server's place in the herd.

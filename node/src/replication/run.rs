@@ -379,8 +379,12 @@ impl Replication {
         stop: &CancellationToken,
     ) -> Result<IncarnationEnd, EngineError> {
         let mut standing = self.links.standing();
-        standing.mark_unchanged();
         let incarnation = self.links.incarnation();
+        // Said while there was no incarnation to hear it, and no handshake says it again.
+        let said = *standing.borrow();
+        if said.is_some_and(|said| said.known() > incarnation.generation) {
+            standing.mark_changed();
+        }
         self.links.forget_processing();
         let engine = Arc::new(Engine::start(incarnation.clone(), &self.links).await?);
         info!(%incarnation, "gossip started");

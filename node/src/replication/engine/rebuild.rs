@@ -86,6 +86,9 @@ impl Engine {
                 self.listen_to(chitchat);
                 let known = lives.keys().chain([&self.incarnation]);
                 self.links.ids.lock().forget(incarnations, known);
+                for incarnation in incarnations {
+                    self.links.guard.forget_up_to(incarnation);
+                }
                 lives
             })
             .await;

@@ -88,6 +88,8 @@ async fn what_is_forgotten_stays_away_and_the_rest_goes_on() {
     }
     assert_eq!(known(&engine).await, smiths);
     engine.forget(&smiths[..2].iter().cloned().collect()).await;
+    assert_eq!(links.guard.reported("Smith", 2), None);
+    assert_eq!(links.guard.reported("Smith", 3), Some(smiths[2].clone()));
     // Neighbours go on speaking of them.
     tell(&links, &smiths[..2], 2).await;
     sleep(CHITCHAT_TICK * 2).await;

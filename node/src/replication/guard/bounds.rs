@@ -18,7 +18,7 @@ pub const DELTA_BYTES_MAX: usize = 256 * 1024;
 /// A delta is taken up to this many operations. Each takes some 300 bytes until it is applied.
 pub const OPERATIONS_MAX: usize = 8_192;
 
-/// The longest key. Those of this version have at most 13 bytes.
+/// The longest key. Those of this version have at most 15 bytes.
 pub const KEY_BYTES_MAX: usize = 32;
 
 /// The longest value, in this version and any later one that speaks to it.

@@ -114,19 +114,6 @@ impl<'a> Delta<'a> {
         self.bytes.len()
     }
 
-    /// The operations on incarnations that were not forgotten here; `None` if that is all of them.
-    pub(super) fn known_operations(&self, ledger: &Ledger) -> Option<Vec<u8>> {
-        let is_known = |node: &&Node<'_>| {
-            ledger.has(node.id.name, node.id.generation) != Err(LeftOut::Forgotten)
-        };
-        if !self.is_cut && self.nodes.iter().all(|node| is_known(&node)) {
-            return None;
-        }
-        let known = self.nodes.iter().filter(is_known);
-        let known = known.filter_map(|node| self.bytes.get(node.at.clone()));
-        Some(known.collect::<Vec<_>>().concat())
-    }
-
     /// Appends what chitchat may know of it.
     pub(super) fn write(
         &self,

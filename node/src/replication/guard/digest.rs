@@ -71,23 +71,6 @@ impl<'a> Digest<'a> {
     }
 }
 
-impl Digest<'_> {
-    /// Appends those that were not forgotten here.
-    pub(super) fn write_known(&self, ledger: &Ledger, out: &mut Vec<u8>) {
-        let is_known = |entry: &&Entry<'_>| {
-            ledger.has(entry.id.name, entry.id.generation) != Err(LeftOut::Forgotten)
-        };
-        let kept: Vec<&[u8]> = self
-            .0
-            .iter()
-            .filter(is_known)
-            .map(|entry| entry.bytes)
-            .collect();
-        out.extend_from_slice(&(kept.len() as u16).to_le_bytes());
-        out.extend(kept.concat());
-    }
-}
-
 impl<'a> Entry<'a> {
     fn read(
         reader: &mut Reader<'a>,

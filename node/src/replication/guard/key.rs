@@ -31,11 +31,15 @@ pub(super) fn is_key(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replication::settlement::{SETTLEMENT_KEY, TOLD_KEY};
 
     #[test]
     fn keys_of_this_version_and_of_later_ones_are_keys() {
         let longest = "k".repeat(KEY_BYTES_MAX);
         for key in ["slot/00000000", "slot/ffffffff", BURIED_KEY, LINKS_KEY] {
+            assert!(is_key(key), "{key}");
+        }
+        for key in [TOLD_KEY, SETTLEMENT_KEY] {
             assert!(is_key(key), "{key}");
         }
         for key in ["a", "slots", "shard_2/slot-9", &longest] {

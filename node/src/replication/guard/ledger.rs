@@ -131,21 +131,15 @@ impl Ledger {
         known.map_or_else(|| name.into(), |(name, _)| name.clone())
     }
 
-    /// This incarnation and all before it are not let in again.
+    /// This incarnation and all before it are not let in again, and take no room.
     pub(super) fn forget_up_to(&mut self, incarnation: &Incarnation) {
-        if let Some(named) = self.of.get_mut(&incarnation.server) {
-            named.forgotten_up_to = named.forgotten_up_to.max(incarnation.generation);
+        let Incarnation { server, generation } = incarnation;
+        if let Some(named) = self.of.get_mut(server) {
+            named.forgotten_up_to = named.forgotten_up_to.max(*generation);
+            let left = named.admitted.split_off(&generation.saturating_add(1));
+            let gone = std::mem::replace(&mut named.admitted, left).len();
+            self.digest_bytes -= gone * (DIGEST_ENTRY_BYTES + server.len());
         }
-    }
-
-    /// Up to which generation the incarnations of a server were forgotten; 0 if none was.
-    pub(super) fn forgotten_up_to(&self, name: &str) -> u64 {
-        self.of.get(name).map_or(0, |named| named.forgotten_up_to)
-    }
-
-    /// Whether any incarnation was forgotten.
-    pub(super) fn has_forgotten(&self) -> bool {
-        self.of.values().any(|named| named.forgotten_up_to > 0)
     }
 
     /// chitchat knows these now, and beside them at most those of messages that it has not processed yet.
@@ -262,7 +256,7 @@ mod tests {
         ledger.admit("Hill", 6, now).unwrap();
         ledger.forget_up_to(&hill(7));
         ledger.forget_up_to(&hill(5));
-        assert_eq!(ledger.forgotten_up_to("Hill"), 7);
+        assert_eq!(ledger.digest_bytes, 0, "it has left its room to others");
         assert_eq!(ledger.has("Hill", 6), Err(LeftOut::Forgotten));
         assert_eq!(ledger.admit("Hill", 7, now), Err(LeftOut::Forgotten));
         assert_eq!(ledger.admit("Hill", 8, now), Ok(()));

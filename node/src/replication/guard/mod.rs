@@ -35,7 +35,7 @@ use tokio::time::Instant;
 use self::delta::Delta;
 use self::digest::Digest;
 use self::ledger::Ledger;
-use self::unpack::{Unpacker, pack_small};
+use self::unpack::Unpacker;
 use self::wire::Reader;
 use super::incarnation::Incarnation;
 
@@ -101,17 +101,6 @@ impl Guard {
         checked
     }
 
-    /// A message of our own without what was forgotten here: others would learn it again. It is left as it
-    /// is unless there is anything of the kind in it.
-    #[must_use]
-    pub fn without_forgotten(&self, bytes: Vec<u8>, standpoint: &Standpoint<'_>) -> Vec<u8> {
-        let mut inner = self.inner.lock();
-        if !inner.ledger.has_forgotten() {
-            return bytes;
-        }
-        inner.without_forgotten(&bytes, standpoint).unwrap_or(bytes)
-    }
-
     /// The incarnation that a neighbour reports on; `None` if what it says is of no use here.
     #[must_use]
     pub fn reported(&self, name: &str, generation: u64) -> Option<Incarnation> {
@@ -128,12 +117,6 @@ impl Guard {
     /// This incarnation and all before it of its server were forgotten: no message brings them back.
     pub fn forget_up_to(&self, incarnation: &Incarnation) {
         self.inner.lock().ledger.forget_up_to(incarnation);
-    }
-
-    /// Up to which generation the incarnations of a server were forgotten; 0 if none was.
-    #[must_use]
-    pub fn forgotten_up_to(&self, server: &str) -> u64 {
-        self.inner.lock().ledger.forgotten_up_to(server)
     }
 
     /// chitchat knows these incarnations now, and no others.
@@ -206,33 +189,6 @@ impl Inner {
             bytes: out,
             delta_bytes: delta.is_some().then_some(delta_bytes),
         })
-    }
-
-    fn without_forgotten(
-        &mut self,
-        bytes: &[u8],
-        standpoint: &Standpoint<'_>,
-    ) -> Result<Vec<u8>, Fault> {
-        let Inner { ledger, unpacker } = self;
-        let mut reader = Reader::new(bytes);
-        let kind = reader.header()?;
-        let mut out = Vec::with_capacity(bytes.len());
-        out.extend_from_slice(&wire::header(kind));
-        if matches!(kind, MessageKind::Syn | MessageKind::SynAck) {
-            Digest::read(&mut reader, ledger, standpoint)?.write_known(ledger, &mut out);
-        }
-        let rest = reader.rest();
-        if kind == MessageKind::Syn {
-            out.extend_from_slice(rest);
-            return Ok(out);
-        }
-        let unpacked = Self::unpacker(unpacker)?.unpack(&mut reader)?;
-        let delta = Delta::read(&unpacked, ledger, standpoint)?;
-        match delta.known_operations(ledger) {
-            None => out.extend_from_slice(rest),
-            Some(known) => pack_small(&known, &mut out),
-        }
-        Ok(out)
     }
 }
 

@@ -86,23 +86,6 @@ pub(super) fn pack<'a>(operations: impl Iterator<Item = &'a [u8]>, out: &mut Vec
     out.push(NO_MORE);
 }
 
-/// Writes operations as chitchat does: in blocks of [`BLOCK_BYTES_MAX`], compressed where that helps.
-pub(super) fn pack_small(operations: &[u8], out: &mut Vec<u8>) {
-    for part in operations.chunks(BLOCK_BYTES_MAX) {
-        let packed = zstd::bulk::compress(part, 0).unwrap_or_default();
-        let is_smaller = !packed.is_empty() && packed.len() < part.len();
-        let (kind, bytes) = if is_smaller {
-            (COMPRESSED, packed.as_slice())
-        } else {
-            (UNCOMPRESSED, part)
-        };
-        out.push(kind);
-        out.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
-        out.extend_from_slice(bytes);
-    }
-    out.push(NO_MORE);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

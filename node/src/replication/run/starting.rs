@@ -7,7 +7,6 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::super::links::OwnStanding;
 use super::super::receive::Known;
 use super::super::storing::{LoadInto, StorageState, StoreLoad, StoreSource, StoreWatch};
 use super::super::timing::{FIRST_HANDSHAKES_WAIT, STORE_READ_MAX, STORE_READ_STOPPING_MAX};
@@ -150,11 +149,10 @@ impl Replication {
         tokio::pin!(until);
         loop {
             tokio::select! {
+                biased;
+                // A handshake that comes to pass may have said it.
+                said = next_standing(&mut standing) => self.links.exceed_generation(said.known()),
                 () = &mut until => break,
-                said = next_standing(&mut standing) => {
-                    let (OwnStanding::MustExceed(known) | OwnStanding::Superseded(known)) = said;
-                    self.links.exceed_generation(known);
-                }
             }
         }
     }
