@@ -21,7 +21,8 @@ use super::timing::{
 
 /// Brings news to `neighbour` for as long as the engine runs, and fetches its news: by a round whenever the last one ended
 /// [`IDLE_ROUND`] ago, and at once, when there is news, by a push or else a round. One at a time, pushes [`push_gap`]
-/// apart, and rounds [`ROUND_GAP`] unless the last delta was full. Where it is to answer a question of ours, by a round. No round begins while one of the neighbour's is under way.
+/// apart, and rounds [`ROUND_GAP`] unless the last delta was full. A question of ours is asked by a round. No round begins
+/// while one of the neighbour's is under way.
 ///
 /// Under load there are no pushes, rounds are [`BUSY_ROUND_GAP`] apart, the side that connects the link begins them, and
 /// they make way for those of other links.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use herd_crdt::SERVER_NAME_BYTES_MAX;
 use herd_crdt::group::GROUP_BYTES_MAX;
 
-use crate::replication::timing::{BURIED_NAMED_MAX, LINKS_TOLD_BYTES_MAX};
+use crate::replication::timing::{BURIED_NAMED_MAX, IDS_PER_SERVER_MAX, LINKS_TOLD_BYTES_MAX};
 
 /// chitchat packs deltas in blocks of this many bytes, before compression.
 pub const BLOCK_BYTES_MAX: usize = 16_384;
@@ -27,8 +27,9 @@ pub const VALUE_BYTES_MAX: usize = 16_384;
 /// The greatest version and the greatest heartbeat: a million of them a second for two thousand years.
 pub const NUMBER_MAX: u64 = 1 << 56;
 
-/// Incarnations of one server that gossip knows at once.
-pub const INCARNATIONS_PER_NAME_MAX: usize = 64;
+/// Incarnations of one server that get past here at once: more than gossip admits ([`IDS_PER_SERVER_MAX`]), which counts
+/// those that it turns away. Those wait here until they have been out of gossip for [`ADMITTED_HELD`].
+pub const INCARNATIONS_PER_NAME_MAX: usize = 2 * IDS_PER_SERVER_MAX;
 
 /// Names that are not in this server's topology and that gossip may know all the same: servers of an
 /// older or newer topology file, while a herd is changed server by server.

@@ -10,7 +10,7 @@
 //! nothing is doubtful then: the writes that failed are gone, those behind them cannot be kept
 //! without a bound until there is room, and without both the store would have holes. A server that
 //! goes on from memory loses nothing meanwhile, since its neighbours hold the data too. Once there is room it opens the
-//! store anew, with another writer, and stores everything again (`replication/store_return.rs`).
+//! store anew, with another writer, and stores everything again (`replication/run/returning.rs`).
 
 mod closing;
 mod coalesce;
