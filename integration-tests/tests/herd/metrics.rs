@@ -205,7 +205,8 @@ async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
     let documented: BTreeSet<&str> = OPERATIONS
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-        .filter(|name| !metrics_in(name).is_empty())
+        // The targets of log lines have a table too.
+        .filter(|name| !name.contains("::") && !metrics_in(name).is_empty())
         .collect();
     let exported: BTreeSet<&str> = scrape.kinds.keys().map(String::as_str).collect();
     assert_eq!(documented, exported, "the table of docs/operations.md");
