@@ -425,9 +425,8 @@ async fn what_one_server_loads_the_other_tells() {
 #[tokio::test]
 async fn a_herd_in_a_folder_far_down_goes_on_without_control_sockets() {
     let deep = format!("{}/{}", "d".repeat(100), "e".repeat(100));
-    let (local, _) = herd_of_two(&deep).await;
-    let output = local.output();
-    assert!(output.contains("no control socket: /"), "{output}");
+    let (mut local, _) = herd_of_two(&deep).await;
+    local.wait_for("no control socket: /").await;
     let data_dir = format!("--data-dir={deep}");
     let (code, output) = herd(&["dump", &data_dir])
         .in_folder(local.folder())

@@ -197,7 +197,7 @@ async fn an_imported_extract_answers() {
         .unwrap();
     assert!(status.status.success(), "{status:?}");
     let mut server = started(start).await;
-    server.wait_for("places=265926").await;
+    server.wait_for("places=265896").await;
     let lines = "IAMAT seal +60.1699+024.9384 1520023934\nWHATSAT seal 1 3\n";
     let told = answers(port, lines).await;
     assert!(told.contains("\"place_id\": \"osm:node/"), "{told}");
