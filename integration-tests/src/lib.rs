@@ -40,6 +40,7 @@ mod patience;
 mod process;
 mod proxy;
 mod rights;
+mod series;
 mod server;
 mod topology;
 
@@ -55,5 +56,6 @@ pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;
 pub use proxy::{Passage, Proxy};
 pub use rights::{left_out_without_root, required};
+pub use series::series;
 pub use server::Server;
 pub use topology::Topology;

@@ -129,6 +129,11 @@ impl Process {
         // Fails only if it has ended; SIGKILL works on a stopped process too.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // libfaketime shares a clock among a process and its children, and a killed process leaves that behind.
+        for left_behind in ["faketime_shm_", "sem.faketime_sem_"] {
+            let path = format!("/dev/shm/{left_behind}{}", self.child.id());
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 

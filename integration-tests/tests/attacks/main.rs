@@ -4,6 +4,7 @@
 
 mod attackers;
 mod honest;
+mod memory;
 mod peers;
 
 use std::pin::Pin;

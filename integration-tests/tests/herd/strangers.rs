@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use herd_integration_tests::{Herd, Topology, eventually, within};
+use herd_integration_tests::{Herd, Topology, eventually, series, within};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -110,14 +110,6 @@ async fn got(at: SocketAddr, path: &str) -> String {
     .await
 }
 
-/// The value of a series that `/metrics` has.
-async fn metric(at: SocketAddr, series: &str) -> u64 {
-    let text = within("metrics", got(at, "/metrics")).await;
-    let line = text.lines().find_map(|line| line.strip_prefix(series));
-    let value: f64 = line.unwrap().trim().parse().unwrap();
-    value as u64
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_sent_heads_silence_no_probe() {
     let herd = two().await;
@@ -143,9 +135,9 @@ async fn silent_strangers_keep_no_server_from_its_links() {
     herd.server_mut("Smith").restart().await;
     let crowd = Crowd::gather(smith.peer, 200, 4, b"");
     crowd.has(48).await;
-    let closed = |reason| format!("herd_peer_connections_closed_total{{reason=\"{reason}\"}} ");
+    let closed = |reason| format!("herd_peer_connections_closed_total{{reason=\"{reason}\"}}");
     eventually("no place is free", async || {
-        metric(smith.http, &closed("displaced")).await > 0
+        series(smith.http, &closed("displaced")).await > 0.0
     })
     .await;
     herd.server_mut("Hill").resume();
@@ -154,8 +146,8 @@ async fn silent_strangers_keep_no_server_from_its_links() {
     })
     .await;
     assert_eq!(
-        metric(smith.http, &closed("full")).await,
-        0,
+        series(smith.http, &closed("full")).await,
+        0.0,
         "none was turned away unheard"
     );
 }
@@ -171,7 +163,7 @@ async fn few_open_files_are_kept_for_store_links_and_probes() {
     hill.set_open_files_max(1_024);
     hill.restart().await;
     herd.linked().await;
-    let clients_max = metric(addresses.http, "herd_client_connections_max ").await;
+    let clients_max = series(addresses.http, "herd_client_connections_max").await as usize;
     assert!((400..1_000).contains(&clients_max), "{clients_max}");
     // As many as one address gets, and all who come and go besides.
     let crowds = [
@@ -179,7 +171,7 @@ async fn few_open_files_are_kept_for_store_links_and_probes() {
         Crowd::gather(addresses.http, 300, 1, b"GET / HTTP/1.1\r\n"),
         Crowd::gather(addresses.peer, 200, 1, b""),
     ];
-    crowds[0].has(clients_max as usize / 4 * 3).await;
+    crowds[0].has(clients_max / 4 * 3).await;
     let known = ids("few", 2_000);
     for ids in known.chunks(200) {
         let mut client = herd.client("Hill").await;
@@ -191,8 +183,8 @@ async fn few_open_files_are_kept_for_store_links_and_probes() {
     herd.server_mut("Smith").kill();
     herd.server_mut("Smith").restart().await;
     herd.linked().await;
-    let errors = metric(addresses.http, "herd_client_accept_errors_total ").await;
-    assert_eq!(errors, 0, "no connection failed for want of a file");
+    let errors = series(addresses.http, "herd_client_accept_errors_total").await;
+    assert_eq!(errors, 0.0, "no connection failed for want of a file");
     let said = herd.server("Hill").log_since_start();
     assert!(said.contains("connections of clients are fewer"), "{said}");
     assert!(
@@ -239,8 +231,8 @@ async fn a_page_from_elsewhere_reports_nothing() {
     assert_eq!(reply, "? POST / HTTP/1.1\n");
     assert!(herd.client("Hill").await.find("victim").await.is_none());
     let http = herd.server("Hill").addresses().http;
-    let closed = "herd_client_connections_foreign_total{protocol=\"http\"} ";
-    assert_eq!(metric(http, closed).await, 1);
+    let closed = "herd_client_connections_foreign_total{protocol=\"http\"}";
+    assert_eq!(series(http, closed).await, 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

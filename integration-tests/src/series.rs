@@ -1,0 +1,34 @@
+//! One series of a server's `/metrics`.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::patience::within;
+
+/// The value of `series`, a name with its labels as `/metrics` at `http` writes it.
+///
+/// # Panics
+/// If the server does not answer, or has no such series.
+pub async fn series(http: SocketAddr, series: &str) -> f64 {
+    let text = match within("metrics", scrape(http)).await {
+        Ok(text) => text,
+        Err(error) => panic!("{http} gives no metrics: {error}"),
+    };
+    let mut lines = text.lines();
+    let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok());
+    match value {
+        Some(value) => value,
+        None => panic!("{http} has no series {series}"),
+    }
+}
+
+async fn scrape(http: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(http).await?;
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    Ok(text)
+}
