@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod control;
 mod frames;
+mod gossip;
 mod groups;
 mod handshake;
 mod http;
@@ -44,6 +45,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "frames",
         run: frames::run,
+    },
+    Target {
+        name: "gossip",
+        run: gossip::run,
     },
     Target {
         name: "handshake",

@@ -47,7 +47,8 @@ pub(super) fn syn_ack_of<'a>(
     })
 }
 
-/// The message without those entries of its digest that are not to be `kept`, and how many these were. Deltas need no
+/// The message without those entries of its digest that are not to be `kept`, and how many these were. Of a server's
+/// incarnations the newest are asked about first, since there may not be room for all. Deltas need no
 /// such care: chitchat leaves out what they say of ids that no digest told it.
 pub(super) fn retain(
     mut message: ChitchatMessage,
@@ -73,10 +74,12 @@ where
         return 0;
     };
     let count = entries.len();
-    let kept: Vec<&[u8]> = entries
+    let mut kept: Vec<&[u8]> = entries
         .into_iter()
+        .rev()
         .filter_map(|(id, bytes)| kept(&id).then_some(bytes))
         .collect();
+    kept.reverse();
     let left_out = count - kept.len();
     if left_out > 0 {
         let mut bytes = Vec::new();

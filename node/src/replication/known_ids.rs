@@ -1,8 +1,8 @@
 //! Which incarnations chitchat may know, and which it has forgotten for good.
 //!
 //! Each id that chitchat knows takes its place in every digest, and a digest shares a message with the
-//! news. So ids are admitted here, before chitchat sees them: a bounded number of each server, and in
-//! all. What was forgotten does not come back: of each server there is a generation up to which every
+//! news. So ids are admitted here, before chitchat sees them: a bounded number of each server, of servers that the
+//! topology lacks, and in all. What was forgotten does not come back: of each server there is a generation up to which every
 //! incarnation is forgotten, however long a neighbour still speaks of it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use herd_crdt::ServerName;
 
 use super::incarnation::Incarnation;
-use super::timing::{IDS_MAX, IDS_PER_SERVER_MAX};
+use super::timing::{IDS_MAX, IDS_PER_SERVER_MAX, STRANGERS_MAX};
 
 /// What an id that a neighbour speaks of is to this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,10 @@ pub(super) enum Admission {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct KnownIds {
+    /// The servers of the topology.
+    servers: BTreeSet<ServerName>,
     /// The generations of each server that chitchat may know. A superset of what it does know.
     admitted: BTreeMap<ServerName, BTreeSet<u64>>,
     /// How many these are.
@@ -37,6 +39,17 @@ pub(super) struct KnownIds {
 }
 
 impl KnownIds {
+    /// Nothing is known yet of these servers, which are those of the topology.
+    pub(super) fn new(servers: &[ServerName]) -> Self {
+        KnownIds {
+            servers: servers.iter().cloned().collect(),
+            admitted: BTreeMap::new(),
+            count: 0,
+            forgotten_up_to: BTreeMap::new(),
+            was_full: false,
+        }
+    }
+
     /// chitchat begins anew, as this incarnation. What was forgotten stays so.
     pub(super) fn begin(&mut self, me: &Incarnation) {
         self.admitted = BTreeMap::new();
@@ -60,12 +73,22 @@ impl KnownIds {
         if self.is_forgotten(incarnation) {
             return Admission::Forgotten;
         }
-        if self.count >= IDS_MAX || of_server.map_or(0, BTreeSet::len) >= IDS_PER_SERVER_MAX {
+        let is_full = match of_server {
+            Some(generations) => generations.len() >= IDS_PER_SERVER_MAX,
+            None => !self.servers.contains(server) && self.strangers() >= STRANGERS_MAX,
+        };
+        if is_full || self.count >= IDS_MAX {
             self.was_full = true;
             return Admission::Full;
         }
         self.insert(incarnation);
         Admission::Admitted
+    }
+
+    /// How many servers are known that the topology lacks.
+    fn strangers(&self) -> usize {
+        let known = self.admitted.keys();
+        known.filter(|name| !self.servers.contains(*name)).count()
     }
 
     fn insert(&mut self, incarnation: &Incarnation) {
@@ -89,6 +112,11 @@ impl KnownIds {
             let up_to = self.forgotten_up_to.entry(server.clone()).or_insert(0);
             *up_to = (*up_to).max(*generation);
         }
+        self.retain(known);
+    }
+
+    /// These are all that chitchat knows.
+    pub(super) fn retain<'a>(&mut self, known: impl Iterator<Item = &'a Incarnation>) {
         self.admitted.clear();
         self.count = 0;
         for incarnation in known {
@@ -118,7 +146,11 @@ mod tests {
     }
 
     fn known_ids() -> KnownIds {
-        let mut ids = KnownIds::default();
+        known_ids_of(&["Hill".into(), "Jaquez".into(), "Smith".into()])
+    }
+
+    fn known_ids_of(servers: &[ServerName]) -> KnownIds {
+        let mut ids = KnownIds::new(servers);
         ids.begin(&of("Smith", 1));
         ids
     }
@@ -155,13 +187,30 @@ mod tests {
 
     #[test]
     fn there_are_never_more_than_fit_into_a_digest() {
-        let mut ids = known_ids();
+        let name = |number: usize| format!("server{number}");
+        let servers: Vec<ServerName> = (1..IDS_MAX).map(|number| name(number).into()).collect();
+        let mut ids = known_ids_of(&servers);
         for number in 1..IDS_MAX {
-            let server = format!("server{number}");
-            assert_eq!(ids.admit(&of(&server, 1)), Admission::Admitted);
+            assert_eq!(ids.admit(&of(&name(number), 1)), Admission::Admitted);
         }
         assert_eq!(ids.admit(&hill(1)), Admission::Full);
         ids.forget(&BTreeSet::new(), [of("Smith", 1)].iter());
         assert_eq!(ids.admit(&hill(1)), Admission::Admitted);
+    }
+
+    #[test]
+    fn servers_that_the_topology_lacks_have_little_room() {
+        let mut ids = known_ids();
+        let name = |number: usize| format!("new-{number}");
+        for number in 0..STRANGERS_MAX {
+            assert_eq!(ids.admit(&of(&name(number), 1)), Admission::Admitted);
+        }
+        assert_eq!(ids.admit(&of("one-more", 1)), Admission::Full);
+        assert!(ids.take_was_full());
+        assert_eq!(ids.admit(&of(&name(0), 2)), Admission::Admitted);
+        assert_eq!(ids.admit(&hill(1)), Admission::Admitted);
+        // chitchat has lost all of them but one.
+        ids.retain([of("Smith", 1), of(&name(0), 2)].iter());
+        assert_eq!(ids.admit(&of("one-more", 1)), Admission::Admitted);
     }
 }

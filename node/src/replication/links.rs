@@ -10,7 +10,6 @@ use chitchat::{ChitchatMessage, Deserializable as _};
 use herd_crdt::ServerName;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 
 use super::chance::Chance;
 use super::clocks::ClockView;
@@ -145,6 +144,7 @@ impl Links {
             .collect();
         Links {
             guard: Guard::new(&view.servers),
+            ids: Mutex::new(KnownIds::new(&view.servers)),
             inbox: Inbox::default(),
             published: Mutex::default(),
             rounds: Rounds::new(view.neighbours.iter().map(|config| &config.name)),
@@ -153,7 +153,6 @@ impl Links {
             propagation,
             generation: watch::Sender::new(generation),
             applied: watch::Sender::new(Arc::default()),
-            ids: Mutex::default(),
             message_gate: Arc::default(),
             ids_refused: AtomicU64::new(0),
             known: Mutex::default(),
@@ -243,6 +242,7 @@ impl Links {
         self.guard
             .reported(server, generation)
             .filter(|incarnation| self.is_plausible(incarnation.generation))
+            .filter(|incarnation| !self.ids.lock().is_forgotten(incarnation))
     }
 
     /// A neighbour's report, which cannot have merged more of ours than there is.
@@ -259,7 +259,6 @@ impl Links {
             own,
             own_version: self.published(own.generation),
             generation_max: self.generation_max(),
-            now: Instant::now(),
         }
     }
 

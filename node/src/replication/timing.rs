@@ -170,6 +170,10 @@ pub const IDS_MAX: usize = SERVERS_MAX + SPARE_IDS;
 /// See [`IDS_MAX`].
 pub const SPARE_IDS: usize = 128;
 
+/// The most servers that gossip knows and the topology lacks: those of an older or newer topology file, while a herd is
+/// changed server by server.
+pub const STRANGERS_MAX: usize = 16;
+
 /// The most bytes of one of chitchat's messages.
 pub const MESSAGE_BYTES_MAX: usize = 65_507;
 
@@ -330,6 +334,7 @@ const _: () = {
     assert!(FORGET_AFTER.as_millis() > GONE_AFTER.as_millis());
     assert!(FORGET_BATCH < IDS_PER_SERVER_CROWDED && IDS_PER_SERVER_CROWDED < IDS_PER_SERVER_MAX);
     assert!(IDS_PER_SERVER_MAX <= SPARE_IDS / 2);
+    assert!(STRANGERS_MAX < SPARE_IDS);
     // One that starts again and again over two links, and is forgotten in the normal way, does not crowd.
     assert!(
         2 * (JOINS_AT_ONCE_MAX as u128)

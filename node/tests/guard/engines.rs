@@ -14,7 +14,6 @@ use herd_node::replication::incarnation::Incarnation;
 use herd_node::topology::gossip_address;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use super::forge::CLUSTER;
 
@@ -136,7 +135,6 @@ impl Node {
             own: &self.me,
             own_version: self.own_version().await,
             generation_max: u64::MAX >> 1,
-            now: Instant::now(),
         };
         let checked = self.guard.check(bytes, &standpoint)?;
         let message = ChitchatMessage::deserialize(&mut checked.bytes.as_slice());

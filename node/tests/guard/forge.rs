@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use herd_node::replication::guard::{Checked, Fault, Guard, Standpoint};
 use herd_node::replication::incarnation::Incarnation;
 use herd_node::topology::gossip_address;
-use tokio::time::Instant;
 
 pub(crate) const SYN: u8 = 0;
 pub(crate) const SYN_ACK: u8 = 1;
@@ -36,7 +35,6 @@ pub(crate) fn check(guard: &Guard, bytes: &[u8]) -> Result<Checked, Fault> {
         own: &own,
         own_version: OWN_VERSION,
         generation_max: GENERATION_MAX,
-        now: Instant::now(),
     };
     guard.check(bytes, &standpoint)
 }
@@ -140,10 +138,4 @@ pub(crate) fn syn(entries: &[Vec<u8>]) -> Vec<u8> {
 
 pub(crate) fn ack(operations: &[Vec<u8>]) -> Vec<u8> {
     message(ACK, &[&delta(operations)])
-}
-
-/// A message that names Smith, which the guard knows from then on.
-pub(crate) fn introduce(guard: &Guard) {
-    let smith = entry("Smith", 1, [1, 0, 0]);
-    check(guard, &syn(&[smith])).unwrap();
 }

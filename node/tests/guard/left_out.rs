@@ -2,8 +2,7 @@
 
 use chitchat::{ChitchatMessage, Deserializable as _};
 use herd_node::replication::guard::{
-    BLOCK_BYTES_MAX, DELTA_BYTES_MAX, Guard, INCARNATIONS_PER_NAME_MAX, LeftOut, OPERATIONS_MAX,
-    STRANGERS_MAX,
+    BLOCK_BYTES_MAX, DELTA_BYTES_MAX, Guard, LeftOut, OPERATIONS_MAX,
 };
 
 use super::engines::meaning;
@@ -43,7 +42,6 @@ fn what_is_let_through_means_the_same() {
 #[test]
 fn others_have_nothing_to_say_of_what_this_server_publishes() {
     let guard = guard();
-    introduce(&guard);
     let own = node("Hill", me().generation, 0, 0);
     let operations = [
         own,
@@ -58,70 +56,8 @@ fn others_have_nothing_to_say_of_what_this_server_publishes() {
 }
 
 #[test]
-fn the_newest_incarnations_of_a_name_have_room() {
-    let guard = guard();
-    let max = INCARNATIONS_PER_NAME_MAX as u64;
-    let entries: Vec<_> = (1..=max + 5)
-        .map(|generation| entry("Smith", generation, [1, 0, 1]))
-        .collect();
-    let message = taken(&guard, &syn(&entries));
-    assert!(!message.contains("Smith:5:"), "{message}");
-    assert!(message.contains("Smith:6:"), "{message}");
-    assert_eq!(guard.counts().left_out(LeftOut::NoRoom), 5);
-    // What was left out of digests is no use in deltas.
-    let operations = [
-        node("Smith", 5, 0, 0),
-        set("links", b"old", 1),
-        node("Smith", 6, 0, 0),
-        set("links", b"new", 1),
-    ];
-    let message = taken(&guard, &ack(&operations));
-    assert!(!message.contains("old") && message.contains("new"));
-}
-
-#[test]
-fn names_of_another_topology_have_little_room() {
-    let guard = guard();
-    let mut entries: Vec<_> = (0..STRANGERS_MAX + 3)
-        .map(|number| entry(&format!("Z{number:03}"), 1, [1, 0, 1]))
-        .collect();
-    entries.insert(0, entry("Jaquez", 1, [1, 0, 1]));
-    let message = taken(&guard, &syn(&entries));
-    assert!(message.contains("Jaquez"));
-    assert_eq!(message.matches("Z0").count(), STRANGERS_MAX);
-    assert_eq!(guard.counts().left_out(LeftOut::NoRoom), 3);
-}
-
-#[test]
-fn what_was_forgotten_is_not_taken() {
-    let guard = guard();
-    guard.forget_up_to(&incarnation("Smith", 4));
-    let entries = [
-        entry("Jaquez", 4, [1, 0, 1]),
-        entry("Smith", 4, [1, 0, 1]),
-        entry("Smith", 5, [1, 0, 1]),
-    ];
-    let operations = [
-        node("Smith", 4, 0, 0),
-        set("links", b"old", 1),
-        node("Smith", 5, 0, 0),
-        set("links", b"new", 1),
-    ];
-    let bytes = message(SYN_ACK, &[&digest(&entries), &delta(&operations)]);
-    let message = taken(&guard, &bytes);
-    assert!(!message.contains("Smith:4:"), "{message}");
-    assert!(!message.contains("old"), "{message}");
-    assert!(message.contains("Smith:5:") && message.contains("new"));
-    assert!(message.contains("Jaquez:4:"), "{message}");
-    assert_eq!(guard.counts().left_out(LeftOut::Forgotten), 2);
-    assert_eq!(guard.reported("Smith", 4), None);
-    assert_eq!(guard.reported("Smith", 5), Some(incarnation("Smith", 5)));
-}
-
-#[test]
 fn a_delta_beyond_the_bounds_is_taken_up_to_them() {
     let guard = guard();
-    introduce(&guard);
     // Regular as slots that were emptied are.
     let mut operations = vec![node("Smith", 1, 0, 0)];
     let values = vec![b'a'; 1_000];

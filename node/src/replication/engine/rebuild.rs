@@ -86,9 +86,6 @@ impl Engine {
                 self.listen_to(chitchat);
                 let known = lives.keys().chain([&self.incarnation]);
                 self.links.ids.lock().forget(incarnations, known);
-                for incarnation in incarnations {
-                    self.links.guard.forget_up_to(incarnation);
-                }
                 lives
             })
             .await;
@@ -100,6 +97,19 @@ impl Engine {
             "superseded incarnations are forgotten"
         );
         self.revive(&lives).await;
+    }
+
+    /// Counts anew which ids chitchat knows: it forgets some by itself.
+    pub(in crate::replication) async fn recount(&self) {
+        // No id that was admitted is on its way to chitchat.
+        let gate = self.links.message_gate.clone().lock_owned().await;
+        self.handle
+            .with_chitchat(|chitchat| {
+                let known: Vec<_> = chitchat.node_states().keys().map(incarnation_of).collect();
+                self.links.ids.lock().retain(known.iter());
+            })
+            .await;
+        drop(gate);
     }
 
     /// Tells the new chitchat how alive the others are, in digests as a neighbour would.

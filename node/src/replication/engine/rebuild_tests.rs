@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chitchat::{ChitchatMessage, Serializable as _};
-use herd_crdt::{SlotGroup, SlotId};
+use herd_crdt::{ServerName, SlotGroup, SlotId};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -10,9 +10,12 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::replication::chance::Chance;
 use crate::replication::digests::{Entry, digest_bytes_max, syn_ack_of};
+use crate::replication::known_ids::Admission;
 use crate::replication::links::{HerdView, Links};
 use crate::replication::neighbour::NeighbourConfig;
-use crate::replication::timing::{CHITCHAT_TICK, IDS_MAX, MESSAGE_BYTES_MAX};
+use crate::replication::timing::{
+    CHITCHAT_TICK, IDS_MAX, IDS_PER_SERVER_MAX, MESSAGE_BYTES_MAX, STRANGERS_MAX,
+};
 use crate::topology::NAME_BYTES_MAX;
 
 fn incarnation(server: &str, generation: u64) -> Incarnation {
@@ -24,6 +27,12 @@ fn incarnation(server: &str, generation: u64) -> Incarnation {
 
 /// Hill, whose neighbour is Smith.
 async fn hill() -> (Engine, Arc<Links>) {
+    hill_of(Vec::new()).await
+}
+
+/// The same, in a topology with these servers besides.
+async fn hill_of(mut servers: Vec<ServerName>) -> (Engine, Arc<Links>) {
+    servers.extend(["Hill".into(), "Smith".into()]);
     let neighbour = NeighbourConfig {
         name: "Smith".into(),
         address: "Smith".to_owned(),
@@ -32,7 +41,7 @@ async fn hill() -> (Engine, Arc<Links>) {
     let view = HerdView {
         cluster: "herd".to_owned(),
         me: "Hill".into(),
-        servers: vec!["Hill".into(), "Smith".into()],
+        servers,
         neighbours: vec![neighbour],
     };
     let links = Arc::new(Links::new(
@@ -88,8 +97,8 @@ async fn what_is_forgotten_stays_away_and_the_rest_goes_on() {
     }
     assert_eq!(known(&engine).await, smiths);
     engine.forget(&smiths[..2].iter().cloned().collect()).await;
-    assert_eq!(links.guard.reported("Smith", 2), None);
-    assert_eq!(links.guard.reported("Smith", 3), Some(smiths[2].clone()));
+    assert_eq!(links.reported_on("Smith", 2), None);
+    assert_eq!(links.reported_on("Smith", 3), Some(smiths[2].clone()));
     // Neighbours go on speaking of them.
     tell(&links, &smiths[..2], 2).await;
     sleep(CHITCHAT_TICK * 2).await;
@@ -107,11 +116,12 @@ async fn what_is_forgotten_stays_away_and_the_rest_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_with_all_ids_there_can_be_has_room_for_a_group() {
-    let (engine, links) = hill().await;
-    engine.set_groups(&[group(0, 12_000)]).await;
     let told: Vec<Incarnation> = (0..IDS_MAX as u64 + 100)
         .map(|number| incarnation(&format!("{number:0>NAME_BYTES_MAX$}"), 1))
         .collect();
+    let servers = told.iter().map(|told| told.server.clone());
+    let (engine, links) = hill_of(servers.collect()).await;
+    engine.set_groups(&[group(0, 12_000)]).await;
     for told in told.chunks(100) {
         tell(&links, told, 1).await;
     }
@@ -137,4 +147,38 @@ async fn a_message_with_all_ids_there_can_be_has_room_for_a_group() {
     );
     assert!(answer.serialized_len() <= MESSAGE_BYTES_MAX);
     assert_eq!(links.ids_refused(), 101);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_incarnations_of_a_server_have_room() {
+    let (engine, links) = hill().await;
+    let max = IDS_PER_SERVER_MAX as u64;
+    let smiths: Vec<Incarnation> = (1..=max + 5).map(|one| incarnation("Smith", one)).collect();
+    tell(&links, &smiths, 1).await;
+    sleep(CHITCHAT_TICK).await;
+    assert_eq!(known(&engine).await, smiths[5..]);
+    assert_eq!(links.ids_refused(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_the_topology_lacks_have_room_again_when_gossip_has_lost_them() {
+    let (engine, links) = hill().await;
+    let strange = |number: usize| incarnation(&format!("new-{number}"), 1);
+    let strangers: Vec<Incarnation> = (0..=STRANGERS_MAX).map(strange).collect();
+    tell(&links, &strangers, 1).await;
+    sleep(CHITCHAT_TICK).await;
+    assert_eq!(known(&engine).await.len(), STRANGERS_MAX);
+    engine.recount().await;
+    assert_eq!(
+        links.ids.lock().admit(&incarnation("one-more", 1)),
+        Admission::Full
+    );
+    // Each was heard of once, and never again.
+    sleep(DEAD_GRACE + CHITCHAT_TICK * 2).await;
+    assert_eq!(known(&engine).await.len(), 0);
+    engine.recount().await;
+    assert_eq!(
+        links.ids.lock().admit(&incarnation("one-more", 1)),
+        Admission::Admitted
+    );
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::bounds::{NUMBER_MAX, OPERATIONS_MAX, VALUE_BYTES_MAX};
 use super::fault::{Fault, LeftOut};
 use super::key::is_key;
-use super::ledger::Ledger;
+use super::names::Names;
 use super::standpoint::Standpoint;
 use super::unpack::{Unpacked, pack};
 use super::wire::{RawId, Reader};
@@ -51,7 +51,7 @@ impl<'a> Delta<'a> {
     /// Reads and checks operations.
     pub(super) fn read(
         unpacked: &Unpacked<'a>,
-        ledger: &Ledger,
+        names: &Names,
         standpoint: &Standpoint<'_>,
     ) -> Result<Self, Fault> {
         let bytes = unpacked.bytes;
@@ -79,7 +79,7 @@ impl<'a> Delta<'a> {
             let end = bytes.len() - reader.rest().len();
             match operation {
                 Operation::Node { id, from } => {
-                    ledger.check(&id)?;
+                    names.check(&id)?;
                     standpoint.check(&id)?;
                     if !ids.insert((id.name, id.generation)) {
                         return Err(Fault::IdOrder);
@@ -114,10 +114,9 @@ impl<'a> Delta<'a> {
         self.bytes.len()
     }
 
-    /// Appends what chitchat may know of it.
+    /// Appends what chitchat may know of it: all but what others say of what this incarnation publishes.
     pub(super) fn write(
         &self,
-        ledger: &Ledger,
         standpoint: &Standpoint<'_>,
         out: &mut Vec<u8>,
         mut left_out: impl FnMut(LeftOut),
@@ -126,12 +125,11 @@ impl<'a> Delta<'a> {
             left_out(LeftOut::Size);
         }
         let kept = self.nodes.iter().filter(|node| {
-            let taken = if standpoint.is_own(&node.id) {
-                Err(LeftOut::Own)
-            } else {
-                ledger.has(node.id.name, node.id.generation)
-            };
-            taken.map_err(&mut left_out).is_ok()
+            let is_own = standpoint.is_own(&node.id);
+            if is_own {
+                left_out(LeftOut::Own);
+            }
+            !is_own
         });
         pack(kept.filter_map(|node| self.bytes.get(node.at.clone())), out);
     }

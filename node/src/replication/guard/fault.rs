@@ -121,11 +121,6 @@ impl From<Fault> for FaultKind {
 /// Why a part of a message was left out, while the rest was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftOut {
-    /// An incarnation that was forgotten here.
-    Forgotten,
-    /// An incarnation for which there is no room: of its name, of names that the topology lacks, or
-    /// at all.
-    NoRoom,
     /// Somebody else's word on what this incarnation publishes.
     Own,
     /// A delta beyond what one message may unpack to. The next round brings it.
@@ -134,19 +129,12 @@ pub enum LeftOut {
 
 impl LeftOut {
     /// All of them.
-    pub const ALL: [LeftOut; 4] = [
-        LeftOut::Forgotten,
-        LeftOut::NoRoom,
-        LeftOut::Own,
-        LeftOut::Size,
-    ];
+    pub const ALL: [LeftOut; 2] = [LeftOut::Own, LeftOut::Size];
 
     /// Its word in metrics.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
-            LeftOut::Forgotten => "forgotten",
-            LeftOut::NoRoom => "no_room",
             LeftOut::Own => "own",
             LeftOut::Size => "size",
         }

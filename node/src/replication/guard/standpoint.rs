@@ -1,7 +1,5 @@
 //! Where this server stands when a message comes.
 
-use tokio::time::Instant;
-
 use super::fault::Fault;
 use super::wire::RawId;
 use crate::replication::incarnation::Incarnation;
@@ -17,8 +15,6 @@ pub struct Standpoint<'a> {
     pub own_version: u64,
     /// The greatest generation that makes sense.
     pub generation_max: u64,
-    /// When the message came.
-    pub now: Instant,
 }
 
 impl Standpoint<'_> {

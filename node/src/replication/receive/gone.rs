@@ -46,8 +46,6 @@ impl Receiver {
             self.links.note_known(&sighting.incarnation);
             self.heed_successor(sighting);
         }
-        let in_gossip = sightings.iter().map(|sighting| &sighting.incarnation);
-        self.links.guard.retain(in_gossip, now);
         let live = sightings.iter().filter(|sighting| sighting.live);
         self.links
             .set_live(live.map(|sighting| &sighting.incarnation));
@@ -250,6 +248,9 @@ impl Receiver {
             })
             .collect();
         let was_full = self.links.ids.lock().take_was_full();
+        if was_full {
+            self.engine.recount().await;
+        }
         let me = self.engine.incarnation();
         let newest = |server: &ServerName| match *server == me.server {
             true => me.generation,
