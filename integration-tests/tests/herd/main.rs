@@ -12,7 +12,6 @@ mod disk_faults;
 mod durability;
 mod endings;
 mod examples;
-mod foreign_page;
 mod kills;
 mod local;
 mod metrics;
