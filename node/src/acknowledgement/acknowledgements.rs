@@ -152,7 +152,7 @@ impl Acknowledgements {
             .send_if_modified(|progress| std::mem::replace(&mut progress.disk_failed, false));
     }
 
-    /// The store has failed: nothing more is on disk until [`Acknowledgements::note_store_opened`].
+    /// The store has failed: nothing more is on disk until `Acknowledgements::note_store_opened`.
     pub fn note_disk_failed(&self) {
         self.progress
             .send_if_modified(|progress| !std::mem::replace(&mut progress.disk_failed, true));

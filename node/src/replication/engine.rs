@@ -149,7 +149,7 @@ impl Engine {
         &self.incarnation
     }
 
-    /// Resolves when something has changed since the last [`Engine::take_changes`].
+    /// Resolves when something has changed since the last `Engine::take_changes`.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }

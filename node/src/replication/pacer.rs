@@ -20,7 +20,7 @@ use super::timing::{
 };
 
 /// Brings news to `neighbour` for as long as the engine runs, and fetches its news: by a round whenever the last one ended
-/// [`IDLE_ROUND`] ago, and at once, when there is news, by a push or else a round. One at a time, pushes [`push_gap`]
+/// [`IDLE_ROUND`] ago, and at once, when there is news, by a push or else a round. One at a time, pushes `push_gap`
 /// apart, and rounds [`ROUND_GAP`] unless the last delta was full. A question of ours is asked by a round. No round begins
 /// while one of the neighbour's is under way.
 ///
