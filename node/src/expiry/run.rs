@@ -74,13 +74,15 @@ impl Expiry {
         let borne_ns = self.stored_floor_ns.map(|ns| ns.saturating_add(after_ns));
         let mut floor_clock = FloorClock::new(Instant::now(), self.herd.has_neighbours, borne_ns);
         let mut is_at_fault = false;
+        let mut wait = self.look(&mut floor_clock, &stop).await;
+        info!("the floor of expiry follows the clock");
         loop {
-            let wait = self.look(&mut floor_clock, &stop).await;
             is_at_fault = self.look_at_floor(is_at_fault);
             tokio::select! {
                 () = sleep(wait) => {}
                 () = stop.cancelled() => return,
             }
+            wait = self.look(&mut floor_clock, &stop).await;
         }
     }
 
