@@ -66,7 +66,7 @@ impl LoopDisk {
         run(mount.arg(self.path()))
     }
 
-    /// Whoever writes to it waits from here on, until [`LoopDisk::thaw`]. Nobody who waits can be killed.
+    /// From here on each write to the disk waits, until [`LoopDisk::thaw`]. A process that waits cannot be killed.
     pub fn freeze(&self) {
         must("freeze", self.set_frozen("--freeze"));
     }

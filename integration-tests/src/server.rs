@@ -87,7 +87,7 @@ impl Server {
         }
     }
 
-    /// Lets it have no more than so many files open, from the next start on.
+    /// Bounds the files that the server may have open, from its next start on.
     pub fn set_open_files_max(&mut self, max: usize) {
         self.open_files_max = Some(max);
     }

@@ -53,7 +53,7 @@ pub enum StepCommand {
     },
 }
 
-/// A time as it is sent: so many nanoseconds after the second in which the history began, with so many digits behind
+/// A time as it is sent: nanoseconds after the second in which the history began, and the number of digits behind
 /// the dot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepTime {
@@ -243,7 +243,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// The IDs of so many clients: each is a word of the protocol or bytes that are no text, or just a name.
+/// The IDs of `count` clients: each is a word of the protocol or bytes that are no text, or just a name.
 pub(super) fn client_ids(count: usize) -> Vec<Vec<u8>> {
     let odd: [&[u8]; 6] = [
         b"IAMAT",
