@@ -56,6 +56,6 @@ pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;
 pub use proxy::{Passage, Proxy};
 pub use rights::{left_out_without_root, required};
-pub use series::series;
+pub use series::{find_series, series};
 pub use server::Server;
 pub use topology::Topology;

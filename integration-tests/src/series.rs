@@ -12,16 +12,23 @@ use crate::patience::within;
 /// # Panics
 /// If the server does not answer, or has no such series.
 pub async fn series(http: SocketAddr, series: &str) -> f64 {
+    match find_series(http, series).await {
+        Some(value) => value,
+        None => panic!("{http} has no series {series}"),
+    }
+}
+
+/// The same, or `None` if the server has no such series; a server that reads its store has not all of them yet.
+///
+/// # Panics
+/// If the server does not answer.
+pub async fn find_series(http: SocketAddr, series: &str) -> Option<f64> {
     let text = match within("metrics", scrape(http)).await {
         Ok(text) => text,
         Err(error) => panic!("{http} gives no metrics: {error}"),
     };
     let mut lines = text.lines();
-    let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok());
-    match value {
-        Some(value) => value,
-        None => panic!("{http} has no series {series}"),
-    }
+    lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
 async fn scrape(http: SocketAddr) -> std::io::Result<String> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use herd_integration_tests::{Herd, Topology, eventually, left_out_without_root};
+use herd_integration_tests::{Herd, Topology, eventually, find_series, left_out_without_root};
 use tempfile::TempDir;
 
 use crate::{TIME, UCLA, ids};
@@ -181,16 +181,21 @@ async fn a_damaged_store_is_told_set_aside_and_filled_again() {
     assert!(output.status.success(), "{output:?}");
     herd.server_mut("Hill").restart().await;
     assert_eq!(herd.agree(&["Hill"], &clients).await, lines);
-    // Hill reported them in an earlier life. It publishes and stores them again, and then what the herd
-    // filled in is on its disk.
-    let hill = herd.server("Hill");
-    eventually("all are its own again", async || {
-        let said = hill.log_since_start();
-        let counts = said.lines().filter_map(|line| {
-            let (_, count) = line.split_once("earlier life are published again records=")?;
-            count.trim().parse::<usize>().ok()
-        });
-        counts.sum::<usize>() >= clients.len()
+    // The dead incarnation of Hill published them. Hill takes them up, or Smith adopts them while Hill's
+    // store is damaged; either way a live server publishes all of them again, and Hill stores what it hears.
+    let live = async |name: &str| {
+        let http = herd.server(name).addresses().http;
+        find_series(http, "herd_slot_live_records")
+            .await
+            .unwrap_or(0.0)
+    };
+    eventually("all are published by the living", async || {
+        live("Hill").await + live("Smith").await >= clients.len() as f64
+    })
+    .await;
+    let hill = herd.server("Hill").addresses().http;
+    eventually("Hill has merged all that Smith publishes", async || {
+        find_series(hill, "herd_origin_lag_groups{origin=\"Smith\"}").await == Some(0.0)
     })
     .await;
     herd.server_mut("Hill").terminate().await;
