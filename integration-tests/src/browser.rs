@@ -112,7 +112,7 @@ impl Browser {
     /// interface of this machine comes or goes, as those of containers do: then the page is loaded again.
     pub async fn open_live(&self, url: &str) {
         eventually(format!("{url} is live"), async || {
-            self.ask(Method::POST, "/url", json!({ "url": url })).await;
+            self.open(url).await;
             for _ in 0..100 {
                 if self.connection().await == "live" {
                     return true;
@@ -122,6 +122,11 @@ impl Browser {
             false
         })
         .await;
+    }
+
+    /// Loads a page. A page that could not be loaded is told by what a script finds in it.
+    pub async fn open(&self, url: &str) {
+        self.ask(Method::POST, "/url", json!({ "url": url })).await;
     }
 
     /// What the page says of its connection.

@@ -12,6 +12,7 @@ mod disk_faults;
 mod durability;
 mod endings;
 mod examples;
+mod foreign_page;
 mod kills;
 mod local;
 mod metrics;

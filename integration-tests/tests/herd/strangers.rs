@@ -236,6 +236,26 @@ async fn a_page_from_elsewhere_reports_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_on_ports_without_it_is_closed() {
+    let herd = two().await;
+    let addresses = herd.server("Hill").addresses();
+    // The start of a hello, with a session ticket of a stranger's choice in it.
+    let hello = [
+        &b"\x16\x03\x01\x02\x00\x01\x00\n"[..],
+        b"IAMAT victim +34.068930-118.445127 1520023934.9\n",
+    ]
+    .concat();
+    for at in [addresses.client, addresses.http] {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        stream.write_all(&hello).await.unwrap();
+        within("the connection ends", ended(stream)).await;
+    }
+    assert!(herd.client("Hill").await.find("victim").await.is_none());
+    let closed = "herd_client_connections_foreign_total{protocol=\"tls\"}";
+    assert_eq!(series(addresses.http, closed).await, 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_names_this_server_and_once() {
     let mut herd = two().await;
     let http = herd.server("Hill").addresses().http;

@@ -15,6 +15,13 @@ use crate::allowance::Allowance;
 /// nothing are looked for.
 const FORMER_KEPT: usize = 1_024;
 
+/// How many of `connections_max` connections one address may have unless something else is set: three quarters, so that
+/// no address shuts out all others. An address may have one in any case, so it has the only place of a port with one.
+pub(crate) const fn one_address_share(connections_max: usize) -> usize {
+    let share = connections_max - connections_max.div_ceil(4);
+    if share == 0 { 1 } else { share }
+}
+
 /// The addresses that have connections, or had some just now.
 #[derive(Debug)]
 pub(crate) struct Addresses {
@@ -138,6 +145,16 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_address_leaves_a_place_wherever_there_are_two() {
+        let shares = [1, 2, 3, 4, 5, 8, 128, 16_384].map(one_address_share);
+        assert_eq!(shares, [1, 1, 2, 3, 3, 6, 96, 12_288]);
+        for connections_max in 2..1_000 {
+            assert!((1..connections_max).contains(&one_address_share(connections_max)));
+        }
+        assert_eq!(one_address_share(usize::MAX), usize::MAX / 4 * 3 + 2);
     }
 
     #[test]

@@ -8,6 +8,6 @@ mod addresses;
 mod failures;
 mod port;
 
-pub(crate) use addresses::{Addresses, Place};
+pub(crate) use addresses::{Addresses, Place, one_address_share};
 pub(crate) use failures::AcceptFailures;
 pub(crate) use port::{Admission, Admitted, Met};

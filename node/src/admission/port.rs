@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::addresses::{Addresses, Place, one_host};
 
@@ -15,7 +15,8 @@ use super::addresses::{Addresses, Place, one_host};
 /// A connection waits until it has proved itself. While there is no room, the oldest connection
 /// that waits is displaced by a newcomer: of the newcomer's address, if that has as many as it may;
 /// else of the address that has most of those that wait. So a stranger with many connections
-/// displaces its own, and connections that prove themselves at once get through.
+/// displaces its own, and connections that prove themselves at once get through. A connection that
+/// is displaced and proves itself before it has noticed takes a place as a newcomer does.
 #[derive(Debug)]
 pub(crate) struct Admission {
     connections_max: usize,
@@ -35,8 +36,29 @@ struct Entry {
     address: IpAddr,
     /// Its place among those of its address, unless it does not count there any more.
     place: Option<Place>,
-    waits: bool,
-    displaced: CancellationToken,
+    stage: Stage,
+    displaced: Arc<Notify>,
+}
+
+/// Whether a connection makes room for newcomers.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// It waits for its client, and makes room.
+    Waits,
+    /// It is being served, and keeps its place.
+    Served,
+    /// Its client takes the end of what it is sent. It keeps its place until then.
+    SendsUntil(Instant),
+}
+
+impl Stage {
+    fn makes_room(self, now: Instant) -> bool {
+        match self {
+            Stage::Waits => true,
+            Stage::Served => false,
+            Stage::SendsUntil(deadline) => deadline <= now,
+        }
+    }
 }
 
 /// Which limit a newcomer met.
@@ -53,7 +75,8 @@ pub(crate) enum Met {
 pub(crate) struct Admitted {
     admission: Arc<Admission>,
     number: u64,
-    displaced: CancellationToken,
+    address: IpAddr,
+    displaced: Arc<Notify>,
 }
 
 impl Admission {
@@ -76,58 +99,76 @@ impl Admission {
         address: IpAddr,
         now: Instant,
     ) -> Result<(Admitted, Option<Met>), Met> {
-        let host = one_host(address);
         let mut open = self.open.lock();
-        let mut met = None;
-        let place = match self.addresses.enter(address, now) {
-            Some(place) => place,
-            None => {
-                open.displace_of(host).ok_or(Met::Address)?;
-                met = Some(Met::Address);
-                let place = self.addresses.enter(address, now);
-                place.ok_or(Met::Address)?
-            }
-        };
-        if open.entries.len() >= self.connections_max {
-            open.displace_of_most().ok_or(Met::All)?;
-            met = Some(Met::All);
-        }
-        let number = open.next_number;
-        open.next_number += 1;
-        let displaced = CancellationToken::new();
-        open.entries.insert(
-            number,
-            Entry {
-                address: host,
-                place: Some(place),
-                waits: true,
-                displaced: displaced.clone(),
-            },
-        );
         let admitted = Admitted {
             admission: Arc::clone(self),
-            number,
-            displaced,
+            number: open.next_number,
+            address: one_host(address),
+            displaced: Arc::default(),
         };
-        Ok((admitted, met))
+        open.next_number += 1;
+        match open.take_in(&admitted, Stage::Waits, now) {
+            Ok(met) => Ok((admitted, met)),
+            Err(met) => {
+                // Its end locks this too.
+                drop(open);
+                Err(met)
+            }
+        }
     }
 }
 
 impl Open {
-    /// Displaces the oldest connection of an address that waits; nothing if none does.
-    fn displace_of(&mut self, host: IpAddr) -> Option<()> {
+    /// Gives a connection a place. If it met a limit, that is told, and another was displaced.
+    fn take_in(
+        &mut self,
+        admitted: &Admitted,
+        stage: Stage,
+        now: Instant,
+    ) -> Result<Option<Met>, Met> {
+        let Admitted {
+            admission, address, ..
+        } = admitted;
+        let mut met = None;
+        let place = match admission.addresses.enter(*address, now) {
+            Some(place) => place,
+            None => {
+                self.displace_of(*address, now).ok_or(Met::Address)?;
+                met = Some(Met::Address);
+                let place = admission.addresses.enter(*address, now);
+                place.ok_or(Met::Address)?
+            }
+        };
+        if self.entries.len() >= admission.connections_max {
+            self.displace_of_most(now).ok_or(Met::All)?;
+            met = Some(Met::All);
+        }
+        let entry = Entry {
+            address: *address,
+            place: Some(place),
+            stage,
+            displaced: admitted.displaced.clone(),
+        };
+        self.entries.insert(admitted.number, entry);
+        Ok(met)
+    }
+
+    /// Displaces the oldest connection of an address that makes room; nothing if none does.
+    fn displace_of(&mut self, host: IpAddr, now: Instant) -> Option<()> {
         let mut entries = self.entries.iter();
-        let (&number, _) = entries.find(|(_, entry)| entry.waits && entry.address == host)?;
+        let (&number, _) =
+            entries.find(|(_, entry)| entry.address == host && entry.stage.makes_room(now))?;
         let entry = self.entries.remove(&number)?;
-        entry.displaced.cancel();
+        entry.displaced.notify_one();
         Some(())
     }
 
-    /// The same with the address that has most of those that wait; of two that have as many, that
-    /// of the oldest.
-    fn displace_of_most(&mut self) -> Option<()> {
+    /// The same with the address that has most of those that make room; of two that have as many,
+    /// that of the oldest.
+    fn displace_of_most(&mut self, now: Instant) -> Option<()> {
         let mut counts: HashMap<IpAddr, usize> = HashMap::new();
-        let waiting = self.entries.values().filter(|entry| entry.waits);
+        let entries = self.entries.values();
+        let waiting = entries.filter(|entry| entry.stage.makes_room(now));
         for entry in waiting.clone() {
             *counts.entry(entry.address).or_default() += 1;
         }
@@ -135,16 +176,37 @@ impl Open {
         let host = waiting
             .map(|entry| entry.address)
             .find(|address| counts.get(address) == Some(&most))?;
-        self.displace_of(host)
+        self.displace_of(host, now)
     }
 }
 
 impl Admitted {
-    /// The connection has proved itself, or waits again.
-    pub(crate) fn waits(&self, waits: bool) {
-        if let Some(entry) = self.admission.open.lock().entries.get_mut(&self.number) {
-            entry.waits = waits;
+    /// The connection waits again, and makes room for newcomers.
+    pub(crate) fn waits(&self) {
+        self.set(Stage::Waits);
+    }
+
+    /// The connection has proved itself, and keeps its place until it waits again. If it was
+    /// displaced before, it gets a place as a newcomer does. Returns whether it has one.
+    pub(crate) fn is_served(&self, now: Instant) -> bool {
+        let mut open = self.admission.open.lock();
+        if let Some(entry) = open.entries.get_mut(&self.number) {
+            entry.stage = Stage::Served;
+            return true;
         }
+        open.take_in(self, Stage::Served, now).is_ok()
+    }
+
+    /// All that the connection is to send is ready. It keeps its place until it waits again, and at
+    /// most until `deadline`.
+    pub(crate) fn sends_until(&self, deadline: Instant) {
+        self.set(Stage::SendsUntil(deadline));
+    }
+
+    /// Whether the connection has a place, and no newcomer has displaced it.
+    pub(crate) fn has_place(&self) -> bool {
+        let open = self.admission.open.lock();
+        open.entries.contains_key(&self.number)
     }
 
     /// The connection has proved itself for good, and does not count among those of its address any
@@ -152,14 +214,21 @@ impl Admitted {
     pub(crate) fn proved(&self) {
         let mut open = self.admission.open.lock();
         if let Some(entry) = open.entries.get_mut(&self.number) {
-            entry.waits = false;
+            entry.stage = Stage::Served;
             entry.place = None;
         }
     }
 
-    /// Resolves when a newcomer has displaced the connection, which is to end then.
+    /// Resolves when a newcomer has displaced the connection, once each time. It is to end then,
+    /// unless it has a place again.
     pub(crate) async fn displaced(&self) {
-        self.displaced.cancelled().await;
+        self.displaced.notified().await;
+    }
+
+    fn set(&self, stage: Stage) {
+        if let Some(entry) = self.admission.open.lock().entries.get_mut(&self.number) {
+            entry.stage = stage;
+        }
     }
 }
 
@@ -182,7 +251,7 @@ mod tests {
     }
 
     fn is_displaced(admitted: &Admitted) -> bool {
-        admitted.displaced.is_cancelled()
+        !admitted.has_place()
     }
 
     fn open(admission: &Admission) -> usize {
@@ -200,10 +269,10 @@ mod tests {
         assert_eq!(met, Some(Met::Address));
         assert!(is_displaced(&first));
         assert!(!is_displaced(&second) && !is_displaced(&third) && !is_displaced(&other));
-        second.waits(false);
-        third.waits(false);
+        let now = Instant::now();
+        assert!(second.is_served(now) && third.is_served(now));
         assert_eq!(enter(&admission, 1).unwrap_err(), Met::Address);
-        third.waits(true);
+        third.waits();
         enter(&admission, 1).unwrap();
         assert!(is_displaced(&third) && !is_displaced(&second));
         drop((first, second, third, other));
@@ -246,6 +315,39 @@ mod tests {
         assert!(!is_displaced(&link) && !is_displaced(&second));
         drop(link);
         enter(&admission, 2).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_sends_keeps_its_place_for_a_while() {
+        let admission = Admission::new(1, None);
+        let (first, _) = enter(&admission, 1).unwrap();
+        let wait = std::time::Duration::from_secs(10);
+        assert!(first.is_served(Instant::now()));
+        first.sends_until(Instant::now() + wait);
+        tokio::time::advance(wait - std::time::Duration::from_nanos(1)).await;
+        assert_eq!(enter(&admission, 2).unwrap_err(), Met::All);
+        tokio::time::advance(std::time::Duration::from_nanos(1)).await;
+        enter(&admission, 2).unwrap();
+        assert!(is_displaced(&first));
+    }
+
+    #[tokio::test]
+    async fn a_displaced_connection_that_proves_itself_takes_a_place_again() {
+        let admission = Admission::new(1, None);
+        let (first, _) = enter(&admission, 1).unwrap();
+        let (second, _) = enter(&admission, 2).unwrap();
+        first.displaced().await;
+        assert!(is_displaced(&first));
+        // The second waits, and makes room in turn.
+        assert!(first.is_served(Instant::now()) && first.has_place());
+        second.displaced().await;
+        assert!(is_displaced(&second));
+        assert!(!second.is_served(Instant::now()) && is_displaced(&second));
+        assert_eq!(open(&admission), 1);
+        drop(first);
+        assert!(second.is_served(Instant::now()));
+        drop(second);
+        assert_eq!(open(&admission), 0);
     }
 
     #[tokio::test]

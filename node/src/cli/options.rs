@@ -243,7 +243,7 @@ struct LimitOptions {
     /// How many connections of clients may be open [default: 16384]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     connections_max: Option<String>,
-    /// How many of them may be of one address, or off [default: 12288]
+    /// How many of them may be of one address, or off [default: 3/4 of them]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     connections_per_address_max: Option<String>,
     /// The longest line of a client [default: 65536]
@@ -279,7 +279,7 @@ struct LimitOptions {
     /// How many HTTP connections are served at a time [default: 128]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     http_connections_max: Option<String>,
-    /// How many of them may be of one address, or off [default: 96]
+    /// How many of them may be of one address, or off [default: 3/4 of them]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     http_connections_per_address_max: Option<String>,
     /// How many connections of an address to the peer port may not have shaken hands, or off [default: 48]

@@ -11,6 +11,7 @@ use super::report::Row;
 use super::resolver::{Resolved, Resolver};
 use super::{Mistake, Setting, values};
 use crate::access::Tokens;
+use crate::admission::one_address_share;
 use crate::frontend::Limits;
 use crate::http;
 use crate::live::VIEWERS_MAX;
@@ -20,9 +21,8 @@ use crate::replication::timing::SPARE_PEER_CONNECTIONS_MAX;
 /// How many connections of clients may be open unless something else is said.
 const CONNECTIONS_MAX: usize = 16_384;
 
-/// How many connections of one address to the peer port may not have shaken hands unless something else is said: three
-/// quarters of the spare ones.
-const PEER_CONNECTIONS_PER_ADDRESS_MAX: usize = SPARE_PEER_CONNECTIONS_MAX / 4 * 3;
+/// How many connections of one address to the peer port may not have shaken hands unless something else is said.
+const PEER_CONNECTIONS_PER_ADDRESS_MAX: usize = one_address_share(SPARE_PEER_CONNECTIONS_MAX);
 
 /// The most threads that can be set.
 const CLIENT_THREADS_MAX: usize = 1_024;
@@ -75,13 +75,13 @@ impl LimitSettings {
         }
     }
 
-    /// Leaves clients no more connections than this, and one address no more than three quarters of them.
+    /// Leaves clients no more connections than this, and one address no more than its share of them.
     pub fn lower_connections(&mut self, connections_max: usize) {
         if self.connections_max <= connections_max {
             return;
         }
         self.connections_max = connections_max;
-        let per_address_max = (connections_max / 4 * 3).max(1);
+        let per_address_max = one_address_share(connections_max);
         let per_address = &mut self.clients.connections_per_address_max;
         *per_address = per_address.map(|max| max.min(per_address_max));
     }
@@ -112,7 +112,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) 
         resolver,
         &mut rows,
         Setting::ConnectionsPerAddressMax,
-        defaults.connections_per_address_max,
+        Some(one_address_share(connections_max)),
     );
     let line_bytes = resolver.checked_or(Setting::LineBytesMax, LINE_BYTES_MAX, line_bytes);
     rows.push(shown(Setting::LineBytesMax, &line_bytes));
@@ -187,7 +187,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) 
         resolver,
         &mut rows,
         Setting::HttpConnectionsPerAddressMax,
-        http::Limits::default().connections_per_address_max,
+        Some(one_address_share(http_connections_max)),
     );
     let peers_per_address = optional(
         resolver,

@@ -342,6 +342,30 @@ fn the_report_says_where_each_value_came_from() {
 }
 
 #[test]
+fn one_address_gets_three_quarters_of_whatever_is_set() {
+    for (connections_max, share) in [("1", 1), ("2", 1), ("4", 3), ("1000", 750)] {
+        let flags = [
+            (Setting::Name, "Hill"),
+            (Setting::ConnectionsMax, connections_max),
+            (Setting::HttpConnectionsMax, connections_max),
+        ];
+        let limits = load(None, &flags, &[]).unwrap().limits;
+        assert_eq!(limits.http_connections_per_address_max, Some(share));
+        assert_eq!(limits.clients.connections_per_address_max, Some(share));
+    }
+    let flags = [
+        (Setting::Name, "Hill"),
+        (Setting::HttpConnectionsMax, "4"),
+        (Setting::HttpConnectionsPerAddressMax, "off"),
+        (Setting::ConnectionsMax, "4"),
+        (Setting::ConnectionsPerAddressMax, "9"),
+    ];
+    let limits = load(None, &flags, &[]).unwrap().limits;
+    assert_eq!(limits.http_connections_per_address_max, None);
+    assert_eq!(limits.clients.connections_per_address_max, Some(9));
+}
+
+#[test]
 fn the_number_of_a_pod_picks_its_server() {
     let pod = |name| load(None, &[], &[("HERD_POD_NAME", name)]);
     let settings = pod("herd-0").unwrap();

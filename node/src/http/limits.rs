@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use crate::admission::one_address_share;
+
 /// Connections that were displaced and have not ended yet. While there are more, none is accepted.
 const ENDING_MAX: usize = 16;
+
+/// Connections that are served at a time, unless something else is set.
+const CONNECTIONS_MAX: usize = 128;
 
 /// Bounds on HTTP connections.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +25,10 @@ pub struct Limits {
     pub header_read_timeout: Duration,
     /// How long a client at one of the places for probes may take for the head of its request.
     pub probe_read_timeout: Duration,
-    /// How long a connection may finish a reply that was displaced meanwhile.
+    /// How long a connection may finish a small reply that was displaced before its request was taken up.
     pub displaced_timeout: Duration,
-    /// How long written bytes may wait for a client that does not take them.
+    /// How long written bytes may wait for a client that does not take them, and how long a connection
+    /// keeps its place for a client that does not take the end of a reply.
     pub write_timeout: Duration,
     /// How long requests in flight may take once the server is to stop.
     pub drain_timeout: Duration,
@@ -42,9 +48,8 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            connections_max: 128,
-            // Three quarters of all: no address shuts out all others.
-            connections_per_address_max: Some(96),
+            connections_max: CONNECTIONS_MAX,
+            connections_per_address_max: Some(one_address_share(CONNECTIONS_MAX)),
             probes_max: 16,
             header_read_timeout: Duration::from_secs(5),
             probe_read_timeout: Duration::from_secs(2),

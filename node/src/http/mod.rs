@@ -1,5 +1,6 @@
 //! The HTTP endpoints of a server.
 
+mod answering;
 mod endpoints;
 mod guard;
 mod health;

@@ -1,11 +1,12 @@
-//! The requests of one connection, and whether one of them is being answered.
+//! The requests of one connection, and which of them are answered in full.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -16,8 +17,9 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
 use super::HttpStatistics;
+use super::answering::Answering;
 use super::guard::OPEN_PATHS;
-use crate::admission::Admitted;
+use super::places::Seat;
 
 /// What a request gets that needs another place than its connection has.
 const ONLY_HEALTH: &str =
@@ -27,33 +29,24 @@ const ONLY_HEALTH: &str =
 #[derive(Clone)]
 pub(super) struct Requests {
     routes: TowerToHyperService<Router>,
-    probes: Option<Arc<HttpStatistics>>,
+    is_for_probes: bool,
+    statistics: Arc<HttpStatistics>,
     answering: Arc<Answering>,
 }
 
-/// How many requests are being answered.
-#[derive(Default)]
-struct Answering {
-    requests: AtomicUsize,
-    admitted: Option<Arc<Admitted>>,
-}
-
 impl Requests {
-    /// Requests of a connection that was let in, perhaps only for probes.
+    /// Requests of a connection that was let in.
     pub(super) fn new(
         routes: Router,
-        is_for_probes: bool,
+        seat: Seat,
         statistics: Arc<HttpStatistics>,
-        admitted: Arc<Admitted>,
+        send_timeout: Duration,
     ) -> Self {
-        let answering = Answering {
-            requests: AtomicUsize::new(0),
-            admitted: Some(admitted),
-        };
         Requests {
             routes: TowerToHyperService::new(routes),
-            probes: is_for_probes.then_some(statistics),
-            answering: Arc::new(answering),
+            is_for_probes: seat.is_for_probes,
+            statistics,
+            answering: Answering::new(Some(seat.admitted), send_timeout),
         }
     }
 
@@ -61,19 +54,30 @@ impl Requests {
     pub(super) fn unbounded(routes: Router) -> Self {
         Requests {
             routes: TowerToHyperService::new(routes),
-            probes: None,
-            answering: Arc::default(),
+            is_for_probes: false,
+            statistics: Arc::default(),
+            answering: Answering::new(None, Duration::MAX),
         }
     }
 
     /// Whether nothing but health is told.
     pub(super) fn is_for_probes(&self) -> bool {
-        self.probes.is_some()
+        self.is_for_probes
     }
 
-    /// Whether a request is being answered.
-    pub(super) fn is_answering(&self) -> bool {
-        self.answering.requests.load(Ordering::Acquire) > 0
+    pub(super) fn answering(&self) -> &Arc<Answering> {
+        &self.answering
+    }
+
+    /// The answer to a request for which there is no room, unless it is about health: that answer is small.
+    fn refusal(&self, request: &Request<Incoming>, has_place: bool) -> Option<Response<Body>> {
+        let has_room = has_place && !self.is_for_probes;
+        if has_room || OPEN_PATHS.contains(&request.uri().path()) {
+            return None;
+        }
+        let refused = &self.statistics.requests_refused;
+        refused.fetch_add(1, Ordering::Relaxed);
+        Some((StatusCode::SERVICE_UNAVAILABLE, ONLY_HEALTH).into_response())
     }
 }
 
@@ -83,17 +87,13 @@ impl Service<Request<Incoming>> for Requests {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let in_hand = InHand::new(self.answering.clone());
-        if let Some(statistics) = &self.probes
-            && !OPEN_PATHS.contains(&request.uri().path())
-        {
-            let refused = &statistics.requests_refused;
-            refused.fetch_add(1, Ordering::Relaxed);
-            let response = (StatusCode::SERVICE_UNAVAILABLE, ONLY_HEALTH).into_response();
-            return Box::pin(async move { Ok(in_hand.until_sent(response)) });
+        let has_place = self.answering.begins();
+        let in_hand = InHand(self.answering.clone());
+        if let Some(refusal) = self.refusal(&request, has_place) {
+            return Box::pin(async move { Ok(in_hand.until_taken(refusal)) });
         }
         let answer = self.routes.call(request);
-        Box::pin(async move { Ok(in_hand.until_sent(answer.await?)) })
+        Box::pin(async move { Ok(in_hand.until_taken(answer.await?)) })
     }
 }
 
@@ -101,16 +101,8 @@ impl Service<Request<Incoming>> for Requests {
 struct InHand(Arc<Answering>);
 
 impl InHand {
-    fn new(answering: Arc<Answering>) -> Self {
-        answering.requests.fetch_add(1, Ordering::AcqRel);
-        if let Some(admitted) = &answering.admitted {
-            admitted.waits(false);
-        }
-        InHand(answering)
-    }
-
     /// The request is in hand until the whole body is taken to be sent.
-    fn until_sent(self, response: Response<Body>) -> Response<Body> {
+    fn until_taken(self, response: Response<Body>) -> Response<Body> {
         response.map(|body| {
             Body::new(HeldBody {
                 body,
@@ -122,12 +114,7 @@ impl InHand {
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        let before = self.0.requests.fetch_sub(1, Ordering::AcqRel);
-        if before == 1
-            && let Some(admitted) = &self.0.admitted
-        {
-            admitted.waits(true);
-        }
+        self.0.ends();
     }
 }
 

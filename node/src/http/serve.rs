@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
+use super::answering::Told;
 use super::places::{Doors, Seat};
 use super::requests::Requests;
 use super::{HttpStatistics, Limits};
@@ -104,14 +105,8 @@ impl Serving {
         {
             debug!(%peer, "an http connection has no write timeout: {error}");
         }
-        let requests = Requests::new(
-            routes,
-            seat.is_for_probes,
-            statistics,
-            seat.admitted.clone(),
-        );
-        let displaced = seat.admitted.displaced();
-        serve_over(stream, requests, limits, displaced, shutdown).await;
+        let requests = Requests::new(routes, seat, statistics, limits.write_timeout);
+        serve_over(stream, requests, limits, shutdown).await;
     }
 }
 
@@ -123,16 +118,16 @@ pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
     shutdown: CancellationToken,
 ) {
     let requests = Requests::unbounded(routes);
-    serve_over(stream, requests, limits, std::future::pending(), shutdown).await;
+    serve_over(stream, requests, limits, shutdown).await;
 }
 
 async fn serve_over<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     requests: Requests,
     limits: Limits,
-    displaced: impl Future<Output = ()>,
     shutdown: CancellationToken,
 ) {
+    let answering = requests.answering().clone();
     let for_probes = requests.is_for_probes();
     let read_timeout = if for_probes {
         limits.probe_read_timeout
@@ -144,16 +139,18 @@ async fn serve_over<S: AsyncRead + AsyncWrite + Unpin>(
         .header_read_timeout(read_timeout)
         .max_buf_size(limits.head_bytes_max)
         .keep_alive(!for_probes)
-        .serve_connection(TokioIo::new(stream), requests.clone());
+        .serve_connection(TokioIo::new(Told::new(stream, answering.clone())), requests);
     let mut connection = pin!(connection);
     // First the connection: a request that has come already is taken up before the connection can be displaced.
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
-        () = displaced => {
-            if !requests.is_answering() {
+        () = answering.displaced() => {
+            if !answering.is_under_way() {
                 return;
             }
+            // Without a place only small replies are made. A large one is under way only if its client has
+            // not taken its end within the write timeout.
             connection.as_mut().graceful_shutdown();
             match timeout(limits.displaced_timeout, connection).await {
                 Ok(ended) => ended,

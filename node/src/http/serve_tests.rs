@@ -8,10 +8,14 @@ use tokio::task::JoinHandle;
 use super::super::routes::LOCATIONS_NOT_SHOWN;
 use super::super::{Endpoints, Health, routes};
 use super::*;
+use crate::admission::one_address_share;
 use crate::readiness::Facts;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// More than the system holds for a client that reads nothing.
+const LARGE_BYTES: usize = 32 << 20;
 
 struct Serving {
     address: SocketAddr,
@@ -33,7 +37,9 @@ async fn start(limits: Limits) -> Serving {
         shows_locations: false,
         page: None,
     };
-    let routes = routes(endpoints).route("/stuck", get(std::future::pending::<()>));
+    let routes = routes(endpoints)
+        .route("/stuck", get(std::future::pending::<()>))
+        .route("/large", get(|| async { "x".repeat(LARGE_BYTES) }));
     let task = tokio::spawn(serve(
         listener,
         routes,
@@ -176,6 +182,106 @@ async fn a_newcomer_takes_the_place_of_one_that_waits() {
     assert!(read_all(&mut first).await.ends_with("ok\n"));
     let displaced = &serving.statistics.connections_displaced;
     assert_eq!(displaced.load(Ordering::Relaxed), 1);
+}
+
+/// A connection whose reply has begun to come; hyper has the rest of it.
+async fn take_the_start_of_a_large_reply(serving: &Serving) -> TcpStream {
+    let mut stream = serving.connect().await;
+    let request = b"GET /large HTTP/1.1\r\nhost: herd\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut start = [0; 1_024];
+    stream.read_exact(&mut start).await.unwrap();
+    assert!(start.starts_with(b"HTTP/1.1 200 "));
+    stream
+}
+
+/// Only one connection has a place.
+fn one_place() -> Limits {
+    Limits {
+        connections_max: 1,
+        header_read_timeout: PATIENCE * 2,
+        ..Limits::default()
+    }
+}
+
+#[tokio::test]
+async fn no_newcomer_cuts_a_reply_that_is_being_written() {
+    let serving = start(one_place()).await;
+    let mut slow = take_the_start_of_a_large_reply(&serving).await;
+    let reply = serving.ask("GET /metrics").await;
+    assert!(reply.starts_with("HTTP/1.1 503 "), "{reply}");
+    let reply = serving.ask("GET /healthz").await;
+    assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+    let mut rest = vec![0; LARGE_BYTES - 1_024];
+    let read = timeout(PATIENCE, slow.read_exact(&mut rest)).await;
+    read.expect("the reply goes on").expect("the reply is whole");
+    // Now it waits for a request, and makes room.
+    let asked = timeout(PATIENCE, async {
+        while !serving
+            .ask("GET /metrics")
+            .await
+            .starts_with("HTTP/1.1 200 ")
+        {}
+    });
+    asked.await.expect("its place should be free");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_end_of_its_reply_makes_room() {
+    let limits = Limits {
+        write_timeout: Duration::from_millis(300),
+        ..one_place()
+    };
+    let serving = start(limits).await;
+    let _slow = take_the_start_of_a_large_reply(&serving).await;
+    let asked = timeout(PATIENCE, async {
+        while !serving
+            .ask("GET /metrics")
+            .await
+            .starts_with("HTTP/1.1 200 ")
+        {}
+    });
+    asked.await.expect("its place should be free");
+}
+
+#[tokio::test]
+async fn small_limits_leave_room_for_others_and_for_probes() {
+    for connections_max in [1, 2, 3, 4] {
+        let per_address = one_address_share(connections_max);
+        let limits = Limits {
+            connections_max,
+            connections_per_address_max: Some(per_address),
+            ..Limits::default()
+        };
+        let serving = start(limits).await;
+        let mut stuck = Vec::new();
+        for _ in 0..per_address {
+            let mut stream = serving.connect().await;
+            let request = b"GET /stuck HTTP/1.1\r\nhost: herd\r\n\r\n";
+            stream.write_all(request).await.unwrap();
+            stuck.push(stream);
+        }
+        let asked = timeout(PATIENCE, async {
+            while serving
+                .ask("GET /metrics")
+                .await
+                .starts_with("HTTP/1.1 200 ")
+            {}
+        });
+        asked.await.expect("the places should be taken");
+        let reply = serving.ask("GET /healthz").await;
+        assert!(reply.starts_with("HTTP/1.1 200 "), "{connections_max}: {reply}");
+        // Elsewhere than on Linux only 127.0.0.1 is this machine's.
+        if connections_max > 1 && cfg!(target_os = "linux") {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+            let mut other = socket.connect(serving.address).await.unwrap();
+            let request = b"GET /metrics HTTP/1.1\r\nhost: herd\r\nconnection: close\r\n\r\n";
+            other.write_all(request).await.unwrap();
+            let reply = read_all(&mut other).await;
+            assert!(reply.starts_with("HTTP/1.1 200 "), "{connections_max}: {reply}");
+        }
+    }
 }
 
 #[tokio::test]
