@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod open_files;
 mod own_file;
 pub mod places;
+mod printable;
 pub mod private_process;
 pub mod protocol;
 pub mod pulse;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::printable::Unit;
+
 /// Single IDs and beginnings of IDs. An empty set covers none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdPatterns {
@@ -106,7 +108,7 @@ impl fmt::Display for Escaped<'_> {
             b'\\' => f.write_str("\\\\"),
             b'*' => f.write_str("\\x2a"),
             0x21..=0x7e => write!(f, "{}", char::from(byte)),
-            _ => write!(f, "\\x{byte:02x}"),
+            _ => Unit::Byte(byte).fmt(f),
         })
     }
 }

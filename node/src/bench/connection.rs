@@ -18,6 +18,7 @@ use super::schedule::Schedule;
 use super::target::{Awaited, Kind, Target, Verdict};
 use super::workload::{Report, Request, Workload};
 use crate::clock::{SystemClock, WallClock};
+use crate::printable::Printable;
 
 /// How many clients are reported at a time before the first look-up.
 const FILL_BATCH: usize = 64;
@@ -276,7 +277,7 @@ impl<T: Target> Connection<T> {
 
     fn not_a_reply(&self) -> Loss {
         let shown = first(self.input.received(), 100);
-        Loss::NotAReply(shown.escape_ascii().to_string())
+        Loss::NotAReply(Printable(shown).to_string())
     }
 
     /// Counts what was lost and opens the connection again. Returns whether it is open.

@@ -2,6 +2,7 @@
 
 use super::latency::Latencies;
 use super::target::Kind;
+use crate::printable::Printable;
 
 /// How many replies that were not good are kept to be shown.
 const SAMPLES_MAX: usize = 5;
@@ -111,7 +112,7 @@ impl Errors {
     pub(super) fn sample_reply(&mut self, what: &str, reply: &[u8]) {
         self.sample(|| {
             let shown = reply.get(..SAMPLE_BYTES_MAX).unwrap_or(reply);
-            format!("{what}: {}", shown.trim_ascii_end().escape_ascii())
+            format!("{what}: {}", Printable(shown.trim_ascii_end()))
         });
     }
 
@@ -165,5 +166,8 @@ mod tests {
         }
         assert_eq!(errors.samples.len(), SAMPLES_MAX);
         assert!(errors.samples.iter().all(|sample| sample.len() < 220));
+        let mut errors = Errors::default();
+        errors.sample_reply("refused", "? é\u{1b}[2J\u{202e}\n".as_bytes());
+        assert_eq!(errors.samples, ["refused: ? é\\x1b[2J\\xe2\\x80\\xae"]);
     }
 }

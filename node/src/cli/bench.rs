@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::convergence::ConvergenceArgs;
 use self::load::LoadArgs;
+use super::output::Output;
 use super::report;
 use super::stop_signals::StopSignals;
 use crate::bench::BenchError;
@@ -100,7 +101,7 @@ fn print(result: &(impl Serialize + Display), as_json: bool, is_clean: bool) -> 
     } else {
         Ok(result.to_string())
     };
-    let printed = text.and_then(|text| writeln!(io::stdout(), "{text}"));
+    let printed = text.and_then(|text| writeln!(Output::stdout(), "{text}"));
     match printed {
         Ok(()) if is_clean => EXIT_CLEAN,
         Ok(()) => EXIT_ERRORS,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::output::Output;
 use super::report;
 use crate::clock::{SystemClock, WallClock as _};
 use crate::exit_code;
@@ -232,7 +233,7 @@ impl Herd {
         self.folder.write_server(&file, &issued)?;
         let certificate = self.folder.certificate(&file);
         writeln!(
-            io::stdout(),
+            Output::stdout(),
             "{} until {}, with its key {}",
             certificate.display(),
             date(issued.expires_s),
@@ -243,7 +244,7 @@ impl Herd {
 
     /// Who has a certificate, and until when.
     fn show(&self) -> Result<(), CertsError> {
-        let mut out = io::stdout().lock();
+        let mut out = Output::stdout();
         let width = self.names().map(str::len).max().unwrap_or(0).max(9);
         writeln!(out, "{}", self.folder.path().display())?;
         for facts in self.folder.trusted_facts()? {

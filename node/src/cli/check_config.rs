@@ -1,8 +1,9 @@
 //! `herd check-config`: everything that `herd serve` does before it starts anything.
 
-use std::io::{self, Write};
+use std::io::Write as _;
 
 use super::options::ServeOptions;
+use super::output::Output;
 use super::report;
 use crate::config::{Environment, ServeSettings, Setting};
 use crate::{exit_code, open_files};
@@ -17,7 +18,7 @@ pub(super) fn run(options: &ServeOptions) -> u8 {
             for warning in &settings.warnings {
                 report::complain(format_args!("warning: {warning}"));
             }
-            match write!(io::stdout().lock(), "{settings}") {
+            match write!(Output::stdout(), "{settings}") {
                 Ok(()) => open_files_suffice(&settings),
                 Err(error) => report::cannot_print(&error),
             }

@@ -8,6 +8,7 @@ mod control;
 mod generated;
 mod local;
 mod options;
+mod output;
 pub mod places;
 mod report;
 pub mod send;
@@ -16,7 +17,6 @@ mod status;
 mod stdin_pipe;
 mod stop_signals;
 mod store;
-mod terminal_text;
 mod token;
 mod top;
 

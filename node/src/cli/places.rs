@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 
 use self::import::ImportArgs;
 use super::options::PlacesDataOptions;
+use super::output::Output;
 use super::report;
 use crate::config::Environment;
 use crate::exit_code;
@@ -44,7 +45,7 @@ enum PlacesCommand {
 /// Runs `herd places` and returns its exit status.
 pub(super) fn run(args: &PlacesArgs) -> u8 {
     let environment = Environment::of_process();
-    match run_to(args, &environment, &mut std::io::stdout().lock()) {
+    match run_to(args, &environment, &mut Output::stdout()) {
         Ok(()) => exit_code::OK,
         // Files are not pipes: this is the output.
         Err(error) if is_broken_pipe(&error) => exit_code::IO,

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use super::terminal_text::TerminalText;
 use crate::config::{Environment, Setting};
 use crate::exit_code;
+use crate::printable::PrintableStream;
 
 /// Writes a message to standard error. That nobody may be reading there is not a failure.
 pub(super) fn complain(message: impl Display) {
@@ -16,7 +16,7 @@ pub(super) fn complain(message: impl Display) {
 
 /// The same as the words of a part of the program. What others chose, and the message repeats, does nothing to a terminal.
 pub(super) fn complain_of(who: &str, message: impl Display) {
-    let message = TerminalText::default().of(format!("{who}: {message}\n").as_bytes());
+    let message = PrintableStream::default().of(format!("{who}: {message}\n").as_bytes());
     let _ = io::stderr().write_all(&message);
 }
 

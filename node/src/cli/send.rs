@@ -22,8 +22,8 @@ use self::session::{Lost, exchange};
 use self::tls_options::TlsOptions;
 use self::token::TokenError;
 use super::report;
-use super::terminal_text::TerminalText;
 use crate::exit_code;
+use crate::printable::PrintableStream;
 use crate::replication::link::network::LinkStream;
 use crate::tls::TlsFault;
 
@@ -131,7 +131,7 @@ async fn status(args: SendArgs) -> u8 {
     };
     let prompt = interactive.then(|| Prompt::new(&args.to));
     // A terminal, as opposed to a file, is not to be steered by what others chose as ids.
-    let shown = io::stdout().is_terminal().then(TerminalText::default);
+    let shown = io::stdout().is_terminal().then(PrintableStream::default);
     match exchange(stream, input, (tokio::io::stdout(), shown), prompt).await {
         Ok(0) => EXIT_ANSWERED,
         Ok(_) => EXIT_REFUSED,

@@ -10,6 +10,7 @@ use tokio::runtime;
 
 use self::ask::ask_all;
 use self::targets::{Target, TargetOptions};
+use super::output::Output;
 use super::report::{cannot_print, complain};
 use crate::access::Token;
 use crate::exit_code;
@@ -75,7 +76,7 @@ async fn status(targets: &[Target], token: Option<&Token>, json: bool) -> u8 {
     };
     let written = text
         .map_err(io::Error::other)
-        .and_then(|text| io::stdout().lock().write_all(text.as_bytes()));
+        .and_then(|text| Output::stdout().write_all(text.as_bytes()));
     if let Err(error) = written {
         return cannot_print(&error);
     }

@@ -1,11 +1,12 @@
 //! `herd store`: what an operator does with a server's store while the server is stopped.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use self::lower_floor::LowerFloorArgs;
+use super::output::Output;
 use super::report;
 use crate::clock::SystemClock;
 use crate::exit_code;
@@ -49,7 +50,7 @@ fn set_aside(data_dir: &Path) -> u8 {
     match DataFolder::set_aside(data_dir, &SystemClock) {
         Ok(aside) => {
             let told = writeln!(
-                io::stdout(),
+                Output::stdout(),
                 "the store is now {}\nStart the server again: it begins with an empty store, and the other \
                  servers of the herd fill it. When all is well, the old one can be deleted.",
                 aside.display()

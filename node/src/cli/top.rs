@@ -20,8 +20,9 @@ use super::status::targets::{Target, TargetOptions};
 use super::stop_signals::StopSignals;
 use crate::access::Token;
 use crate::exit_code;
+use crate::printable::Printable;
 use crate::status::comparison::{Answer, compare};
-use crate::status::{printable, table};
+use crate::status::table;
 
 /// The longest wait between two looks at keys, signals and answers.
 const LOOK: Duration = Duration::from_millis(50);
@@ -152,7 +153,7 @@ fn picture(answers: &[Answer], rates: &Rates, interval: Duration) -> String {
     let interval = humantime::format_duration(interval);
     let head = format!(
         "herd top  {}  every {interval}, q ends\n\n",
-        printable(&comparison.clusters.join(", "))
+        Printable(comparison.clusters.join(", ").as_bytes())
     );
     let rate = |server: &str| rates.of(server);
     head + &table(&comparison, &[("NEWS/S", &rate)])

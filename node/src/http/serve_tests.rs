@@ -214,7 +214,8 @@ async fn no_newcomer_cuts_a_reply_that_is_being_written() {
     assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
     let mut rest = vec![0; LARGE_BYTES - 1_024];
     let read = timeout(PATIENCE, slow.read_exact(&mut rest)).await;
-    read.expect("the reply goes on").expect("the reply is whole");
+    read.expect("the reply goes on")
+        .expect("the reply is whole");
     // Now it waits for a request, and makes room.
     let asked = timeout(PATIENCE, async {
         while !serving
@@ -270,7 +271,10 @@ async fn small_limits_leave_room_for_others_and_for_probes() {
         });
         asked.await.expect("the places should be taken");
         let reply = serving.ask("GET /healthz").await;
-        assert!(reply.starts_with("HTTP/1.1 200 "), "{connections_max}: {reply}");
+        assert!(
+            reply.starts_with("HTTP/1.1 200 "),
+            "{connections_max}: {reply}"
+        );
         // Elsewhere than on Linux only 127.0.0.1 is this machine's.
         if connections_max > 1 && cfg!(target_os = "linux") {
             let socket = tokio::net::TcpSocket::new_v4().unwrap();
@@ -279,7 +283,10 @@ async fn small_limits_leave_room_for_others_and_for_probes() {
             let request = b"GET /metrics HTTP/1.1\r\nhost: herd\r\nconnection: close\r\n\r\n";
             other.write_all(request).await.unwrap();
             let reply = read_all(&mut other).await;
-            assert!(reply.starts_with("HTTP/1.1 200 "), "{connections_max}: {reply}");
+            assert!(
+                reply.starts_with("HTTP/1.1 200 "),
+                "{connections_max}: {reply}"
+            );
         }
     }
 }

@@ -136,7 +136,10 @@ async fn events_tell_of_the_herd_the_clients_and_the_chosen_one() {
     assert_eq!(herd["servers"][0]["state"], "here");
     assert_eq!(herd["servers"][1]["state"], "unheard");
     assert_eq!(herd["links"][0]["state"], "down");
-    assert_eq!(data("map")["added"][0][5], r#"<img/src=x>\xff"\u{2028}"#);
+    assert_eq!(
+        data("map")["added"][0][5],
+        r#"<img/src=x>\xff"\xe2\x80\xa8"#
+    );
     let record = &data("client")["record"];
     assert_eq!(record["id"], client);
     assert_eq!(record["location"], "+34.068930-118.445127");

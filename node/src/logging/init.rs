@@ -14,6 +14,7 @@ use super::flood_guard::FloodGuard;
 use super::line::LineShape;
 use super::log_thread::LogThread;
 use super::named_json::NamedJson;
+use super::text_fields::TextFields;
 use super::{LogFilter, LogFormat, panic_hook};
 
 /// What is logged, and how.
@@ -70,7 +71,10 @@ fn subscriber(
         .with_writer(lines);
     let subscriber: Box<dyn Subscriber + Send + Sync> = match settings.format {
         LogFormat::Text => {
-            let text = builder.with_ansi(shape.ansi).finish();
+            let text = builder
+                .with_ansi(shape.ansi)
+                .fmt_fields(TextFields)
+                .finish();
             Box::new(text.with(FloodGuard::default()))
         }
         LogFormat::Json => {
@@ -91,6 +95,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
+    use crate::printable::is_printable;
 
     #[derive(Clone, Default)]
     struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -115,6 +120,10 @@ mod tests {
     }
 
     fn logged(format: LogFormat, log: impl FnOnce()) -> String {
+        logged_as(format, false, log)
+    }
+
+    fn logged_as(format: LogFormat, ansi: bool, log: impl FnOnce()) -> String {
         let captured = Captured::default();
         let settings = LogSettings {
             format,
@@ -122,7 +131,7 @@ mod tests {
         };
         let shape = LineShape {
             format,
-            ansi: false,
+            ansi,
             server: "Hill \"1\"".to_owned(),
         };
         let (thread, lines) = LogThread::start(captured.clone(), shape.clone()).unwrap();
@@ -190,13 +199,49 @@ mod tests {
         assert!(text.contains("neighbour=\"Jaquez\""), "{text}");
     }
 
+    /// Words of a stranger: as the message, as a field that is displayed, and as one that is quoted.
+    fn log_words_of_a_stranger() {
+        let words = "a\x1b[2J\x1b[31mb\nc\r\u{7}\u{9b}2J\u{202e}d";
+        let span = tracing::info_span!("link", peer = %words);
+        span.in_scope(|| tracing::warn!(reason = %words, words, r#type = 1, "closed: {words}"));
+    }
+
+    /// As they are shown, but for quoted text.
+    const SHOWN: &str = r"a\x1b[2J\x1b[31mb\x0ac\x0d\x07\xc2\x9b2J\xe2\x80\xaed";
+
     #[test]
     fn a_line_has_no_control_bytes_of_strangers() {
-        let text = logged(LogFormat::Text, || {
-            tracing::warn!(reason = %"a\x1b[2Jb\nc\r\u{7}", "closed");
-        });
+        let text = logged(LogFormat::Text, log_words_of_a_stranger);
         assert_eq!(text.lines().count(), 1, "{text}");
         let text = text.trim_end_matches('\n');
-        assert!(!text.contains(|c: char| c.is_control()), "{text:?}");
+        assert!(text.chars().all(is_printable), "{text:?}");
+        assert!(
+            text.contains(&format!("closed: {SHOWN} reason={SHOWN} words=\"a")),
+            "{text}"
+        );
+        assert!(text.contains(&format!("peer={SHOWN}")), "{text}");
+        assert!(text.ends_with(" type=1"), "{text}");
+    }
+
+    #[test]
+    fn the_only_colours_of_a_line_are_its_own() {
+        let text = logged_as(LogFormat::Text, true, log_words_of_a_stranger);
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(
+            text.contains("\x1b[3mreason\x1b[0m\x1b[2m=\x1b[0ma"),
+            "{text:?}"
+        );
+        let plain = ["0", "1", "2", "3", "33"]
+            .into_iter()
+            .fold(text, |text, number| {
+                text.replace(&format!("\x1b[{number}m"), "")
+            });
+        let plain = plain.trim_end_matches('\n');
+        assert!(plain.chars().all(is_printable), "{plain:?}");
+        assert!(
+            plain.contains(&format!("closed: {SHOWN} reason={SHOWN} words=\"a")),
+            "{plain}"
+        );
+        assert!(plain.contains(&format!("peer={SHOWN}")), "{plain}");
     }
 }

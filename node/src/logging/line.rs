@@ -1,9 +1,9 @@
 //! The last touch to a line: bounded, on one line, and with the number of those that were left out before it.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use super::LogFormat;
+use crate::printable::units;
 
 /// The longest line, in bytes, with its LF. `herd local` shows lines up to that length as one.
 pub const LINE_BYTES_MAX: usize = 16 * 1024;
@@ -24,7 +24,7 @@ impl LineShape {
     /// A line as it goes out. `left_out` lines like it were left out before it.
     pub(super) fn finish<'a>(&self, line: &'a [u8], left_out: u64) -> Cow<'a, [u8]> {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
-        let is_plain = !text.iter().any(|&byte| self.is_escaped(byte));
+        let is_plain = self.format == LogFormat::Json || is_plain(text);
         if is_plain && left_out == 0 && line.len() <= LINE_BYTES_MAX && line.ends_with(b"\n") {
             return Cow::Borrowed(line);
         }
@@ -70,32 +70,51 @@ impl LineShape {
         }
     }
 
-    /// Control bytes would break a line, or do something to a terminal. Colours are for one.
-    fn is_escaped(&self, byte: u8) -> bool {
-        byte.is_ascii_control() && byte != b'\t' && !(self.ansi && byte == 0x1b)
-    }
-
+    /// The text, shown as [`crate::printable`] says but for tabs and colours, and cut if it is too long.
     fn text(&self, text: &[u8]) -> Vec<u8> {
         let room = LINE_BYTES_MAX - TAIL_BYTES;
         let mut out = Vec::with_capacity(text.len().min(room) + TAIL_BYTES);
-        let mut escape = String::new();
-        for &byte in text {
-            escape.clear();
-            let piece: &[u8] = if self.is_escaped(byte) {
-                // Writing to a string cannot fail.
-                let _ = write!(escape, "\\x{byte:02x}");
-                escape.as_bytes()
+        let mut piece = Vec::new();
+        let mut units = units(text);
+        let mut at = 0;
+        while let Some(unit) = units.next() {
+            piece.clear();
+            let rest = text.get(at..).unwrap_or_default();
+            if let Some(colour) = self.colour(rest) {
+                piece.extend_from_slice(colour);
+                // All of it is ASCII, and its first character is taken.
+                units.by_ref().take(colour.len() - 1).for_each(drop);
+                at += colour.len();
             } else {
-                std::slice::from_ref(&byte)
-            };
+                at += unit.bytes().len();
+                match unit.bytes() {
+                    b"\t" => piece.push(b'\t'),
+                    _ => unit.push_to(&mut piece),
+                }
+            }
             if out.len() + piece.len() > room {
                 out.extend_from_slice(b"... (cut)");
                 break;
             }
-            out.extend_from_slice(piece);
+            out.extend_from_slice(&piece);
         }
         out
     }
+
+    /// The colour that `text` begins with, if lines hold colours: ESC, `[`, numbers, `m`. Nothing else passes: fields
+    /// of events are escaped already, so all that there is of these is the log's own.
+    fn colour<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let numbers = text.strip_prefix(b"\x1b[").filter(|_| self.ansi)?;
+        let is_number = |byte: &u8| byte.is_ascii_digit() || *byte == b';';
+        let end = numbers.iter().position(|byte| !is_number(byte))?;
+        let is_colour = numbers.get(end) == Some(&b'm');
+        text.get(..b"\x1b[".len() + end + 1).filter(|_| is_colour)
+    }
+}
+
+/// Whether a text is ASCII that stands for itself, as almost every line is.
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
 }
 
 #[cfg(test)]
@@ -116,14 +135,20 @@ mod tests {
         let finished = |line: &[u8]| String::from_utf8(shape.finish(line, 0).into_owned()).unwrap();
         assert_eq!(finished(b"a\tplain line\n"), "a\tplain line\n");
         assert_eq!(finished(b"a\x1b[2Jb\nc\n"), "a\\x1b[2Jb\\x0ac\n");
+        assert_eq!(
+            finished(b"\x1b[31ma\xff\xc2\x9b \xc3\xa9\n"),
+            "\\x1b[31ma\\xff\\xc2\\x9b é\n"
+        );
         let coloured = LineShape {
             ansi: true,
             ..shape.clone()
         };
-        assert_eq!(
-            &*coloured.finish(b"\x1b[2mx\x1b[0m\n", 0),
-            b"\x1b[2mx\x1b[0m\n"
-        );
+        let finished = |line: &str| coloured.finish(line.as_bytes(), 0).into_owned();
+        let line = "\x1b[2mx é\x1b[0m \x1b[1;31my\x1b[m\n";
+        assert_eq!(finished(line), line.as_bytes());
+        let line = "\x1b[2J\x1b]0;x\x07\x1b[31\x1b[1\u{9b}m\u{202e}\x1b\n";
+        let escaped = r"\x1b[2J\x1b]0;x\x07\x1b[31\x1b[1\xc2\x9bm\xe2\x80\xae\x1b";
+        assert_eq!(finished(line), format!("{escaped}\n").as_bytes());
     }
 
     #[test]

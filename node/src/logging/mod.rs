@@ -14,6 +14,7 @@ mod log_thread;
 mod named_json;
 mod panic_hook;
 mod statistics;
+mod text_fields;
 
 pub use filter::{InvalidFilter, LogFilter};
 pub use format::{InvalidFormat, LogFormat};

@@ -10,4 +10,4 @@ pub use document::{
     TopologyStatus,
 };
 pub use source::StatusSource;
-pub use table::{MoreColumn, printable, table};
+pub use table::{MoreColumn, table};

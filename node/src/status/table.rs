@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::comparison::{Comparison, Row};
+use crate::printable::Printable;
 
 /// The columns. The first is as wide as it needs to be.
 const HEADS: [&str; 8] = [
@@ -30,7 +31,9 @@ pub fn table(comparison: &Comparison, more: &[MoreColumn<'_>]) -> String {
     }
     let mut lines = vec![heads];
     for row in &comparison.rows {
-        let mut cells: Vec<String> = cells(row).map(|cell| printable(&cell)).into();
+        let mut cells: Vec<String> = cells(row)
+            .map(|cell| Printable(cell.as_bytes()).to_string())
+            .into();
         cells.extend(more.iter().map(|(_, cell)| cell(&row.server)));
         lines.push(cells);
     }
@@ -57,7 +60,7 @@ pub fn table(comparison: &Comparison, more: &[MoreColumn<'_>]) -> String {
         text.push_str("No trouble.\n");
     }
     for trouble in &comparison.troubles {
-        let _ = writeln!(text, "! {}", printable(trouble));
+        let _ = writeln!(text, "! {}", Printable(trouble.as_bytes()));
     }
     text
 }
@@ -75,20 +78,6 @@ fn cells(row: &Row) -> [String; 8] {
         or_unknown(row.store.clone()),
         format!("{alive}/{asked}"),
     ]
-}
-
-/// What came over the network must not steer the terminal.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| {
-            if character.is_control() {
-                '?'
-            } else {
-                character
-            }
-        })
-        .collect()
 }
 
 /// A time in at most two units, such as `3d 4h`.
@@ -150,7 +139,10 @@ mod tests {
              No trouble.\n"
         );
         assert!(text.lines().all(|line| line.len() <= 80));
-        comparison.troubles = vec!["Hill is on\x1b[31m fire".to_owned()];
-        assert!(table(&comparison, &[]).ends_with("\n\n! Hill is on?[31m fire\n"));
+        comparison.troubles = vec!["Hill is on\x1b[31m fire\u{202e}\r".to_owned()];
+        assert!(
+            table(&comparison, &[])
+                .ends_with("\n\n! Hill is on\\x1b[31m fire\\xe2\\x80\\xae\\x0d\n")
+        );
     }
 }

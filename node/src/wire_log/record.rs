@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::printable::push_escape;
+
 /// Appends a time as RFC 3339 in UTC with microseconds. Times before 1970 are written as its start.
 pub(super) fn write_time(out: &mut Vec<u8>, now_ns: i64) {
     let since = Duration::from_nanos(u64::try_from(now_ns).unwrap_or(0));
@@ -28,10 +30,7 @@ pub(super) fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
     for &byte in text {
         match byte {
             b'\\' => out.extend_from_slice(b"\\\\"),
-            byte if needs_escape(byte) => {
-                let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 0xf)];
-                out.extend_from_slice(&[b'\\', b'x', digit(byte >> 4), digit(byte)]);
-            }
+            byte if needs_escape(byte) => push_escape(out, byte),
             byte => out.push(byte),
         }
     }

@@ -126,8 +126,24 @@ async fn a_herd_whose_terminal_is_closed_stops_in_good_order() {
     wait_until_gone(&pids).await;
 }
 
+/// A client that would set the title of a terminal, clear it with a C1 control, and turn what follows round.
+const STEERING: &str = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}z";
+
+/// The same as a person is to see it.
+const SHOWN: &str = r"a\x1b]0;owned\x07\xc2\x9b2J\xe2\x80\xaez";
+
+/// Whatever a command of the shell prints to a terminal, on standard output and standard error.
+async fn printed_at_a_terminal(shell: &str, folder: &Path) -> Option<String> {
+    let mut script = at_a_terminal(shell, folder)?.spawn().unwrap();
+    let mut said = String::new();
+    let mut stdout = script.stdout.take().unwrap();
+    let read = timeout(PATIENCE, stdout.read_to_string(&mut said)).await;
+    read.unwrap().unwrap();
+    Some(said)
+}
+
 #[tokio::test]
-async fn a_dump_at_a_terminal_shows_control_bytes_escaped() {
+async fn a_terminal_shows_control_bytes_of_clients_escaped() {
     let folder = tempfile::tempdir().unwrap();
     let base = free_ports(3);
     let mut server = herd(&[
@@ -143,31 +159,55 @@ async fn a_dump_at_a_terminal_shows_control_bytes_escaped() {
     .start();
     server.wait_for("listening").await;
     let to = format!("127.0.0.1:{base}");
-    let line = "IAMAT a\u{1b}]0;owned\u{7}z +1+1 1";
-    let (code, said) = herd(&["send", "--to", &to, line]).run().await;
+    let line = format!("IAMAT {STEERING} +1+1 1");
+    let (code, said) = herd(&["send", "--to", &to, &line]).run().await;
     assert_eq!(code, 0, "{said}");
-    assert!(
-        said.contains("a\u{1b}]0;owned\u{7}z"),
-        "a pipe gets the bytes: {said:?}"
-    );
+    assert!(said.contains(STEERING), "a pipe gets the bytes: {said:?}");
     let dump = ["dump", "--control-socket", "socket"];
     let (code, bytes) = herd(&dump).in_folder(folder.path()).run().await;
-    assert!(
-        code == 0 && bytes.contains("a\u{1b}]0;owned\u{7}z"),
-        "{bytes:?}"
-    );
-    let ask = format!("send --to {to} 'WHATSAT a\u{1b}]0;owned\u{7}z 1 1'");
-    for shown in ["dump --control-socket socket", &ask] {
-        let shell = format!("{PROGRAM} {shown}");
-        let Some(mut script) = at_a_terminal(&shell, folder.path()) else {
+    assert!(code == 0 && bytes.contains(STEERING), "{bytes:?}");
+    for shown in [
+        "dump --control-socket socket",
+        &format!("send --to {to} 'WHATSAT {STEERING} 1 1'"),
+        &format!("send --to {to} 'no command: {STEERING}'"),
+    ] {
+        let Some(said) = printed_at_a_terminal(&format!("{PROGRAM} {shown}"), folder.path()).await
+        else {
             return;
         };
-        let mut script = script.spawn().unwrap();
-        let mut said = String::new();
-        let mut stdout = script.stdout.take().unwrap();
-        let read = timeout(PATIENCE, stdout.read_to_string(&mut said)).await;
-        read.unwrap().unwrap();
-        assert!(said.contains("a\\x1b]0;owned\\x07z"), "{said:?}");
-        assert!(!said.contains("\u{1b}]0;owned"), "{said:?}");
+        assert!(said.contains(SHOWN), "{shown:?}: {said:?}");
+        assert!(!said.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_shows_control_bytes_of_files_escaped() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("herd.toml");
+    let escaped = r"a\u001B]0;owned\u0007\u009B2J\u202Ez";
+    for (text, command) in [
+        (
+            format!("name = \"Hill\"\nwire_log = \"{escaped}\"\n"),
+            "its settings",
+        ),
+        (
+            format!("name = \"Hill\"\nlog = \"{escaped}\"\n"),
+            "a mistake",
+        ),
+        (
+            format!("name = \"Hill\"\n\"{escaped}\" = 1\n"),
+            "an unknown key",
+        ),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        let shell = format!("{PROGRAM} check-config --config herd.toml");
+        let Some(said) = printed_at_a_terminal(&shell, folder.path()).await else {
+            return;
+        };
+        assert!(said.contains(SHOWN), "{command}: {said:?}");
+        assert!(
+            !said.contains(['\u{1b}', '\u{9b}', '\u{202e}']),
+            "{command}: {said:?}"
+        );
     }
 }

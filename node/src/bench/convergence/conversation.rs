@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::bench::dial::dial;
 use crate::bench::error::BenchError;
 use crate::bench::input::Input;
+use crate::printable::Printable;
 
 /// How long a server may take for the replies to one batch.
 pub(super) const REPLY_WAIT: Duration = Duration::from_secs(10);
@@ -85,11 +86,11 @@ fn read_reply(input: &[u8], is_look_up: bool) -> io::Result<Option<(Said, usize)
     };
     let (line, rest) = input.split_at(line_end);
     if line.starts_with(b"? ") {
-        let said = Said::Refused(line.escape_ascii().to_string());
+        let said = Said::Refused(Printable(line).to_string());
         return Ok(Some((said, line_end + 1)));
     }
     if !line.starts_with(b"AT ") {
-        let shown = line.get(..100).unwrap_or(line).escape_ascii();
+        let shown = Printable(line.get(..100).unwrap_or(line));
         return Err(io::Error::other(format!("not a reply: {shown}")));
     }
     if !is_look_up {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::super::terminal_text::Output;
+use super::super::output::Output;
 use super::ControlError;
 use super::find::ServerArgs;
 use super::new_file::NewFile;

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use crate::printable::Printable;
+
 /// Writes to standard error, so that standard output holds replies only.
 pub(super) struct Prompt {
     text: String,
@@ -11,7 +13,7 @@ pub(super) struct Prompt {
 impl Prompt {
     pub(super) fn new(to: &str) -> Self {
         Prompt {
-            text: format!("{to}> "),
+            text: format!("{}> ", Printable(to.as_bytes())),
             shown: false,
         }
     }

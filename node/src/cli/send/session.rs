@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use super::input::Input;
 use super::prompt::Prompt;
 use super::replies::Exchange;
-use crate::cli::terminal_text::TerminalText;
+use crate::printable::PrintableStream;
 use crate::tls::write_through::WriteThrough;
 
 /// How many commands may wait for replies before no more input is taken.
@@ -57,7 +57,7 @@ pub(super) enum Lost {
 pub(super) async fn exchange<S: AsyncRead + AsyncWrite, W: AsyncWrite + Unpin>(
     stream: S,
     mut input: Input,
-    (mut output, mut shown): (W, Option<TerminalText>),
+    (mut output, mut shown): (W, Option<PrintableStream>),
     mut prompt: Option<Prompt>,
 ) -> Result<u64, Lost> {
     let (mut read_half, write_half) = tokio::io::split(stream);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::exit_of;
+use crate::cli::output::Output;
 use crate::cli::report;
 use crate::clock::{SystemClock, WallClock, fault, rfc3339_millis};
 use crate::exit_code;
@@ -79,7 +80,7 @@ fn lower(
 }
 
 fn tell(server: &str, change: FloorChange, now_ns: i64) -> io::Result<()> {
-    let mut out = io::stdout();
+    let mut out = Output::stdout();
     let now = rfc3339_millis(now_ns);
     match change {
         FloorChange::None => {
