@@ -157,33 +157,7 @@ impl HerdBuilder {
             if let Err(error) = std::fs::write(&file, self.topology.text(&seen)) {
                 panic!("cannot write {}: {error}", file.display());
             }
-            let (at, folder) = (addresses[position], folder.path());
-            let mut arguments = self.arguments.clone();
-            if self.encrypted {
-                let certificates = folder.join(CERTIFICATES);
-                if position == 0 {
-                    herd_certs("new", &file, &certificates);
-                }
-                arguments.push(format!("--links-certs={}", certificates.display()));
-            }
-            if self.controlled {
-                let socket = folder.join(format!("{name}.control"));
-                arguments.push(format!("--control-socket={}", socket.display()));
-            }
-            let data_folder = self.data_folders.get(name).cloned();
-            let data_folder = data_folder.unwrap_or_else(|| folder.join(name));
-            let mut server = Server::new(
-                name,
-                at,
-                &file,
-                folder,
-                (&data_folder, self.on_disk),
-                &arguments,
-            );
-            if let Some(variables) = self.environments.get(name) {
-                server.set_environment(variables);
-            }
-            servers.push(server);
+            servers.push(self.server(position, addresses[position], &file, folder.path()));
         }
         Herd {
             topology: self.topology.clone(),
@@ -192,6 +166,37 @@ impl HerdBuilder {
             folder,
             _turn: turn,
         }
+    }
+
+    /// The server at a position of the topology, which reads the topology from `file`.
+    fn server(&self, position: usize, at: Addresses, file: &Path, folder: &Path) -> Server {
+        let name = &self.topology.servers()[position];
+        let mut arguments = self.arguments.clone();
+        if self.encrypted {
+            let certificates = folder.join(CERTIFICATES);
+            if position == 0 {
+                herd_certs("new", file, &certificates);
+            }
+            arguments.push(format!("--links-certs={}", certificates.display()));
+        }
+        if self.controlled {
+            let socket = folder.join(format!("{name}.control"));
+            arguments.push(format!("--control-socket={}", socket.display()));
+        }
+        let data_folder = self.data_folders.get(name).cloned();
+        let data_folder = data_folder.unwrap_or_else(|| folder.join(name));
+        let mut server = Server::new(
+            name,
+            at,
+            file,
+            folder,
+            (&data_folder, self.on_disk),
+            &arguments,
+        );
+        if let Some(variables) = self.environments.get(name) {
+            server.set_environment(variables);
+        }
+        server
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 
+use tokio::net::unix::pipe;
 use tokio::runtime;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
@@ -108,45 +109,70 @@ fn share_open_files(settings: &mut ServeSettings) -> Result<(), TooFew> {
     Ok(())
 }
 
-async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eof: bool) -> u8 {
-    let mut signals = match StopSignals::install_for_servers() {
-        Ok(signals) => signals,
-        Err(error) => {
+/// What a server is started with, and told to stop by.
+struct Prepared {
+    signals: StopSignals,
+    /// The pipe whose end tells it to stop too.
+    parent: Option<pipe::Receiver>,
+    bound: BoundSockets,
+}
+
+impl Prepared {
+    /// Listens for signals, then binds the ports.
+    ///
+    /// # Errors
+    /// The exit status, where that fails; the log says why.
+    fn new(settings: &ServeSettings, stop_on_stdin_eof: bool) -> Result<Self, u8> {
+        let signals = StopSignals::install_for_servers().map_err(|error| {
             error!("nothing was started, for signals cannot be listened for: {error}");
-            return exit_code::INTERNAL;
-        }
-    };
-    let mut parent = match stop_on_stdin_eof.then(stdin_pipe::open).transpose() {
-        Ok(parent) => parent,
-        Err(error) => {
+            exit_code::INTERNAL
+        })?;
+        let parent = stop_on_stdin_eof.then(stdin_pipe::open).transpose();
+        let parent = parent.map_err(|error| {
             error!(
                 "--stop-on-stdin-eof: standard input is not a pipe, and nothing was started: {error}"
             );
-            return exit_code::USAGE;
-        }
-    };
-    let bound = BoundSockets::bind(
-        settings.client_listen,
-        settings.peer_listen,
-        settings.http.listen,
-    );
-    let bound = match bound {
-        Ok(bound) => bound,
-        Err(errors) => {
+            exit_code::USAGE
+        })?;
+        let bound = BoundSockets::bind(
+            settings.client_listen,
+            settings.peer_listen,
+            settings.http.listen,
+        );
+        let bound = bound.map_err(|errors| {
             for error in errors {
                 error!("{error}");
             }
-            return exit_code::UNAVAILABLE;
-        }
+            exit_code::UNAVAILABLE
+        })?;
+        Ok(Prepared {
+            signals,
+            parent,
+            bound,
+        })
+    }
+}
+
+async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eof: bool) -> u8 {
+    let prepared = Prepared::new(&settings, stop_on_stdin_eof);
+    let Prepared {
+        mut signals,
+        mut parent,
+        bound,
+    } = match prepared {
+        Ok(prepared) => prepared,
+        Err(status) => return status,
     };
-    let drain_delay = settings.drain_delay;
-    let stop = Stop {
-        reopen: signals.reopen(),
-        ..Stop::default()
+    let mut stopping = Stopping {
+        stop: Stop {
+            reopen: signals.reopen(),
+            ..Stop::default()
+        },
+        drain_delay: settings.drain_delay,
+        drained: None,
+        deadline: None,
     };
-    let mut serving = pin!(server::run(settings, bound, clients, stop.clone()));
-    // Both are set once it was told to stop; the first is over when it stops.
-    let (mut drained, mut deadline) = (None, None);
+    let mut serving = pin!(server::run(settings, bound, clients, stopping.stop.clone()));
     loop {
         let told_to_stop = tokio::select! {
             ended = &mut serving => return match ended {
@@ -160,16 +186,14 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
                 }
             },
             signal = signals.next() => Told::Signal(signal),
-            () = stdin_pipe::closed(parent.as_mut()), if deadline.is_none() => {
+            () = stdin_pipe::closed(parent.as_mut()), if !stopping.has_begun() => {
                 Told::StdinClosed
             }
-            () = until(drained) => {
-                info!("drained: stopping");
-                drained = None;
-                stop.stop.cancel();
+            () = until(stopping.drained) => {
+                stopping.drained();
                 continue;
             }
-            () = until(deadline) => {
+            () = until(stopping.deadline) => {
                 error!(
                     "did not stop within {STOP_GRACE:?} and ends as it is: clients are cut off, and what \
                      they reported last may not be on disk or at a neighbour"
@@ -177,30 +201,57 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
                 return exit_code::INTERNAL;
             }
         };
-        if deadline.is_some() {
+        if stopping.has_begun() {
             warn!(
                 "{told_to_stop} while stopping: ending at once; what clients reported last may not be on \
                  disk or at a neighbour"
             );
             return exit_code::INTERRUPTED;
         }
+        stopping.begin(&told_to_stop);
+    }
+}
+
+/// How far the stop of a server is.
+struct Stopping {
+    stop: Stop,
+    /// How long it goes on accepting after SIGTERM.
+    drain_delay: Duration,
+    /// When that is over, once it was told to stop.
+    drained: Option<Instant>,
+    /// When it must have ended, once it was told to stop.
+    deadline: Option<Instant>,
+}
+
+impl Stopping {
+    fn has_begun(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    fn begin(&mut self, told: &Told) {
         let now = Instant::now();
         // Only a platform that sends SIGTERM has endpoints that follow this server's readiness.
-        let delay = match told_to_stop {
-            Told::Signal(StopSignal::Terminate) => drain_delay,
+        let delay = match told {
+            Told::Signal(StopSignal::Terminate) => self.drain_delay,
             Told::Signal(StopSignal::Interrupt | StopSignal::Hangup) | Told::StdinClosed => {
                 Duration::ZERO
             }
         };
-        stop.drain.cancel();
+        self.stop.drain.cancel();
         if delay.is_zero() {
-            info!("{told_to_stop}: stopping");
-            stop.stop.cancel();
+            info!("{told}: stopping");
+            self.stop.stop.cancel();
         } else {
-            info!("{told_to_stop}: not ready any more, accepting for {delay:?} yet");
-            drained = Some(now + delay);
+            info!("{told}: not ready any more, accepting for {delay:?} yet");
+            self.drained = Some(now + delay);
         }
-        deadline = Some(now + delay + STOP_GRACE);
+        self.deadline = Some(now + delay + STOP_GRACE);
+    }
+
+    fn drained(&mut self) {
+        info!("drained: stopping");
+        self.drained = None;
+        self.stop.stop.cancel();
     }
 }
 

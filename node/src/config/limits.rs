@@ -88,137 +88,159 @@ impl LimitSettings {
 }
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>) -> (LimitSettings, Vec<Row>) {
-    let defaults = Limits::default();
-    let tokens = tokens(resolver);
-    let client_threads = resolver.checked_or(Setting::ClientThreads, None, threads);
-    let shown_threads = client_threads
-        .value
-        .map_or("auto".to_owned(), |count| count.to_string());
-    let mut rows = vec![
-        tokens.1,
-        Row::new(
-            Setting::ClientThreads,
-            shown_threads,
-            &client_threads.origin,
-        ),
-    ];
-    let connections_max = counted(
+    let (tokens, tokens_row) = tokens(resolver);
+    let mut table = Table {
         resolver,
-        &mut rows,
-        Setting::ConnectionsMax,
-        CONNECTIONS_MAX,
-    );
-    let per_address = optional(
-        resolver,
-        &mut rows,
+        rows: vec![tokens_row],
+    };
+    let client_threads = table.client_threads();
+    let connections_max = table.count(Setting::ConnectionsMax, CONNECTIONS_MAX, COUNT_MAX);
+    let per_address_max = table.count_or_off(
         Setting::ConnectionsPerAddressMax,
         Some(one_address_share(connections_max)),
+        COUNT_MAX,
     );
-    let line_bytes = resolver.checked_or(Setting::LineBytesMax, LINE_BYTES_MAX, line_bytes);
-    rows.push(shown(Setting::LineBytesMax, &line_bytes));
-    let per_second = rate(
-        resolver,
-        &mut rows,
-        Setting::CommandsPerSecond,
-        defaults.commands_per_second,
-    );
-    let per_second_per_address = rate(
-        resolver,
-        &mut rows,
-        Setting::CommandsPerSecondPerAddress,
-        defaults.commands_per_second_per_address,
-    );
-    let idle = timeout(
-        resolver,
-        &mut rows,
-        Setting::IdleTimeout,
-        defaults.idle_timeout,
-    );
-    let half_line = timeout(
-        resolver,
-        &mut rows,
-        Setting::HalfLineTimeout,
-        defaults.half_line_timeout,
-    );
-    let in_flight = counted(
-        resolver,
-        &mut rows,
-        Setting::WhatsatInFlightMax,
-        defaults.whatsat_in_flight_max,
-    );
-    let max_clients = optional(
-        resolver,
-        &mut rows,
-        Setting::MaxClients,
-        defaults.max_clients,
-    );
-    let bytes = |text: &str| values::off_or(text, |text| values::count(text, MEMORY_BYTES_MAX));
-    let max_client_bytes =
-        resolver.checked_or(Setting::MaxClientBytes, defaults.max_client_bytes, bytes);
-    let shown_bytes = max_client_bytes
-        .value
-        .map_or("off".to_owned(), |bytes| bytes.to_string());
-    rows.push(Row::new(
-        Setting::MaxClientBytes,
-        shown_bytes,
-        &max_client_bytes.origin,
-    ));
-    let id_bytes = |text: &str| values::count(text, CLIENT_ID_BYTES_MAX);
-    let client_id_bytes_max = resolver.checked_or(
-        Setting::ClientIdBytesMax,
-        defaults.client_id_bytes_max,
-        id_bytes,
-    );
-    rows.push(shown(Setting::ClientIdBytesMax, &client_id_bytes_max));
-    let reply_bytes = |text: &str| values::count(text, MEMORY_BYTES_MAX);
-    let reply_bytes_max = resolver.checked_or(
-        Setting::ReplyBytesMax,
-        defaults.reply_bytes_max,
-        reply_bytes,
-    );
-    rows.push(shown(Setting::ReplyBytesMax, &reply_bytes_max));
-    let http_connections_max = counted(
-        resolver,
-        &mut rows,
+    let line_bytes_max = table.value(Setting::LineBytesMax, LINE_BYTES_MAX, line_bytes);
+    let clients = table.clients(per_address_max);
+    let http_connections_max = table.count(
         Setting::HttpConnectionsMax,
         http::Limits::default().connections_max,
+        COUNT_MAX,
     );
-    let http_per_address = optional(
-        resolver,
-        &mut rows,
+    let http_per_address_max = table.count_or_off(
         Setting::HttpConnectionsPerAddressMax,
         Some(one_address_share(http_connections_max)),
+        COUNT_MAX,
     );
-    let peers_per_address = optional(
-        resolver,
-        &mut rows,
+    let peers_per_address_max = table.count_or_off(
         Setting::PeerConnectionsPerAddressMax,
         Some(PEER_CONNECTIONS_PER_ADDRESS_MAX),
+        COUNT_MAX,
     );
-    let viewers_max = counted(resolver, &mut rows, Setting::ViewersMax, VIEWERS_MAX);
     let settings = LimitSettings {
-        client_threads: client_threads.value,
+        client_threads,
         connections_max,
-        line_bytes_max: line_bytes.value,
-        clients: Limits {
-            connections_per_address_max: per_address,
-            commands_per_second: per_second,
-            commands_per_second_per_address: per_second_per_address,
-            idle_timeout: idle,
-            half_line_timeout: half_line,
-            whatsat_in_flight_max: in_flight,
-            max_clients,
-            max_client_bytes: max_client_bytes.value,
-            client_id_bytes_max: client_id_bytes_max.value,
-            reply_bytes_max: reply_bytes_max.value,
-        },
+        line_bytes_max,
+        clients,
         http_connections_max,
-        http_connections_per_address_max: http_per_address,
-        peer_connections_per_address_max: peers_per_address,
-        viewers_max,
-        tokens: tokens.0,
+        http_connections_per_address_max: http_per_address_max,
+        peer_connections_per_address_max: peers_per_address_max,
+        viewers_max: table.count(Setting::ViewersMax, VIEWERS_MAX, COUNT_MAX),
+        tokens,
     };
-    (settings, rows)
+    (settings, table.rows)
+}
+
+/// Settings that are looked up one by one, with a line of the report for each.
+struct Table<'r, 'a> {
+    resolver: &'r mut Resolver<'a>,
+    rows: Vec<Row>,
+}
+
+impl Table<'_, '_> {
+    /// Limits on clients that are connected.
+    fn clients(&mut self, connections_per_address_max: Option<usize>) -> Limits {
+        let defaults = Limits::default();
+        // In the order of the report.
+        Limits {
+            connections_per_address_max,
+            commands_per_second: self
+                .rate(Setting::CommandsPerSecond, defaults.commands_per_second),
+            commands_per_second_per_address: self.rate(
+                Setting::CommandsPerSecondPerAddress,
+                defaults.commands_per_second_per_address,
+            ),
+            idle_timeout: self.timeout(Setting::IdleTimeout, defaults.idle_timeout),
+            half_line_timeout: self.timeout(Setting::HalfLineTimeout, defaults.half_line_timeout),
+            whatsat_in_flight_max: self.count(
+                Setting::WhatsatInFlightMax,
+                defaults.whatsat_in_flight_max,
+                COUNT_MAX,
+            ),
+            max_clients: self.count_or_off(Setting::MaxClients, defaults.max_clients, COUNT_MAX),
+            max_client_bytes: self.count_or_off(
+                Setting::MaxClientBytes,
+                defaults.max_client_bytes,
+                MEMORY_BYTES_MAX,
+            ),
+            client_id_bytes_max: self.count(
+                Setting::ClientIdBytesMax,
+                defaults.client_id_bytes_max,
+                CLIENT_ID_BYTES_MAX,
+            ),
+            reply_bytes_max: self.count(
+                Setting::ReplyBytesMax,
+                defaults.reply_bytes_max,
+                MEMORY_BYTES_MAX,
+            ),
+        }
+    }
+
+    fn client_threads(&mut self) -> Option<usize> {
+        let resolved = self
+            .resolver
+            .checked_or(Setting::ClientThreads, None, threads);
+        self.shown(Setting::ClientThreads, resolved, |count| {
+            count.map_or("auto".to_owned(), |count| count.to_string())
+        })
+    }
+
+    fn value<T: Display>(
+        &mut self,
+        setting: Setting,
+        default: T,
+        check: impl FnOnce(&str) -> Result<T, String>,
+    ) -> T {
+        let resolved = self.resolver.checked_or(setting, default, check);
+        self.shown(setting, resolved, ToString::to_string)
+    }
+
+    /// A number of at most `max`.
+    fn count(&mut self, setting: Setting, default: usize, max: usize) -> usize {
+        self.value(setting, default, |text| values::count(text, max))
+    }
+
+    /// The same, or `off` for no limit.
+    fn count_or_off(
+        &mut self,
+        setting: Setting,
+        default: Option<usize>,
+        max: usize,
+    ) -> Option<usize> {
+        let count = |text: &str| values::off_or(text, |text| values::count(text, max));
+        let resolved = self.resolver.checked_or(setting, default, count);
+        self.shown(setting, resolved, |count| {
+            count.map_or("off".to_owned(), |count| count.to_string())
+        })
+    }
+
+    fn rate(&mut self, setting: Setting, default: Option<NonZeroU32>) -> Option<NonZeroU32> {
+        let default = default.map(|rate| rate.get() as usize);
+        let count = self.count_or_off(setting, default, COUNT_MAX);
+        count.and_then(|count| NonZeroU32::new(u32::try_from(count).ok()?))
+    }
+
+    fn timeout(&mut self, setting: Setting, default: Option<Duration>) -> Option<Duration> {
+        let wait = |text: &str| values::off_or(text, |text| values::wait(text, TIMEOUT_MAX));
+        let resolved = self.resolver.checked_or(setting, default, wait);
+        self.shown(setting, resolved, |timeout| {
+            timeout.map_or("off".to_owned(), |timeout| {
+                humantime::format_duration(timeout).to_string()
+            })
+        })
+    }
+
+    /// Adds the line of a value, and returns the value.
+    fn shown<T>(
+        &mut self,
+        setting: Setting,
+        resolved: Resolved<T>,
+        show: impl FnOnce(&T) -> String,
+    ) -> T {
+        let row = Row::new(setting, show(&resolved.value), &resolved.origin);
+        self.rows.push(row);
+        resolved.value
+    }
 }
 
 fn tokens(resolver: &mut Resolver<'_>) -> (Option<(PathBuf, Tokens)>, Row) {
@@ -251,64 +273,6 @@ fn threads(text: &str) -> Result<Option<usize>, String> {
             Err(reason) => Err(format!("{reason}, or `auto`")),
         },
     }
-}
-
-fn shown<T: Display>(setting: Setting, resolved: &Resolved<T>) -> Row {
-    Row::new(setting, resolved.value.to_string(), &resolved.origin)
-}
-
-fn counted(
-    resolver: &mut Resolver<'_>,
-    rows: &mut Vec<Row>,
-    setting: Setting,
-    default: usize,
-) -> usize {
-    let count = |text: &str| values::count(text, COUNT_MAX);
-    let resolved = resolver.checked_or(setting, default, count);
-    rows.push(shown(setting, &resolved));
-    resolved.value
-}
-
-/// A number, or `off` for no limit.
-fn optional(
-    resolver: &mut Resolver<'_>,
-    rows: &mut Vec<Row>,
-    setting: Setting,
-    default: Option<usize>,
-) -> Option<usize> {
-    let count = |text: &str| values::off_or(text, |text| values::count(text, COUNT_MAX));
-    let resolved = resolver.checked_or(setting, default, count);
-    let value = resolved
-        .value
-        .map_or("off".to_owned(), |count| count.to_string());
-    rows.push(Row::new(setting, value, &resolved.origin));
-    resolved.value
-}
-
-fn rate(
-    resolver: &mut Resolver<'_>,
-    rows: &mut Vec<Row>,
-    setting: Setting,
-    default: Option<NonZeroU32>,
-) -> Option<NonZeroU32> {
-    let default = default.map(|rate| rate.get() as usize);
-    let count = optional(resolver, rows, setting, default);
-    count.and_then(|count| NonZeroU32::new(u32::try_from(count).ok()?))
-}
-
-fn timeout(
-    resolver: &mut Resolver<'_>,
-    rows: &mut Vec<Row>,
-    setting: Setting,
-    default: Option<Duration>,
-) -> Option<Duration> {
-    let wait = |text: &str| values::off_or(text, |text| values::wait(text, TIMEOUT_MAX));
-    let resolved = resolver.checked_or(setting, default, wait);
-    let value = resolved.value.map_or("off".to_owned(), |timeout| {
-        humantime::format_duration(timeout).to_string()
-    });
-    rows.push(Row::new(setting, value, &resolved.origin));
-    resolved.value
 }
 
 /// Not less than the error reply copies.

@@ -185,83 +185,89 @@ fn online(
 ) -> Option<(OnlineSettings, Vec<Row>)> {
     let key = key(resolver, provider);
     let url = url(resolver, provider);
+    let (timeout, connect_timeout, timeout_rows) = timeouts(resolver);
+    let (in_flight_max, in_flight_row) = in_flight_max(resolver, provider);
+    let (fallback, fallback_row) = fallback(resolver);
+    let (cache, cache_rows) = cache(resolver, provider);
+    let (per_minute, per_minute_row) = per_minute(resolver);
+    let roots = url.as_ref().and_then(|url| roots(resolver, url));
+
+    let (url, roots) = (url?, roots?);
+    let (service, key_row) = key?;
+    let url_row = Row::new(Setting::PlacesUrl, url.value.as_str(), &url.origin);
+    let mut rows = vec![url_row];
+    rows.extend(key_row);
+    rows.extend(timeout_rows);
+    rows.extend([in_flight_row, fallback_row]);
+    rows.extend(cache_rows);
+    rows.push(per_minute_row);
+    let settings = OnlineSettings {
+        service,
+        url: url.value,
+        roots,
+        timeout,
+        connect_timeout,
+        in_flight_max,
+        fallback,
+        cache,
+        per_minute,
+    };
+    Some((settings, rows))
+}
+
+/// How long an answer may take, and a connection for it.
+fn timeouts(resolver: &mut Resolver<'_>) -> (Duration, Duration, [Row; 2]) {
     let timeout = resolver.checked_or(Setting::PlacesTimeout, PLACES_TIMEOUT, |text| {
         values::wait(text, TIMEOUT_MAX)
     });
-    let connect_default = PLACES_CONNECT_TIMEOUT.min(timeout.value);
-    let connect = resolver.checked_or(Setting::PlacesConnectTimeout, connect_default, |text| {
+    let default = PLACES_CONNECT_TIMEOUT.min(timeout.value);
+    let connect = resolver.checked_or(Setting::PlacesConnectTimeout, default, |text| {
         values::wait(text, timeout.value)
     });
-    let in_flight_default = provider.default_in_flight_max();
-    let in_flight = resolver.checked_or(Setting::PlacesInFlightMax, in_flight_default, |text| {
+    let row = |setting, resolved: &Resolved<Duration>| {
+        let shown = humantime::format_duration(resolved.value).to_string();
+        Row::new(setting, shown, &resolved.origin)
+    };
+    let rows = [
+        row(Setting::PlacesTimeout, &timeout),
+        row(Setting::PlacesConnectTimeout, &connect),
+    ];
+    (timeout.value, connect.value, rows)
+}
+
+fn in_flight_max(resolver: &mut Resolver<'_>, provider: ProviderName) -> (usize, Row) {
+    let default = provider.default_in_flight_max();
+    let max = resolver.checked_or(Setting::PlacesInFlightMax, default, |text| {
         values::count(text, IN_FLIGHT_MAX)
     });
+    let shown = max.value.to_string();
+    let row = Row::new(Setting::PlacesInFlightMax, shown, &max.origin);
+    (max.value, row)
+}
+
+/// Whether the embedded data answer when the provider does not.
+fn fallback(resolver: &mut Resolver<'_>) -> (bool, Row) {
     let fallback = resolver.checked_or(Setting::PlacesFallback, true, |text| match text {
         "embedded" => Ok(true),
         "off" => Ok(false),
         _ => Err("is neither `embedded` nor `off`"),
     });
-    let (cache, cache_rows) = cache(resolver, provider);
-    let per_minute =
-        resolver.checked_or(Setting::PlacesPerMinute, Some(PLACES_PER_MINUTE), |text| {
-            values::off_or(text, |text| {
-                let count = values::count(text, PER_MINUTE_MAX)?;
-                u32::try_from(count).map_err(|error| error.to_string())
-            })
-        });
-    let roots = url.as_ref().and_then(|url| roots(resolver, url));
+    let shown = if fallback.value { "embedded" } else { "off" };
+    let row = Row::new(Setting::PlacesFallback, shown, &fallback.origin);
+    (fallback.value, row)
+}
 
-    let (url, roots) = (url?, roots?);
-    let (service, key_row) = key?;
-    let duration = |value: Duration| humantime::format_duration(value).to_string();
-    let mut rows = vec![Row::new(
-        Setting::PlacesUrl,
-        url.value.as_str(),
-        &url.origin,
-    )];
-    rows.extend(key_row);
-    rows.extend([
-        Row::new(
-            Setting::PlacesTimeout,
-            duration(timeout.value),
-            &timeout.origin,
-        ),
-        Row::new(
-            Setting::PlacesConnectTimeout,
-            duration(connect.value),
-            &connect.origin,
-        ),
-        Row::new(
-            Setting::PlacesInFlightMax,
-            in_flight.value.to_string(),
-            &in_flight.origin,
-        ),
-        Row::new(
-            Setting::PlacesFallback,
-            if fallback.value { "embedded" } else { "off" },
-            &fallback.origin,
-        ),
-    ]);
-    rows.extend(cache_rows);
-    rows.push(Row::new(
-        Setting::PlacesPerMinute,
-        per_minute
-            .value
-            .map_or("off".to_owned(), |count| count.to_string()),
-        &per_minute.origin,
-    ));
-    let settings = OnlineSettings {
-        service,
-        url: url.value,
-        roots,
-        timeout: timeout.value,
-        connect_timeout: connect.value,
-        in_flight_max: in_flight.value,
-        fallback: fallback.value,
-        cache,
-        per_minute: per_minute.value,
-    };
-    Some((settings, rows))
+fn per_minute(resolver: &mut Resolver<'_>) -> (Option<u32>, Row) {
+    let max = resolver.checked_or(Setting::PlacesPerMinute, Some(PLACES_PER_MINUTE), |text| {
+        values::off_or(text, |text| {
+            let count = values::count(text, PER_MINUTE_MAX)?;
+            u32::try_from(count).map_err(|error| error.to_string())
+        })
+    });
+    let shown = max.value;
+    let shown = shown.map_or("off".to_owned(), |count| count.to_string());
+    let row = Row::new(Setting::PlacesPerMinute, shown, &max.origin);
+    (max.value, row)
 }
 
 /// The service with its key, and the line that says where the key is, not what it is.

@@ -117,28 +117,17 @@ fn resolve(resolver: &mut Resolver<'_>) -> Option<ServeSettings> {
         .as_ref()
         .zip(choice.as_ref())
         .and_then(|(given, choice)| own_server::find(resolver, given, &choice.topology));
-    let own_address = |pick: fn(&crate::topology::Server) -> &HostPort| own.map(pick);
-    let client = listen(
-        resolver,
-        Setting::ClientListen,
-        own_address(|own| &own.client),
-    );
-    let peer = listen(resolver, Setting::PeerListen, own_address(|own| &own.peer));
-    let http = http::resolve(resolver, own_address(|own| &own.http));
-    let skew = resolver.checked_or(Setting::MaxClockSkew, Some(MAX_CLOCK_SKEW), values::limit);
-    let expire_after = resolver.checked_or(Setting::ExpireAfter, None, values::expiry);
+    let client = listen(resolver, Setting::ClientListen, own.map(|own| &own.client));
+    let peer = listen(resolver, Setting::PeerListen, own.map(|own| &own.peer));
+    let http = http::resolve(resolver, own.map(|own| &own.http));
+    let (max_clock_skew, skew_row) = max_clock_skew(resolver);
+    let (expire_after, expiry_row) = expire_after(resolver);
     let (log, log_rows) = log(resolver);
-    let wire_log = resolver.checked_or(Setting::WireLog, None, values::file_to_append);
-    let drain_delay = resolver.checked_or(Setting::DrainDelay, DRAIN_DELAY, |text| {
-        values::delay(text, DRAIN_DELAY_MAX)
-    });
+    let (wire_log, wire_log_row) = wire_log(resolver);
+    let (drain_delay, drain_row) = drain_delay(resolver);
     let folder = Path::new(DATA_DIR).join(data_folder_name(own.map_or("", |server| &*server.name)));
     let (durability, durability_rows) = durability::resolve(resolver, folder);
-    let control_socket = resolver.checked_or(
-        Setting::ControlSocket,
-        SocketChoice::default_in(durability.data_dir.as_deref()),
-        |text| values::socket(text).map(SocketChoice::At),
-    );
+    let (control_socket, control_row) = control_socket(resolver, durability.data_dir.as_deref());
     let peer_listen = peer.as_ref().map(|peer| peer.listen.value);
     let (tls, tls_rows) = tls::resolve(resolver, choice.as_ref(), own, peer_listen);
     let places = places::resolve(resolver);
@@ -156,39 +145,11 @@ fn resolve(resolver: &mut Resolver<'_>) -> Option<ServeSettings> {
         peer.row(),
     ];
     rows.extend(http_rows);
-    rows.extend([
-        Row::new(
-            Setting::MaxClockSkew,
-            skew.value.map_or("no limit".to_owned(), |limit| {
-                humantime::format_duration(limit).to_string()
-            }),
-            &skew.origin,
-        ),
-        Row::new(
-            Setting::ExpireAfter,
-            expire_after.value.map_or("off".to_owned(), |after| {
-                humantime::format_duration(after).to_string()
-            }),
-            &expire_after.origin,
-        ),
-    ]);
+    rows.extend([skew_row, expiry_row]);
     rows.extend(log_rows);
-    let shown = wire_log
-        .value
-        .as_ref()
-        .map_or("off".to_owned(), |path| path.display().to_string());
-    rows.push(Row::new(Setting::WireLog, shown, &wire_log.origin));
-    rows.push(Row::new(
-        Setting::DrainDelay,
-        humantime::format_duration(drain_delay.value).to_string(),
-        &drain_delay.origin,
-    ));
+    rows.extend([wire_log_row, drain_row]);
     rows.extend(durability_rows);
-    rows.push(Row::new(
-        Setting::ControlSocket,
-        control_socket.value.to_string(),
-        &control_socket.origin,
-    ));
+    rows.push(control_row);
     rows.extend(tls_rows);
     rows.extend(places_rows);
     Some(ServeSettings {
@@ -197,13 +158,13 @@ fn resolve(resolver: &mut Resolver<'_>) -> Option<ServeSettings> {
         client_listen: client.listen.value,
         peer_listen: peer.listen.value,
         http,
-        max_clock_skew: skew.value,
-        expire_after: expire_after.value,
+        max_clock_skew,
+        expire_after,
         log,
-        wire_log: wire_log.value,
-        drain_delay: drain_delay.value,
+        wire_log,
+        drain_delay,
         durability,
-        control_socket: control_socket.value,
+        control_socket,
         tls,
         places,
         limits,
@@ -274,6 +235,53 @@ fn refuse_same_addresses(
             }
         }
     }
+}
+
+fn max_clock_skew(resolver: &mut Resolver<'_>) -> (Option<Duration>, Row) {
+    let skew = resolver.checked_or(Setting::MaxClockSkew, Some(MAX_CLOCK_SKEW), values::limit);
+    let row = duration_row(Setting::MaxClockSkew, &skew, "no limit");
+    (skew.value, row)
+}
+
+fn expire_after(resolver: &mut Resolver<'_>) -> (Option<Duration>, Row) {
+    let after = resolver.checked_or(Setting::ExpireAfter, None, values::expiry);
+    let row = duration_row(Setting::ExpireAfter, &after, "off");
+    (after.value, row)
+}
+
+/// The line of a duration, or of `none` in its place.
+fn duration_row(setting: Setting, resolved: &Resolved<Option<Duration>>, none: &str) -> Row {
+    let shown = resolved.value.map_or(none.to_owned(), |duration| {
+        humantime::format_duration(duration).to_string()
+    });
+    Row::new(setting, shown, &resolved.origin)
+}
+
+fn drain_delay(resolver: &mut Resolver<'_>) -> (Duration, Row) {
+    let delay = resolver.checked_or(Setting::DrainDelay, DRAIN_DELAY, |text| {
+        values::delay(text, DRAIN_DELAY_MAX)
+    });
+    let shown = humantime::format_duration(delay.value).to_string();
+    let row = Row::new(Setting::DrainDelay, shown, &delay.origin);
+    (delay.value, row)
+}
+
+fn wire_log(resolver: &mut Resolver<'_>) -> (Option<PathBuf>, Row) {
+    let file = resolver.checked_or(Setting::WireLog, None, values::file_to_append);
+    let path = file.value.as_ref();
+    let shown = path.map_or("off".to_owned(), |path| path.display().to_string());
+    let row = Row::new(Setting::WireLog, shown, &file.origin);
+    (file.value, row)
+}
+
+fn control_socket(resolver: &mut Resolver<'_>, data_dir: Option<&Path>) -> (SocketChoice, Row) {
+    let default = SocketChoice::default_in(data_dir);
+    let choice = resolver.checked_or(Setting::ControlSocket, default, |text| {
+        values::socket(text).map(SocketChoice::At)
+    });
+    let shown = choice.value.to_string();
+    let row = Row::new(Setting::ControlSocket, shown, &choice.origin);
+    (choice.value, row)
 }
 
 /// What is logged, and the two lines of the report about it.

@@ -1,131 +1,150 @@
 //! Everything that can be set, and its name in each place where it can be set.
 
-/// One thing that a user can set. Its name in a file is [`Setting::key`]; flag and variable follow
-/// from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Setting {
+/// Makes the enum of all settings, each with its name in a configuration file.
+macro_rules! settings {
+    ($($(#[$doc:meta])* $setting:ident = $key:literal,)*) => {
+        /// One thing that a user can set. Its name in a file is [`Setting::key`]; flag and variable follow
+        /// from it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Setting {
+            $($(#[$doc])* $setting,)*
+        }
+
+        impl Setting {
+            /// The name in a configuration file, such as `max_clock_skew`.
+            #[must_use]
+            pub fn key(self) -> &'static str {
+                match self {
+                    $(Setting::$setting => $key,)*
+                }
+            }
+        }
+    };
+}
+
+settings! {
     /// The configuration file itself; cannot be set in one.
-    Config,
+    Config = "config",
     /// The server's name.
-    Name,
+    Name = "name",
     /// The name of the pod in a StatefulSet, whose number picks the server: a variable only, which
     /// Kubernetes sets.
-    PodName,
+    PodName = "pod_name",
     /// The topology file.
-    Topology,
+    Topology = "topology",
     /// First client port of the built-in topology.
-    ClientPortBase,
+    ClientPortBase = "client_port_base",
     /// First HTTP port of the built-in topology.
-    HttpPortBase,
+    HttpPortBase = "http_port_base",
     /// First peer port of the built-in topology.
-    PeerPortBase,
+    PeerPortBase = "peer_port_base",
     /// Where to listen for clients, if not where the topology says.
-    ClientListen,
+    ClientListen = "client_listen",
     /// Where to listen for neighbours, if not where the topology says.
-    PeerListen,
+    PeerListen = "peer_listen",
     /// Where to listen for HTTP, if not where the topology says, or whether not to.
-    HttpListen,
+    HttpListen = "http_listen",
     /// Whether HTTP shows locations, and the inside of the herd.
-    HttpLocations,
+    HttpLocations = "http_locations",
     /// Names that HTTP answers to, besides those of the topology.
-    HttpHosts,
+    HttpHosts = "http_hosts",
     /// How far a report's time may lie ahead of the server's clock.
-    MaxClockSkew,
+    MaxClockSkew = "max_clock_skew",
     /// After how long records expire.
-    ExpireAfter,
+    ExpireAfter = "expire_after",
     /// Which log lines to show.
-    Log,
+    Log = "log",
     /// The form of log lines.
-    LogFormat,
+    LogFormat = "log_format",
     /// The file that gets every line in and out.
-    WireLog,
+    WireLog = "wire_log",
     /// How long a server that was told to stop goes on accepting, and says that it is not ready.
-    DrainDelay,
+    DrainDelay = "drain_delay",
     /// The socket for `herd dump` and `herd load`.
-    ControlSocket,
+    ControlSocket = "control_socket",
     /// The provider of places.
-    Places,
+    Places = "places",
     /// The base address of an online provider.
-    PlacesUrl,
+    PlacesUrl = "places_url",
     /// The file that holds the key of an online provider.
-    PlacesKeyFile,
+    PlacesKeyFile = "places_key_file",
     /// That key itself: a variable only, so that no list of processes and no file shows it.
-    PlacesKey,
+    PlacesKey = "places_key",
     /// How long a question to an online provider may take.
-    PlacesTimeout,
+    PlacesTimeout = "places_timeout",
     /// How long a connection to it may take.
-    PlacesConnectTimeout,
+    PlacesConnectTimeout = "places_connect_timeout",
     /// How many questions to it may be in flight.
-    PlacesInFlightMax,
+    PlacesInFlightMax = "places_in_flight_max",
     /// What answers when it does not.
-    PlacesFallback,
+    PlacesFallback = "places_fallback",
     /// How many of its answers are kept.
-    PlacesCache,
+    PlacesCache = "places_cache",
     /// How long they are kept.
-    PlacesCacheAge,
+    PlacesCacheAge = "places_cache_age",
     /// The table of places that is used instead of the embedded one.
-    PlacesFile,
+    PlacesFile = "places_file",
     /// Whether that table is used beside the embedded one.
-    PlacesAdd,
+    PlacesAdd = "places_add",
     /// The folder for data.
-    DataDir,
+    DataDir = "data_dir",
     /// Whether nothing is written to disk.
-    Ephemeral,
+    Ephemeral = "ephemeral",
     /// How safe a report is before its reply goes out.
-    Ack,
+    Ack = "ack",
     /// How long that may take.
-    AckTimeout,
+    AckTimeout = "ack_timeout",
     /// The folder with certificate, key and authorities of links.
-    LinksCerts,
+    LinksCerts = "links_certs",
     /// Certificate, key and authorities themselves: a variable only, by which `herd local` hands them to
     /// servers without a disk.
-    LinksCredentials,
+    LinksCredentials = "links_credentials",
     /// Whether links beyond this machine may do without certificates.
-    InsecureLinks,
+    InsecureLinks = "insecure_links",
     /// The certificate of the client port.
-    ClientTlsCert,
+    ClientTlsCert = "client_tls_cert",
     /// Its private key.
-    ClientTlsKey,
+    ClientTlsKey = "client_tls_key",
     /// Authorities of which clients need a certificate.
-    ClientTlsCa,
+    ClientTlsCa = "client_tls_ca",
     /// How many questions a minute an online provider of places gets.
-    PlacesPerMinute,
+    PlacesPerMinute = "places_per_minute",
     /// The file with the tokens that clients must show.
-    Tokens,
+    Tokens = "tokens",
     /// How many threads serve clients that send little at a time.
-    ClientThreads,
+    ClientThreads = "client_threads",
     /// How many connections of clients may be open.
-    ConnectionsMax,
+    ConnectionsMax = "connections_max",
     /// How many of them may be of one address.
-    ConnectionsPerAddressMax,
+    ConnectionsPerAddressMax = "connections_per_address_max",
     /// The longest line of a client.
-    LineBytesMax,
+    LineBytesMax = "line_bytes_max",
     /// How many commands of a connection are executed in a second.
-    CommandsPerSecond,
+    CommandsPerSecond = "commands_per_second",
     /// How many commands of an address are executed in a second.
-    CommandsPerSecondPerAddress,
+    CommandsPerSecondPerAddress = "commands_per_second_per_address",
     /// How long a client may be silent.
-    IdleTimeout,
+    IdleTimeout = "idle_timeout",
     /// How long a client may take over a line.
-    HalfLineTimeout,
+    HalfLineTimeout = "half_line_timeout",
     /// How many questions of clients may wait.
-    WhatsatInFlightMax,
+    WhatsatInFlightMax = "whatsat_in_flight_max",
     /// How many clients may be known before reports of new ones are refused.
-    MaxClients,
+    MaxClients = "max_clients",
     /// How many bytes of memory clients may take before reports of new ones are refused.
-    MaxClientBytes,
+    MaxClientBytes = "max_client_bytes",
     /// The longest client ID that is heard, in bytes.
-    ClientIdBytesMax,
+    ClientIdBytesMax = "client_id_bytes_max",
     /// How many bytes of replies may wait for all clients together.
-    ReplyBytesMax,
+    ReplyBytesMax = "reply_bytes_max",
     /// How many HTTP connections are served at a time.
-    HttpConnectionsMax,
+    HttpConnectionsMax = "http_connections_max",
     /// How many of them may be of one address.
-    HttpConnectionsPerAddressMax,
+    HttpConnectionsPerAddressMax = "http_connections_per_address_max",
     /// How many connections of one address to the peer port may not have shaken hands.
-    PeerConnectionsPerAddressMax,
+    PeerConnectionsPerAddressMax = "peer_connections_per_address_max",
     /// How many live pages may be open.
-    ViewersMax,
+    ViewersMax = "viewers_max",
 }
 
 impl Setting {
@@ -239,73 +258,6 @@ impl Setting {
         Setting::PlacesAdd,
         Setting::PlacesPerMinute,
     ];
-
-    /// The name in a configuration file, such as `max_clock_skew`.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Setting::Config => "config",
-            Setting::Name => "name",
-            Setting::PodName => "pod_name",
-            Setting::Topology => "topology",
-            Setting::ClientPortBase => "client_port_base",
-            Setting::HttpPortBase => "http_port_base",
-            Setting::PeerPortBase => "peer_port_base",
-            Setting::ClientListen => "client_listen",
-            Setting::PeerListen => "peer_listen",
-            Setting::HttpListen => "http_listen",
-            Setting::HttpLocations => "http_locations",
-            Setting::HttpHosts => "http_hosts",
-            Setting::MaxClockSkew => "max_clock_skew",
-            Setting::ExpireAfter => "expire_after",
-            Setting::Log => "log",
-            Setting::LogFormat => "log_format",
-            Setting::WireLog => "wire_log",
-            Setting::DrainDelay => "drain_delay",
-            Setting::ControlSocket => "control_socket",
-            Setting::Places => "places",
-            Setting::PlacesUrl => "places_url",
-            Setting::PlacesKeyFile => "places_key_file",
-            Setting::PlacesKey => "places_key",
-            Setting::PlacesTimeout => "places_timeout",
-            Setting::PlacesConnectTimeout => "places_connect_timeout",
-            Setting::PlacesInFlightMax => "places_in_flight_max",
-            Setting::PlacesFallback => "places_fallback",
-            Setting::PlacesCache => "places_cache",
-            Setting::PlacesCacheAge => "places_cache_age",
-            Setting::PlacesFile => "places_file",
-            Setting::PlacesAdd => "places_add",
-            Setting::DataDir => "data_dir",
-            Setting::Ephemeral => "ephemeral",
-            Setting::Ack => "ack",
-            Setting::AckTimeout => "ack_timeout",
-            Setting::LinksCerts => "links_certs",
-            Setting::LinksCredentials => "links_credentials",
-            Setting::InsecureLinks => "insecure_links",
-            Setting::ClientTlsCert => "client_tls_cert",
-            Setting::ClientTlsKey => "client_tls_key",
-            Setting::ClientTlsCa => "client_tls_ca",
-            Setting::PlacesPerMinute => "places_per_minute",
-            Setting::Tokens => "tokens",
-            Setting::ClientThreads => "client_threads",
-            Setting::ConnectionsMax => "connections_max",
-            Setting::ConnectionsPerAddressMax => "connections_per_address_max",
-            Setting::LineBytesMax => "line_bytes_max",
-            Setting::CommandsPerSecond => "commands_per_second",
-            Setting::CommandsPerSecondPerAddress => "commands_per_second_per_address",
-            Setting::IdleTimeout => "idle_timeout",
-            Setting::HalfLineTimeout => "half_line_timeout",
-            Setting::WhatsatInFlightMax => "whatsat_in_flight_max",
-            Setting::MaxClients => "max_clients",
-            Setting::MaxClientBytes => "max_client_bytes",
-            Setting::ClientIdBytesMax => "client_id_bytes_max",
-            Setting::ReplyBytesMax => "reply_bytes_max",
-            Setting::HttpConnectionsMax => "http_connections_max",
-            Setting::HttpConnectionsPerAddressMax => "http_connections_per_address_max",
-            Setting::PeerConnectionsPerAddressMax => "peer_connections_per_address_max",
-            Setting::ViewersMax => "viewers_max",
-        }
-    }
 
     /// Whether it can be set by a flag and in a file. A secret cannot, nor what Kubernetes sets.
     #[must_use]

@@ -62,33 +62,9 @@ fn links(
     if contradict(resolver, sources, &insecure) {
         return (None, Vec::new());
     }
-    let (source, row) = match (folder, text) {
-        (Some(folder), _) => (
-            Some((
-                LinkSource::Folder(PathBuf::from(&folder.text)),
-                folder.origin.clone(),
-            )),
-            Row::new(Setting::LinksCerts, folder.text, &folder.origin),
-        ),
-        (None, Some(text)) => (
-            Some((LinkSource::Text(text.text.into()), text.origin.clone())),
-            Row::new(Setting::LinksCredentials, "set", &text.origin),
-        ),
-        (None, None) => match place.and_then(|(choice, _)| beside(choice)) {
-            Some(path) if !insecure.value => (
-                Some((LinkSource::Folder(path.clone()), Origin::Default)),
-                Row::new(
-                    Setting::LinksCerts,
-                    path.display().to_string(),
-                    &Origin::Default,
-                ),
-            ),
-            _ => (
-                None,
-                Row::new(Setting::LinksCerts, "none", &Origin::Default),
-            ),
-        },
-    };
+    let beside = place.and_then(|(choice, _)| beside(choice));
+    let beside = beside.filter(|_| !insecure.value);
+    let (source, row) = source(folder, text, beside);
     let insecure_row = Row::new(
         Setting::InsecureLinks,
         insecure.value.to_string(),
@@ -115,6 +91,28 @@ fn links(
     }
     resolver.mistake(Mistake::InsecureLinks { beyond });
     (None, rows)
+}
+
+/// Where certificates are, if anywhere, and the line that says so: where a setting says, else `beside` the topology.
+fn source(
+    folder: Option<Given>,
+    text: Option<Given>,
+    beside: Option<PathBuf>,
+) -> (Option<(LinkSource, Origin)>, Row) {
+    if let Some(folder) = folder {
+        let source = LinkSource::Folder(PathBuf::from(&folder.text));
+        let row = Row::new(Setting::LinksCerts, folder.text, &folder.origin);
+        return (Some((source, folder.origin)), row);
+    }
+    if let Some(text) = text {
+        let row = Row::new(Setting::LinksCredentials, "set", &text.origin);
+        return (Some((LinkSource::Text(text.text.into()), text.origin)), row);
+    }
+    let shown = beside.as_ref().map(|path| path.display().to_string());
+    let shown = shown.unwrap_or_else(|| "none".to_owned());
+    let row = Row::new(Setting::LinksCerts, shown, &Origin::Default);
+    let source = beside.map(|path| (LinkSource::Folder(path), Origin::Default));
+    (source, row)
 }
 
 /// Notes that two settings exclude each other, if they do.

@@ -12,20 +12,19 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::turn::Turn;
 use super::depth::Depth;
-use super::execute::{Arrived, Effect, LaterReply};
 use super::limits::{Overdue, Pace, Quiet};
 use super::replies::Replies;
 use super::service::Service;
-use super::statistics::Word;
 use crate::access::{AUTH_WORD, Session, Verdict};
-use crate::acknowledgement::Ticket;
 use crate::admission::Place;
 use crate::protocol::{Foreign, Line, LineReader, Reply};
 use crate::tls::TlsFault;
 use crate::wire_log::ConnectionLog;
 
 mod serving;
+mod turn;
 
 /// After so many commands of one read, some 50 us of reports, the sockets of others are looked at, and who has something
 /// to do goes first. With each read it starts anew: the system's sockets give all connections a turn.
@@ -35,9 +34,6 @@ const COMMANDS_PER_TURN: usize = 128;
 /// right after the other's then: a client that has many connections is woken less often, and threads change places less
 /// often.
 const COMMANDS_BEFORE_OTHERS: usize = 8;
-
-/// A question counts as one command more for so many bytes of places, which take as long to put together.
-const PLACES_BYTES_PER_COMMAND: usize = 128;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -233,36 +229,38 @@ impl Connection {
     /// Executes lines that were read before `begin`, as far as there is room for replies, and until the turn is
     /// over; returns how many.
     fn execute_lines(&mut self, begin: Instant) -> usize {
-        let service = &*self.service;
-        let now_ns = service.clock.now_ns();
-        let mut batch = service.executor.begin_batch(now_ns);
-        // Reports since the last acknowledgement was asked for.
-        let mut held = 0;
+        let now_ns = self.service.clock.now_ns();
         if let Some(log) = &mut self.log {
             log.begin(now_ns);
         }
         let lines_max = self.pace.left();
+        let mut turn = Turn {
+            batch: self.service.executor.begin_batch(now_ns),
+            service: &self.service,
+            replies: &mut self.replies,
+            depth: &mut self.depth,
+            begin,
+            held: 0,
+            commands: 0,
+        };
         let mut foreign = None;
         let mut lines = 0;
-        let turn_before = self.turn_commands;
-        while lines < lines_max && self.turn_commands < COMMANDS_PER_TURN && self.replies.has_room()
+        while foreign.is_none()
+            && lines < lines_max
+            && self.turn_commands + turn.commands < COMMANDS_PER_TURN
+            && turn.replies.has_room()
         {
             let line = match self.reader.next_line() {
-                Some(line) => line,
-                None => {
-                    let last = match self.input {
-                        Input::Ended => self.reader.finish(),
-                        Input::Open | Input::Cut | Input::Foreign => None,
-                    };
-                    let Some(line) = last else {
-                        self.lines_left = false;
-                        break;
-                    };
-                    line
-                }
+                Some(line) => Some(line),
+                // The last one needs no LF.
+                None if self.input == Input::Ended => self.reader.finish(),
+                None => None,
+            };
+            let Some(line) = line else {
+                self.lines_left = false;
+                break;
             };
             lines += 1;
-            self.turn_commands += 1;
             let is_first = std::mem::take(&mut self.is_new);
             if let Some(log) = &mut self.log {
                 match line {
@@ -270,73 +268,33 @@ impl Connection {
                     Line::Oversized(start) => log.cut_line_in(start),
                 }
             }
-            if let (Some(session), Line::Text(text)) = (&mut self.session, line) {
-                let reply = match session.judge(text) {
-                    Verdict::Pass => None,
-                    Verdict::Forbidden => Some(Reply::Invalid(text)),
-                    Verdict::Accepted => Some(Reply::Accepted),
-                    Verdict::Refused => Some(Reply::Invalid(AUTH_WORD)),
-                };
-                if let Some(reply) = reply {
-                    self.replies.push(&reply);
-                    foreign = foreign_in(&reply, line, is_first);
-                    if foreign.is_some() {
-                        break;
-                    }
-                    continue;
-                }
-            }
-            match service.executor.execute(line, &mut batch) {
-                Effect::Nothing => {}
-                Effect::Now(reply) => {
-                    if let Reply::Places { json, .. } = &reply {
-                        self.turn_commands += json.len() / PLACES_BYTES_PER_COMMAND;
-                        self.depth.answered(json.len());
-                    }
-                    self.replies.push(&reply);
-                    foreign = foreign_in(&reply, line, is_first);
-                    if foreign.is_some() {
-                        break;
-                    }
-                }
-                Effect::Taken(reply) if !service.acknowledgements.holds_replies() => {
-                    self.replies.push(&reply);
-                }
-                Effect::Taken(reply) => {
-                    self.replies.hold(&reply, &Reply::Invalid(text(line)));
-                    batch.wait(Word::Iamat, 1);
-                    held += 1;
-                }
-                Effect::Later(reply) => {
-                    let ticket = service.acknowledgements.ticket();
-                    let reports = std::mem::take(&mut held);
-                    acknowledge(service, &mut self.replies, reports, ticket, begin);
-                    batch.wait(Word::Whatsat, 1);
-                    let line_bytes = text(line).len();
-                    self.replies
-                        .push_later(measured(service, reply, begin), line_bytes);
-                }
-            }
+            foreign = match judged(self.session.as_mut(), line) {
+                Some(reply) => turn.reply(&reply, line, is_first),
+                None => turn.execute(line, is_first),
+            };
         }
-        // In this order: all is in the map; the round that takes it along is named; the publisher is woken for it.
-        let ticket = service.acknowledgements.ticket();
-        batch.finish(&service.statistics, begin.elapsed());
-        acknowledge(service, &mut self.replies, held, ticket, begin);
-        if !self.reader.is_inside_line() {
-            self.lines_left = false;
-        }
-        let exhausted = self.lines_left && lines == lines_max;
-        let limits = &service.statistics.limits;
-        self.pace.asked(self.turn_commands - turn_before);
-        self.pace.executed(lines, exhausted, limits);
-        self.quiet
-            .noted_lines(lines > 0, self.reader.is_inside_line());
+        let commands = turn.finish();
+        self.turn_commands += commands;
         let stopped = self.reader.is_stopped().then_some(Foreign::Http);
+        self.executed(lines, lines == lines_max, commands);
         if let Some(foreign) = foreign.or(stopped) {
             self.refuse(foreign);
         }
         self.log_replies();
         lines
+    }
+
+    /// Notes what was executed, perhaps all lines that may be now.
+    fn executed(&mut self, lines: usize, are_all_allowed: bool, commands: usize) {
+        let is_inside_line = self.reader.is_inside_line();
+        if !is_inside_line {
+            self.lines_left = false;
+        }
+        let exhausted = self.lines_left && are_all_allowed;
+        let limits = &self.service.statistics.limits;
+        self.pace.asked(commands);
+        self.pace.executed(lines, exhausted, limits);
+        self.quiet.noted_lines(lines > 0, is_inside_line);
     }
 
     /// Nothing that follows is executed: a web page could have written it.
@@ -387,58 +345,16 @@ impl Connection {
     }
 }
 
-/// Lets the reports whose replies are held become as safe as the server promises, by the round of `ticket`. So
-/// many were read at `begin`.
-fn acknowledge(
-    service: &Service,
-    replies: &mut Replies,
-    reports: u64,
-    ticket: Ticket,
-    begin: Instant,
-) {
-    let Some(held) = replies.take_held() else {
-        return;
+/// The reply to a line that the client's session does not let pass.
+fn judged<'a>(session: Option<&mut Session>, line: Line<'a>) -> Option<Reply<'a>> {
+    let (Some(session), Line::Text(text)) = (session, line) else {
+        return None;
     };
-    let acknowledgements = Arc::clone(&service.acknowledgements);
-    let statistics = Arc::clone(&service.statistics);
-    let (bytes, commands) = held.size();
-    let decided = async move {
-        let confirmed = acknowledgements.confirmed(ticket).await.is_ok();
-        statistics
-            .latency(Word::Iamat)
-            .observe(begin.elapsed(), reports);
-        if !confirmed {
-            statistics.unconfirmed.fetch_add(reports, Ordering::Relaxed);
-        }
-        Arrived::Decided(held, confirmed)
-    };
-    replies.push_awaited(Box::pin(decided), bytes, commands);
-}
-
-/// A reply that comes later to a WHATSAT that was read at `begin`, with its time measured.
-fn measured(service: &Service, reply: LaterReply, begin: Instant) -> LaterReply {
-    let statistics = Arc::clone(&service.statistics);
-    Box::pin(async move {
-        let arrived = reply.await;
-        statistics
-            .latency(Word::Whatsat)
-            .observe(begin.elapsed(), 1);
-        arrived
-    })
-}
-
-/// The other protocol that a line with this reply belongs to, if it does.
-fn foreign_in(reply: &Reply<'_>, line: Line<'_>, is_first: bool) -> Option<Foreign> {
-    match reply {
-        Reply::Invalid(_) => Foreign::of(text(line), is_first),
-        _ => None,
-    }
-}
-
-/// What a line says, as far as it was read.
-fn text(line: Line<'_>) -> &[u8] {
-    match line {
-        Line::Text(text) | Line::Oversized(text) => text,
+    match session.judge(text) {
+        Verdict::Pass => None,
+        Verdict::Forbidden => Some(Reply::Invalid(text)),
+        Verdict::Accepted => Some(Reply::Accepted),
+        Verdict::Refused => Some(Reply::Invalid(AUTH_WORD)),
     }
 }
 

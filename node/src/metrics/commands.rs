@@ -28,6 +28,24 @@ fn word_label(word: Word) -> &'static str {
 }
 
 pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
+    commands(families, statistics);
+    open_connections(families, statistics);
+    closed_connections(families, statistics);
+    families.extend([
+        counter(
+            "herd_client_received_bytes",
+            "Bytes that clients sent.",
+            &statistics.bytes_read,
+        ),
+        counter(
+            "herd_client_sent_bytes",
+            "Bytes that clients were sent.",
+            &statistics.bytes_written,
+        ),
+    ]);
+}
+
+fn commands(families: &mut Vec<Family>, statistics: &Statistics) {
     let requests = Outcome::ALL.into_iter().map(|outcome| {
         let labels = vec![
             ("command", word_label(outcome.word()).to_owned()),
@@ -39,11 +57,6 @@ pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
         let labels = label("command", word_label(word));
         (labels, statistics.latency(word).view())
     });
-    let foreign = [
-        ("http", &statistics.connections_http),
-        ("tls", &statistics.connections_tls),
-    ]
-    .map(|(protocol, count)| (label("protocol", protocol), load(count)));
     families.extend([
         Family::Counter(
             "herd_requests",
@@ -60,6 +73,11 @@ pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
             "Reports that did not become as safe as replies promise in time.",
             &statistics.unconfirmed,
         ),
+    ]);
+}
+
+fn open_connections(families: &mut Vec<Family>, statistics: &Statistics) {
+    families.extend([
         gauge(
             "herd_client_connections",
             "Connections of clients that are open.",
@@ -80,6 +98,17 @@ pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
             "Connections of clients that were accepted and served.",
             &statistics.connections_accepted,
         ),
+    ]);
+}
+
+/// Those that were closed by the server, or not even opened.
+fn closed_connections(families: &mut Vec<Family>, statistics: &Statistics) {
+    let foreign = [
+        ("http", &statistics.connections_http),
+        ("tls", &statistics.connections_tls),
+    ]
+    .map(|(protocol, count)| (label("protocol", protocol), load(count)));
+    families.extend([
         counter(
             "herd_client_connections_refused",
             "Connections of clients that were closed at once, since too many were open.",
@@ -109,16 +138,6 @@ pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
             "herd_client_certificates_distrusted",
             "Connections of clients that were cut, since the client's certificate was good no more.",
             &statistics.certificates_distrusted,
-        ),
-        counter(
-            "herd_client_received_bytes",
-            "Bytes that clients sent.",
-            &statistics.bytes_read,
-        ),
-        counter(
-            "herd_client_sent_bytes",
-            "Bytes that clients were sent.",
-            &statistics.bytes_written,
         ),
     ]);
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::NoServerSessionStorage;
 use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -127,98 +127,138 @@ impl LinkTls {
     /// Everything that is wrong.
     fn new(pems: &LinkPems, me: &LinkName, clock: &SharedClock) -> Result<Self, Vec<TlsError>> {
         let now_s = now_s(clock);
-        let origin = &pems.certificate.origin;
+        let (parts, mut mistakes) = LinkParts::read(pems, now_s);
+        if let Some(facts) = &parts.facts {
+            mistakes.extend(parts.faults(facts, me, &pems.certificate.origin, now_s));
+            if !mistakes.is_empty() && mistakes.iter().all(TlsError::is_about_time) {
+                return Ok(LinkTls {
+                    sides: Err(in_one_line(&mistakes)),
+                    expires_s: facts.expires_s,
+                    stale_s: begins_s(facts, now_s),
+                });
+            }
+        }
+        let LinkParts {
+            chain: Some(chain),
+            key: Some(key),
+            trust: Some(trust),
+            facts: Some(facts),
+        } = parts
+        else {
+            return Err(mistakes);
+        };
+        match Sides::new(chain, key, Arc::new(trust), clock) {
+            Ok(sides) if mistakes.is_empty() => Ok(LinkTls {
+                expires_s: facts.expires_s,
+                stale_s: sides.trust.ends_s,
+                sides: Ok(sides),
+            }),
+            sides => {
+                let origins = (&pems.certificate.origin, &pems.key.origin);
+                let error = sides.err();
+                mistakes.extend(error.map(|error| key_error(&error, origins.0, origins.1)));
+                Err(mistakes)
+            }
+        }
+    }
+}
+
+/// What could be read of a source.
+struct LinkParts {
+    chain: Option<Vec<CertificateDer<'static>>>,
+    key: Option<PrivateKeyDer<'static>>,
+    trust: Option<Trust>,
+    /// Of the server's own certificate.
+    facts: Option<CertificateFacts>,
+}
+
+impl LinkParts {
+    /// Reads each part, and says which cannot be read.
+    fn read(pems: &LinkPems, now_s: i64) -> (Self, Vec<TlsError>) {
         let mut mistakes = Vec::new();
         let mut noted = |error: TlsError| mistakes.push(error);
         let chain = pems.certificate.certificates().map_err(&mut noted).ok();
         let key = pems.key.key().map_err(&mut noted).ok();
         let trust = Trust::new(&pems.trusted, now_s).map_err(&mut noted).ok();
-        let facts = chain.as_ref().and_then(|chain| chain.first());
-        let facts = facts.and_then(|leaf| {
+        let leaf = chain.as_ref().and_then(|chain| chain.first());
+        let facts = leaf.and_then(|leaf| {
             let facts = CertificateFacts::of(leaf);
             if facts.is_none() {
-                noted(TlsError::Malformed(origin.clone()));
+                noted(TlsError::Malformed(pems.certificate.origin.clone()));
             }
             facts
         });
-        if let Some(facts) = &facts {
-            let in_time = check_time(facts, origin, now_s);
-            let is_in_time = in_time.is_ok();
-            let _ = in_time.map_err(&mut noted);
-            if !facts.is_for(me) {
-                noted(TlsError::WrongName {
-                    origin: origin.clone(),
-                    found: facts.names_shown(),
-                    expected: me.to_string(),
-                });
-            }
-            if let (Some(trust), Some(chain), true) = (&trust, &chain, is_in_time) {
-                for side in [Side::Dialled, Side::Accepted] {
-                    if let Err(fault) = trust.check(side, chain, now_s) {
-                        noted(TlsError::NotTrusted {
-                            origin: origin.clone(),
-                            reason: fault.to_string(),
-                        });
-                        break;
-                    }
-                }
-            }
-        }
-        if let Some(facts) = &facts
-            && !mistakes.is_empty()
-            && mistakes.iter().all(TlsError::is_about_time)
-        {
-            return Ok(LinkTls {
-                sides: Err(in_one_line(&mistakes)),
-                expires_s: facts.expires_s,
-                stale_s: begins_s(facts, now_s),
-            });
-        }
-        let (Some(chain), Some(key), Some(trust), Some(facts)) = (chain, key, trust, facts) else {
-            return Err(mistakes);
+        let parts = LinkParts {
+            chain,
+            key,
+            trust,
+            facts,
         };
-        let trust = Arc::new(trust);
-        let time = Arc::new(TlsTime(clock.clone()));
-        let client = ClientConfig::builder_with_details(provider(), time.clone())
-            .with_protocol_versions(VERSIONS)
-            .map(|builder| {
-                builder
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(AnyServerOf(trust.clone())))
-                    .with_client_auth_cert(chain.clone(), key.clone_key())
+        (parts, mistakes)
+    }
+
+    /// What is wrong with the server's own certificate: its time, its name, or that it is not trusted.
+    fn faults(
+        &self,
+        facts: &CertificateFacts,
+        me: &LinkName,
+        origin: &str,
+        now_s: i64,
+    ) -> Vec<TlsError> {
+        let mut faults = Vec::new();
+        let in_time = check_time(facts, origin, now_s);
+        let is_in_time = in_time.is_ok();
+        faults.extend(in_time.err());
+        if !facts.is_for(me) {
+            faults.push(TlsError::WrongName {
+                origin: origin.to_owned(),
+                found: facts.names_shown(),
+                expected: me.to_string(),
             });
-        let server = ServerConfig::builder_with_details(provider(), time)
-            .with_protocol_versions(VERSIONS)
-            .map(|builder| {
-                builder
-                    .with_client_cert_verifier(trust.client_verifier())
-                    .with_single_cert(chain, key)
-            });
-        match (client.and_then(|c| c), server.and_then(|s| s)) {
-            (Ok(mut client), Ok(mut server)) if mistakes.is_empty() => {
-                // Each connection shows its certificate: one that was taken back must not get in by a
-                // session of before.
-                client.resumption = Resumption::disabled();
-                client.enable_sni = false;
-                server.send_tls13_tickets = 0;
-                server.session_storage = Arc::new(NoServerSessionStorage {});
-                Ok(LinkTls {
-                    expires_s: facts.expires_s,
-                    stale_s: trust.ends_s,
-                    sides: Ok(Sides {
-                        client: Arc::new(client),
-                        server: Arc::new(server),
-                        trust,
-                    }),
-                })
-            }
-            (client, server) => {
-                if let Some(error) = client.err().or(server.err()) {
-                    mistakes.push(key_error(&error, origin, &pems.key.origin));
-                }
-                Err(mistakes)
-            }
         }
+        if let (Some(trust), Some(chain), true) = (&self.trust, &self.chain, is_in_time) {
+            let sides = [Side::Dialled, Side::Accepted].into_iter();
+            let fault = sides
+                .filter_map(|side| trust.check(side, chain, now_s).err())
+                .next();
+            faults.extend(fault.map(|fault| TlsError::NotTrusted {
+                origin: origin.to_owned(),
+                reason: fault.to_string(),
+            }));
+        }
+        faults
+    }
+}
+
+impl Sides {
+    /// # Errors
+    /// The certificate and the key do not fit together, or are of a kind that cannot be used.
+    fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        trust: Arc<Trust>,
+        clock: &SharedClock,
+    ) -> Result<Self, rustls::Error> {
+        let time = Arc::new(TlsTime(clock.clone()));
+        let mut client = ClientConfig::builder_with_details(provider(), time.clone())
+            .with_protocol_versions(VERSIONS)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyServerOf(trust.clone())))
+            .with_client_auth_cert(chain.clone(), key.clone_key())?;
+        let mut server = ServerConfig::builder_with_details(provider(), time)
+            .with_protocol_versions(VERSIONS)?
+            .with_client_cert_verifier(trust.client_verifier())
+            .with_single_cert(chain, key)?;
+        // Each connection shows its certificate: one that was taken back must not get in by a session of before.
+        client.resumption = Resumption::disabled();
+        client.enable_sni = false;
+        server.send_tls13_tickets = 0;
+        server.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok(Sides {
+            client: Arc::new(client),
+            server: Arc::new(server),
+            trust,
+        })
     }
 }
 
