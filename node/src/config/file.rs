@@ -1,14 +1,13 @@
 //! The configuration file: TOML, one key per setting, no tables.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use crate::byte_order_mark;
+use crate::{byte_order_mark, own_file};
 
 use super::{Given, Mistake, Origin, Setting, Source};
 
@@ -80,15 +79,13 @@ impl Source for ConfigFile {
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let limit = CONFIG_BYTES_MAX as u64 + 1;
-    byte_order_mark::skip_in(File::open(path)?)?
-        .take(limit)
-        .read_to_string(&mut text)?;
-    if text.len() > CONFIG_BYTES_MAX {
+    let bytes = own_file::read_once(path, CONFIG_BYTES_MAX)?;
+    if bytes.len() > CONFIG_BYTES_MAX {
         let reason = format!("it is larger than {CONFIG_BYTES_MAX} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     }
+    let mut text = String::new();
+    byte_order_mark::skip_in(&*bytes)?.read_to_string(&mut text)?;
     Ok(text)
 }
 

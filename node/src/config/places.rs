@@ -1,6 +1,5 @@
 //! Who answers what is near: the provider, its bounds, and the data that needs no network.
 
-use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,13 +10,13 @@ use reqwest::Url;
 use super::report::Row;
 use super::resolver::{Resolved, Resolver};
 use super::{ConfigError, Environment, Flags, Mistake, Origin, Setting, values};
-use crate::byte_order_mark;
 use crate::places::online::{ApiKey, TrustedRoots};
 use crate::places::table::Table;
 use crate::places::{
     CacheSettings, EmbeddedPlaces, OnlineService, OnlineSettings, PlacesSettings, ProviderName,
     embedded_table,
 };
+use crate::{byte_order_mark, own_file};
 
 /// How long a question to an online provider may take unless something else is said.
 pub const PLACES_TIMEOUT: Duration = Duration::from_millis(800);
@@ -35,7 +34,7 @@ const CACHE_ENTRIES_MAX: usize = 10_000;
 const CACHE_AGE: Duration = Duration::from_secs(10 * 60);
 const CACHE_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The longest file with a key, in bytes.
-const KEY_FILE_BYTES_MAX: u64 = 4 * 1024;
+const KEY_FILE_BYTES_MAX: usize = 4 * 1024;
 
 /// What only an online provider takes.
 const ONLINE_ONLY: [Setting; 9] = [
@@ -174,7 +173,9 @@ fn data(resolver: &mut Resolver<'_>) -> Option<Data> {
 }
 
 fn read_table(path: &Path) -> Result<Table, String> {
-    let bytes = fs::read(path).map_err(|error| format!("cannot read it: {error}"))?;
+    // A device may have no end, and a table has no bound of its own.
+    let read = own_file::read_regular(path, usize::MAX);
+    let bytes = read.map_err(|error| format!("cannot read it: {error}"))?;
     Table::open(Bytes::from(bytes)).map_err(|error| error.to_string())
 }
 
@@ -327,10 +328,9 @@ fn key(
 }
 
 fn read_key(path: &Path) -> std::io::Result<String> {
+    let bytes = own_file::read_once(path, KEY_FILE_BYTES_MAX)?;
     let mut text = String::new();
-    let file = byte_order_mark::skip_in(File::open(path)?)?;
-    file.take(KEY_FILE_BYTES_MAX + 1)
-        .read_to_string(&mut text)?;
+    byte_order_mark::skip_in(&*bytes)?.read_to_string(&mut text)?;
     Ok(text)
 }
 

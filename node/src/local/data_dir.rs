@@ -1,6 +1,6 @@
 //! The folder for what the servers write, held by one herd at a time.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -79,12 +79,9 @@ impl DataDir {
 }
 
 fn create(path: &Path, truncate: bool) -> io::Result<File> {
-    own_file::options()
-        .write(true)
-        .create(true)
-        .truncate(truncate)
-        .mode(FILE_MODE)
-        .open(path)
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(truncate);
+    own_file::open_regular(options.mode(FILE_MODE), path)
 }
 
 #[cfg(test)]

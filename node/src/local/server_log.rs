@@ -1,5 +1,6 @@
 //! The file that gets one server's log lines as they are.
 
+use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
@@ -20,14 +21,11 @@ pub(super) struct ServerLog {
 }
 
 impl ServerLog {
-    /// Opens or makes it. Follows no symbolic link.
+    /// Opens or makes it. Follows no symbolic link, and waits for nobody.
     pub(super) fn open(path: PathBuf) -> Result<Self, LocalError> {
-        let opened = own_file::options()
-            .append(true)
-            .create(true)
-            .mode(FILE_MODE)
-            .open(&path);
-        match opened {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(FILE_MODE);
+        match own_file::open_regular(&mut options, &path) {
             Ok(file) => Ok(ServerLog {
                 path,
                 file: File::from_std(file),

@@ -6,7 +6,7 @@
 
 mod identity;
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -211,13 +211,9 @@ impl DataFolder {
         // The working directory may change, and messages should name the folder in full.
         let path = fs::canonicalize(path).map_err(|source| fault(path, source))?;
         let lock_path = path.join("lock");
-        let opened = own_file::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(FILE_MODE)
-            .open(&lock_path);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let opened = own_file::open_regular(options.mode(FILE_MODE), &lock_path);
         let mut lock = opened.map_err(|source| own_fault(&lock_path, source))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -270,19 +266,16 @@ impl DataFolder {
     fn write_identity(&self, identity: &Identity) -> Result<(), DataFolderError> {
         let path = self.path.join("identity.json");
         let new_path = self.path.join("identity.json.new");
-        let written = own_file::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(FILE_MODE)
-            .open(&new_path)
-            .and_then(|mut file| {
-                file.write_all(identity.to_json().as_bytes())?;
-                file.sync_all()
-            })
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        let opened = own_file::open_regular(options.mode(FILE_MODE), &new_path);
+        let mut file = opened.map_err(|source| own_fault(&new_path, source))?;
+        let written = file
+            .write_all(identity.to_json().as_bytes())
+            .and_then(|()| file.sync_all())
             .and_then(|()| fs::rename(&new_path, &path))
             .and_then(|()| sync_folder(&self.path));
-        written.map_err(|source| own_fault(&path, source))
+        written.map_err(|source| fault(&path, source))
     }
 }
 

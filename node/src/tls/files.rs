@@ -1,7 +1,6 @@
 //! Reading what is in PEM, with bounds.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use rustls::pki_types::pem::PemObject as _;
@@ -38,10 +37,7 @@ impl Pem {
 
     /// Reads a file, which may be a pipe such as that of `<(command)`, for a command that reads it once.
     pub(super) fn read_once(path: &Path) -> Result<Self, TlsError> {
-        let mut bytes = Vec::new();
-        let limit = PEM_BYTES_MAX as u64 + 1;
-        let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-        Self::of(path, read.map(|_| bytes))
+        Self::of(path, own_file::read_once(path, PEM_BYTES_MAX))
     }
 
     fn of(path: &Path, read: io::Result<Vec<u8>>) -> Result<Self, TlsError> {

@@ -1,13 +1,12 @@
 //! Reading a topology from a file.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use super::parse::TOPOLOGY_BYTES_MAX;
 use super::{Topology, TopologyError, TopologyProblem, parse};
-use crate::byte_order_mark;
+use crate::{byte_order_mark, own_file};
 
 /// Why a file is no topology.
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +36,8 @@ impl fmt::Display for Lines<'_> {
 /// # Errors
 /// The file cannot be read, or every mistake in it.
 pub fn read(path: &Path) -> Result<Topology, TopologyFileError> {
-    let mut bytes = Vec::new();
-    // One byte more than allowed, so that `parse` sees that there was more.
-    let limit = TOPOLOGY_BYTES_MAX as u64 + 1;
-    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    // One byte more than allowed at most, so that `parse` sees that there was more.
+    let bytes = own_file::read_once(path, TOPOLOGY_BYTES_MAX)?;
     let bytes = byte_order_mark::skip(&bytes).map_err(|_| at_line(1, TopologyProblem::Utf16))?;
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,

@@ -12,6 +12,7 @@ mod check_config;
 mod documents;
 mod dump_and_load;
 mod expired;
+mod fifos;
 mod floor;
 mod invariants;
 mod local;

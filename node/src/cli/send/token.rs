@@ -1,6 +1,5 @@
 //! Showing the server a token before anything else.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
@@ -9,9 +8,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use crate::access::{AUTH_WORD, InvalidToken, Token};
-use crate::byte_order_mark;
 use crate::config::TOKEN_VARIABLE;
 use crate::protocol::ACCEPTED_LINE;
+use crate::{byte_order_mark, own_file};
 
 /// How long the server may take to say whether it knows the token.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -20,7 +19,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: usize = 1_024;
 
 /// The largest file with a token, in bytes.
-const FILE_BYTES_MAX: u64 = 4 * 1_024;
+const FILE_BYTES_MAX: usize = 4 * 1_024;
 
 /// Why no token was shown, or why it did not help. The token is in none of it.
 #[derive(Debug, thiserror::Error)]
@@ -49,11 +48,10 @@ pub(in crate::cli) fn chosen(file: Option<&Path>) -> Result<Option<Token>, Token
 fn chosen_of(file: Option<&Path>, variable: Option<&str>) -> Result<Option<Token>, TokenError> {
     let text = match (file, variable) {
         (Some(path), _) => {
+            let bytes = own_file::read_once(path, FILE_BYTES_MAX).map_err(TokenError::File)?;
             let mut text = String::new();
-            let file = File::open(path).map_err(TokenError::File)?;
-            let file = byte_order_mark::skip_in(file).map_err(TokenError::File)?;
-            let mut file = file.take(FILE_BYTES_MAX);
-            file.read_to_string(&mut text).map_err(TokenError::File)?;
+            let mut read = byte_order_mark::skip_in(&*bytes).map_err(TokenError::File)?;
+            read.read_to_string(&mut text).map_err(TokenError::File)?;
             text
         }
         (None, Some(text)) => text.to_owned(),

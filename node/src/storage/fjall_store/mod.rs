@@ -253,6 +253,7 @@ fn open(store: &Path) -> Result<Opened, Fault> {
         sync_folder(store).map_err(Fault::Io)?;
         return create(&database_path, watermark);
     }
+    must_be_files(store)?;
     let Some(watermark) = Watermark::open(&watermark_path).map_err(Fault::Io)? else {
         let what = format!("{} is garbled", watermark_path.display());
         return Err(Fault::Damaged(what));
@@ -265,6 +266,21 @@ fn open(store: &Path) -> Result<Opened, Fault> {
                 .to_owned(),
         )),
     }
+}
+
+/// All in a folder must be files and folders: to open a FIFO, as fjall would, is to wait for a writer without end.
+fn must_be_files(folder: &Path) -> Result<(), Fault> {
+    for entry in fs::read_dir(folder).map_err(Fault::Io)? {
+        let path = entry.map_err(Fault::Io)?.path();
+        let metadata = fs::metadata(&path).map_err(Fault::Io)?;
+        if metadata.is_dir() {
+            must_be_files(&path)?;
+        } else if !metadata.is_file() {
+            let what = format!("{} is neither a file nor a folder", path.display());
+            return Err(Fault::Damaged(what));
+        }
+    }
+    Ok(())
 }
 
 /// Makes the database anew. Whatever is there is what an earlier attempt left.
