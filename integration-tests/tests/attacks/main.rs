@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attackers;
+mod evil;
 mod honest;
 mod memory;
+mod neighbour;
 mod peers;
+mod speaker;
+mod wire;
 
 use std::pin::Pin;
 use std::sync::Arc;
