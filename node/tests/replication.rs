@@ -14,6 +14,7 @@ mod replication {
     mod crash_loop;
     mod death;
     mod expiry;
+    mod garbled;
     mod handshake;
     mod hanging_disk;
     mod harness;
