@@ -50,7 +50,7 @@ pub use faketime::FakeClock;
 pub use herd::{Herd, HerdBuilder, herd_certs};
 pub use ledger::{Ledger, Load, report_on};
 pub use log::Log;
-pub use loop_disk::LoopDisk;
+pub use loop_disk::{Frozen, LoopDisk};
 pub use loopback::{Addresses, free_addresses};
 pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;

@@ -24,6 +24,17 @@ pub struct LoopDisk {
     folder: TempDir,
 }
 
+/// A disk that is frozen as long as this lives.
+#[derive(Debug)]
+pub struct Frozen<'d>(&'d LoopDisk);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        // It fails if the disk is thawed already.
+        let _ = self.0.set_frozen("--unfreeze");
+    }
+}
+
 impl LoopDisk {
     /// `None`, and a word about it, where this user may not mount; see [`left_out_without_root`].
     pub fn mount() -> Option<LoopDisk> {
@@ -74,6 +85,14 @@ impl LoopDisk {
     /// Lets those who wait go on.
     pub fn thaw(&self) {
         must("thaw", self.set_frozen("--unfreeze"));
+    }
+
+    /// Freezes it until what is returned is dropped, before the servers that are declared earlier: who waits for a disk
+    /// cannot be ended.
+    #[must_use]
+    pub fn frozen(&self) -> Frozen<'_> {
+        self.freeze();
+        Frozen(self)
     }
 
     fn set_frozen(&self, option: &str) -> Result<(), String> {

@@ -206,7 +206,7 @@ async fn a_damaged_store_is_told_set_aside_and_filled_again() {
 }
 
 /// Flips a byte in the middle of the largest file.
-fn damage(store: &Path) {
+pub(crate) fn damage(store: &Path) {
     let mut files = Vec::new();
     let mut folders = vec![store.to_owned()];
     while let Some(folder) = folders.pop() {
