@@ -102,6 +102,15 @@ fn all_clocks_together_carry_nobody_ahead_without_clients() {
 }
 
 #[test]
+fn what_clients_report_beyond_the_clocks_bears_nothing_out_for_later() {
+    const AHEAD_NS: i64 = 10 * SECOND_NS;
+    let mut server = Server::new(false, AHEAD_NS);
+    assert_eq!(server.borne_out(1, &[], YEAR_NS), Some(AHEAD_NS));
+    server.off_ns = YEAR_NS;
+    assert_eq!(server.believed(1, &[]), Some(AHEAD_NS), "nobody reports");
+}
+
+#[test]
 fn a_jump_is_followed_as_far_as_clients_report_it() {
     // All slept for an hour, and their monotonic clocks did.
     const HOUR_NS: i64 = 3_600 * SECOND_NS;

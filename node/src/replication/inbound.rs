@@ -92,3 +92,46 @@ impl Inbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chitchat::Serializable as _;
+    use futures_util::FutureExt as _;
+
+    use super::super::guard::MessageKind;
+    use super::*;
+
+    fn message(cost_bytes: usize) -> Checked {
+        let mut bytes = Vec::new();
+        ChitchatMessage::BadCluster.serialize(&mut bytes);
+        Checked {
+            kind: MessageKind::Ack,
+            bytes,
+            delta_bytes: None,
+            cost_bytes,
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_are_not_taken_while_those_before_leave_no_room() {
+        let inbox = Inbox::default();
+        let mut queue = inbox.open();
+        let from = SocketAddr::from(([127, 0, 0, 1], 1));
+        for _ in 0..2 {
+            let half = message(INBOUND_BYTES_MAX / 2);
+            inbox.hand_in_checked(from, half).await.unwrap();
+        }
+        let mut third = Box::pin(inbox.hand_in_checked(from, message(1)));
+        assert!(third.as_mut().now_or_never().is_none());
+        // It is processed when it is dropped.
+        drop(queue.recv().await);
+        third.await.unwrap();
+        // One that takes more than there is waits for all of it, and not for ever.
+        let mut fourth = Box::pin(inbox.hand_in_checked(from, message(2 * INBOUND_BYTES_MAX)));
+        assert!(fourth.as_mut().now_or_never().is_none());
+        for _ in 0..2 {
+            drop(queue.recv().await);
+        }
+        fourth.await.unwrap();
+    }
+}

@@ -167,6 +167,16 @@ mod tests {
     }
 
     #[test]
+    fn a_report_is_read_up_to_its_bound() {
+        let many = REPORT_ENTRIES_MAX as u64 + 10;
+        let entries: EncodedReport<'_> = (0..many).map(|number| ("Hill", number, 1, 1)).collect();
+        let mut bytes = Vec::new();
+        codec::encode_into(&entries, &mut bytes).unwrap();
+        let decoded = AppliedReport::decode(&bytes, any).unwrap();
+        assert_eq!(decoded.iter().count(), REPORT_ENTRIES_MAX);
+    }
+
+    #[test]
     fn a_long_report_keeps_the_newest_of_each_server() {
         // Smith has run for long; Hill has restarted again and again since.
         let smith = Incarnation {

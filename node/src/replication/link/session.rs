@@ -305,8 +305,46 @@ mod tests {
 
     use super::super::frame::framed;
     use super::*;
+    use crate::clock::SystemClock;
+    use crate::replication::chance::Chance;
     use crate::replication::digests::{Entry, syn_ack_of};
+    use crate::replication::links::HerdView;
     use crate::replication::neighbour::NeighbourConfig;
+    use crate::replication::report::Applied;
+
+    #[test]
+    fn no_report_is_believed_beyond_what_was_published() {
+        let view = HerdView {
+            cluster: "test".to_owned(),
+            me: "Hill".into(),
+            servers: vec!["Hill".into(), "Smith".into()],
+            neighbours: Vec::new(),
+        };
+        let links = Links::new(view, Chance::new(Arc::new(SystemClock), 0), None);
+        let own = links.incarnation();
+        let other = Incarnation {
+            server: "Smith".into(),
+            generation: 1,
+        };
+        let all = Applied {
+            merged: u64::MAX,
+            durable: u64::MAX,
+        };
+        let lie = || AppliedReport::new([(own.clone(), all), (other.clone(), all)]);
+        assert_eq!(links.believable(lie()).of(&own), Applied::default());
+        links.note_published(own.generation, 7);
+        let believed = links.believable(lie());
+        let published = Applied {
+            merged: 7,
+            durable: 7,
+        };
+        assert_eq!(believed.of(&own), published);
+        assert_eq!(believed.of(&other), all, "that is for others to know");
+        let forgotten = [other.clone()].into();
+        links.ids.lock().forget(&forgotten, std::iter::empty());
+        assert_eq!(links.reported_on("Smith", 1), None);
+        assert!(links.reported_on("Smith", 2).is_some());
+    }
 
     #[tokio::test]
     async fn a_message_that_is_too_long_is_dropped_and_the_link_stays() {
