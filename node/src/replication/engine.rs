@@ -10,6 +10,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use again::NotedAgain;
 use bytes::Bytes;
 use chitchat::{ChitchatHandle, ChitchatId, NodeState, spawn_chitchat};
 use herd_crdt::{SlotGroup, SlotId};
@@ -29,6 +30,7 @@ use super::socket::LinkTransport;
 use super::timing::GROUPS_PER_LOCK;
 use crate::topology::gossip_address;
 
+mod again;
 mod rebuild;
 
 /// The engine could not be started, or its loop has ended. The map is untouched; a new incarnation
@@ -101,6 +103,7 @@ pub struct Engine {
     links: Arc<Links>,
     values: SlotValues,
     noted: Arc<Mutex<Noted>>,
+    again: Mutex<NotedAgain>,
     changed: Arc<Notify>,
 }
 
@@ -135,6 +138,7 @@ impl Engine {
             links: links.clone(),
             values,
             noted: Arc::default(),
+            again: Mutex::default(),
             changed: Arc::default(),
         };
         engine
@@ -149,7 +153,7 @@ impl Engine {
         &self.incarnation
     }
 
-    /// Resolves when something has changed since the last `Engine::take_changes`.
+    /// Resolves when something has changed since the last `Engine::take_changes`, or was noted again.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -243,38 +247,6 @@ impl Engine {
                 .await;
         }
         version
-    }
-
-    /// Notes everything that `incarnation` publishes as if it had just changed.
-    pub async fn note_again(&self, incarnation: &Incarnation) {
-        let id = chitchat_id(incarnation);
-        let keys: Vec<String> = self
-            .handle
-            .with_chitchat(|chitchat| {
-                let state = chitchat.node_state(&id);
-                let keys = state.map(|state| state.key_values().map(|(key, _)| key.to_owned()));
-                keys.map(Iterator::collect).unwrap_or_default()
-            })
-            .await;
-        for keys in keys.chunks(GROUPS_PER_LOCK) {
-            // A few values a time: others want the lock too.
-            self.handle
-                .with_chitchat(|chitchat| {
-                    let Some(state) = chitchat.node_state(&id) else {
-                        return;
-                    };
-                    let mut noted = self.noted.lock();
-                    for key in keys {
-                        if let Some(value) = state.get(key) {
-                            noted
-                                .values
-                                .insert((id.clone(), key.clone()), value.to_owned());
-                        }
-                    }
-                })
-                .await;
-        }
-        self.changed.notify_one();
     }
 
     /// What gossip knows of all other incarnations.

@@ -167,14 +167,14 @@ impl StoreFeed {
     }
 
     /// Gives the store all groups that it wants of what changed, and `more`, in one write that is stored as a
-    /// whole or not at all; `versions` are how far each publisher's state has come with it. To be called
-    /// before any of it is merged: what a merge leads to (a slot overwritten, an incarnation forgotten) must
+    /// whole or not at all; `versions` are how far each publisher's state has come with it, if it is all of that. To be
+    /// called before any of it is merged: what a merge leads to (a slot overwritten, an incarnation forgotten) must
     /// not be on disk before it.
     pub(super) fn put(
         &mut self,
         groups: impl IntoIterator<Item = DeliveredGroup>,
         more: Vec<Write>,
-        versions: &[(Incarnation, u64)],
+        versions: Option<&[(Incarnation, u64)]>,
     ) {
         let Some(writer) = &self.writer else {
             return;
@@ -194,6 +194,9 @@ impl StoreFeed {
             })
             .chain(more)
             .collect();
+        if writes.is_empty() && versions.is_none() {
+            return;
+        }
         let unneeded = &self.unneeded;
         // A store that takes nothing has failed, and its watcher says so.
         let Ok(ticket) = unneeded.withdraw(needed.iter(), || writer.write(writes)) else {
@@ -203,6 +206,9 @@ impl StoreFeed {
             self.waiting.clear();
             self.writer = None;
             self.unneeded.clear();
+            return;
+        };
+        let Some(versions) = versions else {
             return;
         };
         for (incarnation, version) in versions {
@@ -286,7 +292,7 @@ mod tests {
             generation: 1,
         };
         let floor = |time_ns| vec![Write::Floor { time_ns }];
-        feed.put([], floor(1), &[(smith.clone(), 7)]);
+        feed.put([], floor(1), Some(&[(smith.clone(), 7)]));
         let first = feed.first_unsynced().unwrap();
         let mut state = writer.synced();
         state.wait_for(|state| state.synced >= first).await.unwrap();
@@ -297,7 +303,7 @@ mod tests {
             .wait_for(|state| state.failure.is_some())
             .await
             .unwrap();
-        feed.put([], floor(3), &[(smith.clone(), 8)]);
+        feed.put([], floor(3), Some(&[(smith.clone(), 8)]));
         assert_eq!(feed.first_unsynced(), None);
         assert_eq!(feed.durable(Ticket::default()).get(&smith), Some(&7));
     }

@@ -181,4 +181,4 @@ fn without(
 
 #[cfg(test)]
 #[path = "rebuild_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -26,7 +26,7 @@ fn incarnation(server: &str, generation: u64) -> Incarnation {
 }
 
 /// Hill, whose neighbour is Smith.
-async fn hill() -> (Engine, Arc<Links>) {
+pub(in crate::replication::engine) async fn hill() -> (Engine, Arc<Links>) {
     hill_of(Vec::new()).await
 }
 
@@ -68,7 +68,7 @@ async fn known(engine: &Engine) -> Vec<Incarnation> {
     sightings.into_iter().map(|s| s.incarnation).collect()
 }
 
-fn group(slot: u32, bytes: usize) -> SlotGroup {
+pub(in crate::replication::engine) fn group(slot: u32, bytes: usize) -> SlotGroup {
     // Nothing that could be packed.
     let mut state = u64::from(slot) + 1;
     let group: Vec<u8> = (0..bytes)

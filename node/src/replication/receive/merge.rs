@@ -1,5 +1,6 @@
 //! What others have published is joined into the map, and handed to the store.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use herd_crdt::group::{GroupError, ReadGroup};
@@ -10,7 +11,7 @@ use tracing::warn;
 use super::{Known, Receiver};
 use crate::locations::Delivery;
 use crate::marks::{self, Mark};
-use crate::replication::engine::{Change, Changes};
+use crate::replication::engine::Change;
 use crate::replication::incarnation::Incarnation;
 use crate::replication::store_feed::DeliveredGroup;
 
@@ -24,13 +25,36 @@ struct Hashed<'a> {
 }
 
 impl Receiver {
-    /// Merges all that came in. Returns who has buried us, if anyone has.
+    /// Merges all that came in, after what was noted again. Returns who has buried us, if anyone has.
     pub(super) async fn merge_changes(&mut self) -> Option<Incarnation> {
+        let mut news_again = false;
+        while let Some(again) = self.engine.take_again().await {
+            // The store has it: how far it has come changes nothing.
+            self.store_changes(&again, None);
+            match self.merge(&again).await {
+                ControlFlow::Continue(news) => news_again |= news,
+                ControlFlow::Break(buried_by) => return Some(buried_by),
+            }
+        }
+        if news_again {
+            self.links.kick_others(&[]);
+        }
         let taken = self.engine.take_changes().await;
+        self.store_changes(&taken.changes, Some(&taken.versions));
+        match self.merge(&taken.changes).await {
+            ControlFlow::Continue(true) => self.links.kick_others(&taken.senders),
+            ControlFlow::Continue(false) => {}
+            ControlFlow::Break(buried_by) => return Some(buried_by),
+        }
+        self.merged = taken.versions;
+        None
+    }
+
+    /// Merges these changes; says whether anything was news, or who has buried us.
+    async fn merge(&mut self, all: &[(Incarnation, Change)]) -> ControlFlow<Incarnation, bool> {
         let me = self.engine.incarnation().clone();
         let mut news = false;
-        self.store_changes(&taken);
-        for changes in taken.changes.chunks(GROUPS_PER_YIELD) {
+        for changes in all.chunks(GROUPS_PER_YIELD) {
             let groups: Vec<_> = changes
                 .iter()
                 .map(|(incarnation, change)| self.read_change(incarnation, change))
@@ -62,7 +86,7 @@ impl Receiver {
                         }
                     }
                     Change::Buried(buried) if buried.contains(&me) => {
-                        return Some(incarnation.clone());
+                        return ControlFlow::Break(incarnation.clone());
                     }
                     Change::Buried(_) => {}
                     Change::Tells => self.links.settlements.lock().note_tells(incarnation),
@@ -80,11 +104,7 @@ impl Receiver {
                 tokio::task::yield_now().await;
             }
         }
-        if news {
-            self.links.kick_others(&taken.senders);
-        }
-        self.merged = taken.versions;
-        None
+        ControlFlow::Continue(news)
     }
 
     /// The group of a change that is to be merged, if it is one.
@@ -168,12 +188,16 @@ impl Receiver {
     }
 
     /// Gives the store what it wants of the changes. With it, what others overwrite although the store has nothing
-    /// greater of its client yet.
-    fn store_changes(&mut self, taken: &Changes) {
+    /// greater of its client yet. `versions` are how far each publisher's state has come with them.
+    fn store_changes(
+        &mut self,
+        changes: &[(Incarnation, Change)],
+        versions: Option<&[(Incarnation, u64)]>,
+    ) {
         let Known { membership, feed } = &mut *self.known;
         let now = Instant::now();
         let mut groups = Vec::new();
-        for (incarnation, change) in &taken.changes {
+        for (incarnation, change) in changes {
             if let Change::Group {
                 slot,
                 version,
@@ -199,7 +223,7 @@ impl Receiver {
         let kept = self.kept.keep(overwritten, now);
         // All of it in one write: a part alone could lack what another part replaces.
         let groups = groups.into_iter().map(|(_, group)| group);
-        feed.put(groups, kept, &taken.versions);
+        feed.put(groups, kept, versions);
     }
 
     /// The latest report of a group was heard then, by the clock of its server. What was heard before
