@@ -280,27 +280,31 @@ impl<S: BuildHasher> LocationMap<S> {
         self.relying.keys().copied()
     }
 
-    /// Makes pending every entry that is published elsewhere and that `is_ours` picks, by its record
-    /// and its last known publisher. Returns the hashes to queue.
+    /// Puts into the backlog every entry that is published elsewhere and that `is_ours` picks, by its record
+    /// and its last known publisher. Returns their hashes.
+    ///
+    /// An entry in the backlog is ours to publish like a pending one, but nobody waits for it. As soon as a report
+    /// does, it is pending: [`Merged::queue`].
     pub fn adopt(&mut self, mut is_ours: impl FnMut(&Record, PublisherId) -> bool) -> Vec<u64> {
         let Self { table, hasher, .. } = self;
         let mut queue = Vec::new();
         for entry in table.iter_mut() {
             if entry.state == State::Elsewhere && is_ours(&entry.record, entry.publisher) {
                 // It relies on its last publisher as before, until it stands in a slot of ours.
-                entry.state = State::Pending;
+                entry.state = State::Backlog;
                 queue.push(hasher.hash_one(entry.record.client()));
             }
         }
         queue
     }
 
-    /// Gives up our publication of every record that a live server of lower rank publishes too.
+    /// Gives up our publication of every record that a live server of lower rank publishes too. What is in the backlog
+    /// is left there: it is given up when that server delivers it.
     pub fn yield_publications(&mut self, publishers: &impl Publishers) -> Vec<Death> {
         let Self { table, relying, .. } = self;
         let mut deaths = Vec::new();
         for entry in table.iter_mut() {
-            if entry.state == State::Elsewhere
+            if matches!(entry.state, State::Elsewhere | State::Backlog)
                 || entry.publisher == PublisherId::NOBODY
                 || !publishers.presumed_live(entry.publisher)
                 || !publishers.outranks(entry.publisher, &entry.record)
@@ -333,8 +337,8 @@ impl<S: BuildHasher> LocationMap<S> {
         forgotten
     }
 
-    /// Makes pending everything that our slots hold, for a new incarnation whose slots are empty.
-    /// Returns the hashes to queue.
+    /// Puts into the backlog everything that we publish, for a new incarnation whose slots are empty; what waits in
+    /// the caller's queue is to be hastened again. Returns the hashes in the backlog.
     ///
     /// Deaths that the map reported before this call are of slots of the old incarnation: the caller
     /// forgets them all, and never applies them to the new incarnation's publisher.
@@ -351,11 +355,21 @@ impl<S: BuildHasher> LocationMap<S> {
                 continue;
             }
             let relied_on = entry.relies_on();
-            entry.state = State::Pending;
+            entry.state = State::Backlog;
             recount(relying, relied_on, entry.relies_on());
             queue.push(hasher.hash_one(entry.record.client()));
         }
         queue
+    }
+
+    /// Makes pending what is in the backlog with this hash, which the caller has queued.
+    pub fn hasten(&mut self, hash: u64) {
+        let Self { table, hasher, .. } = self;
+        for entry in table.iter_hash_mut(hash) {
+            if entry.state == State::Backlog && hasher.hash_one(entry.record.client()) == hash {
+                entry.state = State::Pending;
+            }
+        }
     }
 
     /// Where a client's record is published, and who delivered it last.
@@ -366,8 +380,8 @@ impl<S: BuildHasher> LocationMap<S> {
         Some((entry.publication(), entry.publisher))
     }
 
-    /// Puts every pending record with this hash into the slot that `place` names. There may be none:
-    /// it was given up, or has expired.
+    /// Puts every record with this hash that is pending or in the backlog into the slot that `place` names. There may
+    /// be none: it was given up, has expired, or was placed already.
     pub fn place_pending(&mut self, hash: u64, mut place: impl FnMut(&Record) -> SlotId) {
         let Self {
             table,
@@ -377,7 +391,8 @@ impl<S: BuildHasher> LocationMap<S> {
         } = self;
         for entry in table.iter_hash_mut(hash) {
             // Entries with other hashes turn up here too.
-            if entry.state == State::Pending && hasher.hash_one(entry.record.client()) == hash {
+            let waits = matches!(entry.state, State::Pending | State::Backlog);
+            if waits && hasher.hash_one(entry.record.client()) == hash {
                 let relied_on = entry.relies_on();
                 entry.place(place(&entry.record));
                 recount(relying, relied_on, entry.relies_on());

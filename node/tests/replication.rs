@@ -9,6 +9,7 @@
 )]
 
 mod replication {
+    mod backlog;
     mod certificates;
     mod clock;
     mod crash_loop;

@@ -22,6 +22,8 @@ pub(super) struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Elsewhere,
+    /// Ours to publish, behind all that is pending.
+    Backlog,
     Pending,
     InSlot,
 }
@@ -48,7 +50,7 @@ impl Entry {
     pub(super) fn publication(&self) -> Publication {
         match self.state {
             State::Elsewhere => Publication::Elsewhere,
-            State::Pending => Publication::Pending,
+            State::Backlog | State::Pending => Publication::Pending,
             State::InSlot => Publication::InSlot(self.slot),
         }
     }
@@ -89,7 +91,7 @@ impl Entry {
     pub(super) fn relies_on(&self) -> Option<PublisherId> {
         match self.state {
             State::InSlot => None,
-            State::Elsewhere | State::Pending => Some(self.publisher),
+            State::Elsewhere | State::Backlog | State::Pending => Some(self.publisher),
         }
     }
 
@@ -97,7 +99,8 @@ impl Entry {
     pub(super) fn publish_again(&mut self, again: Again) -> bool {
         let is_meant = match self.state {
             State::Pending | State::InSlot => false,
-            State::Elsewhere => again == Again::Learnt,
+            // Whoever waits for it does not wait for the backlog.
+            State::Elsewhere | State::Backlog => again == Again::Learnt,
         };
         if is_meant {
             self.state = State::Pending;
@@ -118,7 +121,7 @@ impl Entry {
                 slot: self.slot,
                 weight: Weight::of(&self.record),
             }),
-            State::Elsewhere | State::Pending => None,
+            State::Elsewhere | State::Backlog | State::Pending => None,
         }
     }
 

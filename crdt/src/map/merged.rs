@@ -10,7 +10,7 @@ use crate::slots::{SlotId, Weight};
 pub enum Publication {
     /// Another server does, as far as we know.
     Elsewhere,
-    /// We will: it waits for the next group.
+    /// We will: it waits for the next group, or in the backlog.
     Pending,
     /// We do, in this slot.
     InSlot(SlotId),

@@ -59,7 +59,7 @@ impl<S: BuildHasher> LocationMap<S> {
                 continue;
             }
             let relied_on = entry.relies_on();
-            queue += usize::from(entry.state == State::Elsewhere);
+            queue += usize::from(entry.state != State::Pending);
             entry.state = State::Pending;
             entry.set_publisher(PublisherId::NOBODY.into());
             entry.yielded = false;

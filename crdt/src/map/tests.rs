@@ -351,6 +351,41 @@ fn a_new_incarnation_publishes_what_the_old_one_did() {
 }
 
 #[test]
+fn what_is_in_the_backlog_is_hastened_by_a_report_and_given_up_to_who_delivers_it() {
+    let backlog = || {
+        let mut map = Map::with_published();
+        map.0.republish_all();
+        map
+    };
+    // A reply waits for it.
+    let mut map = backlog();
+    let hash = map.hash();
+    assert!(!map.hear("1").queue, "none does");
+    let (first, second) = (
+        map.0.merge_heard_again(hash, record("1"), Again::Learnt),
+        map.0.merge_heard_again(hash, record("1"), Again::Learnt),
+    );
+    assert_eq!((first.queue, second.queue), (true, false), "once");
+    // Something greater is heard.
+    let mut map = backlog();
+    assert!(map.hear("2").queue);
+    // It waits in the caller's queue already.
+    let mut map = backlog();
+    let hash = map.hash();
+    map.0.hasten(hash);
+    assert!(!map.hear("2").queue);
+    // A look alone gives up nothing that is in no slot yet; a delivery does.
+    let mut map = backlog();
+    map.deliver("1", GONE_LOW);
+    assert_eq!(map.0.yield_publications(&AllLive), []);
+    assert_eq!(map.state(), (Publication::Pending, GONE_LOW));
+    assert_eq!(map.deliver("1", LIVE_LOW).death, None);
+    assert_eq!(map.state(), (Publication::Elsewhere, LIVE_LOW));
+    map.0
+        .place_pending(map.hash(), |_| unreachable!("given up"));
+}
+
+#[test]
 fn what_is_below_the_floor_leaves_and_is_not_taken_in_again() {
     for pending in [false, true] {
         let mut map = Map::with_published();

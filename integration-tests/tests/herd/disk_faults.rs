@@ -112,12 +112,18 @@ async fn a_full_disk_refuses_what_it_cannot_keep_and_the_server_goes_on() {
         client.line().await.starts_with(b"AT Hill ")
     })
     .await;
-    assert!(log.text().contains("the store is open again"));
+    let last = client.find("last").await.unwrap();
+    // Lines of the log come after replies.
+    eventually("that is told", async || {
+        log.text().contains("the store is open again")
+    })
+    .await;
     herd.server_mut("Smith").kill();
     herd.server_mut("Hill").kill();
     herd.server_mut("Hill").restart().await;
     assert!(herd.has("Hill", "early", &early).await);
     assert!(herd.has("Hill", "late", &late).await);
+    assert!(herd.has("Hill", "last", &last).await);
     herd.client("Hill").await.report("again", UCLA, TIME).await;
 }
 

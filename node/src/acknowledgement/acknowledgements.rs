@@ -16,8 +16,16 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The round of the publisher that takes everything along that was reported before the ticket was
 /// taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    round: u64,
+    /// Everything that it stands for was reported after so many rounds had begun.
+    since: Begun,
+}
+
+/// How many rounds of the publisher had begun at some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Begun(u64);
 
 /// Why a client is not told that its report was taken in. The report itself is in the map, and may
 /// reach disk and neighbours yet.
@@ -50,6 +58,10 @@ pub struct AckFigures {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Progress {
     reached: Reached,
+    /// The same for what was reported before the backlog was filled last by a new incarnation.
+    whole: Reached,
+    /// So many rounds had begun then, at most.
+    republished_at: Begun,
     disk_failed: bool,
 }
 
@@ -105,15 +117,39 @@ impl Acknowledgements {
     /// begins after this call sees the report. Taken before the publisher is told of the report, the round is
     /// the one that it is woken for: told first, it may have begun that one, and a second is needed.
     #[must_use]
+    ///
+    /// What a new incarnation has to publish anew, and what this server has adopted, counts too, which may take seconds.
     pub fn ticket(&self) -> Ticket {
-        Ticket(self.begun.load(Ordering::SeqCst) + 1)
+        self.ticket_since(Begun::default())
+    }
+
+    /// As [`Acknowledgements::ticket`], for what was reported after [`Acknowledgements::begun`] was asked. It does not wait
+    /// for the backlog, unless the reports may be in it: a new incarnation has begun meanwhile.
+    pub fn ticket_since(&self, since: Begun) -> Ticket {
+        Ticket {
+            round: self.begun.load(Ordering::SeqCst) + 1,
+            since,
+        }
+    }
+
+    /// How many rounds have begun.
+    pub fn begun(&self) -> Begun {
+        Begun(self.begun.load(Ordering::SeqCst))
+    }
+
+    /// A new incarnation publishes anew what is in the backlog. To be called after it was filled and before the first round.
+    pub fn note_republishing(&self) {
+        // One number is left out: whoever asks from now on has a greater one.
+        let republished_at = Begun(self.begun.fetch_add(1, Ordering::SeqCst));
+        self.progress
+            .send_modify(|progress| progress.republished_at = republished_at);
     }
 
     /// Asks for the round of this ticket: it begins even if nothing is to be published, since a round that was
     /// under way may have taken along what it is for. [`Acknowledgements::reach`] does this too.
     pub fn ask_for(&self, ticket: Ticket) {
-        let asked = self.asked.fetch_max(ticket.0, Ordering::SeqCst);
-        if asked < ticket.0 && self.begun.load(Ordering::SeqCst) < ticket.0 {
+        let asked = self.asked.fetch_max(ticket.round, Ordering::SeqCst);
+        if asked < ticket.round && self.begun.load(Ordering::SeqCst) < ticket.round {
             self.round_asked.notify_one();
         }
     }
@@ -205,7 +241,7 @@ impl Acknowledgements {
             Ok(())
         } else if level.needs_disk() && progress.disk_failed {
             Err(Unconfirmed::DiskFailed)
-        } else if level.needs_disk() && progress.reached.disk < ticket.0 {
+        } else if level.needs_disk() && progress.reached_for(ticket).disk < ticket.round {
             Err(Unconfirmed::DiskLate)
         } else {
             Err(Unconfirmed::PeerLate)
@@ -228,11 +264,11 @@ impl Acknowledgements {
     fn update(&self, change: impl FnOnce(&mut Rounds)) {
         let mut rounds = self.rounds.lock();
         change(&mut rounds);
-        let reached = rounds.reached();
+        let (reached, whole) = (rounds.reached(), rounds.whole());
         // Under the lock: the watchers see progress in order.
         self.progress.send_if_modified(|progress| {
-            let changed = progress.reached != reached;
-            progress.reached = reached;
+            let changed = (progress.reached, progress.whole) != (reached, whole);
+            (progress.reached, progress.whole) = (reached, whole);
             changed
         });
     }
@@ -253,14 +289,21 @@ impl Progress {
             disk,
             peer,
             peer_disk,
-        } = self.reached;
+        } = self.reached_for(ticket);
         let reached = match level {
             AckLevel::Memory => return true,
             AckLevel::Disk => disk,
             AckLevel::Peer => peer,
             AckLevel::DiskAndPeer => disk.min(peer_disk),
         };
-        reached >= ticket.0
+        reached >= ticket.round
+    }
+
+    fn reached_for(&self, ticket: Ticket) -> Reached {
+        match ticket.since > self.republished_at {
+            true => self.reached,
+            false => self.whole,
+        }
     }
 }
 
@@ -279,6 +322,7 @@ mod tests {
             generation: 1,
             version: round,
             question: 0,
+            behind: false,
         }
     }
 
@@ -349,6 +393,36 @@ mod tests {
             assert_eq!(on_disk, level != AckLevel::DiskAndPeer, "{level}");
             acks.note_peer(peer(1, 1));
             assert_eq!(acks.confirmed(ticket).await, Ok(()), "{level}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_reported_after_a_new_incarnation_began_does_not_wait_for_its_backlog() {
+        let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
+        let before = acks.begun();
+        acks.note_republishing();
+        let behind = |round| Written {
+            behind: true,
+            ..written(round)
+        };
+        // Reported before, and named when a few rounds have begun.
+        let first = acks.begin_round();
+        let old = acks.ticket_since(before);
+        let new = acks.ticket_since(acks.begun());
+        let all = acks.ticket();
+        let second = acks.begin_round();
+        acks.note_written(behind(first));
+        acks.note_written(behind(second));
+        acks.note_synced(second);
+        assert_eq!(acks.confirmed(new).await, Ok(()));
+        for waits in [old, all] {
+            assert_eq!(acks.confirmed(waits).await, Err(Unconfirmed::DiskLate));
+        }
+        let last = acks.begin_round();
+        acks.note_written(written(last));
+        acks.note_synced(last);
+        for waits in [old, all] {
+            assert_eq!(acks.confirmed(waits).await, Ok(()));
         }
     }
 

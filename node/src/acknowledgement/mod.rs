@@ -10,6 +10,6 @@ mod acknowledgements;
 mod level;
 mod rounds;
 
-pub use acknowledgements::{AckFigures, Acknowledgements, Ticket, Unconfirmed};
+pub use acknowledgements::{AckFigures, Acknowledgements, Begun, Ticket, Unconfirmed};
 pub use level::AckLevel;
 pub use rounds::{PeerProgress, Written};

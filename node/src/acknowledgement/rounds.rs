@@ -21,6 +21,9 @@ pub struct Written {
     /// The last question to the neighbours whether they are there, this round's included. Reports before the round that
     /// changed nothing have one asked: an old report of a neighbour that was lost since confirms none of them.
     pub question: u64,
+    /// Something that this server publishes was in the backlog after the round: what was reported before it was put there
+    /// may be.
+    pub behind: bool,
 }
 
 /// How far a neighbour has got with what one generation of this server published.
@@ -47,6 +50,16 @@ pub(super) struct Reached {
     pub(super) peer_disk: u64,
 }
 
+impl Reached {
+    fn or(self, other: Reached) -> Reached {
+        Reached {
+            disk: self.disk.max(other.disk),
+            peer: self.peer.max(other.peer),
+            peer_disk: self.peer_disk.max(other.peer_disk),
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
@@ -59,6 +72,8 @@ pub(super) struct Rounds {
     /// The last question that was answered by a neighbour which had all up to its round.
     answered: Answered,
     reached: Reached,
+    /// The same of rounds behind which nothing was left.
+    whole: Reached,
 }
 
 /// By what the neighbour had of the round: merged, or on disk.
@@ -81,8 +96,8 @@ impl Rounds {
         self.advance();
     }
 
-    /// There was no store, or one that failed, and now there is one, to which the next round writes all that was published
-    /// before. Its writes are numbered from the start.
+    /// There was no store, or one that failed, and now there is one, to which the next incarnation writes all that was
+    /// published before. Its writes are numbered from the start.
     pub(super) fn store_opened(&mut self) {
         self.written.clear();
         self.last_ticket = 0;
@@ -116,25 +131,35 @@ impl Rounds {
         self.reached
     }
 
+    /// Of everything that was in the map when the round began: what was put into the backlog is out.
+    pub(super) fn whole(&self) -> Reached {
+        self.whole
+    }
+
     fn advance(&mut self) {
         let on_disk = self
             .written
             .partition_point(|round| round.storage_ticket <= self.synced_ticket);
         let disk = self.last_of(on_disk);
-        // What an older generation published is published anew by the next one, in its first round:
-        // so only versions of the latest count, and they cover all rounds before.
+        // What an older generation published is published anew by the next one: so only versions of the latest count.
+        // They cover all rounds before for what was reported since, and all that was before with the first round that has
+        // nothing left behind it.
         let peer = self.peer;
         let answered = self.answered;
         let merged = self.up_to_version(peer.generation, peer.merged);
-        let at_peer = self.last_of(merged.min(self.up_to_question(answered.merged)));
+        let at_peer = merged.min(self.up_to_question(answered.merged));
         let durable = self.up_to_version(peer.generation, peer.durable);
-        let on_peer_disk = self.last_of(durable.min(self.up_to_question(answered.durable)));
-        let before = self.reached;
-        self.reached = Reached {
-            disk: disk.max(before.disk),
-            peer: at_peer.max(before.peer),
-            peer_disk: on_peer_disk.max(before.peer_disk),
-        };
+        let on_peer_disk = durable.min(self.up_to_question(answered.durable));
+        self.reached = self.reached.or(Reached {
+            disk,
+            peer: self.last_of(at_peer),
+            peer_disk: self.last_of(on_peer_disk),
+        });
+        self.whole = self.whole.or(Reached {
+            disk: self.last_whole_of(on_disk, 0),
+            peer: self.last_whole_of(at_peer, peer.generation),
+            peer_disk: self.last_whole_of(on_peer_disk, peer.generation),
+        });
         let done = self.reached.disk.min(self.reached.peer_disk);
         while self.written.front().is_some_and(|r| r.round <= done) {
             self.written.pop_front();
@@ -169,6 +194,14 @@ impl Rounds {
         last.map_or(0, |round| round.question)
     }
 
+    /// The same of those with nothing left behind them, if that one is not of a generation before this.
+    fn last_whole_of(&self, count: usize, generation_min: u64) -> u64 {
+        let mut first = self.written.iter().take(count).rev();
+        let last = first.find(|round| !round.behind);
+        let last = last.filter(|round| round.generation >= generation_min);
+        last.map_or(0, |round| round.round)
+    }
+
     /// The number of the last of the first `count` remembered rounds.
     fn last_of(&self, count: usize) -> u64 {
         let last = count.checked_sub(1).and_then(|i| self.written.get(i));
@@ -187,6 +220,7 @@ mod tests {
             generation,
             version,
             question: 0,
+            behind: false,
         }
     }
 
@@ -275,6 +309,30 @@ mod tests {
         // The first round of generation 8 published round 1's records too.
         rounds.applied(peer(8, 2, 0));
         assert_eq!(rounds.reached(), reached(0, 2, 0));
+    }
+
+    #[test]
+    fn what_was_there_before_is_safe_with_the_first_round_that_leaves_nothing_behind() {
+        let mut rounds = Rounds::default();
+        let behind = |round, ticket, version| Written {
+            behind: true,
+            ..written(round, ticket, 8, version)
+        };
+        rounds.written(written(1, 10, 7, 300));
+        rounds.written(behind(2, 11, 2));
+        rounds.written(behind(3, 12, 4));
+        rounds.synced(11);
+        rounds.applied(peer(8, 4, 2));
+        assert_eq!(rounds.reached(), reached(2, 3, 2));
+        // Round 1 is on this disk; what it published a neighbour may have lost.
+        assert_eq!(rounds.whole(), reached(1, 0, 0));
+        rounds.written(written(4, 13, 8, 6));
+        rounds.synced(13);
+        rounds.applied(peer(8, 6, 5));
+        assert_eq!(rounds.reached(), reached(4, 4, 3));
+        assert_eq!(rounds.whole(), reached(4, 4, 0));
+        rounds.applied(peer(8, 6, 6));
+        assert_eq!(rounds.whole(), reached(4, 4, 4));
     }
 
     #[test]

@@ -240,6 +240,7 @@ impl Connection {
             replies: &mut self.replies,
             depth: &mut self.depth,
             begin,
+            since: self.service.acknowledgements.begun(),
             held: 0,
             commands: 0,
         };

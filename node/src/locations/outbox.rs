@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use herd_crdt::Death;
+use herd_crdt::{Death, PublisherId, Record};
 
 use super::Locations;
 use super::shard::Shard;
@@ -50,10 +50,50 @@ impl Locations {
         pending
     }
 
-    /// Queues everything that this server publishes, for a new incarnation with empty slots.
-    pub fn republish_all(&self) {
+    /// Puts into the backlog every record that is published elsewhere and that `is_ours` picks. Returns how many.
+    pub fn adopt(&self, mut is_ours: impl FnMut(&Record, PublisherId) -> bool) -> usize {
+        let mut adopted = 0;
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let hashes = shard.map.adopt(&mut is_ours);
+            adopted += hashes.len();
+            let put_back = shard.put_back(hashes);
+            self.backlog_len.fetch_add(put_back, Ordering::SeqCst);
+        }
+        if adopted > 0 {
+            self.news.notify_one();
+        }
+        adopted
+    }
+
+    /// How many records this server has taken over, from others or from its incarnation before, and not published yet. No
+    /// client waits for one, or it is pending. None of what was taken before a call that finds none is left.
+    pub fn backlog_len(&self) -> usize {
+        self.backlog_len.load(Ordering::SeqCst)
+    }
+
+    /// Takes the hashes of at most `max` clients from the backlog.
+    pub fn take_backlog(&self, max: usize) -> Vec<u64> {
+        let mut taken = Vec::new();
+        for shard in &self.shards {
+            if taken.len() == max || self.backlog_len() == 0 {
+                break;
+            }
+            let before = taken.len();
+            let mut shard = shard.lock();
+            shard.take_backlog(max - before, &mut taken);
+            self.backlog_len
+                .fetch_sub(taken.len() - before, Ordering::SeqCst);
+        }
+        taken
+    }
+
+    /// Puts everything that this server publishes into the backlog, for a new incarnation with empty slots; what is pending
+    /// stays so. Returns how long the backlog is.
+    pub fn republish_all(&self) -> usize {
         self.requeue(Shard::republish_all);
         self.news.notify_one();
+        self.backlog_len()
     }
 
     /// Until the next [`Locations::republish_all`] nothing waits for a publisher: there is nobody to publish for. What
@@ -66,7 +106,11 @@ impl Locations {
         for shard in &self.shards {
             let mut shard = shard.lock();
             let before = shard.pending_len() as isize;
+            self.backlog_len
+                .fetch_sub(shard.backlog_len(), Ordering::SeqCst);
             change(&mut shard);
+            self.backlog_len
+                .fetch_add(shard.backlog_len(), Ordering::SeqCst);
             let after = shard.pending_len() as isize;
             self.pending_len
                 .fetch_add(after - before, Ordering::Relaxed);
@@ -76,7 +120,7 @@ impl Locations {
 
 #[cfg(test)]
 mod tests {
-    use herd_crdt::{Publication, Record, SlotId};
+    use herd_crdt::{Publication, SlotId};
 
     use super::*;
 
@@ -117,12 +161,48 @@ mod tests {
         let locations = Locations::default();
         locations.publish_nothing();
         report(&locations, "1");
-        locations.republish_all();
-        assert_eq!(locations.pending_len(), 1);
-        assert_eq!(locations.take_pending().len(), 1);
+        assert_eq!(locations.republish_all(), 1);
+        assert_eq!((locations.pending_len(), locations.backlog_len()), (0, 1));
+        assert_eq!(locations.take_backlog(9).len(), 1);
+        assert_eq!(locations.backlog_len(), 0);
         let publication = locations.publication(b"kiwi").unwrap().0;
         assert_eq!(publication, Publication::Pending);
         report(&locations, "2");
-        assert_eq!(locations.pending_len(), 0, "it is pending as it was");
+        assert_eq!(locations.pending_len(), 1, "somebody waits for it now");
+        report(&locations, "3");
+        assert_eq!(locations.pending_len(), 1, "it is pending as it was");
+    }
+
+    #[test]
+    fn what_is_reported_does_not_wait_for_the_backlog_which_is_taken_in_pieces() {
+        let locations = Locations::default();
+        let client = |number: usize| {
+            let client = format!("client{number}");
+            let record = Record::new(client.as_bytes(), b"+1+1", b"1", "Hill".into(), 0);
+            record.unwrap()
+        };
+        for number in 0..1_000 {
+            locations.report(client(number));
+        }
+        let mut map = &locations;
+        for hash in locations.take_pending() {
+            herd_crdt::Publications::place_pending(&mut map, hash, &mut |_| SlotId(3));
+        }
+        report(&locations, "1");
+        assert_eq!(locations.republish_all(), 1_001);
+        // What waited goes on waiting, in front of the rest.
+        let pending = locations.take_pending();
+        assert_eq!(pending.len(), 1);
+        herd_crdt::Publications::place_pending(&mut map, pending[0], &mut |_| SlotId(4));
+        let kiwi = locations.publication(b"kiwi").unwrap().0;
+        assert_eq!(kiwi, Publication::InSlot(SlotId(4)));
+        let mut left = 1_001;
+        while left > 0 {
+            let piece = locations.take_backlog(64);
+            assert!(piece.len() == 64 || piece.len() == left);
+            left -= piece.len();
+            assert_eq!(locations.backlog_len(), left);
+        }
+        assert!(locations.take_backlog(64).is_empty());
     }
 }

@@ -17,6 +17,9 @@ pub(super) struct Shard {
     /// Hashes of clients that wait for the next group. An entry is queued when it becomes pending;
     /// twice, if its publication is given up and taken up again before the publisher looks.
     pending: Vec<u64>,
+    /// Hashes of clients that this server takes over from others, or from its incarnation before, and for which nobody
+    /// waits. Some may be pending by now, or another server's.
+    backlog: Vec<u64>,
     /// Whether there is a publisher: else nothing is kept for it.
     has_publisher: bool,
 }
@@ -27,6 +30,7 @@ impl Shard {
             map: LocationMap::new(hasher),
             deaths: Vec::new(),
             pending: Vec::new(),
+            backlog: Vec::new(),
             has_publisher: true,
         }
     }
@@ -58,6 +62,20 @@ impl Shard {
         count
     }
 
+    /// Puts clients into the backlog; returns how many.
+    pub(super) fn put_back(&mut self, hashes: Vec<u64>) -> usize {
+        if !self.has_publisher {
+            return 0;
+        }
+        let count = hashes.len();
+        if self.backlog.is_empty() {
+            self.backlog = hashes;
+        } else {
+            self.backlog.extend(hashes);
+        }
+        count
+    }
+
     pub(super) fn note_deaths(&mut self, deaths: Vec<Death>) {
         if self.has_publisher {
             self.deaths.extend(deaths);
@@ -82,11 +100,24 @@ impl Shard {
         out.append(&mut self.pending);
     }
 
-    /// Everything that we publish is to be published anew, from slots that do not exist yet.
+    /// Takes at most so many of the backlog.
+    pub(super) fn take_backlog(&mut self, max: usize, out: &mut Vec<u64>) {
+        let left = self.backlog.len().saturating_sub(max);
+        out.extend(self.backlog.drain(left..));
+        if left == 0 {
+            self.backlog = Vec::new();
+        }
+    }
+
+    /// Everything that we publish is to be published anew, from slots that do not exist yet: what was reported last
+    /// first, as it waits already.
     pub(super) fn republish_all(&mut self) {
         self.has_publisher = true;
         self.deaths.clear();
-        self.pending = self.map.republish_all();
+        self.backlog = self.map.republish_all();
+        for &hash in &self.pending {
+            self.map.hasten(hash);
+        }
     }
 
     /// Nobody will ask for what is kept for a publisher.
@@ -94,9 +125,14 @@ impl Shard {
         self.has_publisher = false;
         self.deaths = Vec::new();
         self.pending = Vec::new();
+        self.backlog = Vec::new();
     }
 
     pub(super) fn pending_len(&self) -> usize {
         self.pending.len()
+    }
+
+    pub(super) fn backlog_len(&self) -> usize {
+        self.backlog.len()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicIsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicIsize, AtomicUsize, Ordering};
 
 use herd_crdt::{
     Again, Incoming, Outcome, Place, Publication, Publications, PublisherId, Publishers, Record,
@@ -36,6 +36,8 @@ pub struct Locations {
     /// How many records wait for the publisher, for back-pressure. Below zero for moments, while some
     /// were taken that are not counted yet.
     pub(super) pending_len: AtomicIsize,
+    /// How many hashes are in the backlogs of all shards; changed under their locks.
+    pub(super) backlog_len: AtomicUsize,
     gate: Gate,
     loading: Loading,
     outcomes: OutcomeCounts,
@@ -107,6 +109,7 @@ impl Default for Locations {
             hasher,
             news: Notify::new(),
             pending_len: AtomicIsize::new(0),
+            backlog_len: AtomicUsize::new(0),
             gate: Gate::default(),
             loading: Loading::default(),
             outcomes: OutcomeCounts::default(),
@@ -276,20 +279,6 @@ impl Locations {
         publishers
     }
 
-    /// Queues for publication here every record that is published elsewhere and that `is_ours`
-    /// picks. Returns how many.
-    pub fn adopt(&self, mut is_ours: impl FnMut(&Record, PublisherId) -> bool) -> usize {
-        let (mut adopted, mut queued) = (0, 0);
-        for shard in &self.shards {
-            let mut shard = shard.lock();
-            let queue = shard.map.adopt(&mut is_ours);
-            adopted += queue.len();
-            queued += shard.queue(queue);
-        }
-        self.queued(queued);
-        adopted
-    }
-
     /// The hash by which a client is known to [`Locations::standing`].
     pub(crate) fn hash_of(&self, client: &[u8]) -> u64 {
         self.hash(client)
@@ -447,9 +436,8 @@ mod tests {
         assert_eq!(locations.pending_len(), 0, "it is pending as it was");
         assert_eq!(locations.outcomes().get(Outcome::New), 2);
         assert_eq!(locations.outcomes().get(Outcome::Newer), 1);
-        locations.republish_all();
-        assert_eq!(locations.pending_len(), 2);
-        assert_eq!(locations.take_pending().len(), 2);
+        assert_eq!(locations.republish_all(), 2);
+        assert_eq!(locations.take_backlog(9).len(), 2);
         assert_eq!(locations.pending_len(), 0);
     }
 
@@ -470,9 +458,10 @@ mod tests {
         assert_eq!(locations.pending_len(), 0);
         assert_eq!(locations.relying_on(PublisherId(1)), 2);
         assert_eq!(locations.adopt(|record, _| record.client() == b"emu"), 1);
-        assert_eq!(locations.take_pending().len(), 1);
+        assert_eq!(locations.take_backlog(9).len(), 1);
         assert_eq!(locations.outcomes().get(Outcome::Same), 1);
     }
+
     #[tokio::test]
     async fn what_is_below_the_floor_is_not_found_and_leaves() {
         let locations = Locations::default();

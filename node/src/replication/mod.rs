@@ -10,6 +10,7 @@
 
 mod admission;
 pub mod adoption;
+mod backlog;
 pub mod backoff;
 pub mod backpressure;
 mod baseline;

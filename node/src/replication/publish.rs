@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use herd_crdt::{Death, Publisher, ServerName, SlotGroup};
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::trace;
+use tracing::{info, trace};
 
+use super::backlog::BacklogPace;
 use super::backpressure::is_overloaded;
 use super::engine::Engine;
 use super::incarnation::Incarnation;
@@ -17,8 +18,8 @@ use super::publish_gap::publish_gap;
 use super::status::SlotsStatus;
 use super::store_feed::{Request, Unneeded};
 use super::timing::{
-    DEFERRED_DEATHS_MAX, EXPIRED_DRAINED_AFTER, LAG_GROUPS_MAX, PUBLISH_GAP, PUBLISHER_TICK,
-    REPORT_INTERVAL,
+    BACKLOG_GAP, BACKLOG_GROUPS_MAX, BACKLOG_PIECE_RECORDS, DEFERRED_DEATHS_MAX,
+    EXPIRED_DRAINED_AFTER, LAG_GROUPS_MAX, PUBLISH_GAP, PUBLISHER_TICK, REPORT_INTERVAL,
 };
 use crate::acknowledgement::{Acknowledgements, Written};
 use crate::locations::Locations;
@@ -39,6 +40,14 @@ pub(super) struct Store {
     pub(super) unneeded: Unneeded,
 }
 
+/// What the publisher begins with.
+pub(super) struct PublisherStart {
+    /// Without slots.
+    pub(super) publisher: Publisher,
+    /// Records of the backlog that one round publishes: [`super::timing::BACKLOG_RECORDS_MAX`] but in tests.
+    pub(super) backlog_records_max: usize,
+}
+
 /// Publishes what the map has pending, for as long as the engine runs. Idle, a record goes out at
 /// once; under load records gather for a while, see [`publish_gap`].
 pub(super) async fn publish(
@@ -47,7 +56,7 @@ pub(super) async fn publish(
     links: Arc<Links>,
     acknowledgements: Arc<Acknowledgements>,
     store: Option<Store>,
-    publisher: Publisher,
+    start: PublisherStart,
 ) {
     let mut task = PublisherTask {
         locations,
@@ -55,12 +64,16 @@ pub(super) async fn publish(
         links,
         acknowledgements,
         store,
-        publisher,
+        publisher: start.publisher,
+        backlog_records_max: start.backlog_records_max,
         deferred: Deferred::default(),
         started: Instant::now(),
         version: 0,
         rounds: 0,
+        is_behind: false,
+        backlog: BacklogPace::default(),
         neighbours_lag: false,
+        connected_lag: None,
         pending_links: BTreeMap::new(),
     };
     let replies_wait = task.acknowledgements.holds_replies();
@@ -72,6 +85,9 @@ pub(super) async fn publish(
         // Whoever waits for a round asks for it; the tick is for free slots and lags only.
         let tick = if task.locations.gate().is_shut() {
             PUBLISH_GAP
+        } else if task.is_behind {
+            // For the next piece, and then for the round that says that nothing is left.
+            BACKLOG_GAP
         } else {
             PUBLISHER_TICK
         };
@@ -97,13 +113,20 @@ struct PublisherTask {
     acknowledgements: Arc<Acknowledgements>,
     store: Option<Store>,
     publisher: Publisher,
+    backlog_records_max: usize,
     deferred: Deferred,
     started: Instant,
     /// The version of our published state.
     version: u64,
     rounds: u64,
+    /// The last round had something left in the backlog.
+    is_behind: bool,
+    backlog: BacklogPace,
     /// Even the best neighbour was some way behind in the last round.
     neighbours_lag: bool,
+    /// By how many groups the best of the connected neighbours was behind after the last round, whether it has caught up
+    /// yet or not.
+    connected_lag: Option<u64>,
     /// Neighbours that have not caught up since their link was made: their incarnation, and our
     /// version at that time.
     pending_links: BTreeMap<ServerName, CatchUp>,
@@ -205,12 +228,18 @@ impl PublisherTask {
             Some(store) => store.unneeded.all(),
             None => BTreeSet::new(),
         };
+        // After the requests: what takes the place of what the store is to forget may be in the backlog.
+        self.is_behind = self.locations.backlog_len() > 0;
+        let unneeded = match self.is_behind {
+            true => BTreeSet::new(),
+            false => unneeded,
+        };
         // The order of these three is what keeps a slot until its successors are out; see
         // `herd_crdt::Publisher`.
         let deaths = self.locations.take_deaths();
         let pending = self.locations.take_pending();
         let groups = self.publisher.publish(&pending, &mut &*self.locations);
-        let for_room_max = (groups.len() / GROUPS_PER_COMPACTION).max(1);
+        let mut groups_len = groups.len();
         let mut news = self.set(groups).await;
         let ticket = self.last_ticket();
         self.acknowledgements.note_written(Written {
@@ -219,6 +248,7 @@ impl PublisherTask {
             generation: self.engine.incarnation().generation,
             version: self.version,
             question,
+            behind: self.is_behind,
         });
         if asks {
             self.links.ask(question);
@@ -227,6 +257,58 @@ impl PublisherTask {
         self.deferred.push(ticket, deaths, unneeded);
         self.finish_deferred();
 
+        groups_len += self.publish_backlog(news).await;
+        news |= self
+            .compact((groups_len / GROUPS_PER_COMPACTION).max(1))
+            .await;
+        self.finish_deferred();
+        let cleared = self.publisher.clear_idle(self.now_ms());
+        news |= self.set(cleared).await;
+        if news || groups_len > 0 {
+            self.links.kick_all();
+        }
+        self.tell_status();
+        pending.len()
+    }
+
+    /// Publishes what is due of the backlog, if anything is: behind what was pending, and no reply waits for it. Returns
+    /// how many groups. `news` says that neighbours have not been told yet that there is some.
+    async fn publish_backlog(&mut self, news: bool) -> usize {
+        let is_due = self.locations.backlog_len() > 0
+            && self.backlog.is_due(self.connected_lag, Instant::now());
+        if !is_due {
+            return 0;
+        }
+        if news {
+            self.links.kick_all();
+        }
+        let (mut records, mut groups_len) = (0, 0);
+        while records < self.backlog_records_max && groups_len < BACKLOG_GROUPS_MAX {
+            let piece_max = BACKLOG_PIECE_RECORDS.min(self.backlog_records_max);
+            let piece = self.locations.take_backlog(piece_max);
+            if piece.is_empty() {
+                break;
+            }
+            records += piece.len();
+            let groups = self.publisher.publish(&piece, &mut &*self.locations);
+            groups_len += groups.len();
+            self.set(groups).await;
+        }
+        let left = self.locations.backlog_len();
+        if let Some(out) = self.backlog.note_piece(records, left, Instant::now()) {
+            info!(
+                records = out.records,
+                took_ms = out.took.as_millis(),
+                "what was taken over is published"
+            );
+        }
+        groups_len
+    }
+
+    /// Moves what still lives in slots that are worth it to new groups; says whether any were set. At most `for_room_max`
+    /// times for want of room.
+    async fn compact(&mut self, for_room_max: usize) -> bool {
+        let mut news = false;
         for number in 0..COMPACTIONS_PER_ROUND_MAX {
             let mut sources = Vec::new();
             if number < for_room_max {
@@ -244,12 +326,11 @@ impl PublisherTask {
             self.deferred
                 .push(self.last_ticket(), moved, BTreeSet::new());
         }
-        self.finish_deferred();
-        let cleared = self.publisher.clear_idle(self.now_ms());
-        news |= self.set(cleared).await;
-        if news {
-            self.links.kick_all();
-        }
+        news
+    }
+
+    /// Says how far the round came, and how far behind the neighbours are.
+    fn tell_status(&mut self) {
         self.rounds += 1;
         let slots = self.publisher.slots();
         self.links.set_slots(SlotsStatus {
@@ -262,10 +343,10 @@ impl PublisherTask {
         let lags = self.lags();
         let best = lags.iter().min();
         self.neighbours_lag = best.is_some_and(|&best| best > LAG_GROUPS_MAX / 4);
+        self.connected_lag = self.connected_lag();
         self.locations
             .gate()
             .set_shut(is_overloaded(self.locations.pending_len(), lags));
-        pending.len()
     }
 
     /// What is older has been below the floor for so long that no group of ours may hold it.
@@ -369,6 +450,19 @@ impl PublisherTask {
             }
         }
         lags
+    }
+
+    /// How many of our groups the best of the connected neighbours lags behind.
+    fn connected_lag(&self) -> Option<u64> {
+        let neighbours = self.links.neighbours().iter();
+        let connected = neighbours.filter(|neighbour| neighbour.is_up());
+        let merged = connected.map(|neighbour| {
+            let merged = neighbour.merged_lately(self.engine.incarnation(), 2 * REPORT_INTERVAL);
+            merged.unwrap_or(0)
+        });
+        merged
+            .max()
+            .map(|merged| self.version.saturating_sub(merged))
     }
 
     fn now_ms(&self) -> u64 {

@@ -65,7 +65,6 @@ pub(super) async fn receive(
         settlement: SettlementTeller::default(),
         adopted: 0,
         given_up: 0,
-        taken_up: false,
         next_review: Instant::now() + ADOPTION_REVIEW,
         next_ask: Instant::now(),
         clock_watch: ClockWatch::default(),
@@ -144,8 +143,6 @@ struct Receiver {
     /// Records adopted and publications given up by this incarnation.
     adopted: usize,
     given_up: usize,
-    /// Records of an earlier life were taken up since what the living deliver was looked at again.
-    taken_up: bool,
     /// When publications are looked through next for those that a server of lower rank has too, though
     /// nobody came or went: clients may have had them published again.
     next_review: Instant,

@@ -21,12 +21,15 @@ use super::link::{accept, dial};
 use super::links::{HerdView, LinkObserver, Links, OwnStanding};
 use super::membership::Membership;
 use super::pacer::pace;
-use super::publish::{Store, publish};
+use super::publish::{PublisherStart, Store, publish};
 use super::receive::{Known, receive};
+use super::status::SlotsStatus;
 use super::store_feed::StoreFeed;
 use super::storing::{self, StorageDriver, StorageState, StoreLoad, StoreSource};
 use super::succession::Succession;
-use super::timing::{HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN, STORE_CLOSE_MAX};
+use super::timing::{
+    BACKLOG_RECORDS_MAX, HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN, STORE_CLOSE_MAX,
+};
 use crate::acknowledgement::{AckLevel, Acknowledgements};
 use crate::locations::Locations;
 use crate::storage::Write;
@@ -80,6 +83,7 @@ pub struct Replication {
     known: Arc<Mutex<Known>>,
     group_format: GroupFormat,
     spare_slots: usize,
+    backlog_records_max: usize,
     expires: bool,
 }
 
@@ -111,6 +115,7 @@ impl Replication {
             known: Arc::new(Mutex::new(known)),
             group_format: GroupFormat::PRESENT,
             spare_slots: SPARE_SLOTS,
+            backlog_records_max: BACKLOG_RECORDS_MAX,
             expires: false,
         }
     }
@@ -143,6 +148,13 @@ impl Replication {
     #[must_use]
     pub fn with_spare_slots(mut self, spare: usize) -> Self {
         self.spare_slots = spare;
+        self
+    }
+
+    /// Publishes fewer records of the backlog at a time than [`BACKLOG_RECORDS_MAX`], for tests with few records.
+    #[must_use]
+    pub fn with_backlog_records(mut self, max: usize) -> Self {
+        self.backlog_records_max = max.max(1);
         self
     }
 
@@ -406,15 +418,21 @@ impl Replication {
         }
         let mut publisher = JoinSet::new();
         if self.has_readers(store.as_ref()) {
-            // The slots of a new incarnation are empty.
-            self.locations.republish_all();
+            // The slots of a new incarnation are empty, and its publisher counts its rounds from zero.
+            self.links.set_slots(SlotsStatus::default());
+            if self.locations.republish_all() > 0 {
+                self.acknowledgements.note_republishing();
+            }
             publisher.spawn(publish(
                 self.locations.clone(),
                 engine.clone(),
                 self.links.clone(),
                 self.acknowledgements.clone(),
                 store,
-                Publisher::with_spare_slots(self.group_format, self.spare_slots),
+                PublisherStart {
+                    publisher: Publisher::with_spare_slots(self.group_format, self.spare_slots),
+                    backlog_records_max: self.backlog_records_max,
+                },
             ));
         } else {
             self.locations.publish_nothing();

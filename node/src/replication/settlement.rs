@@ -92,6 +92,8 @@ impl Settlements {
 pub(super) struct SettlementTeller {
     /// Until the publisher has done so many rounds, what it took last may not be out.
     publishing_until_round: u64,
+    /// There was a backlog at the last look: its last piece may be under way.
+    had_backlog: bool,
     told: Option<Settlement>,
 }
 
@@ -100,14 +102,17 @@ const ROUNDS: u64 = 2;
 
 impl SettlementTeller {
     /// What to tell, if that is news. `publishes` says that this server has something to publish that is nobody's, or
-    /// was; `has_orphans`, that it holds anything that nobody live publishes; `rounds`, how many the publisher has done.
+    /// was; `backlog`, how much waits in its backlog; `has_orphans`, that it holds anything that nobody live publishes;
+    /// `rounds`, how many the publisher has done.
     pub(super) fn look(
         &mut self,
         publishes: bool,
+        backlog: usize,
         has_orphans: bool,
         rounds: u64,
     ) -> Option<Settlement> {
-        if publishes {
+        let has_backlog = backlog > 0;
+        if publishes | has_backlog | std::mem::replace(&mut self.had_backlog, has_backlog) {
             self.publishing_until_round = rounds + ROUNDS;
         }
         let settlement = if rounds < self.publishing_until_round {
@@ -142,16 +147,29 @@ mod tests {
     #[test]
     fn only_news_is_told_and_nothing_is_settled_before_it_is_out() {
         let mut teller = SettlementTeller::default();
-        assert_eq!(teller.look(false, false, 0), Some(Settlement::Settled));
-        assert_eq!(teller.look(false, false, 9), None);
-        assert_eq!(teller.look(false, true, 10), Some(Settlement::Waiting));
-        assert_eq!(teller.look(true, true, 10), Some(Settlement::Publishing));
+        assert_eq!(teller.look(false, 0, false, 0), Some(Settlement::Settled));
+        assert_eq!(teller.look(false, 0, false, 9), None);
+        assert_eq!(teller.look(false, 0, true, 10), Some(Settlement::Waiting));
+        assert_eq!(teller.look(true, 0, true, 10), Some(Settlement::Publishing));
         assert_eq!(
-            teller.look(false, false, 11),
+            teller.look(false, 0, false, 11),
             None,
             "its round is under way"
         );
-        assert_eq!(teller.look(false, false, 12), Some(Settlement::Settled));
+        assert_eq!(teller.look(false, 0, false, 12), Some(Settlement::Settled));
+    }
+
+    #[test]
+    fn nothing_is_settled_before_the_backlog_is_out_however_many_rounds_that_takes() {
+        let mut teller = SettlementTeller::default();
+        let first = teller.look(false, 9_000, false, 0);
+        assert_eq!(first, Some(Settlement::Publishing));
+        assert_eq!(teller.look(false, 1, false, 100), None);
+        // The last piece was taken, and its round is under way.
+        assert_eq!(teller.look(false, 0, false, 200), None);
+        assert_eq!(teller.look(false, 0, false, 201), None);
+        let out = teller.look(false, 0, false, 202);
+        assert_eq!(out, Some(Settlement::Settled));
     }
 
     #[test]

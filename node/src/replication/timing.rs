@@ -201,9 +201,25 @@ pub const KEPT_ASK_GAP: Duration = Duration::from_secs(10);
 /// Orphans that turned up late are looked for this often.
 pub const ADOPTION_REVIEW: Duration = Duration::from_secs(60);
 
-/// Records of this server's earlier incarnations that it takes up again in one look of the receiver:
-/// some 3 MB, which no report waits for long behind, and fewer than shut the gate.
-pub const TAKEN_UP_PER_LOOK_MAX: usize = 32_768;
+/// Records of the backlog that are published with one round: all that this server takes over waits there, from its
+/// earlier incarnations and from publishers that are gone.
+pub const BACKLOG_RECORDS_MAX: usize = 4_096;
+
+/// They are taken so many at a time,
+pub const BACKLOG_PIECE_RECORDS: usize = 1_024;
+
+/// and no more are when they have made so many groups: records may be long.
+pub const BACKLOG_GROUPS_MAX: usize = 64;
+
+/// The least time between two rounds that publish some of the backlog.
+pub const BACKLOG_GAP: Duration = PUBLISH_GAP;
+
+/// The same while the best neighbour lags more than [`BACKLOG_LAG_GROUPS_MAX`] groups behind: one that stands still does
+/// not keep the backlog for ever.
+pub const BACKLOG_WAIT_MAX: Duration = PUBLISHER_TICK;
+
+/// See [`BACKLOG_WAIT_MAX`]. What clients report meanwhile comes to the neighbours behind these groups.
+pub const BACKLOG_LAG_GROUPS_MAX: u64 = LAG_GROUPS_MAX / 4;
 
 /// An incarnation that has been gone for this long, that no record relies on, and whose server has a
 /// newer incarnation alive, is buried: it cannot come back.
@@ -311,7 +327,12 @@ const _: () = {
         PHI_INITIAL_INTERVAL.as_millis() * 5 / 25 * (PHI_THRESHOLD as u128)
             > 3 * IDLE_ROUND.as_millis()
     );
-    assert!(TAKEN_UP_PER_LOOK_MAX < PENDING_RECORDS_MAX);
+    assert!(BACKLOG_PIECE_RECORDS <= BACKLOG_RECORDS_MAX);
+    // The backlog alone shuts no gate: a piece that makes the most groups, behind the most that it is published behind.
+    assert!(
+        BACKLOG_LAG_GROUPS_MAX as usize + BACKLOG_RECORDS_MAX.div_ceil(64)
+            <= LAG_GROUPS_MAX as usize
+    );
     assert!(LINKS_TOLD_GAP.as_millis() <= LAG_TOLD_GAP.as_millis());
     // It has to fit into a delta, or nothing after it would ever be sent.
     assert!(LINKS_TOLD_BYTES_MAX < FULL_DELTA_BYTES);

@@ -334,10 +334,18 @@ impl Server {
         self.locations.report(record(&self.name, client, time));
     }
 
-    /// Reports a client here, and waits until it is told; says whether that was an AT line.
+    /// Reports a client here, and waits until all that is in the map is told; says whether that was an AT line.
     pub(super) async fn report_acknowledged(&self, client: &str, time: u64) -> bool {
         self.report(client, time);
         let ticket = self.acknowledgements.ticket();
+        self.acknowledgements.confirmed(ticket).await.is_ok()
+    }
+
+    /// As a client waits: for this report alone, whatever else this server has to publish.
+    pub(super) async fn report_acknowledged_alone(&self, client: &str, time: u64) -> bool {
+        let since = self.acknowledgements.begun();
+        self.report(client, time);
+        let ticket = self.acknowledgements.ticket_since(since);
         self.acknowledgements.confirmed(ticket).await.is_ok()
     }
 

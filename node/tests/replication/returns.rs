@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use herd_node::acknowledgement::AckLevel;
 use herd_node::replication::rank::rank;
-use herd_node::replication::timing::{DEAD_GRACE, GONE_AFTER, TAKEN_UP_PER_LOOK_MAX};
+use herd_node::replication::timing::{BACKLOG_RECORDS_MAX, DEAD_GRACE, GONE_AFTER};
 use herd_node::storage::{CommitFault, Crash};
 use tokio::time::sleep;
 
@@ -315,7 +315,7 @@ async fn a_server_that_joins_when_the_grace_of_the_dead_is_long_over_gets_every_
 
 #[tokio::test(start_paused = true)]
 async fn a_server_takes_up_all_of_its_earlier_life_part_by_part() {
-    let clients = TAKEN_UP_PER_LOOK_MAX + 5_000;
+    let clients = 8 * BACKLOG_RECORDS_MAX;
     let mut herd = Herd::stopped(&["Hill", "Smith"], &[(0, 1)]);
     herd.keep_on_disk(AckLevel::Disk);
     herd.start_all();
@@ -331,7 +331,7 @@ async fn a_server_takes_up_all_of_its_earlier_life_part_by_part() {
         hill.links.slots().live_records > 0
     })
     .await;
-    assert!(hill.links.slots().live_records <= TAKEN_UP_PER_LOOK_MAX);
+    assert!(hill.links.slots().live_records <= BACKLOG_RECORDS_MAX);
     assert!(hill.report_acknowledged("new", 1).await);
     eventually("all is published", || {
         hill.links.slots().live_records == clients + 1

@@ -229,9 +229,10 @@ impl Herd {
         let record = record.unwrap();
         server.reports.push(now);
         self.ledger.lock().note_reported(&record);
+        let since = process.acknowledgements.begun();
         process.locations.report(record);
         let known = process.locations.find(&client);
-        let ticket = process.acknowledgements.ticket();
+        let ticket = process.acknowledgements.ticket_since(since);
         let (acknowledgements, ended) = (process.acknowledgements.clone(), process.ended.clone());
         let (ledger, start, server) = (self.ledger.clone(), self.start, report.server);
         tokio::spawn(async move {

@@ -22,6 +22,9 @@ const ACK_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Where replies do not wait for the disk, it is synced this often, as a server does it.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Records of a backlog that are published at a time.
+const BACKLOG_RECORDS: usize = 3;
+
 /// What a process is started with.
 pub(super) struct Start<'a> {
     pub(super) view: HerdView,
@@ -58,7 +61,9 @@ impl Process {
             acknowledgements.clone(),
         )
         // Few records are to be enough for compactions.
-        .with_spare_slots(0);
+        .with_spare_slots(0)
+        // And for a backlog of several rounds.
+        .with_backlog_records(BACKLOG_RECORDS);
         if let Some(disk) = start.disk {
             let policy = if start.level.needs_disk() {
                 SyncPolicy::EachCommit

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
-use crate::acknowledgement::Ticket;
+use crate::acknowledgement::{Begun, Ticket};
 use crate::frontend::depth::Depth;
 use crate::frontend::execute::{Arrived, Batch, Effect, LaterReply};
 use crate::frontend::replies::Replies;
@@ -23,6 +23,8 @@ pub(super) struct Turn<'a> {
     pub(super) replies: &'a mut Replies,
     pub(super) depth: &'a mut Depth,
     pub(super) begin: Instant,
+    /// Before anything is reported: none of it waits for records that are published anew.
+    pub(super) since: Begun,
     /// Reports since the last acknowledgement was asked for.
     pub(super) held: u64,
     /// What was executed, in commands.
@@ -54,7 +56,7 @@ impl Turn<'_> {
             }
             Effect::Later(reply) => {
                 self.commands += 1;
-                let ticket = service.acknowledgements.ticket();
+                let ticket = service.acknowledgements.ticket_since(self.since);
                 let reports = std::mem::take(&mut self.held);
                 acknowledge(service, self.replies, reports, ticket, self.begin);
                 self.batch.wait(Word::Whatsat, 1);
@@ -83,7 +85,8 @@ impl Turn<'_> {
     /// All lines are executed. Returns what was executed, in commands.
     pub(super) fn finish(self) -> usize {
         // In this order: all is in the map; the round that takes it along is named; the publisher is woken for it.
-        let ticket = self.service.acknowledgements.ticket();
+        let acknowledgements = &self.service.acknowledgements;
+        let ticket = acknowledgements.ticket_since(self.since);
         let Turn { service, begin, .. } = self;
         self.batch.finish(&service.statistics, begin.elapsed());
         acknowledge(service, self.replies, self.held, ticket, begin);

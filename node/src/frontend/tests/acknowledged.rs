@@ -24,6 +24,7 @@ fn reach_disk(server: &TestServer) {
         generation: 1,
         version: round,
         question: 0,
+        behind: false,
     });
     server.acknowledgements.note_synced(round);
 }

@@ -16,16 +16,8 @@ use crate::replication::membership::{Passage, Sighting};
 use crate::replication::status::{MemberStatus, ReplicationStatus};
 use crate::replication::timing::{
     ADOPTION_REVIEW, BURIAL_AFTER_GONE, BURIAL_AFTER_SUPERSEDED, BURIED_NAMED_MAX, GONE_AFTER,
-    KEPT_ASK_GAP, TAKEN_UP_PER_LOOK_MAX,
+    KEPT_ASK_GAP,
 };
-
-/// How far a look got with what this server published in earlier lives.
-struct TakenUp {
-    /// It took up some.
-    any: bool,
-    /// There is no more of it.
-    all: bool,
-}
 
 impl Receiver {
     /// Who is live, whose records need a new publisher, and whose copy is a burden.
@@ -96,17 +88,15 @@ impl Receiver {
                 self.note_the_living_again().await;
             }
         }
-        let taken_up = self.take_up_own();
-        self.taken_up |= taken_up.any;
-        if taken_up.all && std::mem::take(&mut self.taken_up) {
+        if self.take_up_own() {
             self.note_the_living_again().await;
         }
         let adopted = self.adopted;
         self.adopt_orphans(now).await;
         self.tell_settlement(self.adopted > adopted).await;
         self.review_kept(now).await;
-        if taken_up.all {
-            // What is still to be taken up may stand on disk in another's name only.
+        if self.locations.backlog_len() == 0 {
+            // What is still to be published may stand on disk in another's name only.
             self.bury(&sightings, now).await;
             self.forget_stored(&sightings, now);
             self.forget_superseded(&sightings, now).await;
@@ -190,14 +180,12 @@ impl Receiver {
         }
     }
 
-    /// What this server published under earlier incarnations is its own to publish again; not all at
-    /// once, since what clients report meanwhile waits for the disk behind it. Some of it may be published
+    /// What this server published under earlier incarnations is its own to publish again. Some of it may be published
     /// by a live server of lower rank, which delivered it before the copy of the earlier incarnation did: it
-    /// is given up again when that is looked at once more.
-    fn take_up_own(&mut self) -> TakenUp {
+    /// is given up again when that is looked at once more. Says whether there was any.
+    fn take_up_own(&mut self) -> bool {
         let me = self.engine.incarnation();
         let mut any = false;
-        let mut left = TAKEN_UP_PER_LOOK_MAX;
         for id in self.locations.relied_on() {
             let own = self
                 .known
@@ -207,11 +195,7 @@ impl Receiver {
             if !own {
                 continue;
             }
-            let taken = self.locations.adopt(|_, publisher| {
-                let is_due = publisher == id && left > 0;
-                left -= usize::from(is_due);
-                is_due
-            });
+            let taken = self.locations.adopt(|_, publisher| publisher == id);
             if taken > 0 {
                 any = true;
                 info!(
@@ -220,7 +204,7 @@ impl Receiver {
                 );
             }
         }
-        TakenUp { any, all: left > 0 }
+        any
     }
 
     /// Looks again at everything that live publishers deliver.

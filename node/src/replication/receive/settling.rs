@@ -46,7 +46,11 @@ impl Receiver {
             has_orphans |= membership.is_orphaning(id);
         }
         let rounds = self.links.slots().rounds;
-        if let Some(settlement) = self.settlement.look(publishes, has_orphans, rounds) {
+        let backlog = self.locations.backlog_len();
+        let told = self
+            .settlement
+            .look(publishes, backlog, has_orphans, rounds);
+        if let Some(settlement) = told {
             self.engine.tell_settlement(settlement).await;
             self.links.kick_all();
         }

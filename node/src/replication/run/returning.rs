@@ -1,9 +1,10 @@
 //! A store that failed for want of room, descriptors or memory, opened again.
 //!
 //! It is read in a thread while gossip goes on without it. Then this server takes a new incarnation, which
-//! publishes everything that the map holds, whoever published it before: so the first round of the new incarnation
-//! stores it all, and no reply promises the disk before that is synced. Publications that a live server of lower rank
-//! has too are given up to it later, as after a partition.
+//! publishes everything that the map holds, whoever published it before, piece by piece: it is the new incarnation's
+//! backlog. What was reported before is promised the disk when all of that is synced. What a live server of lower rank
+//! publishes too is given up to it: out of the backlog, when it has delivered it and the store was given it in its name;
+//! or later, as after a partition.
 
 use std::time::Duration;
 
