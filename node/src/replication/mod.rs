@@ -30,6 +30,7 @@ pub mod link_words;
 pub mod links;
 pub mod membership;
 pub mod neighbour;
+mod open_rounds;
 pub mod pacer;
 pub mod publish;
 mod publish_gap;

@@ -12,6 +12,7 @@ use tracing::trace;
 use super::engine::{Engine, EngineError};
 use super::links::Links;
 use super::neighbour::{LinkStatus, Neighbour};
+use super::open_rounds::OpenRounds;
 use super::push::{Channel, Pushed};
 use super::syn_ack::syn_ack;
 use super::timing::{
@@ -49,6 +50,7 @@ pub async fn pace(
     let mut last_end = last_start;
     let mut last_push = last_start;
     let mut pushed = Pushed::default();
+    let mut open = OpenRounds::default();
     loop {
         // The sender lives in the neighbour, which we hold.
         let _ = status.wait_for(|status| status.gossips).await;
@@ -72,10 +74,17 @@ pub async fn pace(
             let underway = links.rounds.begin_own(name).await;
             let channel = channel(&neighbour);
             let question = links.question();
+            open.begin(channel.connection, question);
             let ended = round(&neighbour, &engine).await?;
-            if ended && question > neighbour.answered() {
-                neighbour.note_answered(question);
-                links.note_report();
+            if ended && let Some(answered) = open.answered() {
+                if answered > neighbour.answered() {
+                    neighbour.note_answered(answered);
+                    links.note_report();
+                }
+                if question > neighbour.answered() {
+                    // That may have been the answer to a round that was given up.
+                    neighbour.kick();
+                }
             }
             drop(underway);
             last_end = Instant::now();
