@@ -18,8 +18,8 @@ pub const CUT_OFF_AFTER: Duration = Duration::from_secs(60);
 /// A server that came no nearer to its neighbours in this time has caught up as far as it can.
 pub const CATCH_UP_STALLED_AFTER: Duration = Duration::from_secs(10);
 
-/// A server waits for this long, from its start, for neighbours that hold what nobody live publishes: until somebody
-/// does. Where all restarted and a server stayed away, that takes up to 10 s until it counts as gone and 2 s for each of
+/// A server waits for this long, from its start or from when its store was read, for neighbours that hold what nobody live
+/// publishes: until somebody does. Where all restarted and a server stayed away, that takes up to 10 s until it counts as gone and 2 s for each of
 /// the other servers that would come first.
 pub const UNSETTLED_MAX: Duration = Duration::from_secs(60);
 
@@ -100,6 +100,8 @@ pub struct Readiness {
     caught_up: bool,
     /// The least that was missing, and when.
     nearest: Option<(u64, Duration)>,
+    /// The last look that found its store not there or not read yet.
+    storeless_at: Duration,
 }
 
 impl Readiness {
@@ -108,6 +110,9 @@ impl Readiness {
     /// # Errors
     /// Why it is not.
     pub fn look(&mut self, facts: Facts) -> Result<(), NotReady> {
+        if facts.store_fault.is_some() {
+            self.storeless_at = facts.up_for;
+        }
         if facts.draining {
             return Err(NotReady::Draining);
         }
@@ -131,7 +136,8 @@ impl Readiness {
     }
 
     fn catch_up(&mut self, catch_up: CatchUp, now: Duration) -> Result<(), NotReady> {
-        if !catch_up.unsettled.is_empty() && now < UNSETTLED_MAX {
+        let waited = now.saturating_sub(self.storeless_at);
+        if !catch_up.unsettled.is_empty() && waited < UNSETTLED_MAX {
             // From here on more may be missing than before.
             self.nearest = None;
             let mut names = catch_up.ahead;
@@ -266,6 +272,18 @@ mod tests {
             catching_up(&["B"])
         );
         assert_eq!(readiness.look(unsettled(UNSETTLED_MAX, true, 0)), Ok(()));
+        // What it takes to read the store is not a part of it.
+        let mut readiness = Readiness::default();
+        let read = 2 * UNSETTLED_MAX;
+        let mut loading = unsettled(read, true, 0);
+        loading.store_fault = Some("being read".to_owned());
+        assert!(readiness.look(loading).is_err());
+        assert_eq!(
+            readiness.look(unsettled(read + almost, true, 0)),
+            catching_up(&["B"])
+        );
+        let over = read + UNSETTLED_MAX;
+        assert_eq!(readiness.look(unsettled(over, true, 0)), Ok(()));
     }
 
     #[test]
