@@ -44,12 +44,11 @@ pub(super) struct Forgetting {
 
 impl Forgetting {
     /// The incarnations to forget now; nobody most of the time. `newest` has the greatest generation of each server
-    /// that is known, `was_full` says that one was turned away for want of room.
+    /// that is known.
     pub(super) fn look(
         &mut self,
         all: &[Candidate],
         newest: impl Fn(&ServerName) -> u64,
-        was_full: bool,
         now: Instant,
     ) -> Option<BTreeSet<Incarnation>> {
         let superseded = superseded(all, newest);
@@ -71,7 +70,8 @@ impl Forgetting {
         let too_many = too_many(all, &superseded);
         let due = self.due(&superseded, &too_many, now);
         let forgotten: BTreeSet<Incarnation> = due.into_iter().chain(too_many).collect();
-        (was_full || !forgotten.is_empty()).then(|| {
+        // To forget nobody would cost a copy of all that gossip holds too.
+        (!forgotten.is_empty()).then(|| {
             self.last = Some(now);
             forgotten
         })
@@ -187,7 +187,7 @@ mod tests {
         let known = [candidate("Hill", 1), candidate("Hill", 2)];
         let mut look = |seconds: u32| {
             let now = start + seconds * SECOND;
-            forgetting.look(&known, newest(2), false, now)
+            forgetting.look(&known, newest(2), now)
         };
         assert_eq!(look(0), None);
         let waits = FORGET_AFTER + FORGET_WITHIN;
@@ -210,7 +210,7 @@ mod tests {
         let forgotten = known[..last].iter();
         let expected: BTreeSet<Incarnation> =
             forgotten.map(|one| one.incarnation.clone()).collect();
-        let mut look = |known: &[Candidate], now| forgetting.look(known, newest(100), false, now);
+        let mut look = |known: &[Candidate], now| forgetting.look(known, newest(100), now);
         assert_eq!(look(&known, start), None);
         assert_eq!(look(&known, start + FORGET_AFTER - SECOND), None);
         assert_eq!(look(&known, start + FORGET_AFTER), Some(expected));
@@ -231,15 +231,13 @@ mod tests {
         }
         known.last_mut().unwrap().gone = false;
         let now = Instant::now();
-        let forgotten = forgetting.look(&known, newest(crowd), false, now).unwrap();
+        let forgotten = forgetting.look(&known, newest(crowd), now).unwrap();
         let expected = (1..=crowd - CROWDED_LEFT as u64).map(|generation| id("Hill", generation));
         assert_eq!(forgotten, expected.collect());
         // One lives, behind a partition perhaps: neither it goes nor what is newer.
         known[3].gone = false;
         let later = now + FORGET_GAP;
-        let forgotten = forgetting
-            .look(&known, newest(crowd), false, later)
-            .unwrap();
+        let forgotten = forgetting.look(&known, newest(crowd), later).unwrap();
         let expected = (1..=3).map(|generation| id("Hill", generation));
         assert_eq!(forgotten, expected.collect());
     }
@@ -258,7 +256,7 @@ mod tests {
             let number: u64 = server.trim_start_matches("server").parse().unwrap();
             2 * number + 1
         };
-        let forgotten = forgetting.look(&known, newest, false, Instant::now());
+        let forgotten = forgetting.look(&known, newest, Instant::now());
         let forgotten = forgotten.unwrap();
         assert_eq!(forgotten.len(), SPARE_IDS / 4);
         assert!(forgotten.contains(&id("server0", 0)));

@@ -240,15 +240,15 @@ impl Receiver {
             true => me.generation,
             false => self.links.known_generation(server),
         };
-        let due = self.forgetting.look(&candidates, newest, was_full, now);
-        if let Some(due) = due {
-            if was_full {
-                warn!(
-                    known = sightings.len(),
-                    "there is no room in gossip for a new incarnation: does a server start again and again? the \
+        let due = self.forgetting.look(&candidates, newest, now);
+        if was_full {
+            warn!(
+                known = sightings.len(),
+                "there is no room in gossip for a new incarnation: does a server start again and again? the \
                      oldest that were superseded are forgotten"
-                );
-            }
+            );
+        }
+        if let Some(due) = due {
             self.engine.forget(&due).await;
             marks::reach(Mark::IncarnationForgotten);
         }
