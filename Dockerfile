@@ -14,7 +14,7 @@ COPY . .
 # With --target, what runs while building is not linked statically, which would not work.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
     && RUSTFLAGS="-C target-feature=+crt-static" CARGO_PROFILE_RELEASE_STRIP=symbols \
-       cargo build --locked --release --package herd-node --bin herd --target "$target" \
+       cargo build --locked --release --package herd --bin herd --target "$target" \
     && mkdir -p /out/data \
     && cp "target/$target/release/herd" /etc/ssl/certs/ca-certificates.crt /out/
 

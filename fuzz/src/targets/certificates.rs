@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use herd_node::clock::{SharedClock, SystemClock};
-use herd_node::tls::CertificateFacts;
-use herd_node::tls::client_port::ClientPortMaterial;
-use herd_node::tls::reload::Material as _;
+use herd_clock::clock::{SharedClock, SystemClock};
+use herd_tls::CertificateFacts;
+use herd_tls::client_port::ClientPortMaterial;
+use herd_tls::reload::Material as _;
 
 /// What is behind a first NUL is a key, and behind a second one authorities of clients.
 pub(super) fn run(bytes: &[u8]) {

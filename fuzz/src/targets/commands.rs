@@ -1,8 +1,8 @@
 //! Lines to commands: what is taken in is a record, and its AT line says the same again.
 
 use herd_crdt::Record;
-use herd_node::control::parse_record;
-use herd_node::protocol::{AtLine, Command, RESULTS_MAX, Reply};
+use herd_protocol::{AtLine, Command, RESULTS_MAX, Reply};
+use herd_server::control::parse_record;
 
 pub(super) fn run(line: &[u8]) {
     match Command::parse(line) {

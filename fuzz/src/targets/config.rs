@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io::{Seek as _, Write as _};
 
-use herd_node::config::{Environment, Flags, ServeSettings, Setting};
+use herd_server::config::{Environment, Flags, ServeSettings, Setting};
 use tempfile::NamedTempFile;
 
 thread_local! {

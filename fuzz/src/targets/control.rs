@@ -1,7 +1,7 @@
 //! Lines of the control socket: a record that is read says the same again.
 
-use herd_node::control::{ReportLine, Request, parse_end, parse_record};
-use herd_node::protocol::AtLine;
+use herd_protocol::AtLine;
+use herd_server::control::{ReportLine, Request, parse_end, parse_record};
 
 pub(super) fn run(line: &[u8]) {
     let _ = Request::parse(line);

@@ -1,7 +1,7 @@
 //! Bytes to frames of a link: what is read is written, and read as the same again.
 
-use herd_node::replication::incarnation::Incarnation;
-use herd_node::replication::link::frame::{Frame, Greeting, Received};
+use herd_replication::link::frame::{Frame, Greeting, Received};
+use herd_topology::Incarnation;
 
 /// Reports may speak of anybody.
 fn anybody(server: &str, generation: u64) -> Option<Incarnation> {

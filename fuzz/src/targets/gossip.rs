@@ -14,9 +14,9 @@ use chitchat::{
     ChitchatConfig, ChitchatHandle, ChitchatId, ChitchatMessage, Deserializable as _,
     FailureDetectorConfig, spawn_chitchat,
 };
-use herd_node::replication::guard::{Guard, Standpoint};
-use herd_node::replication::incarnation::Incarnation;
-use herd_node::topology::gossip_address;
+use herd_replication::guard::{Guard, Standpoint};
+use herd_topology::Incarnation;
+use herd_topology::gossip_address;
 use tokio::sync::mpsc;
 
 const CLUSTER: &str = "herd";

@@ -1,7 +1,7 @@
 //! Bytes to groups of records: what is read is written and read again, and merges.
 
 use herd_crdt::group::{GroupBuilder, GroupFormat, decode_group};
-use herd_node::locations::Locations;
+use herd_locations::Locations;
 
 pub(super) fn run(bytes: &[u8]) {
     let Ok(records) = decode_group(bytes) else {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use herd_node::clock::WallClock;
-use herd_node::replication::chance::Chance;
-use herd_node::replication::link::frame::framed;
-use herd_node::replication::link::handshake::answer;
-use herd_node::replication::link::session;
-use herd_node::replication::links::{HerdView, Links};
-use herd_node::replication::neighbour::NeighbourConfig;
+use herd_clock::clock::WallClock;
+use herd_replication::chance::Chance;
+use herd_replication::link::frame::framed;
+use herd_replication::link::handshake::answer;
+use herd_replication::link::session;
+use herd_replication::links::{HerdView, Links};
+use herd_replication::neighbour::NeighbourConfig;
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::sync::CancellationToken;
 

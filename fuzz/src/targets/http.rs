@@ -3,9 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use herd_node::access::{Access, Tokens};
-use herd_node::http::{Endpoints, Health, Limits, guarded, routes, serve_connection};
-use herd_node::readiness::Facts;
+use herd_replication::readiness::Facts;
+use herd_server::access::{Access, Tokens};
+use herd_server::http::{Endpoints, Health, Limits, guarded, routes, serve_connection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 

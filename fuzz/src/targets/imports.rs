@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use herd_crdt::Coordinates;
-use herd_node::places::Source;
-use herd_node::places::import::{import_csv, import_geojson, import_osm_pbf, osm_source};
-use herd_node::places::table::{Table, TableWriter};
+use herd_places::Source;
+use herd_places::import::{import_csv, import_geojson, import_osm_pbf, osm_source};
+use herd_places::table::{Table, TableWriter};
 
 fn writer(prefix: &str) -> TableWriter {
     let source = Source {

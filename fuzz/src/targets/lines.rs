@@ -1,6 +1,6 @@
 //! Bytes to lines: the same lines, however the bytes are cut.
 
-use herd_node::protocol::{Line, LineReader};
+use herd_protocol::{Line, LineReader};
 
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {

@@ -1,7 +1,7 @@
 //! What a server says of its links, in a key of gossip.
 
-use herd_node::replication::link_words::parse;
-use herd_node::topology::SERVERS_MAX;
+use herd_replication::link_words::parse;
+use herd_topology::SERVERS_MAX;
 
 pub(super) fn run(bytes: &[u8]) {
     let words = parse(&String::from_utf8_lossy(bytes));

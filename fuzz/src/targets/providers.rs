@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use herd_crdt::Coordinates;
-use herd_node::places::google::{GoogleLegacy, GooglePlaces};
-use herd_node::places::online::{ApiKey, HttpReply, OnlineProvider, retry_after};
-use herd_node::places::{NearbyQuery, Overpass};
+use herd_places::google::{GoogleLegacy, GooglePlaces};
+use herd_places::online::{ApiKey, HttpReply, OnlineProvider, retry_after};
+use herd_places::{NearbyQuery, Overpass};
 use reqwest::Url;
 
 static PROVIDERS: LazyLock<Vec<Box<dyn OnlineProvider>>> = LazyLock::new(|| {

@@ -1,11 +1,11 @@
 //! What is read of a store before a server trusts it: any bytes may stand where a disk lost its own.
 
 use bytes::Bytes;
-use herd_node::storage::fjall_store::journal::read_journals;
-use herd_node::storage::fjall_store::layout::{
+use herd_storage::fjall_store::journal::read_journals;
+use herd_storage::fjall_store::layout::{
     Meta, group_key, group_value, parse_group_key, parse_group_value,
 };
-use herd_node::storage::fjall_store::watermark::Watermark;
+use herd_storage::fjall_store::watermark::Watermark;
 
 /// The first byte says what the rest stands for.
 pub(super) fn run(bytes: &[u8]) {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use herd_crdt::Coordinates;
-use herd_node::places::table::Table;
+use herd_places::table::Table;
 
 pub(super) fn run(bytes: &[u8]) {
     let Ok(table) = Table::open(Bytes::copy_from_slice(bytes)) else {

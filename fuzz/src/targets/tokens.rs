@@ -1,8 +1,8 @@
 //! Tokens: their file, and lines and headers that show one.
 
 use herd_crdt::is_blank;
-use herd_node::access::{Access, Session, TokenHash, Tokens, Verdict};
-use herd_node::http::token_of;
+use herd_server::access::{Access, Session, TokenHash, Tokens, Verdict};
+use herd_server::http::token_of;
 
 /// A file's text; what is behind a NUL is what a client shows.
 pub(super) fn run(bytes: &[u8]) {

@@ -1,6 +1,6 @@
 //! Texts to topologies: what is accepted holds what a topology promises.
 
-use herd_node::topology::parse;
+use herd_topology::parse;
 
 pub(super) fn run(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {

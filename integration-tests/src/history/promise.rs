@@ -1,5 +1,5 @@
 //! What a server surely still holds after what befell it, and so what each level of acknowledgement promises:
-//! `docs/durability.md` as code, for real processes. `node/tests/simulation/promise.rs` is its model, where every
+//! `docs/durability.md` as code, for real processes. `node/replication/tests/simulation/promise.rs` is its model, where every
 //! moment is known; here it is known between which two moments something happened.
 //!
 //! Where it is not sure, it says no: a promise that is left out costs a check, one too many a false alarm.

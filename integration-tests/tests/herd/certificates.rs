@@ -74,7 +74,7 @@ async fn a_server_of_another_authority_is_refused() {
 }
 
 /// A valid certificate of another server of the herd: that it is not taken for what a hello says is tested
-/// where hellos can be forged (`node/tests/replication/certificates.rs`).
+/// where hellos can be forged (`node/replication/tests/replication/certificates.rs`).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_certificate_of_another_server_neither_starts_nor_answers() {
     let names = ["Hill", "Smith", "Campbell"];

@@ -62,7 +62,7 @@ async fn a_server_whose_disk_is_frozen_at_its_start_serves_and_gossips_and_stops
     herd.server_mut("Hill").process().terminate();
     eventually("Hill has stopped", async || {
         let said = herd.server("Hill").log_since_start();
-        said.contains("herd_node::cli::serve: stopped")
+        said.contains("herd_cli::commands::serve: stopped")
     })
     .await;
     assert!(begun.elapsed() < STOP_MAX, "{:?}", begun.elapsed());

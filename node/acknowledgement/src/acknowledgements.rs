@@ -1,0 +1,447 @@
+//! Tickets, and waiting for them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+use tracing::warn;
+
+use super::level::AckLevel;
+use super::rounds::{PeerProgress, Reached, Rounds, Written};
+
+/// Reports that could not be acknowledged are logged no more often than this.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The round of the publisher that takes everything along that was reported before the ticket was
+/// taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    round: u64,
+    /// Everything that it stands for was reported after so many rounds had begun.
+    since: Begun,
+}
+
+/// How many rounds of the publisher had begun at some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Begun(u64);
+
+/// Why a client is not told that its report was taken in. The report itself is in the map, and may
+/// reach disk and neighbours yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unconfirmed {
+    /// The store has failed, and takes nothing.
+    #[error("the store has failed")]
+    DiskFailed,
+    /// The disk took too long.
+    #[error("not on disk in time")]
+    DiskLate,
+    /// No neighbour said in time that it has the report.
+    #[error("no neighbour has it in time")]
+    PeerLate,
+}
+
+/// What was counted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AckFigures {
+    /// Batches of reports that were confirmed.
+    pub confirmed: u64,
+    /// Batches that were refused since the store has failed.
+    pub disk_failed: u64,
+    /// Batches that were refused since the disk took too long.
+    pub disk_late: u64,
+    /// Batches that were refused since no neighbour had them in time.
+    pub peer_late: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Progress {
+    reached: Reached,
+    /// The same for what was reported before the backlog was filled last by a new incarnation.
+    whole: Reached,
+    /// So many rounds had begun then, at most.
+    republished_at: Begun,
+    disk_failed: bool,
+}
+
+/// See [`crate`].
+pub struct Acknowledgements {
+    level: AckLevel,
+    wait_max: Duration,
+    begun: AtomicU64,
+    /// The last round that somebody waits for.
+    asked: AtomicU64,
+    /// Wakes the publisher for it.
+    round_asked: Notify,
+    rounds: Mutex<Rounds>,
+    progress: watch::Sender<Progress>,
+    counts: [AtomicU64; 4],
+    last_logged: Mutex<Option<Instant>>,
+}
+
+impl Acknowledgements {
+    /// Nothing reported yet. `wait_max` is how long a report may take to become as safe as `level`
+    /// says.
+    #[must_use]
+    pub fn new(level: AckLevel, wait_max: Duration) -> Self {
+        Acknowledgements {
+            level,
+            wait_max,
+            begun: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            round_asked: Notify::new(),
+            rounds: Mutex::default(),
+            progress: watch::Sender::new(Progress::default()),
+            counts: Default::default(),
+            last_logged: Mutex::new(None),
+        }
+    }
+
+    /// What a reply promises.
+    #[must_use]
+    pub fn level(&self) -> AckLevel {
+        self.level
+    }
+
+    /// Whether replies wait for anything.
+    #[must_use]
+    pub fn holds_replies(&self) -> bool {
+        self.level != AckLevel::Memory
+    }
+
+    /// The round that will have taken along everything that is in the map now.
+    ///
+    /// The number of rounds begun is read after the report is in the map, and it rises before a
+    /// round looks at the map; both looks at the map go through the shard's lock. So a round that
+    /// begins after this call sees the report. Taken before the publisher is told of the report, the round is
+    /// the one that it is woken for: told first, it may have begun that one, and a second is needed.
+    #[must_use]
+    ///
+    /// What a new incarnation has to publish anew, and what this server has adopted, counts too, which may take seconds.
+    pub fn ticket(&self) -> Ticket {
+        self.ticket_since(Begun::default())
+    }
+
+    /// As [`Acknowledgements::ticket`], for what was reported after [`Acknowledgements::begun`] was asked. It does not wait
+    /// for the backlog, unless the reports may be in it: a new incarnation has begun meanwhile.
+    pub fn ticket_since(&self, since: Begun) -> Ticket {
+        Ticket {
+            round: self.begun.load(Ordering::SeqCst) + 1,
+            since,
+        }
+    }
+
+    /// How many rounds have begun.
+    pub fn begun(&self) -> Begun {
+        Begun(self.begun.load(Ordering::SeqCst))
+    }
+
+    /// A new incarnation publishes anew what is in the backlog. To be called after it was filled and before the first round.
+    pub fn note_republishing(&self) {
+        // One number is left out: whoever asks from now on has a greater one.
+        let republished_at = Begun(self.begun.fetch_add(1, Ordering::SeqCst));
+        self.progress
+            .send_modify(|progress| progress.republished_at = republished_at);
+    }
+
+    /// Asks for the round of this ticket: it begins even if nothing is to be published, since a round that was
+    /// under way may have taken along what it is for. [`Acknowledgements::reach`] does this too.
+    pub fn ask_for(&self, ticket: Ticket) {
+        let asked = self.asked.fetch_max(ticket.round, Ordering::SeqCst);
+        if asked < ticket.round && self.begun.load(Ordering::SeqCst) < ticket.round {
+            self.round_asked.notify_one();
+        }
+    }
+
+    /// Resolves as long as a round is asked for that has not begun. For one task, which begins it.
+    pub async fn round_asked(&self) {
+        while self.asked.load(Ordering::SeqCst) <= self.begun.load(Ordering::SeqCst) {
+            self.round_asked.notified().await;
+        }
+    }
+
+    /// The publisher begins a round: to be called before it looks at the map. Returns the round's
+    /// number.
+    pub fn begin_round(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// The publisher has written a round to the store's queue and to gossip.
+    pub fn note_written(&self, written: Written) {
+        self.update(|rounds| rounds.written(written));
+    }
+
+    /// The store has everything up to this write on disk.
+    pub fn note_synced(&self, storage_ticket: u64) {
+        self.update(|rounds| rounds.synced(storage_ticket));
+    }
+
+    /// The store is open, after rounds that were written to none perhaps: the next incarnation writes all of them to it.
+    pub fn note_store_opened(&self) {
+        self.update(Rounds::store_opened);
+    }
+
+    /// The store is opened again after it has failed, and nothing is refused for that any more.
+    pub fn note_disk_is_back(&self) {
+        self.progress
+            .send_if_modified(|progress| std::mem::replace(&mut progress.disk_failed, false));
+    }
+
+    /// The store has failed: nothing more is on disk until `Acknowledgements::note_store_opened`.
+    pub fn note_disk_failed(&self) {
+        self.progress
+            .send_if_modified(|progress| !std::mem::replace(&mut progress.disk_failed, true));
+    }
+
+    /// A neighbour got this far.
+    pub fn note_peer(&self, peer: PeerProgress) {
+        self.update(|rounds| rounds.applied(peer));
+    }
+
+    /// Waits until what the ticket stands for is as safe as the level says.
+    ///
+    /// # Errors
+    /// If that cannot be, or takes too long.
+    pub async fn confirmed(&self, ticket: Ticket) -> Result<(), Unconfirmed> {
+        let level = self.level;
+        let result = self.reach(level, ticket, self.wait_max).await;
+        let count = match result {
+            Ok(()) => 0,
+            Err(Unconfirmed::DiskFailed) => 1,
+            Err(Unconfirmed::DiskLate) => 2,
+            Err(Unconfirmed::PeerLate) => 3,
+        };
+        self.counts[count].fetch_add(1, Ordering::Relaxed);
+        if let Err(reason) = result {
+            self.log(reason);
+        }
+        result
+    }
+
+    /// Waits, at most `wait_max`, until what the ticket stands for is as safe as `level` says.
+    ///
+    /// # Errors
+    /// If that cannot be, or takes too long.
+    pub async fn reach(
+        &self,
+        level: AckLevel,
+        ticket: Ticket,
+        wait_max: Duration,
+    ) -> Result<(), Unconfirmed> {
+        self.ask_for(ticket);
+        let mut progress = self.progress.subscribe();
+        let settled = progress.wait_for(|progress| {
+            progress.covers(level, ticket) || (level.needs_disk() && progress.disk_failed)
+        });
+        // The sender lives in `self`.
+        let _ = timeout(wait_max, settled).await;
+        let progress = *self.progress.borrow();
+        if progress.covers(level, ticket) {
+            Ok(())
+        } else if level.needs_disk() && progress.disk_failed {
+            Err(Unconfirmed::DiskFailed)
+        } else if level.needs_disk() && progress.reached_for(ticket).disk < ticket.round {
+            Err(Unconfirmed::DiskLate)
+        } else {
+            Err(Unconfirmed::PeerLate)
+        }
+    }
+
+    /// What was counted since the start.
+    #[must_use]
+    pub fn figures(&self) -> AckFigures {
+        let [confirmed, disk_failed, disk_late, peer_late] =
+            [0, 1, 2, 3].map(|index: usize| self.counts[index].load(Ordering::Relaxed));
+        AckFigures {
+            confirmed,
+            disk_failed,
+            disk_late,
+            peer_late,
+        }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Rounds)) {
+        let mut rounds = self.rounds.lock();
+        change(&mut rounds);
+        let (reached, whole) = (rounds.reached(), rounds.whole());
+        // Under the lock: the watchers see progress in order.
+        self.progress.send_if_modified(|progress| {
+            let changed = (progress.reached, progress.whole) != (reached, whole);
+            (progress.reached, progress.whole) = (reached, whole);
+            changed
+        });
+    }
+
+    fn log(&self, reason: Unconfirmed) {
+        let mut last = self.last_logged.lock();
+        if last.is_none_or(|last| last.elapsed() >= LOG_INTERVAL) {
+            *last = Some(Instant::now());
+            let level = self.level;
+            warn!(%level, %reason, "reports are not acknowledged; clients get the error reply");
+        }
+    }
+}
+
+impl Progress {
+    fn covers(&self, level: AckLevel, ticket: Ticket) -> bool {
+        let Reached {
+            disk,
+            peer,
+            peer_disk,
+        } = self.reached_for(ticket);
+        let reached = match level {
+            AckLevel::Memory => return true,
+            AckLevel::Disk => disk,
+            AckLevel::Peer => peer,
+            AckLevel::DiskAndPeer => disk.min(peer_disk),
+        };
+        reached >= ticket.round
+    }
+
+    fn reached_for(&self, ticket: Ticket) -> Reached {
+        match ticket.since > self.republished_at {
+            true => self.reached,
+            false => self.whole,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    const WAIT_MAX: Duration = Duration::from_secs(2);
+
+    fn written(round: u64) -> Written {
+        Written {
+            round,
+            storage_ticket: round,
+            generation: 1,
+            version: round,
+            question: 0,
+            behind: false,
+        }
+    }
+
+    fn peer(merged: u64, durable: u64) -> PeerProgress {
+        PeerProgress {
+            generation: 1,
+            merged,
+            durable,
+            answered: 0,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_report_is_confirmed_by_the_next_round_and_not_by_the_one_that_runs() {
+        let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
+        assert_eq!(acks.begin_round(), 1);
+        let ticket = acks.ticket();
+        acks.note_written(written(1));
+        acks.note_synced(1);
+        assert_eq!(acks.confirmed(ticket).await, Err(Unconfirmed::DiskLate));
+        let round = acks.begin_round();
+        acks.note_written(written(round));
+        acks.note_synced(2);
+        let start = Instant::now();
+        assert_eq!(acks.confirmed(ticket).await, Ok(()));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(acks.figures().confirmed, 1);
+        assert_eq!(acks.figures().disk_late, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_asks_for_a_round_until_one_that_is_late_enough_begins() {
+        let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
+        let is_asked = || acks.round_asked().now_or_never().is_some();
+        assert!(!is_asked());
+        let ticket = acks.ticket();
+        assert!(!is_asked(), "nobody waits yet");
+        acks.ask_for(ticket);
+        assert!(is_asked() && is_asked(), "until it begins");
+        acks.begin_round();
+        assert!(!is_asked());
+        // A round took along what this is for, and with it what woke the publisher.
+        let late = acks.ticket();
+        let (asked, unconfirmed) = tokio::join!(
+            async {
+                acks.round_asked().await;
+                acks.begin_round()
+            },
+            acks.confirmed(late),
+        );
+        assert_eq!((asked, unconfirmed), (2, Err(Unconfirmed::DiskLate)));
+        acks.ask_for(ticket);
+        assert!(!is_asked(), "that one has begun");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_level_waits_for_what_it_promises() {
+        for level in AckLevel::ALL {
+            let acks = Acknowledgements::new(level, WAIT_MAX);
+            let ticket = acks.ticket();
+            let round = acks.begin_round();
+            acks.note_written(written(round));
+            acks.note_peer(peer(1, 0));
+            let at_peer = acks.confirmed(ticket).await.is_ok();
+            assert_eq!(at_peer, matches!(level, AckLevel::Memory | AckLevel::Peer));
+            acks.note_synced(1);
+            let on_disk = acks.confirmed(ticket).await.is_ok();
+            assert_eq!(on_disk, level != AckLevel::DiskAndPeer, "{level}");
+            acks.note_peer(peer(1, 1));
+            assert_eq!(acks.confirmed(ticket).await, Ok(()), "{level}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_reported_after_a_new_incarnation_began_does_not_wait_for_its_backlog() {
+        let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
+        let before = acks.begun();
+        acks.note_republishing();
+        let behind = |round| Written {
+            behind: true,
+            ..written(round)
+        };
+        // Reported before, and named when a few rounds have begun.
+        let first = acks.begin_round();
+        let old = acks.ticket_since(before);
+        let new = acks.ticket_since(acks.begun());
+        let all = acks.ticket();
+        let second = acks.begin_round();
+        acks.note_written(behind(first));
+        acks.note_written(behind(second));
+        acks.note_synced(second);
+        assert_eq!(acks.confirmed(new).await, Ok(()));
+        for waits in [old, all] {
+            assert_eq!(acks.confirmed(waits).await, Err(Unconfirmed::DiskLate));
+        }
+        let last = acks.begin_round();
+        acks.note_written(written(last));
+        acks.note_synced(last);
+        for waits in [old, all] {
+            assert_eq!(acks.confirmed(waits).await, Ok(()));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_failed_refuses_at_once_what_it_does_not_hold() {
+        let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
+        let early = acks.ticket();
+        let round = acks.begin_round();
+        acks.note_written(written(round));
+        acks.note_synced(1);
+        let late = acks.ticket();
+        acks.note_disk_failed();
+        let start = Instant::now();
+        assert_eq!(acks.confirmed(early).await, Ok(()));
+        assert_eq!(acks.confirmed(late).await, Err(Unconfirmed::DiskFailed));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(
+            acks.reach(AckLevel::Peer, late, WAIT_MAX).await,
+            Err(Unconfirmed::PeerLate)
+        );
+    }
+}

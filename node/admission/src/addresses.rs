@@ -1,0 +1,197 @@
+//! What the connections of one address share.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use herd_clock::allowance::Allowance;
+
+/// Addresses without connections that are remembered for what they used, before those that owe
+/// nothing are looked for.
+const FORMER_KEPT: usize = 1_024;
+
+/// How many of `connections_max` connections one address may have unless something else is set: three quarters, so that
+/// no address shuts out all others. An address may have one in any case, so it has the only place of a port with one.
+pub const fn one_address_share(connections_max: usize) -> usize {
+    let share = connections_max - connections_max.div_ceil(4);
+    if share == 0 { 1 } else { share }
+}
+
+/// The addresses that have connections, or had some just now.
+#[derive(Debug)]
+pub struct Addresses {
+    connections_max: Option<usize>,
+    commands_per_second: Option<NonZeroU32>,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_address: HashMap<IpAddr, Entry>,
+    /// At this size those are taken out that have no connection and owe nothing.
+    sweep_at: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    connections: usize,
+    allowance: Option<Arc<Mutex<Allowance>>>,
+}
+
+/// One connection's place among those of its address, given back when this is dropped.
+#[derive(Debug)]
+pub struct Place {
+    addresses: Arc<Addresses>,
+    address: IpAddr,
+    allowance: Option<Arc<Mutex<Allowance>>>,
+}
+
+impl Addresses {
+    /// The connections of all addresses: at most `connections_max` of one at a time, and at most `commands_per_second`
+    /// commands of one; without a bound where there is none.
+    pub fn new(
+        connections_max: Option<usize>,
+        commands_per_second: Option<NonZeroU32>,
+    ) -> Arc<Self> {
+        Arc::new(Addresses {
+            connections_max,
+            commands_per_second,
+            entries: Mutex::new(Entries {
+                by_address: HashMap::new(),
+                sweep_at: FORMER_KEPT,
+            }),
+        })
+    }
+
+    /// Takes in a connection, unless its address has as many as it may.
+    pub fn enter(self: &Arc<Self>, address: IpAddr, now: Instant) -> Option<Place> {
+        let address = one_host(address);
+        let mut entries = self.entries.lock();
+        entries.sweep(now);
+        let entry = entries.by_address.entry(address).or_insert_with(|| Entry {
+            connections: 0,
+            allowance: self.commands_per_second.map(|count| {
+                let allowance = Allowance::new(count.get(), Duration::from_secs(1), now);
+                Arc::new(Mutex::new(allowance))
+            }),
+        });
+        if self
+            .connections_max
+            .is_some_and(|max| entry.connections >= max)
+        {
+            return None;
+        }
+        entry.connections += 1;
+        Some(Place {
+            addresses: Arc::clone(self),
+            address,
+            allowance: entry.allowance.clone(),
+        })
+    }
+}
+
+impl Entries {
+    /// Bounds what is remembered: an address is forgotten at the latest a second after its last
+    /// command.
+    fn sweep(&mut self, now: Instant) {
+        if self.by_address.len() < self.sweep_at {
+            return;
+        }
+        self.by_address.retain(|_, entry| {
+            let owes = |allowance: &Arc<Mutex<Allowance>>| !allowance.lock().is_whole(now);
+            entry.connections > 0 || entry.allowance.as_ref().is_some_and(owes)
+        });
+        self.sweep_at = (2 * self.by_address.len()).max(FORMER_KEPT);
+    }
+}
+
+impl Place {
+    /// The commands that the address may execute, if that is limited.
+    pub fn allowance(&self) -> Option<&Arc<Mutex<Allowance>>> {
+        self.allowance.as_ref()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut entries = self.addresses.entries.lock();
+        let Some(entry) = entries.by_address.get_mut(&self.address) else {
+            return;
+        };
+        entry.connections -= 1;
+        if entry.connections == 0 && entry.allowance.is_none() {
+            entries.by_address.remove(&self.address);
+        }
+    }
+}
+
+/// A host is an IPv4 address, in whatever form, or a /64 of IPv6, all of which one host may use.
+pub(super) fn one_host(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_address_leaves_a_place_wherever_there_are_two() {
+        let shares = [1, 2, 3, 4, 5, 8, 128, 16_384].map(one_address_share);
+        assert_eq!(shares, [1, 1, 2, 3, 3, 6, 96, 12_288]);
+        for connections_max in 2..1_000 {
+            assert!((1..connections_max).contains(&one_address_share(connections_max)));
+        }
+        assert_eq!(one_address_share(usize::MAX), usize::MAX / 4 * 3 + 2);
+    }
+
+    #[test]
+    fn each_address_has_so_many_places_and_gives_them_back() {
+        let addresses = Addresses::new(Some(2), None);
+        let now = Instant::now();
+        let one = addresses.enter(ip("10.0.0.1"), now).unwrap();
+        let _mapped = addresses.enter(ip("::ffff:10.0.0.1"), now).unwrap();
+        assert!(addresses.enter(ip("10.0.0.1"), now).is_none());
+        let _other = addresses.enter(ip("10.0.0.2"), now).unwrap();
+        drop(one);
+        assert!(addresses.enter(ip("10.0.0.1"), now).is_some());
+        let _six =
+            [ip("2001:db8::1"), ip("2001:db8::2")].map(|ip| addresses.enter(ip, now).unwrap());
+        assert!(addresses.enter(ip("2001:db8::3:4:5:6"), now).is_none());
+        assert!(addresses.enter(ip("2001:db8:0:1::1"), now).is_some());
+        assert_eq!(addresses.entries.lock().by_address.len(), 3);
+    }
+
+    #[test]
+    fn who_comes_again_still_owes_and_who_owes_nothing_is_forgotten() {
+        let addresses = Addresses::new(None, NonZeroU32::new(10));
+        let now = Instant::now();
+        let left = |place: &Place, now| place.allowance().unwrap().lock().left(now);
+        let place = addresses.enter(ip("10.0.0.1"), now).unwrap();
+        place.allowance().unwrap().lock().spend(10, now);
+        drop(place);
+        let place = addresses.enter(ip("10.0.0.1"), now).unwrap();
+        assert_eq!(left(&place, now), 0);
+        drop(place);
+        for number in 0..3 * FORMER_KEPT as u32 {
+            drop(addresses.enter(IpAddr::from(number.to_be_bytes()), now));
+        }
+        assert!(addresses.entries.lock().by_address.len() <= FORMER_KEPT);
+        let place = addresses.enter(ip("10.0.0.1"), now).unwrap();
+        assert_eq!(left(&place, now), 0, "it owes, so it was remembered");
+    }
+}

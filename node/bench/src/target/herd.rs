@@ -1,0 +1,212 @@
+//! A server of a herd: `IAMAT` and `WHATSAT`.
+
+use memchr::memmem::Finder;
+
+use super::{Awaited, Kind, NotAReply, Reply, Target, Verdict, is_client_id, push_client_id};
+use crate::digits::push_time;
+use crate::positions::{Position, positions};
+use crate::workload::{ClientNumber, Report};
+
+/// Writes the text protocol and reads it.
+pub(crate) struct Herd {
+    positions: Vec<Position>,
+    /// What follows the client in a look-up: radius, most places, line end.
+    look_up_tail: Vec<u8>,
+    end: Finder<'static>,
+}
+
+/// How a WHATSAT reply ends: the close of the JSON object and an empty line.
+const LOOK_UP_END: &[u8] = b"\n\n";
+
+/// The ends of a JSON object whose status says that places were looked for.
+const GOOD_ENDS: [&[u8]; 2] = [b"\"status\": \"OK\"\n}", b"\"status\": \"ZERO_RESULTS\"\n}"];
+
+impl Herd {
+    /// Look-ups ask for at most `results` places within `radius_km`.
+    #[must_use]
+    pub(crate) fn new(radius_km: f64, results: u8) -> Self {
+        Herd {
+            positions: positions(),
+            look_up_tail: format!(" {radius_km} {results}\n").into_bytes(),
+            end: Finder::new(LOOK_UP_END),
+        }
+    }
+}
+
+impl Target for Herd {
+    fn write_report(&self, out: &mut Vec<u8>, report: &Report) {
+        out.extend_from_slice(b"IAMAT ");
+        push_client_id(out, report.client);
+        out.push(b' ');
+        if let Some(position) = self.positions.get(report.position) {
+            out.extend_from_slice(&position.iso);
+        }
+        out.push(b' ');
+        push_time(out, report.time_ns);
+        out.push(b'\n');
+    }
+
+    fn write_look_up(&self, out: &mut Vec<u8>, client: ClientNumber) {
+        out.extend_from_slice(b"WHATSAT ");
+        push_client_id(out, client);
+        out.extend_from_slice(&self.look_up_tail);
+    }
+
+    fn read_reply(&self, input: &[u8], awaited: &Awaited) -> Result<Option<Reply>, NotAReply> {
+        let Some(line_end) = memchr::memchr(b'\n', input) else {
+            return Ok(None);
+        };
+        let (line, rest) = input.split_at(line_end);
+        let one_line = |verdict| Reply {
+            len_bytes: line.len() + 1,
+            verdict,
+        };
+        if line.starts_with(b"? ") {
+            return Ok(Some(one_line(Verdict::Refused)));
+        }
+        if !line.starts_with(b"AT ") {
+            return Err(NotAReply);
+        }
+        let is_right = third_field(line).is_some_and(|id| is_client_id(id, awaited.client));
+        if awaited.kind == Kind::Report {
+            let verdict = if is_right {
+                Verdict::Good
+            } else {
+                Verdict::Wrong
+            };
+            return Ok(Some(one_line(verdict)));
+        }
+        let json_and_end = rest.get(1..).unwrap_or_default();
+        if json_and_end.first().is_some_and(|&first| first != b'{') {
+            return Err(NotAReply);
+        }
+        let Some(json_len) = self.end.find(json_and_end) else {
+            return Ok(None);
+        };
+        let json = json_and_end.get(..json_len).unwrap_or_default();
+        let verdict = match (is_right, GOOD_ENDS.iter().any(|end| json.ends_with(end))) {
+            (false, _) => Verdict::Wrong,
+            (true, false) => Verdict::Refused,
+            (true, true) => Verdict::Good,
+        };
+        Ok(Some(Reply {
+            len_bytes: line.len() + 1 + json_len + LOOK_UP_END.len(),
+            verdict,
+        }))
+    }
+}
+
+/// The field behind `AT`, the server and the difference.
+fn third_field(line: &[u8]) -> Option<&[u8]> {
+    let mut rest = line;
+    for _ in 0..3 {
+        let blank = memchr::memchr(b' ', rest)?;
+        rest = rest.get(blank + 1..)?;
+    }
+    let end = memchr::memchr(b' ', rest)?;
+    rest.get(..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use herd_protocol::Command;
+
+    fn awaited(kind: Kind) -> Awaited {
+        Awaited {
+            kind,
+            client: 42,
+            due_ns: 0,
+            is_measured: true,
+        }
+    }
+
+    /// What is read at the start of `input`, once it is whole, and that no part of it is enough.
+    fn read(kind: Kind, input: &str) -> Result<Option<Reply>, NotAReply> {
+        let herd = Herd::new(10.0, 20);
+        let reply = herd.read_reply(input.as_bytes(), &awaited(kind))?;
+        if let Some(reply) = reply {
+            for cut in 0..reply.len_bytes {
+                let part = &input.as_bytes()[..cut];
+                assert_eq!(
+                    herd.read_reply(part, &awaited(kind)),
+                    Ok(None),
+                    "cut at {cut}"
+                );
+            }
+        }
+        Ok(reply)
+    }
+
+    fn reply(len_bytes: usize, verdict: Verdict) -> Result<Option<Reply>, NotAReply> {
+        Ok(Some(Reply { len_bytes, verdict }))
+    }
+
+    #[test]
+    fn requests_are_commands_of_the_protocol() {
+        let herd = Herd::new(10.0, 20);
+        let mut out = Vec::new();
+        let report = Report {
+            client: 42,
+            position: 3,
+            time_ns: 1_520_023_934_918_963_997,
+        };
+        herd.write_report(&mut out, &report);
+        assert!(out.starts_with(b"IAMAT client-000000042 "));
+        assert!(out.ends_with(b" 1520023934.918963997\n"));
+        let line = &out[..out.len() - 1];
+        assert!(matches!(Command::parse(line), Ok(Some(Command::Iamat(_)))));
+        out.clear();
+        herd.write_look_up(&mut out, 42);
+        assert_eq!(out, b"WHATSAT client-000000042 10 20\n");
+    }
+
+    #[test]
+    fn an_at_line_of_the_right_client_is_good() {
+        let line = "AT Hill +0.1 client-000000042 +1+1 1.5\n";
+        let more = format!("{line}AT ");
+        assert_eq!(read(Kind::Report, &more), reply(line.len(), Verdict::Good));
+        let other = line.replace("42", "43");
+        assert_eq!(
+            read(Kind::Report, &other),
+            reply(line.len(), Verdict::Wrong)
+        );
+        let short = "AT Hill\n";
+        assert_eq!(
+            read(Kind::Report, short),
+            reply(short.len(), Verdict::Wrong)
+        );
+    }
+
+    #[test]
+    fn a_question_mark_is_a_refusal_of_either_kind() {
+        for kind in [Kind::Report, Kind::LookUp] {
+            assert_eq!(read(kind, "? IAMAT x\nAT"), reply(10, Verdict::Refused));
+        }
+    }
+
+    #[test]
+    fn a_look_up_ends_with_an_empty_line() {
+        let good = "AT Hill +0.1 client-000000042 +1+1 1.5\n{\n   \"results\": [],\n   \
+                    \"status\": \"OK\"\n}\n\n";
+        let more = format!("{good}AT ");
+        assert_eq!(read(Kind::LookUp, &more), reply(good.len(), Verdict::Good));
+        let failed = good.replace("\"OK\"", "\"UNKNOWN_ERROR\"");
+        assert_eq!(
+            read(Kind::LookUp, &failed),
+            reply(failed.len(), Verdict::Refused)
+        );
+        let other = good.replace("42", "43");
+        assert_eq!(
+            read(Kind::LookUp, &other),
+            reply(good.len(), Verdict::Wrong)
+        );
+    }
+
+    #[test]
+    fn anything_else_is_no_reply() {
+        assert_eq!(read(Kind::Report, "HTTP/1.0 400\n"), Err(NotAReply));
+        let line = "AT Hill +0.1 client-000000042 +1+1 1.5\n";
+        assert_eq!(read(Kind::LookUp, &format!("{line}{line}")), Err(NotAReply));
+    }
+}

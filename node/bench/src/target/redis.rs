@@ -1,0 +1,197 @@
+//! Redis with the same information: a position in a geo set, and the fields of the report in a hash.
+
+use super::resp::{Value, read_value};
+use super::{Awaited, CLIENT_ID_BYTES, Kind, NotAReply, Reply, Target, Verdict, push_client_id};
+use crate::digits::push_time;
+use crate::positions::{Position, positions};
+use crate::workload::{ClientNumber, Report};
+
+/// What a time takes: ten digits, a point and nine digits.
+const TIME_BYTES: usize = 20;
+
+/// Writes commands of Redis and reads its replies.
+///
+/// A report is `GEOADD herd:positions <longitude> <latitude> <client>` and
+/// `HSET <client> location <text> time <text> server redis` in one write: what an `AT` line is made
+/// of, without the difference. A look-up is `GEOPOS herd:positions <client>` and `HGET <client> time`.
+/// Either is answered when both replies are there.
+pub(crate) struct Redis {
+    positions: Vec<Position>,
+}
+
+impl Redis {
+    /// A writer and reader.
+    #[must_use]
+    pub(crate) fn new() -> Self {
+        Redis {
+            positions: positions(),
+        }
+    }
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Redis::new()
+    }
+}
+
+/// Appends a string with its length.
+fn push_bulk(out: &mut Vec<u8>, text: &[u8]) {
+    push_length(out, text.len());
+    out.extend_from_slice(text);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the length of a string: at most two digits here.
+fn push_length(out: &mut Vec<u8>, length: usize) {
+    out.push(b'$');
+    if length >= 10 {
+        out.push(b'0' + (length / 10 % 10) as u8);
+    }
+    out.push(b'0' + (length % 10) as u8);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn push_client(out: &mut Vec<u8>, client: ClientNumber) {
+    push_length(out, CLIENT_ID_BYTES);
+    push_client_id(out, client);
+    out.extend_from_slice(b"\r\n");
+}
+
+impl Target for Redis {
+    fn write_report(&self, out: &mut Vec<u8>, report: &Report) {
+        let Some(position) = self.positions.get(report.position) else {
+            return;
+        };
+        out.extend_from_slice(b"*5\r\n$6\r\nGEOADD\r\n$14\r\nherd:positions\r\n");
+        push_bulk(out, &position.longitude);
+        push_bulk(out, &position.latitude);
+        push_client(out, report.client);
+        out.extend_from_slice(b"*8\r\n$4\r\nHSET\r\n");
+        push_client(out, report.client);
+        out.extend_from_slice(b"$8\r\nlocation\r\n");
+        push_bulk(out, &position.iso);
+        out.extend_from_slice(b"$4\r\ntime\r\n");
+        push_length(out, TIME_BYTES);
+        push_time(out, report.time_ns);
+        out.extend_from_slice(b"\r\n$6\r\nserver\r\n$5\r\nredis\r\n");
+    }
+
+    fn write_look_up(&self, out: &mut Vec<u8>, client: ClientNumber) {
+        out.extend_from_slice(b"*3\r\n$6\r\nGEOPOS\r\n$14\r\nherd:positions\r\n");
+        push_client(out, client);
+        out.extend_from_slice(b"*3\r\n$4\r\nHGET\r\n");
+        push_client(out, client);
+        out.extend_from_slice(b"$4\r\ntime\r\n");
+    }
+
+    fn read_reply(&self, input: &[u8], awaited: &Awaited) -> Result<Option<Reply>, NotAReply> {
+        let Some((first, first_bytes)) = read_value(input)? else {
+            return Ok(None);
+        };
+        let rest = input.get(first_bytes..).unwrap_or_default();
+        let Some((second, second_bytes)) = read_value(rest)? else {
+            return Ok(None);
+        };
+        let good = match awaited.kind {
+            Kind::Report => (Value::Integer, Value::Integer),
+            Kind::LookUp => (Value::Array, Value::Bulk),
+        };
+        let is_refusal = |value| matches!(value, Value::Error | Value::Nil | Value::ArrayWithGaps);
+        let verdict = if (first, second) == good {
+            Verdict::Good
+        } else if is_refusal(first) || is_refusal(second) {
+            Verdict::Refused
+        } else {
+            Verdict::Wrong
+        };
+        Ok(Some(Reply {
+            len_bytes: first_bytes + second_bytes,
+            verdict,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_commands_of_redis() {
+        let redis = Redis::new();
+        let mut out = Vec::new();
+        let report = Report {
+            client: 42,
+            position: 3,
+            time_ns: 1_520_023_934_918_963_997,
+        };
+        redis.write_report(&mut out, &report);
+        redis.write_look_up(&mut out, 42);
+        // An array of strings is what a reply may be, too.
+        let (mut rest, mut words) = (out.as_slice(), Vec::<Vec<&str>>::new());
+        while !rest.is_empty() {
+            let (value, bytes) = read_value(rest).unwrap().unwrap();
+            assert_eq!(value, Value::Array);
+            let command = std::str::from_utf8(&rest[..bytes]).unwrap();
+            let lines: Vec<&str> = command.split("\r\n").skip(1).collect();
+            words.push(
+                lines
+                    .chunks(2)
+                    .filter_map(|pair| pair.get(1).copied())
+                    .collect(),
+            );
+            rest = &rest[bytes..];
+        }
+        let position = &redis.positions[3];
+        let text = |bytes: &'_ [u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let (longitude, latitude) = (text(&position.longitude), text(&position.latitude));
+        let iso = text(&position.iso);
+        let id = "client-000000042";
+        let time = "1520023934.918963997";
+        let expected: [Vec<&str>; 4] = [
+            vec!["GEOADD", "herd:positions", &longitude, &latitude, id],
+            vec![
+                "HSET", id, "location", &iso, "time", time, "server", "redis",
+            ],
+            vec!["GEOPOS", "herd:positions", id],
+            vec!["HGET", id, "time"],
+        ];
+        assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn a_reply_is_both_replies() {
+        let read = |kind, text: &str| {
+            let awaited = Awaited {
+                kind,
+                client: 42,
+                due_ns: 0,
+                is_measured: true,
+            };
+            Redis::new().read_reply(text.as_bytes(), &awaited)
+        };
+        let reply = |len_bytes, verdict| Ok(Some(Reply { len_bytes, verdict }));
+        assert_eq!(read(Kind::Report, ":1\r\n"), Ok(None));
+        assert_eq!(
+            read(Kind::Report, ":1\r\n:3\r\n:1"),
+            reply(8, Verdict::Good)
+        );
+        let error = ":1\r\n-ERR full\r\n";
+        assert_eq!(
+            read(Kind::Report, error),
+            reply(error.len(), Verdict::Refused)
+        );
+        assert_eq!(
+            read(Kind::Report, "+OK\r\n+OK\r\n"),
+            reply(10, Verdict::Wrong)
+        );
+        let known = "*1\r\n*2\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n";
+        assert_eq!(read(Kind::LookUp, known), reply(known.len(), Verdict::Good));
+        let unknown = "*1\r\n*-1\r\n$-1\r\n";
+        assert_eq!(
+            read(Kind::LookUp, unknown),
+            reply(unknown.len(), Verdict::Refused)
+        );
+        assert_eq!(read(Kind::Report, "AT Hill\n"), Err(NotAReply));
+    }
+}

@@ -1,0 +1,199 @@
+//! The options of a load.
+
+use std::time::Duration;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::{failed, print, servers_or_builtin};
+use crate::commands::report;
+use herd_bench::{Plan, Protocol, Snapshot};
+
+/// Puts a load on servers and says how fast and how late the replies came.
+///
+/// Without --rate it is a closed loop: each connection sends --pipeline requests in one piece, waits
+/// for all their replies, and sends the next. With --rate it is an open loop: requests go out by the
+/// clock, and latency counts from when a request should have gone out, so a server that stalls is
+/// charged for all that had to wait.
+#[derive(Clone, Debug, Args)]
+pub(super) struct LoadArgs {
+    /// A server's client port; several take connections in turn. Without any: those of `herd local`
+    #[arg(long, value_name = "HOST:PORT", env = "HERD_TO", value_delimiter = ',')]
+    to: Vec<String>,
+    /// Redis instead of a herd: a report is GEOADD and HSET, a look-up is GEOPOS and HGET
+    #[arg(long, value_name = "redis://HOST:PORT", value_parser = redis_address)]
+    target: Option<String>,
+    /// How many connections there are, to all servers together
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    connections: usize,
+    /// How many requests of one connection may be unanswered
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pipeline: usize,
+    /// Requests a second, all connections together (an open loop)
+    #[arg(long, value_name = "COUNT")]
+    rate: Option<f64>,
+    /// How many clients report
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    clients: u64,
+    /// How unevenly they are chosen: 0 is evenly, 0.99 much like popularity (Zipf); in each
+    /// connection's share of the clients
+    #[arg(long, value_name = "EXPONENT", default_value_t = 0.0)]
+    skew: f64,
+    /// How many of a hundred requests are look-ups (WHATSAT); all clients are reported once before
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = per_mille)]
+    look_ups: u64,
+    /// The radius of look-ups in km
+    #[arg(long, value_name = "KM", default_value_t = 10.0)]
+    radius: f64,
+    /// The most places of a look-up
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    results: u8,
+    /// How long to measure
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    duration: Duration,
+    /// How long to run before measuring
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+    warmup: Duration,
+    /// How many requests to measure at most
+    #[arg(long, value_name = "COUNT")]
+    count: Option<u64>,
+    /// How many threads make the load
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    threads: usize,
+    /// What the choice of clients follows from
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    /// Show no progress on standard error
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// The `HOST:PORT` of `redis://HOST:PORT`.
+fn redis_address(url: &str) -> Result<String, String> {
+    let address = url
+        .strip_prefix("redis://")
+        .map(|rest| rest.trim_end_matches('/'));
+    match address {
+        Some(address) if address.contains(':') && !address.contains(['/', '@']) => {
+            Ok(address.to_owned())
+        }
+        _ => Err("must be redis://HOST:PORT; for servers of a herd use --to".to_owned()),
+    }
+}
+
+/// A percentage with one decimal, as tenths.
+fn per_mille(text: &str) -> Result<u64, String> {
+    let percent: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if !(0.0..=100.0).contains(&percent) {
+        return Err("must be from 0 to 100".to_owned());
+    }
+    Ok((percent * 10.0).round() as u64)
+}
+
+impl LoadArgs {
+    fn plan(self) -> Plan {
+        let (protocol, servers) = match self.target {
+            Some(address) => (Protocol::Redis, vec![address]),
+            None => (Protocol::Herd, servers_or_builtin(self.to)),
+        };
+        Plan {
+            protocol,
+            servers,
+            connections: self.connections,
+            pipeline: self.pipeline,
+            rate: self.rate,
+            clients: self.clients,
+            skew: self.skew,
+            look_ups_per_mille: self.look_ups,
+            radius_km: self.radius,
+            results: self.results,
+            duration: self.duration,
+            warmup: self.warmup,
+            count: self.count,
+            threads: self.threads,
+            seed: self.seed,
+        }
+    }
+}
+
+pub(super) async fn run(args: LoadArgs, stop: CancellationToken) -> u8 {
+    let (as_json, is_quiet) = (args.json, args.quiet);
+    let progress = |snapshot: Snapshot| {
+        if !is_quiet {
+            report::complain(in_words(&snapshot));
+        }
+    };
+    match herd_bench::run(args.plan(), stop, progress).await {
+        Ok(result) => print(&result, as_json, result.is_clean()),
+        Err(error) => failed(&error),
+    }
+}
+
+fn in_words(snapshot: &Snapshot) -> String {
+    let warmup = if snapshot.is_warmup { " (warm-up)" } else { "" };
+    format!(
+        "{:>4.0} s{warmup}: {:.0} requests/s, slowest {:.1} ms, {} errors",
+        snapshot.elapsed_s, snapshot.per_second, snapshot.slowest_ms, snapshot.errors
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        load: LoadArgs,
+    }
+
+    fn plan(arguments: &[&str]) -> Result<Plan, String> {
+        let arguments = std::iter::once("bench").chain(arguments.iter().copied());
+        let command = Command::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        Ok(command.load.plan())
+    }
+
+    #[test]
+    fn without_options_it_is_the_local_herd() {
+        let plan = plan(&[]).unwrap();
+        assert_eq!(plan.servers.len(), 5);
+        assert_eq!(plan.servers[4], "127.0.0.1:12004");
+        assert_eq!(plan.protocol, Protocol::Herd);
+        assert_eq!(plan.check(), Ok(()));
+    }
+
+    #[test]
+    fn servers_and_redis_are_told_apart() {
+        assert_eq!(plan(&["--to", "a:1,b:2"]).unwrap().servers, ["a:1", "b:2"]);
+        let redis = plan(&["--target", "redis://a:6379/"]).unwrap();
+        assert_eq!(
+            (redis.protocol, redis.servers),
+            (Protocol::Redis, vec!["a:6379".to_owned()])
+        );
+        for wrong in [
+            "a:6379",
+            "redis://a",
+            "redis://a:1/2",
+            "http://a:1",
+            "redis://u@a:1",
+        ] {
+            assert!(plan(&["--target", wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn look_ups_are_a_percentage() {
+        assert_eq!(
+            plan(&["--look-ups", "12.5"]).unwrap().look_ups_per_mille,
+            125
+        );
+        for wrong in ["-1", "101", "NaN", "x"] {
+            assert!(plan(&[&format!("--look-ups={wrong}")]).is_err(), "{wrong}");
+        }
+    }
+}

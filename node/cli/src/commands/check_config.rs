@@ -1,0 +1,53 @@
+//! `herd check-config`: everything that `herd serve` does before it starts anything.
+
+use std::io::Write as _;
+
+use super::options::ServeOptions;
+use super::output::Output;
+use super::report;
+use crate::exit_code;
+use herd_server::config::{Environment, ServeSettings, Setting};
+use herd_server::open_files;
+
+pub(super) fn run(options: &ServeOptions) -> u8 {
+    let environment = Environment::of_process();
+    if let Some(warning) = report::unknown_variables(&environment, &Setting::SERVE) {
+        report::complain(format_args!("warning: {warning}"));
+    }
+    match ServeSettings::load(&options.flags(), &environment) {
+        Ok(settings) => {
+            for warning in &settings.warnings {
+                report::complain(format_args!("warning: {warning}"));
+            }
+            match write!(Output::stdout(), "{settings}") {
+                Ok(()) => open_files_suffice(&settings),
+                Err(error) => report::cannot_print(&error),
+            }
+        }
+        Err(mistakes) => {
+            report::complain(mistakes);
+            exit_code::USAGE
+        }
+    }
+}
+
+/// Says what the limit of open files that holds here would mean for a server.
+fn open_files_suffice(settings: &ServeSettings) -> u8 {
+    let Ok((_, limit)) = open_files::limits() else {
+        return exit_code::OK;
+    };
+    match settings.share_open_files(limit) {
+        Ok(shares) => {
+            if shares.clients < settings.limits.connections_max {
+                report::complain(format_args!(
+                    "warning: connections of clients are fewer than connections_max: {shares}"
+                ));
+            }
+            exit_code::OK
+        }
+        Err(error) => {
+            report::complain(error);
+            exit_code::SYSTEM
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `herd local`: a herd of processes, from its settings to its end.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio_util::sync::CancellationToken;
+
+use super::options::LocalOptions;
+use super::report;
+use super::stop_signals::StopSignals;
+use crate::local::Orders;
+use crate::{exit_code, local};
+use herd_server::config::{Environment, LocalSettings, Setting};
+use herd_server::open_files;
+
+/// How long the end waits for a standard error that does not take the last lines.
+const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) fn run(options: &LocalOptions) -> u8 {
+    let environment = Environment::of_process();
+    let settings = match LocalSettings::load(&options.flags(), &environment) {
+        Ok(settings) => settings,
+        Err(mistakes) => {
+            report::complain(mistakes);
+            return exit_code::USAGE;
+        }
+    };
+    if let Some(warning) = report::unknown_variables(&environment, &Setting::LOCAL) {
+        report::complain(format_args!("warning: {warning}"));
+    }
+    if let Err(error) = open_files::raise_limit() {
+        report::complain(format_args!(
+            "warning: cannot raise the limit of open files: {error}"
+        ));
+    }
+    let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            report::complain(format_args!("cannot start: {error}"));
+            return exit_code::INTERNAL;
+        }
+    };
+    runtime.block_on(supervise(settings))
+}
+
+async fn supervise(settings: LocalSettings) -> u8 {
+    let mut signals = match StopSignals::install_for_servers() {
+        Ok(signals) => signals,
+        Err(error) => {
+            report::complain(format_args!("cannot listen for signals: {error}"));
+            return exit_code::INTERNAL;
+        }
+    };
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => {
+            report::complain(format_args!("cannot find the program to start: {error}"));
+            return exit_code::INTERNAL;
+        }
+    };
+    let stop = CancellationToken::new();
+    let kill = CancellationToken::new();
+    let orders = Orders {
+        stop: stop.clone(),
+        kill: kill.clone(),
+        reopen: signals.reopen(),
+    };
+    let mut herd = pin!(local::run(settings, &program, orders));
+    loop {
+        tokio::select! {
+            ended = &mut herd => return match ended {
+                Ok(()) => exit_code::OK,
+                Err(error) => {
+                    let lines: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
+                    report::complain_within(LAST_WORDS_PATIENCE, lines.join("\nherd: "));
+                    error.exit_code()
+                }
+            },
+            signal = signals.next() => {
+                if stop.is_cancelled() {
+                    kill.cancel();
+                } else {
+                    let told = format!("{signal}: stopping all servers");
+                    report::complain_within(Duration::ZERO, told);
+                    stop.cancel();
+                }
+            }
+        }
+    }
+}

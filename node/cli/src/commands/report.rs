@@ -1,0 +1,52 @@
+//! Messages of the program itself, before there is a log or beside it.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use crate::exit_code;
+use herd_server::config::{Environment, Setting};
+use herd_text::printable::PrintableStream;
+
+/// Writes a message to standard error. That nobody may be reading there is not a failure.
+pub(super) fn complain(message: impl Display) {
+    complain_of("herd", message);
+}
+
+/// The same as the words of a part of the program. What others chose, and the message repeats, does nothing to a terminal.
+pub(super) fn complain_of(who: &str, message: impl Display) {
+    let message = PrintableStream::default().of(format!("{who}: {message}\n").as_bytes());
+    let _ = io::stderr().write_all(&message);
+}
+
+/// Says that a result could not be printed, unless whoever reads it has what it wanted, as in `herd status | head -1`.
+/// Returns the exit status.
+pub(super) fn cannot_print(error: &io::Error) -> u8 {
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        complain(format_args!("cannot print: {error}"));
+    }
+    exit_code::IO
+}
+
+/// Writes a message to standard error from another thread, and waits for that no longer than `patience`: nobody may be
+/// reading there.
+pub(super) fn complain_within(patience: Duration, message: String) {
+    let (done, is_done) = sync_channel(1);
+    let complaining = std::thread::Builder::new().name("complain".to_owned());
+    let started = complaining.spawn(move || {
+        complain(message);
+        let _ = done.send(());
+    });
+    if started.is_ok() {
+        // Either is the end of it: written, or nobody reads.
+        let _ = is_done.recv_timeout(patience);
+    }
+}
+
+/// The warning about variables that no setting reads, most likely misspelt.
+pub(super) fn unknown_variables(environment: &Environment, known: &[Setting]) -> Option<String> {
+    let unknown = environment.unknown(known);
+    let verb = if unknown.len() == 1 { "is" } else { "are" };
+    (!unknown.is_empty()).then(|| format!("{} {verb} not read by this command", unknown.join(", ")))
+}

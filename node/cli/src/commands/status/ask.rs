@@ -1,0 +1,158 @@
+//! Asks servers for `/status`, over plain HTTP/1.0: one request, one reply, no redirects.
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::targets::Target;
+use herd_server::access::Token;
+use herd_server::status::comparison::Answer;
+use herd_server::status::{STATUS_VERSION, Status};
+
+/// How long a server may take to answer.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// The longest reply that is read, in bytes: a thousand servers fit in.
+const REPLY_BYTES_MAX: u64 = 4 << 20;
+
+/// Servers that are asked at the same time.
+const ASKED_AT_ONCE_MAX: usize = 64;
+
+/// Characters of a reply that is no status which are shown.
+const SHOWN_CHARS_MAX: usize = 300;
+
+/// Why a server's status is not known. The server was changed in no way.
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    #[error("cannot connect: {0}; does the server run, and is this its HTTP port?")]
+    Connect(io::Error),
+    #[error("no answer within {} s", ANSWER_WAIT_MAX.as_secs())]
+    TooSlow,
+    #[error("the connection broke: {0}")]
+    Io(#[from] io::Error),
+    #[error("what answers there is not HTTP; is this another port of the server?")]
+    NotHttp,
+    #[error("HTTP 401: it wants a token that opens HTTP; give one with --token-file or HERD_TOKEN")]
+    Unauthorized,
+    #[error("HTTP {0}: {1}")]
+    Refused(u16, String),
+    #[error("its answer is longer than {REPLY_BYTES_MAX} bytes")]
+    TooLong,
+    #[error(
+        "its answer is no status of version {STATUS_VERSION}: {0}; are the versions of herd the same?"
+    )]
+    NotAStatus(serde_json::Error),
+}
+
+/// Asks all of them, and waits for each no longer than [`ANSWER_WAIT_MAX`].
+pub(in crate::commands) async fn ask_all(targets: &[Target], token: Option<&Token>) -> Vec<Answer> {
+    stream::iter(targets.to_vec())
+        .map(async |target: Target| {
+            let (status, error) = match ask(&target.at, token).await {
+                Ok(status) => (Some(status), None),
+                Err(error) => (None, Some(error.to_string())),
+            };
+            Answer {
+                at: target.at,
+                name: target.name,
+                status,
+                error,
+            }
+        })
+        .buffered(ASKED_AT_ONCE_MAX)
+        .collect()
+        .await
+}
+
+async fn ask(at: &str, token: Option<&Token>) -> Result<Status, AskError> {
+    let asked = timeout(ANSWER_WAIT_MAX, async {
+        let mut stream = TcpStream::connect(at).await.map_err(AskError::Connect)?;
+        let shown = token.map_or_else(String::new, |token| {
+            format!("authorization: Bearer {}\r\n", token.reveal())
+        });
+        let request = format!(
+            "GET /status HTTP/1.0\r\nhost: {at}\r\naccept: application/json\r\n{shown}\r\n"
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut reply = Vec::new();
+        let mut bounded = stream.take(REPLY_BYTES_MAX + 1);
+        if bounded.read_to_end(&mut reply).await? as u64 > REPLY_BYTES_MAX {
+            return Err(AskError::TooLong);
+        }
+        parse(&reply)
+    });
+    asked.await.map_err(|_| AskError::TooSlow)?
+}
+
+fn parse(reply: &[u8]) -> Result<Status, AskError> {
+    let separator = b"\r\n\r\n";
+    let head_end = reply
+        .windows(separator.len())
+        .position(|window| window == separator)
+        .ok_or(AskError::NotHttp)?;
+    let (head, body) = reply.split_at(head_end);
+    let body = body.get(separator.len()..).unwrap_or_default();
+    let head = String::from_utf8_lossy(head);
+    let mut words = head.split_whitespace();
+    let protocol = words.next().unwrap_or_default();
+    let code = words.next().and_then(|code| code.parse().ok());
+    match (protocol.starts_with("HTTP/1."), code) {
+        (true, Some(200)) => serde_json::from_slice(body).map_err(AskError::NotAStatus),
+        (true, Some(401)) => Err(AskError::Unauthorized),
+        (true, Some(code)) => {
+            let text = String::from_utf8_lossy(body);
+            let shown = text.trim().chars().take(SHOWN_CHARS_MAX);
+            Err(AskError::Refused(code, shown.collect()))
+        }
+        _ => Err(AskError::NotHttp),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_that_are_no_status_say_what_they_are() {
+        for (reply, message) in [
+            ("", "what answers there is not HTTP"),
+            ("? GET /status HTTP/1.0\n", "what answers there is not HTTP"),
+            ("SSH-2.0 200\r\n\r\n", "what answers there is not HTTP"),
+            (
+                "HTTP/1.0 401 Unauthorized\r\n\r\n",
+                "HTTP 401: it wants a token that opens HTTP; give one with --token-file",
+            ),
+            (
+                "HTTP/1.0 403 Forbidden\r\n\r\nstart it with --http-locations\n",
+                "HTTP 403: start it with --http-locations",
+            ),
+            (
+                "HTTP/1.0 200 OK\r\n\r\n{}",
+                "its answer is no status of version 1",
+            ),
+        ] {
+            let error = parse(reply.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{reply}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_told_with_the_reason() {
+        // Bound and not listening: nobody else can take the port meanwhile.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let target = Target {
+            at: socket.local_addr().unwrap().to_string(),
+            name: Some("Hill".to_owned()),
+        };
+        let answers = ask_all(&[target], None).await;
+        let error = answers[0].error.as_ref().unwrap();
+        assert!(error.starts_with("cannot connect: "), "{error}");
+        assert_eq!(answers[0].label(), "Hill");
+    }
+}

@@ -1,0 +1,120 @@
+//! The folder for what the servers write, held by one herd at a time.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::LocalError;
+use herd_files::own_file;
+use herd_server::config::data_folder_name;
+use herd_tls::folder::CertificateFolder;
+use herd_topology::Topology;
+
+/// What clients report is nobody else's business.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// A folder that is locked for as long as this lives.
+#[derive(Debug)]
+pub(super) struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the folder if it is not there, locks it, and writes the topology into it.
+    pub(super) fn open(path: &Path, topology: &Topology) -> Result<Self, LocalError> {
+        let fault = |path: &Path, source: io::Error| LocalError::DataDir {
+            path: path.to_owned(),
+            source,
+        };
+        let made = own_file::create_folder(path, FOLDER_MODE);
+        made.map_err(|source| fault(path, source))?;
+        // Servers may be started again by hand from another folder.
+        let path = fs::canonicalize(path).map_err(|source| fault(path, source))?;
+        let lock_path = path.join("lock");
+        let lock = create(&lock_path, false).map_err(|source| fault(&lock_path, source))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LocalError::DataDirTaken(path)),
+            Err(TryLockError::Error(source)) => return Err(fault(&lock_path, source)),
+        }
+        let folder = DataDir { path, _lock: lock };
+        let topology_path = folder.topology();
+        create(&topology_path, true)
+            .and_then(|mut file| file.write_all(topology.to_string().as_bytes()))
+            .map_err(|source| fault(&topology_path, source))?;
+        Ok(folder)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The topology that the servers read.
+    pub(super) fn topology(&self) -> PathBuf {
+        self.path.join("topology")
+    }
+
+    /// The certificates of links, beside the topology, where `herd serve` looks for them.
+    pub(super) fn certificates(&self) -> PathBuf {
+        CertificateFolder::beside(&self.topology())
+    }
+
+    /// Where a server writes every line in and out. Names of servers are safe in a path.
+    pub(super) fn wire_log(&self, server: &str) -> PathBuf {
+        self.path.join(format!("{server}.wire.log"))
+    }
+
+    /// The folder of one server alone. No other file here can have this name.
+    pub(super) fn of_server(&self, server: &str) -> PathBuf {
+        self.path.join(data_folder_name(server))
+    }
+
+    /// The file that gets a server's log lines.
+    pub(super) fn log(&self, server: &str) -> PathBuf {
+        self.path.join(format!("{server}.log"))
+    }
+}
+
+fn create(path: &Path, truncate: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(truncate);
+    own_file::open_regular(options.mode(FILE_MODE), path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use herd_topology::PortBases;
+
+    #[test]
+    fn one_herd_at_a_time_and_nobody_else_reads() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        let herd = herd_topology::builtin(PortBases::default());
+        let folder = DataDir::open(&path, &herd).unwrap();
+        assert_eq!(herd_topology::read(&folder.topology()).unwrap(), herd);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&folder.topology())), (0o700, 0o600));
+        let second = DataDir::open(&path, &herd);
+        assert!(
+            matches!(second, Err(LocalError::DataDirTaken(_))),
+            "{second:?}"
+        );
+        drop(folder);
+        DataDir::open(&path, &herd).unwrap();
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let herd = herd_topology::builtin(PortBases::default());
+        let error = DataDir::open(&file.path().join("x"), &herd).unwrap_err();
+        let start = format!("cannot write to {}", file.path().display());
+        assert!(error.to_string().starts_with(&start), "{error}");
+    }
+}

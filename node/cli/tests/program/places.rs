@@ -1,0 +1,274 @@
+//! Places from the world, as a user of the program meets them.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use crate::process::{self, Herd, PATIENCE, Start, free_ports, herd};
+use crate::stand_in::{StandIn, after, json, reply};
+
+const KEY: &str = "AIza-program-test-key";
+const LEGACY: &str = "{\n   \"html_attributions\" : [],\n   \"results\" : [\n      { \"name\" : \
+    \"A\" },\n      { \"name\" : \"B\" }\n   ],\n   \"status\" : \"OK\"\n}\n";
+
+/// `herd serve` as Hill on free ports, and its client port.
+fn hill(arguments: &[&str]) -> (u16, Start) {
+    let base = free_ports(15);
+    let mut all = ["serve", "--name=Hill", "--ephemeral"]
+        .map(str::to_owned)
+        .to_vec();
+    for (flag, port) in [("client", base), ("http", base + 5), ("peer", base + 10)] {
+        all.push(format!("--{flag}-port-base={port}"));
+    }
+    all.extend(arguments.iter().map(|&argument| argument.to_owned()));
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    (base, herd(&all))
+}
+
+async fn started(start: Start) -> Herd {
+    let mut herd = start.start();
+    herd.wait_for("listening").await;
+    herd
+}
+
+/// Everything that a server answers to these lines.
+async fn answers(port: u16, lines: &str) -> String {
+    let ask = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.write_all(lines.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.unwrap();
+        reply
+    };
+    timeout(PATIENCE, ask).await.expect("no reply")
+}
+
+const KIWI: &str = "IAMAT kiwi +34.068930-118.445127 1520023934.918963997\n";
+
+#[tokio::test]
+async fn a_missing_key_and_a_bad_table_are_told_before_anything_starts() {
+    let (_, start) = hill(&["--places=google", "--places-file=no.table"]);
+    let (code, output) = start.run().await;
+    assert_eq!(code, 64, "{output}");
+    assert!(
+        output.starts_with("herd: 2 mistakes in the settings\n"),
+        "{output}"
+    );
+    assert!(
+        output.contains("places file no.table: cannot read it"),
+        "{output}"
+    );
+    assert!(
+        output.contains("places provider `google` needs a key"),
+        "{output}"
+    );
+    assert!(!output.contains("listening"), "{output}");
+    let (code, output) = herd(&["serve", "--places-key", KEY]).run().await;
+    assert_eq!(code, 64);
+    assert!(!output.contains(KEY), "{output}");
+}
+
+#[tokio::test]
+async fn check_config_shows_everything_but_the_key() {
+    let arguments = ["check-config", "--name=Hill", "--places=google-legacy"];
+    let (code, output) = herd(&arguments)
+        .env("HERD_PLACES_KEY", KEY)
+        .env("HERD_PLACES_URL", "http://127.0.0.1:9")
+        .run()
+        .await;
+    assert_eq!(code, 0, "{output}");
+    for row in [
+        "places                 google-legacy  (--places)\n",
+        "places_url             http://127.0.0.1:9/  (HERD_PLACES_URL)\n",
+        "places_key             set  (HERD_PLACES_KEY)\n",
+        "places_fallback        embedded  (default)\n",
+    ] {
+        assert!(output.contains(row), "{row}{output}");
+    }
+    assert!(!output.contains(KEY), "{output}");
+}
+
+#[tokio::test]
+async fn the_old_google_is_passed_on_and_its_key_is_in_no_log() {
+    let denied = format!(
+        "{{\"html_attributions\":[],\"results\":[],\"status\":\"REQUEST_DENIED\",\
+         \"error_message\":\"bad key {KEY}\"}}"
+    );
+    let stand_in = StandIn::start([json(LEGACY), json(&denied), reply("500 No", "", "")]).await;
+    let url = format!("--places-url={}", stand_in.url());
+    let (port, start) = hill(&[
+        "--places=google-legacy",
+        &url,
+        "--places-key-file=key",
+        "--places-timeout=20s",
+        "--log=trace",
+        "--wire-log=wire.log",
+    ]);
+    std::fs::write(start.folder().join("key"), format!("{KEY}\n")).unwrap();
+    let mut herd = started(start).await;
+    let told = answers(port, &format!("{KIWI}WHATSAT kiwi 10 1\n")).await;
+    let (at, places) = told.split_once('\n').unwrap();
+    let one = LEGACY.replace(",\n      { \"name\" : \"B\" }", "");
+    assert_eq!(places, format!("{at}\n{one}\n"));
+    for _ in 0..3 {
+        let told = answers(port, "WHATSAT kiwi 10 1\n").await;
+        assert!(
+            told.contains("these places are from the embedded data"),
+            "{told}"
+        );
+        assert!(!told.contains(KEY), "{told}");
+    }
+    assert!(
+        stand_in
+            .requests()
+            .iter()
+            .all(|request| request.head.contains(KEY))
+    );
+    herd.signal(Signal::SIGTERM);
+    herd.wait_for("herd_cli::commands::serve: stopped").await;
+    let wire = std::fs::read_to_string(herd.folder().join("wire.log")).unwrap();
+    let (code, output) = herd.end().await;
+    assert_eq!(code, 0, "{output}");
+    assert!(
+        output.contains("TRACE") && !output.contains(KEY),
+        "{output}"
+    );
+    assert!(!wire.contains(KEY), "{wire}");
+    // Google's terms do not allow its places to be stored: what was said around them is there.
+    assert!(
+        !wire.contains("\"name\"") && wire.contains("< WHATSAT kiwi 10 1\n"),
+        "{wire}"
+    );
+    assert_eq!(wire.matches("> AT Hill ").count(), 5, "{wire}");
+    assert_eq!(wire.matches("> (places, which").count(), 4, "{wire}");
+}
+
+#[tokio::test]
+async fn a_herd_hands_its_settings_and_its_key_to_its_servers() {
+    let stand_in = StandIn::start([json("{\"places\": []}")]).await;
+    let base = free_ports(15);
+    let ports = [("client", base), ("http", base + 5), ("peer", base + 10)];
+    let mut arguments: Vec<String> = ports
+        .iter()
+        .map(|(flag, port)| format!("--{flag}-port-base={port}"))
+        .collect();
+    arguments.extend(["local", "--ephemeral", "--places=google"].map(str::to_owned));
+    arguments.rotate_left(3);
+    let all: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut herd = herd(&all)
+        .env("HERD_PLACES_KEY", KEY)
+        .env("HERD_PLACES_URL", &stand_in.url())
+        .start();
+    herd.wait_for("Ctrl-C stops all servers.").await;
+    for server in herd.children() {
+        let line = std::fs::read(format!("/proc/{server}/cmdline")).unwrap();
+        let line = String::from_utf8(line).unwrap();
+        assert!(
+            line.contains("--places=google") && !line.contains(KEY),
+            "{line}"
+        );
+    }
+    let told = answers(base + 3, &format!("{KIWI}WHATSAT kiwi 10 5\n")).await;
+    assert!(told.contains("\"status\": \"ZERO_RESULTS\""), "{told}");
+    let request = stand_in.requests().remove(0);
+    assert!(
+        request.head.contains(&format!("x-goog-api-key: {KEY}\r\n")),
+        "{request:?}"
+    );
+    herd.signal(Signal::SIGTERM);
+    let (code, output) = herd.end().await;
+    assert_eq!(code, 0, "{output}");
+    assert!(!output.contains(KEY), "{output}");
+}
+
+#[tokio::test]
+async fn an_imported_extract_answers() {
+    let helsinki = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../places/tests/data/Helsinki.osm.pbf"
+    );
+    let (port, start) = hill(&["--places-file=Helsinki.table", "--places-add"]);
+    let status = process::command(env!("CARGO_BIN_EXE_herd"))
+        .args(["places", "import", helsinki])
+        .current_dir(start.folder())
+        .output()
+        .await
+        .unwrap();
+    assert!(status.status.success(), "{status:?}");
+    let mut server = started(start).await;
+    server.wait_for("places=265896").await;
+    let lines = "IAMAT seal +60.1699+024.9384 1520023934\nWHATSAT seal 1 3\n";
+    let told = answers(port, lines).await;
+    assert!(told.contains("\"place_id\": \"osm:node/"), "{told}");
+    assert!(told.contains("OpenStreetMap contributors"), "{told}");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.end().await.0, 0);
+}
+
+/// Times of `IAMAT`s one after the other on one connection, in microseconds, sorted.
+async fn iamat_times_us(port: u16, count: usize) -> Vec<u128> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut times = Vec::with_capacity(count);
+    let mut buffer = [0; 512];
+    for _ in 0..count {
+        let start = Instant::now();
+        stream.write_all(KIWI.as_bytes()).await.unwrap();
+        let mut read = 0;
+        while read == 0 || buffer[read - 1] != b'\n' {
+            read += stream.read(&mut buffer[read..]).await.unwrap();
+        }
+        times.push(start.elapsed().as_micros());
+    }
+    times.sort_unstable();
+    times
+}
+
+/// WHATSAT on one connection never holds up IAMAT on another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_places_hold_up_nobody() {
+    const IAMATS: usize = 5_000;
+    const ASKERS: u16 = 20;
+    let second = Duration::from_secs(1);
+    let stand_in = StandIn::start([after(second, json("{\"elements\": []}"))]).await;
+    let url = format!("--places-url={}", stand_in.url());
+    let (port, start) = hill(&[
+        "--places=overpass",
+        &url,
+        "--places-timeout=10s",
+        "--places-in-flight-max=64",
+    ]);
+    let herd = started(start).await;
+    answers(port, KIWI).await;
+    let alone = iamat_times_us(port, IAMATS).await;
+    let askers = (1..=ASKERS).map(|asker| async move {
+        // Questions that differ, one after the other on a connection of their own.
+        let lines = (1..=3).map(|n| format!("WHATSAT kiwi {asker}.{n} 5\n"));
+        let start = Instant::now();
+        let told = answers(port, &lines.collect::<String>()).await;
+        assert_eq!(told.matches("ZERO_RESULTS").count(), 3, "{told}");
+        start.elapsed()
+    });
+    let asking = futures_util::future::join_all(askers);
+    let (beside, took) = tokio::join!(iamat_times_us(port, IAMATS), asking);
+    assert!(took.iter().all(|took| *took >= second), "{took:?}");
+    let percentile = |times: &[u128], part: usize| times[times.len() * part / 1_000];
+    for (name, times) in [("alone", &alone), ("beside", &beside)] {
+        let (p50, p99) = (percentile(times, 500), percentile(times, 990));
+        let max = times.last().unwrap();
+        println!("IAMAT {name}: p50 {p50} us, p99 {p99} us, max {max} us");
+    }
+    // Far above what it takes on a busy machine, and below the second of the provider.
+    assert!(
+        percentile(&beside, 990) < 100_000,
+        "{:?}",
+        percentile(&beside, 990)
+    );
+    assert!(*beside.last().unwrap() < 900_000, "{:?}", beside.last());
+    herd.signal(Signal::SIGTERM);
+    assert_eq!(herd.end().await.0, 0);
+}

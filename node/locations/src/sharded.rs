@@ -1,0 +1,488 @@
+//! The whole map, in shards.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicIsize, AtomicUsize, Ordering};
+
+use herd_crdt::{
+    Again, Incoming, Outcome, Place, Publication, Publications, PublisherId, Publishers, Record,
+    SlotId,
+};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::gate::Gate;
+use super::loading::Loading;
+use super::memory::{Counted, Full, Room};
+use super::outcomes::{Merges, OutcomeCounts};
+use super::shard::Shard;
+use herd_telemetry::marks::{self, Mark};
+
+/// A power of two: the shard of a hash is a few of its bits.
+const SHARDS: usize = 64;
+
+/// Bits that the hash tables inside the shards do not look at first.
+const SHARD_SHIFT_BITS: u32 = 40;
+
+/// All locations that this server knows, from its clients and from other servers.
+///
+/// Every method locks one shard at a time, briefly; none waits for anything else.
+pub struct Locations {
+    pub(super) shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+    /// Wakes the publisher.
+    pub(super) news: Notify,
+    /// How many records wait for the publisher, for back-pressure. Below zero for moments, while some
+    /// were taken that are not counted yet.
+    pub(super) pending_len: AtomicIsize,
+    /// How many hashes are in the backlogs of all shards; changed under their locks.
+    pub(super) backlog_len: AtomicUsize,
+    gate: Gate,
+    loading: Loading,
+    outcomes: OutcomeCounts,
+    /// How many clients are known, and what they take.
+    counted: Counted,
+    /// Nothing below this time is found, in nanoseconds since the epoch.
+    floor_ns: AtomicI64,
+    /// What becomes of records that a report finds known.
+    again: OnceLock<Again>,
+    /// A report has found one since the publisher asked last.
+    pub(super) repeated: AtomicBool,
+}
+
+/// Reports of clients that are taken in together: counters are raised and the publisher is woken once,
+/// when this is dropped. Not to be held over an await.
+pub struct Reports<'a> {
+    locations: &'a Locations,
+    /// What becomes of a record that one of them finds known.
+    again: Again,
+    merges: Merges,
+}
+
+impl Reports<'_> {
+    /// As [`Locations::report`].
+    pub fn report(&mut self, record: impl Incoming) -> Outcome {
+        let locations = self.locations;
+        let hash = locations.hash(record.borrowed().client());
+        let mut shard = locations.shard(hash).lock();
+        let before = shard.size();
+        let merged = shard.map.merge_heard_again(hash, record, self.again);
+        // Not with the other counters: how much there may be at most is looked up for each report.
+        locations.counted.changed(before, shard.size());
+        let queued = shard.note(hash, &merged);
+        drop(shard);
+        if !merged.outcome.changed() && self.again != Again::Never {
+            // At once: a round that begins later is told.
+            locations.repeated.store(true, Ordering::SeqCst);
+        }
+        self.merges.count(&merged, queued);
+        merged.outcome
+    }
+}
+
+impl Drop for Reports<'_> {
+    fn drop(&mut self) {
+        self.locations.after(&mut self.merges);
+    }
+}
+
+/// What came of a delivered group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Records that the map now holds because of it.
+    pub changed: usize,
+    /// Records that changed nothing.
+    pub unchanged: usize,
+    /// Publications of ours that were given up to the server that delivered the group.
+    pub given_up: usize,
+}
+
+impl Default for Locations {
+    fn default() -> Self {
+        let hasher = RandomState::new();
+        let shards = (0..SHARDS)
+            .map(|_| Mutex::new(Shard::new(hasher.clone())))
+            .collect();
+        Locations {
+            shards,
+            hasher,
+            news: Notify::new(),
+            pending_len: AtomicIsize::new(0),
+            backlog_len: AtomicUsize::new(0),
+            gate: Gate::default(),
+            loading: Loading::default(),
+            outcomes: OutcomeCounts::default(),
+            counted: Counted::default(),
+            floor_ns: AtomicI64::new(i64::MIN),
+            again: OnceLock::new(),
+            repeated: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Locations {
+    /// Takes in a record that this server heard from a client. It is visible to every later
+    /// [`Locations::find`] when this returns, and on its way to the other servers, if there are any.
+    pub fn report(&self, record: impl Incoming) -> Outcome {
+        self.begin_reports().report(record)
+    }
+
+    /// A batch of reports; see [`Reports`].
+    pub fn begin_reports(&self) -> Reports<'_> {
+        Reports {
+            locations: self,
+            again: self.again.get().copied().unwrap_or_default(),
+            merges: Merges::default(),
+        }
+    }
+
+    /// What [`Locations::report`] does with a record that is known and not the lesser; nothing if this
+    /// was never called. It counts once, before the first report.
+    pub fn publish_known(&self, again: Again) {
+        // A second call is of a second replication of the same map, which has the same level.
+        let _ = self.again.set(again);
+    }
+
+    /// Takes in records that were delivered from this place.
+    pub fn deliver(
+        &self,
+        records: impl IntoIterator<Item: Incoming>,
+        from: impl Into<Place>,
+        publishers: &impl Publishers,
+    ) -> Delivery {
+        let hashed = records
+            .into_iter()
+            .map(|record| (self.hash(record.borrowed().client()), record));
+        self.deliver_hashed(hashed, from, publishers)
+    }
+
+    /// As [`Locations::deliver`], with the hash of each record's client by [`Locations::hash_of`].
+    pub fn deliver_hashed(
+        &self,
+        records: impl IntoIterator<Item = (u64, impl Incoming)>,
+        from: impl Into<Place>,
+        publishers: &impl Publishers,
+    ) -> Delivery {
+        let from = from.into();
+        let mut delivery = Delivery::default();
+        let mut merges = Merges::default();
+        for (hash, record) in records {
+            let mut shard = self.shard(hash).lock();
+            let before = shard.size();
+            let merged = shard.map.merge_delivered(hash, record, from, publishers);
+            self.counted.changed(before, shard.size());
+            let queued = shard.note(hash, &merged);
+            drop(shard);
+            merges.count(&merged, queued);
+            if merged.outcome.changed() {
+                delivery.changed += 1;
+            } else {
+                delivery.unchanged += 1;
+                delivery.given_up += usize::from(merged.death.is_some());
+            }
+        }
+        self.after(&mut merges);
+        delivery
+    }
+
+    /// The current record of a client, unless it is below the floor.
+    pub fn find(&self, client: &[u8]) -> Option<Record> {
+        let hash = self.hash(client);
+        let record = self.shard(hash).lock().map.find(hash, client).cloned();
+        record.filter(|record| record.time().ns() >= self.floor_ns())
+    }
+
+    /// The time below which nothing is held, in nanoseconds since the epoch; `i64::MIN` if there is
+    /// no such time.
+    pub fn floor_ns(&self) -> i64 {
+        self.floor_ns.load(Ordering::Acquire)
+    }
+
+    /// Raises the floor; a lower one than the present changes nothing. No [`Locations::find`] that
+    /// begins after this call did returns a record below it, and when this resolves they have all
+    /// left the map. Returns how many. Takes shard by shard, and lets other tasks run in between.
+    pub async fn raise_floor(&self, floor_ns: i64) -> usize {
+        let mut removed = 0;
+        self.floor_ns.fetch_max(floor_ns, Ordering::AcqRel);
+        for shard in &self.shards {
+            {
+                let mut shard = shard.lock();
+                let before = shard.size();
+                removed += shard.raise_floor(floor_ns);
+                self.counted.changed(before, shard.size());
+            }
+            tokio::task::yield_now().await;
+        }
+        removed
+    }
+
+    /// What a report of this client, with texts of so many bytes, finds no room for; nothing if the client is known
+    /// already. Two tasks that ask at the same time may both hear that there is room.
+    pub fn full_for(&self, client: &[u8], texts_bytes: usize, room: Room) -> Option<Full> {
+        let full = self.counted.full_for(texts_bytes, room)?;
+        let hash = self.hash(client);
+        let is_known = self.shard(hash).lock().map.find(hash, client).is_some();
+        (!is_known).then_some(full)
+    }
+
+    /// What all clients take in memory, in bytes; see [`memory_bytes`](super::memory_bytes).
+    pub fn memory_bytes(&self) -> usize {
+        self.counted.bytes()
+    }
+
+    /// How many clients are known.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().map.len()).sum()
+    }
+
+    /// Whether no client is known.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Resolves when replication keeps up with what clients report: at once in ordinary times. A
+    /// connection waits for it before it reads more, which is how back-pressure reaches clients.
+    pub async fn ready_for_more(&self) {
+        self.gate.pass().await;
+    }
+
+    /// The gate behind [`Locations::ready_for_more`].
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Whether the store is still being read into the map.
+    pub fn loading(&self) -> &Loading {
+        &self.loading
+    }
+
+    /// How merges ended, since the start.
+    pub fn outcomes(&self) -> &OutcomeCounts {
+        &self.outcomes
+    }
+
+    /// How many entries rely on `publisher`; see [`herd_crdt::LocationMap::relying_on`].
+    pub fn relying_on(&self, publisher: PublisherId) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| shard.lock().map.relying_on(publisher))
+            .sum()
+    }
+
+    /// Publishers that entries rely on.
+    pub fn relied_on(&self) -> BTreeSet<PublisherId> {
+        let mut publishers = BTreeSet::new();
+        for shard in &self.shards {
+            publishers.extend(shard.lock().map.relied_on());
+        }
+        publishers
+    }
+
+    /// The hash by which a client is known to [`Locations::standing`].
+    pub fn hash_of(&self, client: &[u8]) -> u64 {
+        self.hash(client)
+    }
+
+    /// See [`herd_crdt::LocationMap::stands_in`].
+    pub fn stands_in(&self, hash: u64, place: Place) -> bool {
+        self.shard(hash).lock().map.stands_in(hash, place)
+    }
+
+    /// See [`herd_crdt::LocationMap::standing`].
+    pub fn standing(&self, hash: u64, place: Place) -> Vec<Record> {
+        let shard = self.shard(hash).lock();
+        shard.map.standing(hash, place).cloned().collect()
+    }
+
+    /// See [`herd_crdt::LocationMap::take_over`]; returns how many records.
+    pub fn take_over(&self, hashes: impl IntoIterator<Item = u64>, place: Place) -> usize {
+        let (mut taken, mut queued) = (0, 0);
+        for hash in hashes {
+            let mut shard = self.shard(hash).lock();
+            let count = shard.map.take_over(hash, place);
+            taken += count;
+            queued += shard.queue(vec![hash; count]);
+        }
+        self.queued(queued);
+        taken
+    }
+
+    /// Gives up every publication that a live server of lower rank has too. Returns how many.
+    pub fn yield_publications(&self, publishers: &impl Publishers) -> usize {
+        let mut given_up = 0;
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let deaths = shard.map.yield_publications(publishers);
+            given_up += deaths.len();
+            shard.note_deaths(deaths);
+        }
+        given_up
+    }
+
+    /// See [`herd_crdt::LocationMap::forget_gone`].
+    pub fn forget_gone(&self, publishers: &impl Publishers) -> usize {
+        let shards = self.shards.iter();
+        shards
+            .map(|shard| shard.lock().map.forget_gone(publishers))
+            .sum()
+    }
+
+    /// Where a client's record is published, and who delivered it last.
+    pub fn publication(&self, client: &[u8]) -> Option<(Publication, PublisherId)> {
+        let hash = self.hash(client);
+        self.shard(hash).lock().map.publication(hash, client)
+    }
+
+    /// Tells all tasks what came of some merges, and forgets it.
+    fn after(&self, merges: &mut Merges) {
+        let merges = std::mem::take(merges);
+        self.outcomes.add(&merges);
+        if merges.count_of(Outcome::TieWon) + merges.count_of(Outcome::TieLost) > 0 {
+            marks::reach(Mark::TieBroken);
+        }
+        if merges.count_of(Outcome::Stale) > 0 {
+            marks::reach(Mark::StaleRefused);
+        }
+        self.queued(merges.queued);
+    }
+
+    fn queued(&self, count: usize) {
+        if count > 0 {
+            self.pending_len
+                .fetch_add(count as isize, Ordering::Relaxed);
+            self.news.notify_one();
+        }
+    }
+
+    fn hash(&self, client: &[u8]) -> u64 {
+        self.hasher.hash_one(client)
+    }
+
+    fn shard(&self, hash: u64) -> &Mutex<Shard> {
+        &self.shards[shard_of(hash)]
+    }
+}
+
+/// Which shard a client is in, by its hash.
+pub(super) fn shard_of(hash: u64) -> usize {
+    (hash >> SHARD_SHIFT_BITS) as usize % SHARDS
+}
+
+/// The publisher's view of the shared map.
+impl Publications for &Locations {
+    fn place_pending(&mut self, hash: u64, place: &mut dyn FnMut(&Record) -> SlotId) {
+        self.shard(hash).lock().map.place_pending(hash, place);
+    }
+
+    fn relocate(&mut self, hash: u64, from: SlotId, place: &mut dyn FnMut(&Record) -> SlotId) {
+        self.shard(hash).lock().map.relocate(hash, from, place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody;
+    impl Publishers for Nobody {
+        fn presumed_live(&self, _: PublisherId) -> bool {
+            true
+        }
+        fn outranks(&self, _: PublisherId, _: &Record) -> bool {
+            false
+        }
+    }
+
+    fn record(client: &str, time: &str) -> Record {
+        Record::new(
+            client.as_bytes(),
+            b"+1+1",
+            time.as_bytes(),
+            "Hill".into(),
+            0,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_heard_is_found_and_pending_once() {
+        let locations = Locations::default();
+        assert_eq!(locations.report(record("kiwi", "1")), Outcome::New);
+        assert_eq!(locations.report(record("kiwi", "2")), Outcome::Newer);
+        assert_eq!(locations.report(record("kiwi", "1")), Outcome::Stale);
+        assert_eq!(locations.find(b"kiwi").unwrap().time_text(), b"2");
+        assert!(locations.find(b"kiw").is_none());
+        assert_eq!(locations.pending_len(), 1);
+        assert_eq!(locations.take_pending().len(), 1);
+        assert_eq!(locations.pending_len(), 0);
+    }
+
+    #[test]
+    fn a_batch_is_told_at_its_end_and_found_before() {
+        let locations = Locations::default();
+        let mut reports = locations.begin_reports();
+        assert_eq!(reports.report(record("kiwi", "1")), Outcome::New);
+        assert_eq!(reports.report(record("emu", "1")), Outcome::New);
+        assert!(locations.find(b"kiwi").is_some());
+        // A publisher that looks meanwhile has them, and the count is right in the end.
+        assert_eq!(locations.take_pending().len(), 2);
+        assert_eq!(locations.pending_len(), 0);
+        assert_eq!(
+            reports.report(record("kiwi", "2").borrowed()),
+            Outcome::Newer
+        );
+        drop(reports);
+        assert_eq!(locations.pending_len(), 0, "it is pending as it was");
+        assert_eq!(locations.outcomes().get(Outcome::New), 2);
+        assert_eq!(locations.outcomes().get(Outcome::Newer), 1);
+        assert_eq!(locations.republish_all(), 2);
+        assert_eq!(locations.take_backlog(9).len(), 2);
+        assert_eq!(locations.pending_len(), 0);
+    }
+
+    #[test]
+    fn what_is_delivered_is_found_and_not_published_here() {
+        let locations = Locations::default();
+        let records = vec![record("kiwi", "1"), record("emu", "1"), record("emu", "1")];
+        let delivery = locations.deliver(records, PublisherId(1), &Nobody);
+        assert_eq!(
+            delivery,
+            Delivery {
+                changed: 2,
+                unchanged: 1,
+                given_up: 0,
+            }
+        );
+        assert_eq!(locations.len(), 2);
+        assert_eq!(locations.pending_len(), 0);
+        assert_eq!(locations.relying_on(PublisherId(1)), 2);
+        assert_eq!(locations.adopt(|record, _| record.client() == b"emu"), 1);
+        assert_eq!(locations.take_backlog(9).len(), 1);
+        assert_eq!(locations.outcomes().get(Outcome::Same), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_below_the_floor_is_not_found_and_leaves() {
+        let locations = Locations::default();
+        for second in 0..1_000 {
+            let client = format!("client{second}");
+            locations.report(record(&client, &second.to_string()));
+        }
+        let mut map = &locations;
+        for hash in locations.take_pending() {
+            map.place_pending(hash, &mut |_| SlotId(3));
+        }
+        let floor_ns = 400 * herd_crdt::NANOSECONDS_PER_SECOND;
+        assert_eq!(locations.raise_floor(floor_ns).await, 400);
+        assert_eq!(locations.raise_floor(0).await, 0, "it never falls");
+        assert_eq!(locations.floor_ns(), floor_ns);
+        assert_eq!(locations.len(), 600);
+        assert_eq!(locations.take_deaths().len(), 400);
+        assert!(locations.find(b"client399").is_none());
+        assert!(locations.find(b"client400").is_some());
+        assert_eq!(locations.report(record("kiwi", "399")), Outcome::Expired);
+        assert_eq!(locations.outcomes().get(Outcome::Expired), 1);
+        assert_eq!(locations.pending_len(), 0);
+    }
+}

@@ -1,0 +1,172 @@
+//! Reads places from GeoJSON into a table, feature by feature.
+//!
+//! A feature's `properties` give `name`; `types` (words joined by `;` or a list) or the keys of
+//! OpenStreetMap; `vicinity` or the address keys of OpenStreetMap. Its id is its `id`, or the
+//! property `id` or `@id`. What is larger than a point stands at the middle of the box around it.
+
+use std::cell::RefCell;
+use std::io::Read;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use herd_files::byte_order_mark;
+
+use super::super::online::words;
+use super::super::table::TableWriter;
+use super::bounded_read::{Allowance, BoundedRead};
+use super::error::ImportError;
+use super::report::{ImportReport, RowPlace};
+
+mod feature;
+mod geometry;
+mod reference_system;
+
+use feature::take_feature;
+use reference_system::other_system;
+
+/// The longest feature, in bytes, so that no file is taken into memory as a whole.
+pub(super) const FEATURE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Reads all features of `input` into `writer`. Bad ones are left out and reported.
+///
+/// # Errors
+/// Says why nothing more can be read; the writer then holds the features before that.
+pub fn import_geojson(
+    input: impl Read,
+    writer: &mut TableWriter,
+) -> Result<ImportReport, ImportError> {
+    let input = byte_order_mark::skip_in(input)?;
+    let (bounded, allowance) = BoundedRead::new(input, FEATURE_BYTES_MAX);
+    let import = RefCell::new(Import {
+        writer,
+        report: ImportReport::default(),
+        features: 0,
+        stopped: None,
+        allowance: allowance.clone(),
+    });
+    let mut deserializer = serde_json::Deserializer::from_reader(bounded);
+    let read = deserializer
+        .deserialize_map(Document(&import))
+        .and_then(|()| deserializer.end());
+    let import = import.into_inner();
+    if let Some(error) = import.stopped {
+        return Err(error);
+    }
+    match read {
+        Ok(()) => Ok(import.report),
+        Err(_) if allowance.is_spent() => Err(ImportError::FeatureTooLong {
+            feature: import.features,
+        }),
+        Err(error) if error.is_io() => Err(ImportError::Io(error.into())),
+        Err(error) => Err(ImportError::NotGeoJson(words(&error.to_string()))),
+    }
+}
+
+struct Import<'a> {
+    writer: &'a mut TableWriter,
+    report: ImportReport,
+    features: u64,
+    /// What ended the import, if it was not the JSON.
+    stopped: Option<ImportError>,
+    allowance: Allowance,
+}
+
+impl Import<'_> {
+    fn take(&mut self, feature: &str) -> Result<(), ()> {
+        self.features += 1;
+        self.allowance.grant(FEATURE_BYTES_MAX);
+        let result = take_feature(feature, self.writer);
+        let at = RowPlace::Feature(self.features);
+        self.report.note(at, result).map_err(|error| {
+            self.stopped = Some(error);
+        })
+    }
+}
+
+/// The whole document: a feature collection, or one feature.
+struct Document<'a, 'b>(&'a RefCell<Import<'b>>);
+
+impl<'de> Visitor<'de> for Document<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a FeatureCollection or a Feature")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        use serde::de::Error as _;
+        let mut kind: Option<String> = None;
+        let mut has_features = false;
+        let mut single: Vec<(String, Box<RawValue>)> = Vec::new();
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "type" => kind = Some(map.next_value()?),
+                "features" => {
+                    has_features = true;
+                    map.next_value_seed(Features(self.0))?;
+                }
+                "crs" => {
+                    let system: Value = map.next_value()?;
+                    if let Some(other) = other_system(&system) {
+                        let error = ImportError::OtherReferenceSystem(other);
+                        self.0.borrow_mut().stopped = Some(error);
+                        return Err(A::Error::custom("stopped"));
+                    }
+                }
+                "id" | "geometry" | "properties" => single.push((key, map.next_value()?)),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        match kind.as_deref() {
+            Some("FeatureCollection") if has_features => Ok(()),
+            Some("FeatureCollection") => Err(A::Error::custom("it has no `features`")),
+            Some("Feature") => {
+                let members: Vec<String> = single
+                    .iter()
+                    .map(|(key, value)| format!("\"{key}\":{value}"))
+                    .collect();
+                let feature = format!("{{\"type\":\"Feature\",{}}}", members.join(","));
+                let taken = self.0.borrow_mut().take(&feature);
+                taken.map_err(|()| A::Error::custom("stopped"))
+            }
+            _ => Err(A::Error::custom(
+                "its `type` is neither `FeatureCollection` nor `Feature`",
+            )),
+        }
+    }
+}
+
+/// The list of features. Each is taken before the next is read.
+struct Features<'a, 'b>(&'a RefCell<Import<'b>>);
+
+impl<'de> DeserializeSeed<'de> for Features<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Features<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of features")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        use serde::de::Error as _;
+        while let Some(feature) = list.next_element::<Box<RawValue>>()? {
+            let taken = self.0.borrow_mut().take(feature.get());
+            taken.map_err(|()| A::Error::custom("stopped"))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! The client text protocol, pure: bytes to lines, lines to commands, replies to bytes.
+//!
+//! Everything here is total: no input makes it panic, and none makes it store more than the limits
+//! that [`LineReader`] was given. There are no sockets, no clock and no runtime in here.
+
+#![forbid(unsafe_code)]
+
+mod command;
+mod foreign;
+mod iamat;
+mod line;
+mod reply;
+mod whatsat;
+
+pub use command::{Command, Fields, InvalidCommand, InvalidOperand};
+pub use foreign::Foreign;
+pub use iamat::Iamat;
+pub use line::{LINE_BYTES_MAX, Line, LineReader, OVERSIZED_COPY_BYTES};
+pub use reply::{ACCEPTED_LINE, AtLine, Reply, difference_text};
+pub use whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Radius, Whatsat};

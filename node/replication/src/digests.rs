@@ -1,0 +1,169 @@
+//! Digests of chitchat's messages, which it lets nobody look into or make: read and made through their encoding.
+//!
+//! A digest is a number of entries (two bytes), and for each an id, its heartbeat, the version up to which
+//! deletions were forgotten, and its newest version.
+
+use chitchat::{ChitchatId, ChitchatMessage, Deserializable, Serializable};
+
+use super::engine::chitchat_id;
+use super::incarnation::Incarnation;
+use herd_topology::NAME_BYTES_MAX;
+
+/// What an entry takes besides the name: its length, the generation, an IPv6 address and its port, and three
+/// numbers.
+const ENTRY_REST_BYTES: usize = 2 + 8 + (1 + 16 + 2) + 3 * 8;
+
+/// The most bytes of a digest of this many entries.
+pub(super) const fn digest_bytes_max(entries: usize) -> usize {
+    2 + entries * (NAME_BYTES_MAX + ENTRY_REST_BYTES)
+}
+
+/// What a digest says of an incarnation, beside what it never has to say here.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) incarnation: &'a Incarnation,
+    pub(super) heartbeat: u64,
+    pub(super) version: u64,
+}
+
+/// A SYN-ACK with this digest and nothing else. `None` if there are more incarnations than a digest can name.
+pub(super) fn syn_ack_of<'a>(
+    entries: impl ExactSizeIterator<Item = Entry<'a>>,
+) -> Option<ChitchatMessage> {
+    let mut bytes = Vec::new();
+    u16::try_from(entries.len()).ok()?.serialize(&mut bytes);
+    for entry in entries {
+        let last_gc_version = 0_u64;
+        chitchat_id(entry.incarnation).serialize(&mut bytes);
+        entry.heartbeat.serialize(&mut bytes);
+        last_gc_version.serialize(&mut bytes);
+        entry.version.serialize(&mut bytes);
+    }
+    // Others have no way to make a digest but to decode one, from what chitchat's own encoders write.
+    let digest = Deserializable::deserialize(&mut bytes.as_slice()).ok()?;
+    Some(ChitchatMessage::SynAck {
+        digest,
+        delta: Default::default(),
+    })
+}
+
+/// The message without those entries of its digest that are not to be `kept`, and how many these were. Of a server's
+/// incarnations the newest are asked about first, since there may not be room for all. Deltas need no
+/// such care: chitchat leaves out what they say of ids that no digest told it.
+pub(super) fn retain(
+    mut message: ChitchatMessage,
+    kept: impl FnMut(&ChitchatId) -> bool,
+) -> (ChitchatMessage, usize) {
+    let left_out = match &mut message {
+        ChitchatMessage::Syn { digest, .. } | ChitchatMessage::SynAck { digest, .. } => {
+            retain_in(digest, kept)
+        }
+        _ => 0,
+    };
+    (message, left_out)
+}
+
+fn retain_in<D>(digest: &mut D, mut kept: impl FnMut(&ChitchatId) -> bool) -> usize
+where
+    D: Serializable + Deserializable + Default,
+{
+    let bytes = digest.serialize_to_vec();
+    let Some(entries) = entries_of(&bytes) else {
+        // chitchat does not read what it writes: let it see none of it.
+        *digest = D::default();
+        return 0;
+    };
+    let count = entries.len();
+    let mut kept: Vec<&[u8]> = entries
+        .into_iter()
+        .rev()
+        .filter_map(|(id, bytes)| kept(&id).then_some(bytes))
+        .collect();
+    kept.reverse();
+    let left_out = count - kept.len();
+    if left_out > 0 {
+        let mut bytes = Vec::new();
+        // No more than there were, and their number was one of two bytes.
+        u16::try_from(kept.len())
+            .unwrap_or(u16::MAX)
+            .serialize(&mut bytes);
+        bytes.extend(kept.concat());
+        *digest = Deserializable::deserialize(&mut bytes.as_slice()).unwrap_or_default();
+    }
+    left_out
+}
+
+/// The ids of an encoded digest, each with the bytes of its entry.
+fn entries_of(bytes: &[u8]) -> Option<Vec<(ChitchatId, &[u8])>> {
+    let mut rest = bytes;
+    let count = u16::deserialize(&mut rest).ok()?;
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        let entry = rest;
+        let id = ChitchatId::deserialize(&mut rest).ok()?;
+        let [_heartbeat, _last_gc_version, _version]: [u64; 3] = [
+            u64::deserialize(&mut rest).ok()?,
+            u64::deserialize(&mut rest).ok()?,
+            u64::deserialize(&mut rest).ok()?,
+        ];
+        entries.push((id, entry.get(..entry.len() - rest.len())?));
+    }
+    Some(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incarnation(server: &str, generation: u64) -> Incarnation {
+        Incarnation {
+            server: server.into(),
+            generation,
+        }
+    }
+
+    fn message(incarnations: &[Incarnation]) -> ChitchatMessage {
+        let entries = incarnations.iter().map(|incarnation| Entry {
+            incarnation,
+            heartbeat: 7,
+            version: 9,
+        });
+        syn_ack_of(entries).expect("they fit")
+    }
+
+    #[test]
+    fn what_is_not_kept_leaves_the_digest_and_the_rest_stays_as_it_was() {
+        let known = [incarnation("Hill", 1), incarnation("Smith", 2)];
+        let all = message(&known);
+        let ChitchatMessage::SynAck { digest, .. } = all else {
+            panic!("it is a SYN-ACK");
+        };
+        let cluster_id = "herd".to_owned();
+        let syn = |digest| ChitchatMessage::Syn {
+            cluster_id: cluster_id.clone(),
+            digest,
+        };
+        let (same, left_out) = retain(syn(digest), |_| true);
+        assert_eq!(left_out, 0);
+        let (without, left_out) = retain(same, |id| &*id.node_id != "Hill");
+        assert_eq!(left_out, 1);
+        let ChitchatMessage::SynAck { digest, .. } = message(&known[1..]) else {
+            panic!("it is a SYN-ACK");
+        };
+        assert_eq!(without, syn(digest));
+        let ack = || ChitchatMessage::Ack {
+            delta: Default::default(),
+        };
+        assert_eq!(retain(ack(), |_| false), (ack(), 0));
+    }
+
+    #[test]
+    fn no_digest_is_longer_than_its_bound() {
+        let name = "n".repeat(NAME_BYTES_MAX);
+        let known: Vec<Incarnation> = (0..20).map(|number| incarnation(&name, number)).collect();
+        let ChitchatMessage::SynAck { digest, .. } = message(&known) else {
+            panic!("it is a SYN-ACK");
+        };
+        assert_eq!(digest.serialized_len(), digest_bytes_max(20));
+    }
+}

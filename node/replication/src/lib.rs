@@ -1,0 +1,59 @@
+//! Replication over the fixed topology: what a server publishes, how it reaches the others, and who
+//! publishes what a dead server no longer can.
+//!
+//! [`engine`] wraps chitchat, the gossip engine. Its messages travel over our own links ([`link`]),
+//! one TCP connection per edge of the topology, when the [`pacer`] says so. [`publish`] turns what
+//! the map has pending into delta groups in slots; [`receive`] merges what arrives, tells the
+//! neighbours how far it got, tends to the records of the dead ([`adoption`], burial), and tells the herd
+//! how the links of this server are ([`link_words`]).
+//! What is published and learnt goes to the store too ([`storing`]). [`run`] keeps all that alive, one incarnation after the other.
+
+#![forbid(unsafe_code)]
+
+mod admission;
+pub mod adoption;
+mod backlog;
+pub mod backoff;
+pub mod backpressure;
+mod baseline;
+pub mod chance;
+pub mod clocks;
+mod digests;
+pub mod engine;
+pub mod guard;
+mod held_groups;
+mod inbound;
+mod join_pace;
+mod kept_groups;
+mod known_ids;
+pub mod link;
+pub mod link_words;
+pub mod links;
+pub mod membership;
+pub mod neighbour;
+mod open_rounds;
+pub mod pacer;
+pub mod publish;
+mod publish_gap;
+mod push;
+mod queue;
+pub mod rank;
+mod reach;
+pub mod readiness;
+pub mod receive;
+pub mod report;
+mod rounds;
+pub mod run;
+mod settlement;
+pub mod slot_value;
+mod socket;
+pub mod status;
+mod store_feed;
+pub mod stored_floor;
+mod stored_groups;
+pub mod storing;
+mod succession;
+mod syn_ack;
+pub mod timing;
+
+pub use herd_topology::incarnation;

@@ -1,0 +1,167 @@
+//! What comes before gossip: the store, which may be on a disk that hangs, and the first handshakes.
+
+use std::sync::Arc;
+
+use futures_util::future::select_all;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::super::receive::Known;
+use super::super::storing::{LoadInto, StorageState, StoreLoad, StoreSource, StoreWatch};
+use super::super::timing::{FIRST_HANDSHAKES_WAIT, STORE_READ_MAX, STORE_READ_STOPPING_MAX};
+use super::{Replication, next_standing};
+use herd_storage::StoreError;
+
+impl Replication {
+    /// Reads the store into the map. If that fails the server goes on without one; if the disk hangs, without what
+    /// is left, which is returned.
+    pub(super) async fn open_store(
+        &self,
+        store: Option<StoreSource>,
+        stop: &CancellationToken,
+    ) -> Option<StoreLoad> {
+        let until = async {
+            tokio::select! {
+                () = sleep(STORE_READ_MAX) => {}
+                () = async {
+                    stop.cancelled().await;
+                    sleep(STORE_READ_STOPPING_MAX).await;
+                } => {}
+            }
+        };
+        let mut load = match StoreLoad::begin(store?) {
+            Ok(load) => load,
+            Err(error) => {
+                self.store_failed(error);
+                self.locations.loading().end();
+                return None;
+            }
+        };
+        let all = {
+            let mut known = self.known.lock().await;
+            load.merge_read(&mut self.load_into(&mut known), until)
+                .await
+        };
+        if !all {
+            error!(
+                "the disk of the store hangs, or is slow: gossip starts without what is there. Until it answers nothing is kept \
+                 on disk, and who asks for a client may be answered late or not from it"
+            );
+            return Some(load);
+        }
+        self.finish_store(load).await;
+        None
+    }
+
+    fn load_into<'a>(&'a self, known: &'a mut Known) -> LoadInto<'a> {
+        let Known { membership, feed } = known;
+        LoadInto {
+            format: self.group_format,
+            expires: self.expires,
+            locations: &self.locations,
+            membership,
+            feed,
+        }
+    }
+
+    /// All of the store is read: the rest of it goes into the map, and from now on it is written to.
+    pub(super) async fn finish_store(&self, load: StoreLoad) {
+        let observer = StoreWatch {
+            acknowledgements: self.acknowledgements.clone(),
+            links: Arc::downgrade(&self.links),
+        };
+        let mut known = self.known.lock().await;
+        let into = &mut self.load_into(&mut known);
+        match load.finish(into, Box::new(observer)).await {
+            Ok(opened) => {
+                let me = &self.links.view.me;
+                if let Some(generation) = opened.report.greatest_own_generation(me) {
+                    self.links.exceed_generation(generation);
+                }
+                known.feed.open(opened.writer.clone());
+                self.acknowledgements.note_store_opened();
+                self.links.set_store(opened.writer, opened.report.floor_ns);
+                *self.driver.lock() = Some(opened.driver);
+            }
+            Err(error) => self.store_failed(error),
+        }
+        self.locations.loading().end();
+    }
+
+    /// The store cannot be used, or not any more.
+    pub(super) fn store_failed(&self, error: StoreError) {
+        error!(%error, "the store cannot be used; this server goes on from memory and its neighbours");
+        self.acknowledgements.note_disk_failed();
+        self.links
+            .set_storage(StorageState::Failed(Arc::new(error)));
+    }
+
+    /// Waits a little for all links, so that the first incarnation is greater than what neighbours
+    /// remember of this server.
+    pub(super) async fn first_handshakes(&self) {
+        let all_up = async {
+            for neighbour in self.links.neighbours() {
+                let _ = neighbour
+                    .status()
+                    .wait_for(|status| status.up.is_some())
+                    .await;
+            }
+        };
+        let all_up_or_late = async {
+            let _ = timeout(FIRST_HANDSHAKES_WAIT, all_up).await;
+        };
+        self.exceed_what_is_said(all_up_or_late).await;
+    }
+
+    /// Without the store only neighbours may know a generation that ours has to exceed, should our clock have gone back: waits
+    /// until one has shaken hands, which nothing published would reach before, or the store is read after all.
+    pub(super) async fn any_generation_known(&self, late: &mut Option<StoreLoad>) {
+        let Some(load) = late else {
+            return;
+        };
+        let any_up = async {
+            let up = self.links.neighbours().iter().map(|neighbour| {
+                Box::pin(async {
+                    let mut status = neighbour.status();
+                    let _ = status.wait_for(|status| status.up.is_some()).await;
+                })
+            });
+            match up.collect::<Vec<_>>() {
+                none if none.is_empty() => std::future::pending().await,
+                up => {
+                    let _ = select_all(up).await;
+                }
+            }
+        };
+        let known = async {
+            tokio::select! {
+                () = any_up => {}
+                () = load.gather() => {}
+            }
+        };
+        self.exceed_what_is_said(known).await;
+    }
+
+    /// Exceeds the generations that neighbours say they know, until something has come to pass.
+    async fn exceed_what_is_said(&self, until: impl Future<Output = ()>) {
+        let mut standing = self.links.standing();
+        tokio::pin!(until);
+        loop {
+            tokio::select! {
+                biased;
+                // A handshake that comes to pass may have said it.
+                said = next_standing(&mut standing) => self.links.exceed_generation(said.known()),
+                () = &mut until => break,
+            }
+        }
+    }
+}
+
+/// Resolves when the store is read; never, without one.
+pub(super) async fn gathered(late: &mut Option<StoreLoad>) {
+    match late {
+        Some(load) => load.gather().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,397 @@
+//! Herds of servers that have a map and replication, but no clients.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use herd_acknowledgement::{AckLevel, Acknowledgements};
+use herd_clock::clock::{SystemClock, WallClock as _};
+use herd_crdt::group::GroupFormat;
+use herd_crdt::{Publication, Record, ServerName};
+use herd_expiry::{Expiry, FloorStore, HerdClocks};
+use herd_locations::Locations;
+use herd_replication::chance::Chance;
+use herd_replication::links::{HerdView, Links};
+use herd_replication::neighbour::NeighbourConfig;
+use herd_replication::run::{Replication, ReplicationEnd};
+use herd_replication::stored_floor::StoredFloor;
+use herd_replication::storing::StoreSource;
+use herd_storage::{Crash, ModelledDisk, SyncPolicy};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::{MemoryFloor, TestClock};
+use super::network::{MemoryNetwork, Stretch};
+
+/// What a condition may take before the test fails, in the test's own time, which passes as fast as
+/// the machine allows.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// What clients would wait for at most, if there were any.
+const ACK_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// How often a disk is synced that no reply waits for.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+
+/// One running server.
+pub(super) struct Server {
+    pub(super) name: ServerName,
+    pub(super) locations: Arc<Locations>,
+    pub(super) links: Arc<Links>,
+    pub(super) acknowledgements: Arc<Acknowledgements>,
+    stop: CancellationToken,
+    task: JoinHandle<ReplicationEnd>,
+}
+
+/// Servers and the links between them, by position.
+pub(super) struct Herd {
+    pub(super) servers: Vec<Option<Server>>,
+    names: Vec<ServerName>,
+    links: Vec<(usize, usize)>,
+    pub(super) network: MemoryNetwork,
+    /// Each server's wall clock.
+    pub(super) clocks: Vec<Arc<TestClock>>,
+    /// Each server's disk, as far as the floor of expiry goes.
+    pub(super) floors: Vec<Arc<MemoryFloor>>,
+    /// After how long records expire, on servers that start from now on.
+    pub(super) expire_after: Option<Duration>,
+    /// What each server speaks when it is started next.
+    pub(super) formats: Vec<GroupFormat>,
+    /// How far clocks may differ before it is told, on servers that start from now on.
+    pub(super) allowed_skew: Option<Duration>,
+    /// What a reply promises, on servers that start from now on.
+    pub(super) ack: AckLevel,
+    /// Each server's disk; `None` for one that is ephemeral.
+    pub(super) disks: Vec<Option<ModelledDisk>>,
+}
+
+impl Herd {
+    /// Starts a server for each name. Links go from the earlier server to the later one.
+    pub(super) fn start(names: &[&str], links: &[(usize, usize)]) -> Herd {
+        let mut herd = Herd::stopped(names, links);
+        herd.start_all();
+        herd
+    }
+
+    /// The same with no server running yet.
+    pub(super) fn stopped(names: &[&str], links: &[(usize, usize)]) -> Herd {
+        let start = Instant::now();
+        Herd {
+            clocks: names
+                .iter()
+                .map(|_| Arc::new(TestClock::new(start)))
+                .collect(),
+            floors: names.iter().map(|_| Arc::default()).collect(),
+            expire_after: None,
+            formats: vec![GroupFormat::PRESENT; names.len()],
+            allowed_skew: None,
+            ack: AckLevel::Memory,
+            disks: names.iter().map(|_| None).collect(),
+            servers: names.iter().map(|_| None).collect(),
+            names: names.iter().map(|&name| name.into()).collect(),
+            links: links.iter().map(|&(a, b)| (a.min(b), a.max(b))).collect(),
+            network: MemoryNetwork::default(),
+        }
+    }
+
+    /// The five servers and six links of the protocol: Hill 0, Jaquez 1, Smith 2, Campbell 3,
+    /// Singleton 4.
+    pub(super) fn five() -> Herd {
+        let mut herd = Herd::five_stopped();
+        herd.start_all();
+        herd
+    }
+
+    /// The same with none of them running yet.
+    pub(super) fn five_stopped() -> Herd {
+        let links = [(0, 1), (0, 2), (1, 4), (2, 4), (3, 4), (2, 3)];
+        Herd::stopped(
+            &["Hill", "Jaquez", "Smith", "Campbell", "Singleton"],
+            &links,
+        )
+    }
+
+    /// Gives every server an empty disk, and promises this, from the next start on.
+    pub(super) fn keep_on_disk(&mut self, ack: AckLevel) {
+        self.ack = ack;
+        self.disks = self
+            .names
+            .iter()
+            .map(|_| Some(ModelledDisk::new()))
+            .collect();
+    }
+
+    pub(super) fn start_all(&mut self) {
+        for position in 0..self.names.len() {
+            self.restart(position);
+        }
+    }
+
+    /// A server at `position`, which takes the network over from an earlier one there.
+    pub(super) fn run(&self, position: usize) -> Server {
+        let neighbours = self
+            .links
+            .iter()
+            .filter_map(|&(a, b)| match position {
+                p if p == a => Some((b, true)),
+                p if p == b => Some((a, false)),
+                _ => None,
+            })
+            .map(|(other, dials)| {
+                let name = self.names[other].clone();
+                NeighbourConfig {
+                    address: name.to_string(),
+                    name,
+                    dials,
+                }
+            })
+            .collect();
+        let name = self.names[position].clone();
+        let view = HerdView {
+            cluster: "test".to_owned(),
+            me: name.clone(),
+            servers: self.names.clone(),
+            neighbours,
+        };
+        let locations = Arc::new(Locations::default());
+        let acknowledgements = Arc::new(Acknowledgements::new(self.ack, ACK_WAIT_MAX));
+        let chance = Chance::new(self.clocks[position].clone(), rand::random());
+        let (known, acks) = (locations.clone(), acknowledgements.clone());
+        let mut replication = Replication::new(view, known, chance, None, acks)
+            .with_allowed_skew(self.allowed_skew)
+            .with_group_format(self.formats[position]);
+        if let Some(disk) = &self.disks[position] {
+            let policy = if self.ack.needs_disk() {
+                SyncPolicy::EachCommit
+            } else {
+                SyncPolicy::Every(SYNC_INTERVAL)
+            };
+            replication = replication.with_store(StoreSource::Modelled(disk.open(), policy));
+        }
+        let links = replication.links().clone();
+        let stop = CancellationToken::new();
+        if let Some(after) = self.expire_after {
+            tokio::spawn(self.expiry(position, after, &locations, &links, stop.clone()));
+        }
+        let endpoint = Arc::new(self.network.endpoint(&name));
+        let task = tokio::spawn(replication.run(endpoint, stop.clone()));
+        Server {
+            name,
+            locations,
+            links,
+            acknowledgements,
+            stop,
+            task,
+        }
+    }
+
+    /// Expiry of a server, whose floor is in its store if it has one.
+    fn expiry(
+        &self,
+        position: usize,
+        after: Duration,
+        locations: &Arc<Locations>,
+        links: &Arc<Links>,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let locations = locations.clone();
+        let clock = self.clocks[position].clone();
+        let herd = self.herd_clocks(position, links.clone());
+        let in_store = self.disks[position].is_some();
+        let in_store = in_store.then(|| StoredFloor::new(links.clone()));
+        let in_memory = self.floors[position].clone();
+        async move {
+            let (at_start, floor): (_, Arc<dyn FloorStore>) = match in_store {
+                Some(store) => (store.at_start().await, Arc::new(store)),
+                None => (in_memory.stored(), in_memory),
+            };
+            let expiry = Expiry::new(after, at_start, locations, clock, floor, herd).await;
+            expiry.run(stop).await;
+        }
+    }
+
+    /// What the links would tell of the neighbours' clocks.
+    fn herd_clocks(&self, position: usize, links: Arc<Links>) -> HerdClocks {
+        let own = self.clocks[position].clone();
+        let others: Vec<(ServerName, Arc<TestClock>)> = self
+            .names
+            .iter()
+            .cloned()
+            .zip(self.clocks.clone())
+            .collect();
+        let rejoin = links.clone();
+        HerdClocks {
+            has_neighbours: !links.neighbours().is_empty(),
+            offsets_ns: Box::new(move || {
+                let connected = |name: &str| links.neighbour(name).is_some_and(|n| n.is_up());
+                let connected = others.iter().filter(|(name, _)| connected(name));
+                connected
+                    .map(|(_, clock)| clock.now_ns() - own.now_ns())
+                    .collect()
+            }),
+            rejoin: Box::new(move || rejoin.rejoin()),
+        }
+    }
+
+    /// The names of all servers of the topology.
+    pub(super) fn names(&self) -> &[ServerName] {
+        &self.names
+    }
+
+    /// A running server.
+    pub(super) fn server(&self, position: usize) -> &Server {
+        self.servers[position].as_ref().unwrap()
+    }
+
+    /// All running servers.
+    pub(super) fn running(&self) -> impl Iterator<Item = &Server> {
+        self.servers.iter().flatten()
+    }
+
+    /// Stops a server; its memory is gone.
+    pub(super) async fn stop(&mut self, position: usize) {
+        let server = self.servers[position].take().unwrap();
+        assert_eq!(server.stop().await, ReplicationEnd::Stopped);
+    }
+
+    /// Ends a server where it stands, and perhaps its disk with it.
+    pub(super) async fn crash(&mut self, position: usize, crash: Crash) {
+        let server = self.servers[position].take().unwrap();
+        if let Some(disk) = &self.disks[position] {
+            disk.crash(crash);
+        }
+        server.task.abort();
+        assert!(server.task.await.unwrap_err().is_cancelled());
+        // Ends what looks after the floor.
+        server.stop.cancel();
+    }
+
+    /// Starts a stopped server, with nothing in memory.
+    pub(super) fn restart(&mut self, position: usize) {
+        self.servers[position] = Some(self.run(position));
+    }
+
+    /// Stops a server, and starts it again with nothing in memory, speaking another format.
+    pub(super) async fn upgrade(&mut self, position: usize, format: GroupFormat) {
+        self.stop(position).await;
+        self.formats[position] = format;
+        self.restart(position);
+    }
+
+    /// Cuts all links of a server, or joins them again.
+    pub(super) fn isolate(&self, position: usize, stretch: Stretch) {
+        for &(a, b) in &self.links {
+            if a == position || b == position {
+                self.network.set(&self.names[a], &self.names[b], stretch);
+            }
+        }
+    }
+
+    /// Waits until all running servers hold `clients` clients.
+    pub(super) async fn all_hold(&self, clients: usize) {
+        for server in self.running() {
+            eventually(&format!("{} holds {clients} clients", server.name), || {
+                server.locations.len() == clients
+            })
+            .await;
+        }
+    }
+
+    /// Waits until every link between running servers is up.
+    pub(super) async fn linked(&self) {
+        for server in self.running() {
+            for neighbour in server.links.neighbours() {
+                let other = self
+                    .names
+                    .iter()
+                    .position(|n| *n == neighbour.config.name)
+                    .unwrap();
+                if self.servers[other].is_some() {
+                    let what = format!("{} is linked to {}", server.name, neighbour.config.name);
+                    eventually(&what, || neighbour.is_up()).await;
+                }
+            }
+        }
+    }
+
+    /// Which running servers publish this client's record.
+    pub(super) fn publishers(&self, client: &str) -> Vec<&str> {
+        self.running()
+            .filter(|server| {
+                matches!(
+                    server.locations.publication(client.as_bytes()),
+                    Some((Publication::InSlot(_), _))
+                )
+            })
+            .map(|server| &*server.name)
+            .collect()
+    }
+}
+
+impl Server {
+    /// Reports a client here.
+    pub(super) fn report(&self, client: &str, time: u64) {
+        self.locations.report(record(&self.name, client, time));
+    }
+
+    /// Reports a client here, and waits until all that is in the map is told; says whether that was an AT line.
+    pub(super) async fn report_acknowledged(&self, client: &str, time: u64) -> bool {
+        self.report(client, time);
+        let ticket = self.acknowledgements.ticket();
+        self.acknowledgements.confirmed(ticket).await.is_ok()
+    }
+
+    /// As a client waits: for this report alone, whatever else this server has to publish.
+    pub(super) async fn report_acknowledged_alone(&self, client: &str, time: u64) -> bool {
+        let since = self.acknowledgements.begun();
+        self.report(client, time);
+        let ticket = self.acknowledgements.ticket_since(since);
+        self.acknowledgements.confirmed(ticket).await.is_ok()
+    }
+
+    /// The time of a client's record here.
+    pub(super) fn time_of(&self, client: &str) -> Option<String> {
+        let record = self.locations.find(client.as_bytes())?;
+        Some(String::from_utf8_lossy(record.time_text()).into_owned())
+    }
+
+    /// Stops it, and waits for its end.
+    pub(super) async fn stop(self) -> ReplicationEnd {
+        self.stop.cancel();
+        self.task.await.unwrap()
+    }
+
+    /// Waits for it to end by itself.
+    pub(super) async fn end(self) -> ReplicationEnd {
+        self.task.await.unwrap()
+    }
+}
+
+/// Ids by the clock, and jitter that differs from server to server.
+pub(super) fn chance() -> Chance {
+    Chance::new(Arc::new(SystemClock), rand::random())
+}
+
+/// A record of `client` at second `time`, heard by `server`.
+pub(super) fn record(server: &ServerName, client: &str, time: u64) -> Record {
+    Record::new(
+        client.as_bytes(),
+        b"+34.068930-118.445127",
+        time.to_string().as_bytes(),
+        server.clone(),
+        i64::try_from(time).unwrap() * 1_000_000_000,
+    )
+    .unwrap()
+}
+
+/// Waits for a condition, and fails with its name.
+pub(super) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(
+            start.elapsed() < PATIENCE,
+            "not within {PATIENCE:?}: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

@@ -1,0 +1,101 @@
+//! Many seeds, on all cores.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::marks::every_mark_was_reached;
+use super::run::{Outcome, run};
+use super::scenario::Scenario;
+
+/// The first seed, in place of [`FIRST_SEED`].
+const SEED_VARIABLE: &str = "HERD_SIM_SEED";
+/// How many seeds, in place of [`SEEDS`].
+const SEEDS_VARIABLE: &str = "HERD_SIM_SEEDS";
+
+const FIRST_SEED: u64 = 1;
+
+/// As many as every run of the tests has time for.
+const SEEDS: u64 = 240;
+
+/// Runs one seed on a runtime of its own.
+pub(super) fn run_seed(seed: u64) -> Result<Outcome, String> {
+    let scenario = Scenario::of(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime
+        .block_on(run(&scenario))
+        .map_err(|found| format!("seed {seed}: {found}"))
+}
+
+/// A number from the environment.
+pub(super) fn variable(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is not a number: {text}")),
+        Err(_) => default,
+    }
+}
+
+/// Runs all seeds from `first`, on as many threads as there are cores. The first failures come first.
+pub(super) fn run_seeds(first: u64, count: u64) -> (Vec<Outcome>, Vec<(u64, String)>) {
+    let next = AtomicU64::new(first);
+    let results = Mutex::new((Vec::new(), Vec::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed - first >= count {
+                        return;
+                    }
+                    let result = run_seed(seed);
+                    let mut results = results.lock();
+                    match result {
+                        Ok(outcome) => results.0.push(outcome),
+                        Err(found) => results.1.push((seed, found)),
+                    }
+                }
+            });
+        }
+    });
+    results.into_inner()
+}
+
+#[test]
+fn no_seed_breaks_a_promise() {
+    let first = variable(SEED_VARIABLE, FIRST_SEED);
+    let count = variable(SEEDS_VARIABLE, SEEDS);
+    let (outcomes, failures) = run_seeds(first, count);
+    let passed: Duration = outcomes.iter().map(|outcome| outcome.passed).sum();
+    let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>();
+    println!(
+        "{} seeds from {first}: {} h of the herd's time, {} reports acknowledged and {} not, {} of them outlived a \
+         process or a disk",
+        outcomes.len(),
+        passed.as_secs() / 3_600,
+        sum(|outcome| outcome.acked),
+        sum(|outcome| outcome.unacknowledged),
+        sum(|outcome| outcome.outlived),
+    );
+    if let [(seed, _), ..] = failures.as_slice() {
+        let found: Vec<&str> = failures.iter().map(|(_, found)| found.as_str()).collect();
+        panic!(
+            "{}\n{} of {count} seeds failed:\n{}\nthis one again: {SEED_VARIABLE}={seed} {SEEDS_VARIABLE}=1 \
+             cargo test -p herd-replication --test simulation no_seed",
+            Scenario::of(*seed),
+            failures.len(),
+            found.join("\n")
+        );
+    }
+    assert_eq!(outcomes.len() as u64, count);
+    if count >= SEEDS {
+        every_mark_was_reached();
+    }
+}

@@ -1,0 +1,171 @@
+//! What one connection may do, by the token that it showed.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::AUTH_WORD;
+use super::current::Access;
+use super::token::TokenHash;
+use super::tokens::Grant;
+use herd_protocol::Fields;
+
+/// What becomes of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is executed.
+    Pass,
+    /// It gets the error reply, whatever the map holds: the map was not looked at.
+    Forbidden,
+    /// It showed a token that is known.
+    Accepted,
+    /// It showed something else.
+    Refused,
+}
+
+/// The rights of one connection.
+#[derive(Debug)]
+pub struct Session {
+    access: Arc<Access>,
+    /// The token that was shown last, if it was known then.
+    hash: Option<TokenHash>,
+    grant: Option<Arc<Grant>>,
+    /// The version of the tokens that `grant` is from.
+    version: u64,
+}
+
+impl Session {
+    /// A connection that has shown nothing yet, and may do nothing.
+    #[must_use]
+    pub fn new(access: Arc<Access>) -> Self {
+        Session {
+            version: access.version(),
+            access,
+            hash: None,
+            grant: None,
+        }
+    }
+
+    /// Decides about a line. Lines that are no commands pass: they get the error reply anyway.
+    pub fn judge(&mut self, line: &[u8]) -> Verdict {
+        let mut fields = Fields::new(line);
+        let word = fields.next();
+        let grant = match word {
+            Some(AUTH_WORD) => {
+                let shown = fields.next().filter(|_| fields.next().is_none());
+                return self.authenticate(shown);
+            }
+            Some(b"IAMAT" | b"WHATSAT") => self.current_grant(),
+            _ => return Verdict::Pass,
+        };
+        let Some(id) = fields.next() else {
+            return Verdict::Pass;
+        };
+        let allowed = grant.is_some_and(|grant| match word {
+            Some(b"IAMAT") => grant.report.cover(id),
+            _ => grant.ask.cover(id),
+        });
+        if allowed {
+            return Verdict::Pass;
+        }
+        let forbidden = &self.access.statistics().commands_forbidden;
+        forbidden.fetch_add(1, Ordering::Relaxed);
+        Verdict::Forbidden
+    }
+
+    /// A token that is not known takes the rights of the one before it, too.
+    fn authenticate(&mut self, shown: Option<&[u8]>) -> Verdict {
+        let version = self.access.version();
+        let hash = shown.and_then(TokenHash::of_shown);
+        self.grant = hash.and_then(|hash| self.access.find(&hash));
+        self.hash = hash.filter(|_| self.grant.is_some());
+        self.version = version;
+        let statistics = self.access.statistics();
+        let (counter, verdict) = if self.grant.is_some() {
+            (&statistics.tokens_accepted, Verdict::Accepted)
+        } else {
+            (&statistics.tokens_refused, Verdict::Refused)
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        verdict
+    }
+
+    /// What the token allows by the tokens file of now.
+    fn current_grant(&mut self) -> Option<&Grant> {
+        let version = self.access.version();
+        if self.version != version {
+            self.version = version;
+            self.grant = self.hash.and_then(|hash| self.access.find(&hash));
+        }
+        self.grant.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Token, Tokens, grant_line};
+    use super::*;
+
+    fn access(token: &Token) -> Arc<Access> {
+        let mut grant = Grant::new("van").unwrap();
+        grant.report.add("van-*").unwrap();
+        grant.ask.add("depot").unwrap();
+        let text = grant_line(&grant, &token.hash());
+        Access::new("tokens".into(), Tokens::parse(text.as_bytes()).unwrap())
+    }
+
+    /// Found by fuzzing: a file with the hash of `abc` let `AUTH abc` in.
+    #[test]
+    fn what_is_too_short_for_a_token_opens_nothing_whatever_the_file_says() {
+        let hash = TokenHash::of(b"abc");
+        assert!(TokenHash::of_shown(b"abc").is_none());
+        let tokens = Tokens::parse(format!("all {hash} report=* ask=*").as_bytes()).unwrap();
+        let mut session = Session::new(Access::new("tokens".into(), tokens));
+        assert_eq!(session.judge(b"AUTH abc"), Verdict::Refused);
+        assert_eq!(session.judge(b"WHATSAT kiwi 1 1"), Verdict::Forbidden);
+    }
+
+    #[test]
+    fn a_token_allows_its_scopes_and_nothing_else() {
+        let token = Token::random();
+        let access = access(&token);
+        let mut session = Session::new(access.clone());
+        let auth = format!(" AUTH\t{} ", token.reveal());
+        assert_eq!(session.judge(b"IAMAT van-1 +1+1 1"), Verdict::Forbidden);
+        assert_eq!(session.judge(auth.as_bytes()), Verdict::Accepted);
+        for (line, verdict) in [
+            (&b"IAMAT van-1 +1+1 1"[..], Verdict::Pass),
+            (b"IAMAT depot +1+1 1", Verdict::Forbidden),
+            (b"WHATSAT depot 1 1", Verdict::Pass),
+            (b"WHATSAT van-1 1 1", Verdict::Forbidden),
+            (b"WHATSAT depot2 1 1", Verdict::Forbidden),
+            (b"IAMAT", Verdict::Pass),
+            (b"hello", Verdict::Pass),
+            (b" ", Verdict::Pass),
+        ] {
+            assert_eq!(session.judge(line), verdict, "{}", line.escape_ascii());
+        }
+        let count = access
+            .statistics()
+            .commands_forbidden
+            .load(Ordering::Relaxed);
+        assert_eq!(count, 4);
+    }
+
+    #[test]
+    fn a_wrong_token_ends_the_rights_of_the_one_before() {
+        let token = Token::random();
+        let access = access(&token);
+        let good = format!("AUTH {}", token.reveal());
+        for wrong in [
+            "AUTH".to_owned(),
+            format!("{good} {}", token.reveal()),
+            format!("AUTH {}", Token::random().reveal()),
+            good[..good.len() - 1].to_owned(),
+        ] {
+            let mut session = Session::new(access.clone());
+            assert_eq!(session.judge(good.as_bytes()), Verdict::Accepted);
+            assert_eq!(session.judge(wrong.as_bytes()), Verdict::Refused);
+            assert_eq!(session.judge(b"WHATSAT depot 1 1"), Verdict::Forbidden);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! All records, as lines.
+
+use super::session::{Session, SessionError};
+use herd_locations::Walk;
+use herd_protocol::AtLine;
+
+/// Writes every record and the end. Between two pieces nothing is held but the walk's place, so a
+/// reader that is slow costs this server nothing.
+pub(super) async fn run(session: &mut Session) -> Result<(), SessionError> {
+    let locations = session.control.locations.clone();
+    let mut walk = Walk::default();
+    let mut records = 0_u64;
+    let mut lines = Vec::new();
+    while let Some(piece) = walk.next_piece(&locations) {
+        lines.clear();
+        for record in &piece {
+            AtLine::of(record).write(&mut lines);
+            lines.push(b'\n');
+        }
+        records += piece.len() as u64;
+        drop(piece);
+        session.write(&lines).await?;
+        // A reader that is fast must not keep this thread from other tasks.
+        tokio::task::yield_now().await;
+    }
+    session.write(format!("END {records}\n").as_bytes()).await
+}

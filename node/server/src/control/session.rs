@@ -1,0 +1,126 @@
+//! One session: its request, and what is common to all of them.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::listen::Control;
+use super::{CONTROL_LINE_BYTES_MAX, ERROR_WORD, InvalidRequest, Request, dump, load};
+use herd_protocol::{Line, LineReader};
+
+/// How long the request may take.
+const REQUEST_WAIT: Duration = Duration::from_secs(10);
+
+/// How long the other side may neither take what it gets nor send anything. People look at a dump
+/// in a pager, so it is long.
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(600);
+
+/// How long the last line of a session that failed may take.
+const LAST_LINE_WAIT: Duration = Duration::from_secs(1);
+
+/// Why a session did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    #[error("the other side did nothing for {} s", .0.as_secs())]
+    Idle(Duration),
+    #[error(transparent)]
+    Request(#[from] InvalidRequest),
+    #[error("the server stops")]
+    Stopped,
+    /// There is nobody to tell it to.
+    #[error("the connection broke: {0}")]
+    Io(#[from] io::Error),
+    #[error("the connection was closed before a request came")]
+    Closed,
+}
+
+/// A connection to the control socket.
+pub(super) struct Session {
+    pub(super) control: Arc<Control>,
+    pub(super) stream: UnixStream,
+    pub(super) reader: LineReader,
+    /// Whether something was written in part only.
+    writing: bool,
+}
+
+impl Session {
+    pub(super) fn new(control: Arc<Control>, stream: UnixStream) -> Self {
+        Session {
+            control,
+            stream,
+            reader: LineReader::new(CONTROL_LINE_BYTES_MAX),
+            writing: false,
+        }
+    }
+
+    /// Serves the one request of this session.
+    pub(super) async fn run(mut self, shutdown: CancellationToken) {
+        let served = tokio::select! {
+            biased;
+            // What was taken in until now stays.
+            () = shutdown.cancelled() => Err(SessionError::Stopped),
+            served = self.serve() => served,
+        };
+        let Err(error) = served else { return };
+        match &error {
+            // A look whether anyone listens here.
+            SessionError::Closed => return,
+            SessionError::Stopped => info!("a dump or load was cut off: {error}"),
+            _ => warn!("a dump or load was cut off: {error}"),
+        }
+        if self.writing {
+            // Behind half a line it would be taken for a part of that.
+            return;
+        }
+        let last = format!("{ERROR_WORD} {error}\n");
+        let _ = timeout(LAST_LINE_WAIT, self.stream.write_all(last.as_bytes())).await;
+    }
+
+    async fn serve(&mut self) -> Result<(), SessionError> {
+        match timeout(REQUEST_WAIT, self.request()).await {
+            Err(_) => Err(SessionError::Idle(REQUEST_WAIT)),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(Request::Dump)) => dump::run(self).await,
+            Ok(Ok(Request::Load)) => load::run(self).await,
+        }
+    }
+
+    async fn request(&mut self) -> Result<Request, SessionError> {
+        loop {
+            match self.reader.next_line() {
+                Some(Line::Text(line)) => {
+                    return Ok(Request::parse(line)?);
+                }
+                Some(Line::Oversized(_)) => return Err(InvalidRequest::Unknown.into()),
+                None => {}
+            }
+            if self.read().await? == 0 {
+                return Err(SessionError::Closed);
+            }
+        }
+    }
+
+    /// Reads more into the reader; 0 bytes are the end.
+    pub(super) async fn read(&mut self) -> io::Result<usize> {
+        let bytes = self.stream.read(self.reader.room()).await?;
+        self.reader.filled(bytes);
+        Ok(bytes)
+    }
+
+    /// Writes all of `bytes`.
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
+        self.writing = true;
+        match timeout(IDLE_MAX, self.stream.write_all(bytes)).await {
+            Ok(written) => written?,
+            Err(_) => return Err(SessionError::Idle(IDLE_MAX)),
+        }
+        self.writing = false;
+        Ok(())
+    }
+}

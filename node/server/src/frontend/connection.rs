@@ -1,0 +1,392 @@
+//! One client's connection: reads, executes in batches, writes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::task::yield_now;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use self::turn::Turn;
+use super::depth::Depth;
+use super::limits::{Overdue, Pace, Quiet};
+use super::replies::Replies;
+use super::service::Service;
+use crate::access::{AUTH_WORD, Session, Verdict};
+use crate::wire_log::ConnectionLog;
+use herd_admission::Place;
+use herd_protocol::{Foreign, Line, LineReader, Reply};
+use herd_tls::TlsFault;
+
+mod serving;
+mod turn;
+
+/// After so many commands of one read, some 50 us of reports, the sockets of others are looked at, and who has something
+/// to do goes first. With each read it starts anew: the system's sockets give all connections a turn.
+const COMMANDS_PER_TURN: usize = 128;
+
+/// Replies to so many commands that came together let what others have sent be executed first. They go out one connection's
+/// right after the other's then: a client that has many connections is woken less often, and threads change places less
+/// often.
+const COMMANDS_BEFORE_OTHERS: usize = 8;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error("left replies unread for too long")]
+    Unread,
+    #[error("did not agree on TLS in time")]
+    HandshakeTimedOut,
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
+    #[error("cut off: {0}")]
+    Distrusted(TlsFault),
+    #[error("was silent for too long")]
+    Idle,
+    #[error("took too long over a line")]
+    HalfLine,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Why an exchange came to an end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leg {
+    /// All is said.
+    Over,
+    /// Other threads go on with it.
+    Moves,
+}
+
+/// What the client may still send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Input {
+    /// More may come.
+    Open,
+    /// The client closed its side: what is left is a last line.
+    Ended,
+    /// The server stops: whole lines that were read are executed, nothing else.
+    Cut,
+    /// The client speaks another protocol: nothing more is executed.
+    Foreign,
+}
+
+/// One client's connection.
+pub(super) struct Connection {
+    service: Arc<Service>,
+    peer: SocketAddr,
+    reader: LineReader,
+    replies: Replies,
+    log: Option<ConnectionLog>,
+    input: Input,
+    /// Whether the reader may hold lines that were not executed.
+    lines_left: bool,
+    /// Whether no line was executed yet.
+    is_new: bool,
+    /// What was executed in this turn of this read, in commands.
+    turn_commands: usize,
+    depth: Depth,
+    /// Whether the threads for connections that send in bulk serve it.
+    is_in_bulk: bool,
+    /// Whether it waits since the replies of all connections take too much.
+    over_budget: bool,
+    /// Since when the client has taken none of the replies that are ready.
+    unread_since: Option<Instant>,
+    pace: Pace,
+    quiet: Quiet,
+    /// What its client may do, if tokens are needed.
+    session: Option<Session>,
+}
+
+impl Connection {
+    pub(super) fn new(service: Arc<Service>, peer: SocketAddr, place: Option<Place>) -> Self {
+        let limits = &service.settings.limits;
+        Connection {
+            pace: Pace::new(limits, place),
+            quiet: Quiet::new(limits, Instant::now()),
+            session: service.settings.access.clone().map(Session::new),
+            reader: LineReader::new(service.settings.line_bytes_max).stopping_at_http(),
+            replies: Replies::new(
+                service.settings.unanswered_max,
+                service.reply_budget.share(),
+            ),
+            over_budget: false,
+            log: service
+                .wire_log
+                .clone()
+                .map(|log| ConnectionLog::new(log, peer)),
+            input: Input::Open,
+            lines_left: false,
+            is_new: true,
+            turn_commands: 0,
+            depth: Depth::default(),
+            is_in_bulk: false,
+            unread_since: None,
+            service,
+            peer,
+        }
+    }
+
+    /// Answers until no command can come any more and all replies are sent, or until other threads are to go on.
+    async fn exchange(
+        &mut self,
+        read_half: &mut (impl AsyncRead + Unpin),
+        write_half: &mut (impl AsyncWrite + Unpin),
+        shutdown: &CancellationToken,
+    ) -> Result<Leg, Lost> {
+        let mut cancelled = pin!(shutdown.cancelled());
+        loop {
+            // Before what was read last is executed: that is for the other threads.
+            if self.is_to_move() {
+                return Ok(Leg::Moves);
+            }
+            self.execute().await;
+            if self.input != Input::Open && !self.lines_left && self.replies.is_empty() {
+                return Ok(Leg::Over);
+            }
+            let has_ready = self.replies.has_ready();
+            let has_later = self.replies.has_later();
+            let reading = self.input == Input::Open && !self.lines_left;
+            if !has_ready {
+                self.unread_since = None;
+            }
+            let may_arrive = has_later && self.replies.may_arrive();
+            let deadline = self.quiet.deadline(has_ready || has_later);
+            // Where there is no room for replies either, a write is waited for.
+            let paused_until = self.pace.paused_until().filter(|_| self.replies.has_room());
+            // Where nothing is read, nothing says that the client is silent.
+            let deep_until = self.depth.ends_at();
+            let deep_until = deep_until.filter(|_| self.is_in_bulk && reading);
+            let (ready, later) = self.replies.parts();
+            tokio::select! {
+                biased;
+                () = &mut cancelled, if self.input == Input::Open => self.input = Input::Cut,
+                written = write_half.write(ready), if has_ready => {
+                    self.unread_since = None;
+                    self.written(written?);
+                }
+                Some(reply) = later.next(), if may_arrive => {
+                    self.replies.arrived(reply);
+                    self.take_arrived();
+                }
+                read = read(&self.service, &self.pace, &mut self.reader, read_half), if reading => {
+                    self.read(read?);
+                }
+                () = unread(&mut self.unread_since, &self.service), if has_ready => {
+                    return Err(Lost::Unread);
+                }
+                () = until(paused_until), if paused_until.is_some() => {}
+                () = until(deep_until), if deep_until.is_some() => self.depth.end(),
+                () = until(deadline.map(|(at, _)| at)), if reading && deadline.is_some() => {
+                    return Err(match deadline {
+                        Some((_, Overdue::HalfLine)) => Lost::HalfLine,
+                        _ => Lost::Idle,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether the threads that it is not on are the ones for it.
+    fn is_to_move(&self) -> bool {
+        let open = self.input == Input::Open && self.service.settings.bulk.is_some();
+        open && self.depth.is_deep() != self.is_in_bulk
+    }
+
+    /// Executes the lines that were read, in turns, as far as there is room for replies, which go out when it
+    /// returns: a client that sends much at a time gets much at a time.
+    async fn execute(&mut self) {
+        // With what others do between turns, which is a part of how long commands take.
+        let begin = Instant::now();
+        let mut lines = 0;
+        while self.lines_left && self.replies.has_room() {
+            if self.turn_commands >= COMMANDS_PER_TURN {
+                self.turn_commands = 0;
+                yield_now().await;
+            }
+            lines += self.execute_lines(begin);
+            if self.turn_commands < COMMANDS_PER_TURN {
+                break;
+            }
+        }
+        let over_budget = self.lines_left && self.replies.is_over_budget();
+        if over_budget && !self.over_budget {
+            let pauses = &self.service.statistics.limits.pauses_replies;
+            pauses.fetch_add(1, Ordering::Relaxed);
+        }
+        self.over_budget = over_budget;
+        if lines >= COMMANDS_BEFORE_OTHERS && self.replies.has_ready() {
+            self.turn_commands = 0;
+            yield_now().await;
+        }
+    }
+
+    /// Executes lines that were read before `begin`, as far as there is room for replies, and until the turn is
+    /// over; returns how many.
+    fn execute_lines(&mut self, begin: Instant) -> usize {
+        let now_ns = self.service.clock.now_ns();
+        if let Some(log) = &mut self.log {
+            log.begin(now_ns);
+        }
+        let lines_max = self.pace.left();
+        let mut turn = Turn {
+            batch: self.service.executor.begin_batch(now_ns),
+            service: &self.service,
+            replies: &mut self.replies,
+            depth: &mut self.depth,
+            begin,
+            since: self.service.acknowledgements.begun(),
+            held: 0,
+            commands: 0,
+        };
+        let mut foreign = None;
+        let mut lines = 0;
+        while foreign.is_none()
+            && lines < lines_max
+            && self.turn_commands + turn.commands < COMMANDS_PER_TURN
+            && turn.replies.has_room()
+        {
+            let line = match self.reader.next_line() {
+                Some(line) => Some(line),
+                // The last one needs no LF.
+                None if self.input == Input::Ended => self.reader.finish(),
+                None => None,
+            };
+            let Some(line) = line else {
+                self.lines_left = false;
+                break;
+            };
+            lines += 1;
+            let is_first = std::mem::take(&mut self.is_new);
+            if let Some(log) = &mut self.log {
+                match line {
+                    Line::Text(text) => log.line_in(text),
+                    Line::Oversized(start) => log.cut_line_in(start),
+                }
+            }
+            foreign = match judged(self.session.as_mut(), line) {
+                Some(reply) => turn.reply(&reply, line, is_first),
+                None => turn.execute(line, is_first),
+            };
+        }
+        let commands = turn.finish();
+        self.turn_commands += commands;
+        let stopped = self.reader.is_stopped().then_some(Foreign::Http);
+        self.executed(lines, lines == lines_max, commands);
+        if let Some(foreign) = foreign.or(stopped) {
+            self.refuse(foreign);
+        }
+        self.log_replies();
+        lines
+    }
+
+    /// Notes what was executed, perhaps all lines that may be now.
+    fn executed(&mut self, lines: usize, are_all_allowed: bool, commands: usize) {
+        let is_inside_line = self.reader.is_inside_line();
+        if !is_inside_line {
+            self.lines_left = false;
+        }
+        let exhausted = self.lines_left && are_all_allowed;
+        let limits = &self.service.statistics.limits;
+        self.pace.asked(commands);
+        self.pace.executed(lines, exhausted, limits);
+        self.quiet.noted_lines(lines > 0, is_inside_line);
+    }
+
+    /// Nothing that follows is executed: a web page could have written it.
+    fn refuse(&mut self, foreign: Foreign) {
+        self.input = Input::Foreign;
+        self.lines_left = false;
+        serving::note_foreign(&self.service, self.peer, foreign);
+    }
+
+    /// Takes the replies that have arrived behind the first one, so that they go out together.
+    fn take_arrived(&mut self) {
+        while self.replies.may_arrive()
+            && let Some(Some(reply)) = self.replies.parts().1.next().now_or_never()
+        {
+            self.replies.arrived(reply);
+        }
+        if let Some(log) = &mut self.log {
+            log.begin(self.service.clock.now_ns());
+        }
+        self.log_replies();
+    }
+
+    fn log_replies(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.lines_out(self.replies.take_unlogged());
+            log.hand_over();
+        }
+    }
+
+    fn written(&mut self, bytes: usize) {
+        self.quiet.moved();
+        self.replies.sent(bytes);
+        let written = &self.service.statistics.bytes_written;
+        written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn read(&mut self, bytes: usize) {
+        self.reader.filled(bytes);
+        self.depth.read(bytes);
+        self.turn_commands = 0;
+        self.quiet.moved();
+        self.lines_left = true;
+        if bytes == 0 {
+            self.input = Input::Ended;
+        }
+        let read = &self.service.statistics.bytes_read;
+        read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// The reply to a line that the client's session does not let pass.
+fn judged<'a>(session: Option<&mut Session>, line: Line<'a>) -> Option<Reply<'a>> {
+    let (Some(session), Line::Text(text)) = (session, line) else {
+        return None;
+    };
+    match session.judge(text) {
+        Verdict::Pass => None,
+        Verdict::Forbidden => Some(Reply::Invalid(text)),
+        Verdict::Accepted => Some(Reply::Accepted),
+        Verdict::Refused => Some(Reply::Invalid(AUTH_WORD)),
+    }
+}
+
+/// Reads once replication keeps up with what clients report: that is how it slows those who report much.
+async fn read(
+    service: &Service,
+    pace: &Pace,
+    reader: &mut LineReader,
+    read_half: &mut (impl AsyncRead + Unpin),
+) -> io::Result<usize> {
+    let gate = service.locations.gate();
+    if !gate.is_shut() || !pace.is_light() {
+        gate.pass().await;
+        return read_half.read(reader.room()).await;
+    }
+    gate.pass_light().await;
+    let bytes = read_half.read(reader.room()).await?;
+    gate.brought(bytes);
+    Ok(bytes)
+}
+
+/// Resolves at a time, if there is one.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves when the client has taken none of its replies for too long.
+async fn unread(since: &mut Option<Instant>, service: &Service) {
+    let since = *since.get_or_insert_with(Instant::now);
+    tokio::time::sleep_until(since + service.settings.reply_write_timeout).await;
+}

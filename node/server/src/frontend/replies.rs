@@ -1,0 +1,430 @@
+//! The replies of one connection, in the order of its commands.
+
+use std::collections::VecDeque;
+
+use futures_util::stream::FuturesOrdered;
+
+use super::execute::{Arrived, LaterReply};
+use super::limits::ReplyShare;
+use herd_protocol::Reply;
+
+/// Replies that can go out are gathered up to this size before they must, in bytes.
+const READY_BYTES_MAX: usize = 64 * 1024;
+
+/// The buffer of replies that all went out keeps this much, in bytes: the replies to 128 reports.
+const READY_BYTES_KEPT: usize = 8 * 1024;
+
+/// The most memory that replies behind a waiting one may take, in bytes.
+const BEHIND_BYTES_MAX: usize = 1024 * 1024;
+
+/// The buffers of replies that were held are used again if they are no larger than this, in bytes: 40 reports at a time.
+const SPARE_BYTES_MAX: usize = 4 * 1024;
+
+/// What a waiting reply is reckoned at, in bytes: about 20 places.
+const LATER_REPLY_BYTES: usize = 16 * 1024;
+
+/// The replies of a connection that are not sent yet.
+///
+/// Without a reply that waits, replies go straight to the bytes to be sent. Behind one that waits,
+/// they are gathered until it is there. Replies to reports that are not safe enough yet are gathered
+/// with all that comes after them ([`Held`]), until the batch is given up to be waited for. The number
+/// of unanswered commands and the memory that their replies take are bounded: see
+/// [`Replies::has_room`] and [`Replies::may_arrive`].
+pub(super) struct Replies {
+    commands_max: usize,
+    ready: Vec<u8>,
+    /// How much of `ready` was sent.
+    sent: usize,
+    /// How much of `ready` was logged.
+    logged: usize,
+    ready_commands: usize,
+    later: FuturesOrdered<LaterReply>,
+    /// For each of `later`, the replies between it and the next.
+    behind: VecDeque<Behind>,
+    behind_bytes: usize,
+    behind_commands: usize,
+    /// What those of `later` are reckoned at together.
+    awaited_bytes: usize,
+    awaited_commands: usize,
+    held: Option<Held>,
+    /// An empty one with room.
+    spare: Option<Held>,
+    /// What all this takes, in the budget of all connections.
+    share: ReplyShare,
+}
+
+/// What lies between a reply that waits and the next.
+struct Behind {
+    /// What the one that waits is reckoned at.
+    awaited_bytes: usize,
+    awaited_commands: usize,
+    bytes: Vec<u8>,
+    commands: usize,
+}
+
+/// Replies that go out when the reports among them are as safe as the server promises; in the other
+/// case those reports get the error reply.
+#[derive(Default)]
+pub(super) struct Held {
+    confirmed: Vec<u8>,
+    refused: Vec<u8>,
+    commands: usize,
+}
+
+impl Held {
+    /// Itself without its replies, if it is small enough to be kept.
+    fn emptied(mut self) -> Option<Self> {
+        let is_small = |bytes: &Vec<u8>| bytes.capacity() <= SPARE_BYTES_MAX;
+        if !is_small(&self.confirmed) || !is_small(&self.refused) {
+            return None;
+        }
+        self.confirmed.clear();
+        self.refused.clear();
+        self.commands = 0;
+        Some(self)
+    }
+
+    /// The bytes that it takes, and how many commands it answers.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.confirmed.len() + self.refused.len(), self.commands)
+    }
+}
+
+impl Replies {
+    /// An empty queue that has room for `commands_max` unanswered commands.
+    pub(super) fn new(commands_max: usize, share: ReplyShare) -> Self {
+        Replies {
+            commands_max: commands_max.max(1),
+            ready: Vec::new(),
+            sent: 0,
+            logged: 0,
+            ready_commands: 0,
+            later: FuturesOrdered::new(),
+            behind: VecDeque::new(),
+            behind_bytes: 0,
+            behind_commands: 0,
+            awaited_bytes: 0,
+            awaited_commands: 0,
+            held: None,
+            spare: None,
+            share,
+        }
+    }
+
+    /// Whether another command may be executed.
+    pub(super) fn has_room(&self) -> bool {
+        let (held_bytes, held_commands) = self.held.as_ref().map_or((0, 0), Held::size);
+        let waiting = self.behind_commands + self.awaited_commands + held_commands;
+        self.ready_commands + waiting < self.commands_max
+            && self.ready.len() < READY_BYTES_MAX
+            && self.behind_bytes + self.awaited_bytes + held_bytes < BEHIND_BYTES_MAX
+            && self.share.has_room()
+    }
+
+    /// Whether it is for the replies of all connections together that no command may be executed.
+    pub(super) fn is_over_budget(&self) -> bool {
+        !self.share.has_room()
+    }
+
+    /// Tells the budget what all this takes now.
+    fn count(&mut self) {
+        let (held_bytes, _) = self.held.as_ref().map_or((0, 0), Held::size);
+        let waiting = self.behind_bytes + self.awaited_bytes + held_bytes;
+        self.share.set(self.ready.len() + waiting);
+    }
+
+    /// Whether all replies were sent.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.has_ready() && !self.has_later()
+    }
+
+    /// Whether there are bytes to be sent.
+    pub(super) fn has_ready(&self) -> bool {
+        self.sent < self.ready.len()
+    }
+
+    /// Whether a reply that waited may be taken in: not while enough others are ready to be sent.
+    pub(super) fn may_arrive(&self) -> bool {
+        self.ready.len() < READY_BYTES_MAX
+    }
+
+    /// Whether there are replies that wait.
+    pub(super) fn has_later(&self) -> bool {
+        !self.later.is_empty()
+    }
+
+    /// Adds the reply to the next command.
+    pub(super) fn push(&mut self, reply: &Reply<'_>) {
+        if let Some(held) = &mut self.held {
+            reply.write(&mut held.confirmed);
+            reply.write(&mut held.refused);
+            held.commands += 1;
+            return self.count();
+        }
+        match self.behind.back_mut() {
+            None => {
+                reply.write(&mut self.ready);
+                self.ready_commands += 1;
+            }
+            Some(behind) => {
+                let before = behind.bytes.len();
+                reply.write(&mut behind.bytes);
+                behind.commands += 1;
+                self.behind_bytes += behind.bytes.len() - before;
+                self.behind_commands += 1;
+            }
+        }
+        self.count();
+    }
+
+    /// Adds the reply to the next command, a report, which goes out when the report is safe enough;
+    /// else `refusal` does.
+    pub(super) fn hold(&mut self, reply: &Reply<'_>, refusal: &Reply<'_>) {
+        let spare = &mut self.spare;
+        let held = self
+            .held
+            .get_or_insert_with(|| spare.take().unwrap_or_default());
+        reply.write(&mut held.confirmed);
+        refusal.write(&mut held.refused);
+        held.commands += 1;
+        self.count();
+    }
+
+    /// Takes what is held, to be waited for: the caller makes a later reply of it before anything
+    /// else is added.
+    pub(super) fn take_held(&mut self) -> Option<Held> {
+        self.held.take()
+    }
+
+    /// Adds a reply to the next command that is still to come, whose line has so many bytes: what waits may hold copies of
+    /// the line and of the client's ID.
+    pub(super) fn push_later(&mut self, reply: LaterReply, line_bytes: usize) {
+        self.push_awaited(reply, LATER_REPLY_BYTES + 2 * line_bytes, 1);
+    }
+
+    /// Adds replies to the next `awaited_commands` commands that are still to come, and take so many
+    /// bytes.
+    pub(super) fn push_awaited(
+        &mut self,
+        reply: LaterReply,
+        awaited_bytes: usize,
+        awaited_commands: usize,
+    ) {
+        debug_assert!(self.held.is_none(), "BUG: replies would change places");
+        self.awaited_bytes += awaited_bytes;
+        self.awaited_commands += awaited_commands;
+        self.later.push_back(reply);
+        self.behind.push_back(Behind {
+            awaited_bytes,
+            awaited_commands,
+            bytes: Vec::new(),
+            commands: 0,
+        });
+        self.count();
+    }
+
+    /// The bytes to be sent, and the replies to be waited for; [`Replies::arrived`] takes the
+    /// result of the latter.
+    pub(super) fn parts(&mut self) -> (&[u8], &mut FuturesOrdered<LaterReply>) {
+        (&self.ready[self.sent..], &mut self.later)
+    }
+
+    /// Takes in the first of the replies that waited, which makes those behind it ready.
+    pub(super) fn arrived(&mut self, arrived: Arrived) {
+        match arrived {
+            Arrived::Reply(reply) => {
+                reply.write(&mut self.ready);
+                self.ready_commands += 1;
+            }
+            Arrived::Written(bytes) => {
+                self.ready.extend_from_slice(&bytes);
+                self.ready_commands += 1;
+            }
+            Arrived::Decided(held, confirmed) => {
+                let replies = if confirmed {
+                    &held.confirmed
+                } else {
+                    &held.refused
+                };
+                self.ready.extend_from_slice(replies);
+                self.ready_commands += held.commands;
+                self.spare = held.emptied().or(self.spare.take());
+            }
+        }
+        if let Some(behind) = self.behind.pop_front() {
+            self.awaited_bytes -= behind.awaited_bytes;
+            self.awaited_commands -= behind.awaited_commands;
+            self.ready.extend_from_slice(&behind.bytes);
+            self.ready_commands += behind.commands;
+            self.behind_bytes -= behind.bytes.len();
+            self.behind_commands -= behind.commands;
+        }
+        self.count();
+    }
+
+    /// What became ready since the last call: whole replies, for the log.
+    pub(super) fn take_unlogged(&mut self) -> &[u8] {
+        let from = std::mem::replace(&mut self.logged, self.ready.len());
+        self.ready.get(from..).unwrap_or_default()
+    }
+
+    /// Says how many bytes were sent.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.sent += bytes;
+        if self.sent < self.ready.len() {
+            return;
+        }
+        self.ready.clear();
+        self.ready.shrink_to(READY_BYTES_KEPT);
+        self.sent = 0;
+        self.logged = 0;
+        self.ready_commands = 0;
+        self.count();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt as _;
+    use tokio::sync::oneshot;
+
+    use super::super::limits::ReplyBudget;
+    use super::*;
+
+    fn unlimited(commands_max: usize) -> Replies {
+        Replies::new(commands_max, ReplyBudget::new(usize::MAX).share())
+    }
+
+    fn later() -> (oneshot::Sender<&'static [u8]>, LaterReply) {
+        let (sender, receiver) = oneshot::channel();
+        (
+            sender,
+            Box::pin(async { Arrived::Reply(Reply::Invalid(receiver.await.unwrap())) }),
+        )
+    }
+
+    async fn arrive(replies: &mut Replies) {
+        let reply = replies.parts().1.next().await.unwrap();
+        replies.arrived(reply);
+    }
+
+    #[tokio::test]
+    async fn replies_keep_the_order_of_commands_whatever_arrives_first() {
+        let mut replies = unlimited(100);
+        let (first, first_reply) = later();
+        let (second, second_reply) = later();
+        replies.push(&Reply::Invalid(b"0"));
+        replies.push_later(first_reply, 0);
+        replies.push(&Reply::Invalid(b"2"));
+        replies.push_later(second_reply, 0);
+        replies.push(&Reply::Invalid(b"4"));
+        assert_eq!(replies.parts().0, b"? 0\n");
+        assert_eq!(replies.take_unlogged(), b"? 0\n");
+        replies.sent(2);
+        assert_eq!(replies.parts().0, b"0\n");
+        second.send(b"3").unwrap();
+        first.send(b"1").unwrap();
+        arrive(&mut replies).await;
+        assert_eq!(replies.parts().0, b"0\n? 1\n? 2\n");
+        assert_eq!(replies.take_unlogged(), b"? 1\n? 2\n");
+        arrive(&mut replies).await;
+        assert_eq!(replies.parts().0, b"0\n? 1\n? 2\n? 3\n? 4\n");
+        replies.sent(18);
+        assert!(replies.is_empty());
+        replies.push(&Reply::Invalid(b"5"));
+        assert_eq!(replies.parts().0, b"? 5\n");
+        assert_eq!((replies.behind_bytes, replies.behind_commands), (0, 0));
+    }
+
+    /// Holds the reply to one report, and waits for it.
+    async fn hold_and_decide(replies: &mut Replies, text: &[u8], confirmed: bool) {
+        replies.hold(&Reply::Invalid(text), &Reply::Invalid(b"refused"));
+        let held = replies.take_held().unwrap();
+        let (bytes, commands) = held.size();
+        let decided = async move { Arrived::Decided(held, confirmed) };
+        replies.push_awaited(Box::pin(decided), bytes, commands);
+        arrive(replies).await;
+    }
+
+    #[tokio::test]
+    async fn held_replies_go_out_once_and_leave_their_room_if_it_is_small() {
+        let mut replies = unlimited(100);
+        hold_and_decide(&mut replies, b"a", true).await;
+        assert_eq!(replies.parts().0, b"? a\n");
+        assert!(replies.spare.is_some());
+        hold_and_decide(&mut replies, b"b", false).await;
+        assert_eq!(replies.parts().0, b"? a\n? refused\n");
+        hold_and_decide(&mut replies, b"c", true).await;
+        assert_eq!(replies.parts().0, b"? a\n? refused\n? c\n");
+        assert_eq!(replies.awaited_bytes + replies.awaited_commands, 0);
+        let large = [b'd'; SPARE_BYTES_MAX];
+        hold_and_decide(&mut replies, &large, true).await;
+        assert!(replies.spare.is_none(), "it grew, and was not kept");
+    }
+
+    #[test]
+    fn the_number_of_unanswered_commands_is_bounded() {
+        let mut replies = unlimited(3);
+        replies.push(&Reply::Invalid(b"a"));
+        replies.push_later(later().1, 0);
+        assert!(replies.has_room());
+        replies.push(&Reply::Invalid(b"b"));
+        assert!(!replies.has_room());
+        replies.sent(4);
+        assert!(replies.has_room());
+    }
+
+    #[test]
+    fn the_memory_of_replies_is_bounded() {
+        let reply = [b'x'; 1_000];
+        let mut replies = unlimited(usize::MAX);
+        while replies.has_room() {
+            replies.push(&Reply::Invalid(&reply));
+        }
+        let ready = replies.parts().0.len();
+        assert!(
+            (READY_BYTES_MAX..READY_BYTES_MAX + 2_000).contains(&ready),
+            "{ready}"
+        );
+        replies.sent(ready);
+        replies.push_later(later().1, 0);
+        while replies.has_room() {
+            replies.push(&Reply::Invalid(&reply));
+        }
+        assert!(replies.behind_bytes < BEHIND_BYTES_MAX);
+        let mut replies = unlimited(usize::MAX);
+        while replies.has_room() {
+            replies.push_later(later().1, 0);
+        }
+        assert_eq!(replies.later.len(), BEHIND_BYTES_MAX / LATER_REPLY_BYTES);
+    }
+
+    #[tokio::test]
+    async fn whatever_waits_is_counted_and_given_back() {
+        let budget = ReplyBudget::new(100_000);
+        let mut replies = Replies::new(usize::MAX, budget.share());
+        let mut other = Replies::new(usize::MAX, budget.share());
+        let long = [b'x'; 20_000];
+        let (sender, reply) = later();
+        replies.push_later(reply, long.len());
+        replies.push(&Reply::Invalid(&long));
+        replies.hold(&Reply::Invalid(&long), &Reply::Invalid(&long));
+        assert!(replies.is_over_budget() && !replies.has_room());
+        assert!(other.has_room(), "it has nothing waiting");
+        other.push(&Reply::Invalid(&long));
+        assert!(!other.has_room());
+        let held = replies.take_held().unwrap();
+        let (bytes, commands) = held.size();
+        let decided = async move { Arrived::Decided(held, false) };
+        replies.push_awaited(Box::pin(decided), bytes, commands);
+        sender.send(b"?").unwrap();
+        arrive(&mut replies).await;
+        arrive(&mut replies).await;
+        let ready = replies.parts().0.len();
+        replies.sent(ready);
+        assert!(replies.is_empty() && other.has_room());
+        assert!(replies.ready.capacity() <= READY_BYTES_KEPT);
+        other.sent(20_003);
+        assert!(!other.is_over_budget());
+    }
+}

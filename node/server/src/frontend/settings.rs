@@ -1,0 +1,67 @@
+//! What can be set about the frontend, and its limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use herd_crdt::ServerName;
+use tokio::runtime::Handle;
+
+use super::limits::Limits;
+use crate::access::Access;
+use herd_expiry::ExpireAfter;
+use herd_protocol::LINE_BYTES_MAX;
+use herd_tls::client_port::ClientPortCredentials;
+
+/// What can be set about the frontend.
+#[derive(Clone, Debug)]
+pub struct FrontendSettings {
+    /// This server's name, as `AT` lines tell it.
+    pub server: ServerName,
+    /// The threads that serve connections which send many commands at a time; without them, those that accept
+    /// serve these too.
+    pub bulk: Option<Handle>,
+    /// How far a report's time may lie ahead of this server's clock; zero for no limit.
+    pub max_clock_skew: Duration,
+    /// After how long records expire, if they do.
+    pub expire_after: Option<ExpireAfter>,
+    /// The longest line, in bytes before its LF.
+    pub line_bytes_max: usize,
+    /// How long a client may leave replies waiting without taking any of them before it is dropped.
+    pub reply_write_timeout: Duration,
+    /// How many commands of a connection may wait for their replies before reading stops.
+    pub unanswered_max: usize,
+    /// How many connections may be open; further ones are closed at once.
+    pub connections_max: usize,
+    /// How long connections may take to finish their replies when the server stops.
+    pub drain_timeout: Duration,
+    /// What clients' connections are encrypted with, if they are.
+    pub tls: Option<Arc<ClientPortCredentials>>,
+    /// How long a client may take for the handshake of TLS.
+    pub tls_handshake_timeout: Duration,
+    /// Further limits on what clients use.
+    pub limits: Limits,
+    /// The tokens that clients must show, if they must.
+    pub access: Option<Arc<Access>>,
+}
+
+impl FrontendSettings {
+    /// The defaults, for a server of this name.
+    #[must_use]
+    pub fn new(server: ServerName) -> Self {
+        FrontendSettings {
+            server,
+            bulk: None,
+            max_clock_skew: Duration::from_secs(2 * 60 * 60),
+            expire_after: None,
+            line_bytes_max: LINE_BYTES_MAX,
+            reply_write_timeout: Duration::from_secs(30),
+            unanswered_max: 1_024,
+            connections_max: 16_384,
+            drain_timeout: Duration::from_secs(5),
+            tls: None,
+            tls_handshake_timeout: Duration::from_secs(10),
+            limits: Limits::default(),
+            access: None,
+        }
+    }
+}

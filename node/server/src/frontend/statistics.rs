@@ -1,0 +1,212 @@
+//! What the frontend counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use herd_telemetry::histogram::Histogram;
+
+use super::limits::LimitStatistics;
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// An `IAMAT` was taken in.
+    IamatTaken,
+    /// An `IAMAT` breaks a rule.
+    IamatInvalid,
+    /// An `IAMAT` has a time too far ahead of this server's clock.
+    IamatAhead,
+    /// An `IAMAT` is the first of its client, and as many clients are known as may be.
+    IamatFull,
+    /// Only the floor of expiry keeps an `IAMAT` out, which is not old by this server's clock.
+    IamatKeptOut,
+    /// A `WHATSAT` asks for a client that is known.
+    WhatsatKnown,
+    /// A `WHATSAT` asks for a client that no one has reported.
+    WhatsatUnknown,
+    /// A `WHATSAT` asks for a client that was not found while the store was still read.
+    WhatsatLoading,
+    /// A `WHATSAT` breaks a rule.
+    WhatsatInvalid,
+    /// The line starts with no command word.
+    OtherInvalid,
+    /// The line is longer than the limit.
+    Oversized,
+}
+
+impl Outcome {
+    /// All outcomes.
+    pub const ALL: [Outcome; 11] = [
+        Outcome::IamatTaken,
+        Outcome::IamatInvalid,
+        Outcome::IamatAhead,
+        Outcome::IamatFull,
+        Outcome::IamatKeptOut,
+        Outcome::WhatsatKnown,
+        Outcome::WhatsatUnknown,
+        Outcome::WhatsatLoading,
+        Outcome::WhatsatInvalid,
+        Outcome::OtherInvalid,
+        Outcome::Oversized,
+    ];
+
+    /// The command whose outcome it is.
+    #[must_use]
+    pub fn word(self) -> Word {
+        match self {
+            Outcome::IamatTaken
+            | Outcome::IamatInvalid
+            | Outcome::IamatAhead
+            | Outcome::IamatFull
+            | Outcome::IamatKeptOut => Word::Iamat,
+            Outcome::WhatsatKnown
+            | Outcome::WhatsatUnknown
+            | Outcome::WhatsatLoading
+            | Outcome::WhatsatInvalid => Word::Whatsat,
+            Outcome::OtherInvalid | Outcome::Oversized => Word::Other,
+        }
+    }
+}
+
+/// What a line starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// `IAMAT`.
+    Iamat,
+    /// `WHATSAT`.
+    Whatsat,
+    /// No command word, or nobody looked.
+    Other,
+}
+
+impl Word {
+    /// All of them.
+    pub const ALL: [Word; 3] = [Word::Iamat, Word::Whatsat, Word::Other];
+}
+
+/// Commands by outcome, counted without sharing: a batch is added to [`Statistics`] at once.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    commands: [u64; Outcome::ALL.len()],
+    /// Those of them whose replies wait for something.
+    waiting: [u64; Word::ALL.len()],
+}
+
+impl Counts {
+    /// The replies to so many of these commands are not ready when the batch is executed.
+    pub(super) fn wait(&mut self, word: Word, commands: u64) {
+        self.waiting[word as usize] += commands;
+    }
+
+    pub(super) fn count(&mut self, outcome: Outcome) {
+        self.commands[outcome as usize] += 1;
+    }
+}
+
+/// What the frontend counted since it was made. Each number only grows, but for
+/// [`Statistics::connections_open`] and [`Statistics::connections_bulk`].
+#[derive(Debug, Default)]
+pub struct Statistics {
+    commands: [AtomicU64; Outcome::ALL.len()],
+    /// By [`Word`]: from when a command was taken up to when its reply could go out.
+    latencies: [Histogram; Word::ALL.len()],
+    /// Connections that were accepted and served.
+    pub connections_accepted: AtomicU64,
+    /// Connections that were closed at once, since too many were open.
+    pub connections_refused: AtomicU64,
+    /// Connections that may be open. Does not change.
+    pub connections_max: AtomicU64,
+    /// Connections that are open now.
+    pub connections_open: AtomicU64,
+    /// Those of them that send in bulk, on threads of their own.
+    pub connections_bulk: AtomicU64,
+    /// Connections that were dropped, since the client left its replies unread.
+    pub connections_unread: AtomicU64,
+    /// Connections that were closed, since HTTP came over them.
+    pub connections_http: AtomicU64,
+    /// Connections that were closed, since TLS came over them although the port has none.
+    pub connections_tls: AtomicU64,
+    /// Connections over which TLS was asked for and not agreed on.
+    pub tls_handshakes_failed: AtomicU64,
+    /// Connections that were cut, since the client's certificate was good no more.
+    pub certificates_distrusted: AtomicU64,
+    /// Failures to accept a connection.
+    pub accept_errors: AtomicU64,
+    /// Bytes that clients sent.
+    pub bytes_read: AtomicU64,
+    /// Bytes that clients were sent.
+    pub bytes_written: AtomicU64,
+    /// `WHATSAT`s for which the provider of places took too long.
+    pub places_timeouts: AtomicU64,
+    /// Reports whose replies said that they did not become as safe as promised in time.
+    pub unconfirmed: AtomicU64,
+    /// How often a limit was met.
+    pub limits: LimitStatistics,
+}
+
+impl Statistics {
+    /// How many commands had this outcome. Blank lines are no commands.
+    #[must_use]
+    pub fn commands(&self, outcome: Outcome) -> u64 {
+        self.commands[outcome as usize].load(Ordering::Relaxed)
+    }
+
+    /// How long commands of this kind took, from when they were taken up to when their replies could go
+    /// out.
+    #[must_use]
+    pub fn latency(&self, word: Word) -> &Histogram {
+        &self.latencies[word as usize]
+    }
+
+    /// Adds a batch that took so long: each of its commands that waited for nothing else counts with
+    /// the time of all of them, since their replies go out together.
+    pub(super) fn add(&self, counts: &Counts, took: Duration) {
+        let mut at_once = [0_u64; Word::ALL.len()];
+        for (outcome, &count) in Outcome::ALL.into_iter().zip(&counts.commands) {
+            if count > 0 {
+                self.commands[outcome as usize].fetch_add(count, Ordering::Relaxed);
+                at_once[outcome.word() as usize] += count;
+            }
+        }
+        for ((latency, all), waiting) in self.latencies.iter().zip(at_once).zip(counts.waiting) {
+            latency.observe(took, all.saturating_sub(waiting));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_has_a_counter_of_its_own() {
+        let statistics = Statistics::default();
+        for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, index);
+            let mut counts = Counts::default();
+            counts.count(outcome);
+            counts.count(outcome);
+            statistics.add(&counts, Duration::ZERO);
+        }
+        assert!(
+            Outcome::ALL
+                .iter()
+                .all(|&outcome| statistics.commands(outcome) == 2)
+        );
+        let latencies = Word::ALL.map(|word| statistics.latency(word).view().count);
+        assert_eq!(latencies, [10, 8, 4]);
+    }
+
+    #[test]
+    fn a_command_that_waits_is_not_measured_with_its_batch() {
+        let statistics = Statistics::default();
+        let mut counts = Counts::default();
+        for outcome in [Outcome::WhatsatKnown, Outcome::WhatsatKnown] {
+            counts.count(outcome);
+        }
+        counts.wait(Word::Whatsat, 1);
+        statistics.add(&counts, Duration::from_millis(1));
+        let view = statistics.latency(Word::Whatsat).view();
+        assert_eq!((view.count, view.sum_s), (1, 0.001));
+    }
+}

@@ -1,0 +1,242 @@
+//! Connections that send many commands at a time, and the threads that they are moved to.
+
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
+use tokio::time::Instant;
+
+use super::server::{Client, TestPlaces, TestServer, eventually, soon};
+use crate::frontend::FrontendSettings;
+use herd_clock::clock::{SystemClock, WallClock as _};
+use herd_tls::authority::Authority;
+use herd_tls::client_port::{ClientPortCredentials, ClientPortMaterial};
+use herd_tls::connect::ClientTls;
+use herd_tls::name::LinkName;
+use herd_topology::Host;
+
+/// So many lines, and their replies.
+fn lines(count: usize, round: usize) -> (String, String) {
+    let (mut sent, mut expected) = (String::new(), String::new());
+    for line in 0..count {
+        let _ = writeln!(sent, "{round:030}/{line:030}");
+        let _ = writeln!(expected, "? {round:030}/{line:030}");
+    }
+    (sent, expected)
+}
+
+/// Sends so many lines in one piece, and reads their replies.
+async fn exchange(client: &mut Client, count: usize, round: usize) {
+    let (sent, expected) = lines(count, round);
+    client.send(sent).await;
+    client.expect(&expected).await;
+}
+
+fn in_bulk(server: &TestServer) -> u64 {
+    server.statistics.connections_bulk.load(Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn a_connection_moves_when_it_sends_much_at_a_time_and_back_when_it_does_not_any_more() {
+    let server = TestServer::start().await;
+    let mut client = server.connect().await;
+    let mut other = server.connect().await;
+    for moves in 0..3 {
+        for round in 0..50 {
+            exchange(&mut client, 200, round).await;
+        }
+        eventually("it has moved", || in_bulk(&server) == 1).await;
+        exchange(&mut other, 1, moves).await;
+        for round in 0..100 {
+            exchange(&mut client, 1, round).await;
+        }
+        eventually("it is back", || in_bulk(&server) == 0).await;
+    }
+    // Over again in either place.
+    for _ in 0..50 {
+        exchange(&mut other, 200, 0).await;
+    }
+    eventually("the other has moved", || in_bulk(&server) == 1).await;
+    assert_eq!(client.end().await, b"");
+    assert_eq!(other.end().await, b"");
+    eventually("both are over", || in_bulk(&server) == 0).await;
+}
+
+#[tokio::test]
+async fn what_it_sends_without_reading_is_answered_in_order_when_it_moves() {
+    const LINES: usize = 20_000;
+    let server = TestServer::start().await;
+    let Client { stream } = server.connect().await;
+    let (mut read_half, mut write_half) = stream.into_split();
+    let (sent, expected) = lines(LINES, 0);
+    let sending = tokio::spawn(async move {
+        write_half.write_all(sent.as_bytes()).await.unwrap();
+        write_half
+    });
+    eventually("it has moved with what it does not read", || {
+        in_bulk(&server) == 1
+    })
+    .await;
+    let mut replies = vec![0; expected.len()];
+    soon(read_half.read_exact(&mut replies)).await.unwrap();
+    assert_eq!(String::from_utf8(replies).unwrap(), expected);
+    drop(sending.await.unwrap());
+}
+
+#[tokio::test]
+async fn replies_that_wait_move_with_it() {
+    let (server, places) = TestServer::start_slow().await;
+    let at = server.says("IAMAT k +1+1 1\n").await;
+    let mut client = server.connect().await;
+    client.send("WHATSAT k 1 5\n").await;
+    places.is_asked().await;
+    let (sent, expected) = lines(900, 0);
+    client.send(sent).await;
+    eventually("it has moved", || in_bulk(&server) == 1).await;
+    places.allowed.add_permits(1);
+    client
+        .expect(&format!("{at}{{\"radius\":1000}}\n\n{expected}"))
+        .await;
+}
+
+#[tokio::test]
+async fn who_falls_silent_is_moved_back() {
+    let server = TestServer::start().await;
+    let mut client = server.connect().await;
+    exchange(&mut client, 2_000, 0).await;
+    eventually("it has moved", || in_bulk(&server) == 1).await;
+    eventually("it is back", || in_bulk(&server) == 0).await;
+    exchange(&mut client, 1, 1).await;
+}
+
+#[tokio::test]
+async fn one_in_bulk_that_does_not_finish_in_time_is_cut_off_and_its_task_is_over() {
+    let places = TestPlaces::new(false);
+    let set = |set: &mut FrontendSettings| set.drain_timeout = Duration::from_millis(50);
+    let server = TestServer::start_with(set, places.clone(), None).await;
+    server.says("IAMAT k +1+1 1\n").await;
+    let mut client = server.connect().await;
+    let read_before = server.statistics.bytes_read.load(Ordering::Relaxed);
+    let sent = format!("WHATSAT k 1 5\n{}", lines(900, 0).0);
+    client.send(&sent).await;
+    eventually("it waits in bulk, with all that was sent", || {
+        let read = server.statistics.bytes_read.load(Ordering::Relaxed);
+        places.waiting.load(Ordering::SeqCst) == 1
+            && in_bulk(&server) == 1
+            && read - read_before == sent.len() as u64
+    })
+    .await;
+    server.shutdown.cancel();
+    soon(server.serving).await.unwrap();
+    let left = server.statistics.connections_bulk.load(Ordering::Relaxed);
+    assert_eq!((left, places.waiting.load(Ordering::SeqCst)), (0, 1));
+    assert_eq!(client.rest().await, b"");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_lets_those_in_bulk_finish_too() {
+    let (server, places) = TestServer::start_slow().await;
+    let at = server.says("IAMAT k +1+1 1\n").await;
+    let mut client = server.connect().await;
+    for round in 0..50 {
+        exchange(&mut client, 200, round).await;
+    }
+    eventually("it has moved", || in_bulk(&server) == 1).await;
+    client.send("WHATSAT k 1 5\n").await;
+    places.is_asked().await;
+    server.shutdown.cancel();
+    places.allowed.add_permits(1);
+    let says = String::from_utf8(client.rest().await).unwrap();
+    assert_eq!(says, format!("{at}{{\"radius\":1000}}\n\n"));
+    soon(server.serving).await.unwrap();
+    let left = server.statistics.connections_bulk.load(Ordering::Relaxed);
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn who_reads_nothing_is_dropped_in_time_though_it_moves_meanwhile() {
+    let set = |set: &mut FrontendSettings| set.reply_write_timeout = Duration::from_secs(7);
+    let server = TestServer::start_with(set, TestPlaces::new(true), None).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    // More replies than the system's buffers hold, and fewer than would end the reading.
+    let written = &server.statistics.bytes_written;
+    let mut sent = 0;
+    loop {
+        let (more, _) = lines(400, 0);
+        stream.write_all(more.as_bytes()).await.unwrap();
+        sent += more.len() as u64;
+        let read = &server.statistics.bytes_read;
+        eventually("it is read", || read.load(Ordering::Relaxed) == sent).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let replies = sent + 2 * sent / 62;
+        if written.load(Ordering::Relaxed) < replies {
+            break;
+        }
+    }
+    // It falls silent, so it is moved back after 5 s, which is no reason to wait for it any longer.
+    let started = Instant::now();
+    let unread = &server.statistics.connections_unread;
+    eventually("it is dropped", || unread.load(Ordering::Relaxed) == 1).await;
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn an_encrypted_connection_moves_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let now_s = SystemClock.now_ns() / 1_000_000_000;
+    let authority = Authority::make("farm", now_s, 30).unwrap();
+    let here = Host::Ip(Ipv4Addr::LOCALHOST.into());
+    let name = LinkName::new("farm", "Hill");
+    let issued = authority.issue(&name, &[&here], now_s, 30).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let trusted = file("trusted.pem", authority.certificate_pem());
+    let material = ClientPortMaterial {
+        certificate: file("cert.pem", &issued.certificate_pem),
+        key: file("key.pem", &issued.key_pem),
+        client_authorities: None,
+    };
+    let credentials = ClientPortCredentials::load(material, Arc::new(SystemClock)).unwrap();
+    let set = |set: &mut FrontendSettings| set.tls = Some(credentials);
+    let server = TestServer::start_with(set, TestPlaces::new(true), None).await;
+    let Client { stream } = server.connect().await;
+    let tls = ClientTls::new(Some(&trusted), None).unwrap();
+    let mut stream = soon(tls.connect(stream, "127.0.0.1")).await.unwrap();
+    for _ in 0..2 {
+        for (count, rounds, expected_in_bulk) in [(200, 50, 1), (1, 100, 0)] {
+            for round in 0..rounds {
+                let (sent, expected) = lines(count, round);
+                stream.write_all(sent.as_bytes()).await.unwrap();
+                stream.flush().await.unwrap();
+                let mut replies = vec![0; expected.len()];
+                soon(stream.read_exact(&mut replies)).await.unwrap();
+                assert_eq!(String::from_utf8(replies).unwrap(), expected);
+            }
+            eventually("it is where it belongs", || {
+                in_bulk(&server) == expected_in_bulk
+            })
+            .await;
+        }
+    }
+    stream.shutdown().await.unwrap();
+    assert_eq!(soon(stream.read(&mut [0])).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn without_threads_for_bulk_it_stays_where_it_is() {
+    let server = TestServer::start_with(|set| set.bulk = None, TestPlaces::new(true), None).await;
+    let mut client = server.connect().await;
+    for round in 0..50 {
+        exchange(&mut client, 200, round).await;
+        assert_eq!(in_bulk(&server), 0);
+    }
+}

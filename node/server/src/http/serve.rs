@@ -1,0 +1,172 @@
+//! Accepts and bounds HTTP connections.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+use super::answering::Told;
+use super::places::{Doors, Seat};
+use super::requests::Requests;
+use super::{HttpStatistics, Limits};
+use herd_admission::AcceptFailures;
+
+/// Serves `routes` until `shutdown`; then accepts no more, and returns when requests in flight are
+/// answered or [`Limits::drain_timeout`] is over.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    limits: Limits,
+    statistics: Arc<HttpStatistics>,
+    shutdown: CancellationToken,
+) {
+    let mut doors = Doors::new(&limits, statistics.clone());
+    let mut failures = AcceptFailures::default();
+    let mut connections = JoinSet::new();
+    loop {
+        let open = connections.len();
+        let count = &statistics.connections_open;
+        count.store(open as u64, Ordering::Relaxed);
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some(ended) = connections.join_next() => note_panic(ended),
+            accepted = failures.pass(listener.accept()), if open < limits.open_max() => {
+                match accepted {
+                    Ok((stream, peer)) => {
+                        failures.ended();
+                        if let Some(seat) = doors.let_in(peer.ip()) {
+                            let serving = Serving { stream, peer, seat, limits };
+                            connections.spawn(serving.run(routes.clone(), statistics.clone(), shutdown.clone()));
+                        }
+                    }
+                    Err(error) => {
+                        failures.failed(&error);
+                        warn!(%error, "cannot accept an HTTP connection yet; trying again");
+                    }
+                }
+            }
+        }
+    }
+    drop(listener);
+    let drained = timeout(limits.drain_timeout, async {
+        while let Some(ended) = connections.join_next().await {
+            note_panic(ended);
+        }
+    });
+    if drained.await.is_err() {
+        warn!(
+            connections = connections.len(),
+            "stopping: HTTP connections that did not finish in time are cut off"
+        );
+    }
+}
+
+fn note_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        error!(%error, "BUG: the task of an HTTP connection panicked, and cut it off");
+    }
+}
+
+/// A connection that was let in.
+struct Serving {
+    stream: TcpStream,
+    peer: SocketAddr,
+    seat: Seat,
+    limits: Limits,
+}
+
+impl Serving {
+    async fn run(
+        self,
+        routes: Router,
+        statistics: Arc<HttpStatistics>,
+        shutdown: CancellationToken,
+    ) {
+        let Serving {
+            stream,
+            peer,
+            seat,
+            limits,
+        } = self;
+        // Without it, a client that never reads its replies would hold its place for ever.
+        if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.write_timeout))
+        {
+            debug!(%peer, "an http connection has no write timeout: {error}");
+        }
+        let requests = Requests::new(routes, seat, statistics, limits.write_timeout);
+        serve_over(stream, requests, limits, shutdown).await;
+    }
+}
+
+/// Serves one connection to its end.
+pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    routes: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
+    let requests = Requests::unbounded(routes);
+    serve_over(stream, requests, limits, shutdown).await;
+}
+
+async fn serve_over<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    requests: Requests,
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
+    let answering = requests.answering().clone();
+    let for_probes = requests.is_for_probes();
+    let read_timeout = if for_probes {
+        limits.probe_read_timeout
+    } else {
+        limits.header_read_timeout
+    };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(read_timeout)
+        .max_buf_size(limits.head_bytes_max)
+        .keep_alive(!for_probes)
+        .serve_connection(TokioIo::new(Told::new(stream, answering.clone())), requests);
+    let mut connection = pin!(connection);
+    // First the connection: a request that has come already is taken up before the connection can be displaced.
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = answering.displaced() => {
+            if !answering.is_under_way() {
+                return;
+            }
+            // Without a place only small replies are made. A large one is under way only if its client has
+            // not taken its end within the write timeout.
+            connection.as_mut().graceful_shutdown();
+            match timeout(limits.displaced_timeout, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return,
+            }
+        }
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!("an http connection ended early: {error}");
+    }
+}
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

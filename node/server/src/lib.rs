@@ -1,0 +1,24 @@
+//! One server of a herd: what clients, people and monitoring meet, over the crates that do the work.
+//!
+//! Nothing here decides how records are ordered, replicated or stored. Begin with [`server`], which starts the parts
+//! in order and stops them; [`frontend`] serves the client port, [`http`] probes, metrics and the live page, and
+//! [`config`] makes the settings.
+
+#![forbid(unsafe_code)]
+
+pub mod access;
+pub mod client_threads;
+pub mod config;
+pub mod control;
+pub mod frontend;
+pub mod http;
+mod line_queue;
+pub mod listeners;
+pub mod live;
+pub mod logging;
+pub mod metrics;
+pub mod open_files;
+pub mod private_process;
+pub mod server;
+pub mod status;
+pub mod wire_log;

@@ -1,0 +1,185 @@
+//! Other servers, the links to neighbours, and what is published to them, as families.
+
+use std::sync::atomic::AtomicU64;
+
+use super::family::{Family, flag, gauge, label, load};
+use crate::status::Status;
+use herd_replication::links::Links;
+use herd_replication::neighbour::LinkCounts;
+
+pub(super) fn others(families: &mut Vec<Family>, status: &Status, links: &Links) {
+    let servers = &status.servers;
+    let of = |value: fn(&crate::status::OtherServer) -> Option<f64>| {
+        let figures = servers
+            .iter()
+            .filter_map(|server| Some((label("origin", &server.name), value(server)?)));
+        figures.collect::<Vec<_>>()
+    };
+    let travels = links.propagation().iter();
+    let travels = travels.map(|(name, histogram)| (label("origin", name), histogram.view()));
+    families.extend([
+        Family::Gauge(
+            "herd_server_alive",
+            "1 if another server counts as alive here, else 0.",
+            of(|server| Some(flag(server.alive))),
+        ),
+        Family::Gauge(
+            "herd_server_last_heard_seconds",
+            "How long ago the last sign of life of another server was; none if it never gave one.",
+            of(|server| server.last_heard_ms.map(|ms| ms as f64 / 1e3)),
+        ),
+        Family::Gauge(
+            "herd_origin_lag_groups",
+            "Groups of another server that this one or a neighbour knows of and that are not merged here.",
+            of(|server| server.lag_groups.map(|groups| groups as f64)),
+        ),
+        Family::Histogram(
+            "herd_propagation_seconds",
+            "From receipt of a report at its server to receipt here; one for each group with news.",
+            travels.collect(),
+        ),
+    ]);
+}
+
+/// A figure of each link.
+type LinkFigure = (&'static str, &'static str, fn(&LinkCounts) -> &AtomicU64);
+
+const LINK_FIGURES: [LinkFigure; 11] = [
+    (
+        "herd_link_connects",
+        "Times that the link was made.",
+        |counts| &counts.connects,
+    ),
+    (
+        "herd_link_dropped_messages",
+        "Messages dropped, since the link was down or too slow.",
+        |counts| &counts.messages_dropped,
+    ),
+    (
+        "herd_link_rounds",
+        "Rounds of gossip that this server began.",
+        |counts| &counts.rounds,
+    ),
+    (
+        "herd_link_pushes",
+        "Times that news went out without a round.",
+        |counts| &counts.pushes,
+    ),
+    (
+        "herd_link_rounds_timed_out",
+        "Rounds of these that did not end in time.",
+        |counts| &counts.rounds_timed_out,
+    ),
+    (
+        "herd_link_sent_deltas",
+        "Messages with a delta that were sent.",
+        |counts| &counts.deltas_sent,
+    ),
+    (
+        "herd_link_received_deltas",
+        "Messages with a delta that were received.",
+        |counts| &counts.deltas_received,
+    ),
+    ("herd_link_sent_frames", "Frames sent.", |counts| {
+        &counts.frames_sent
+    }),
+    ("herd_link_received_frames", "Frames received.", |counts| {
+        &counts.frames_received
+    }),
+    ("herd_link_sent_bytes", "Bytes sent in frames.", |counts| {
+        &counts.bytes_sent
+    }),
+    (
+        "herd_link_received_bytes",
+        "Bytes received in frames.",
+        |counts| &counts.bytes_received,
+    ),
+];
+
+pub(super) fn links(families: &mut Vec<Family>, status: &Status, links: &Links) {
+    let of = |value: fn(&crate::status::LinkStatus) -> Option<f64>| {
+        let figures = status
+            .links
+            .iter()
+            .filter_map(|link| Some((label("neighbour", &link.neighbour), value(link)?)));
+        figures.collect::<Vec<_>>()
+    };
+    families.extend([
+        Family::Gauge(
+            "herd_link_up",
+            "1 while there is a connection to the neighbour, else 0.",
+            of(|link| Some(flag(link.up))),
+        ),
+        Family::Gauge(
+            "herd_link_lag_groups",
+            "Groups of this server that the neighbour has not merged; none while it has not said.",
+            of(|link| link.lag_groups.map(|groups| groups as f64)),
+        ),
+        Family::Gauge(
+            "herd_link_clock_offset_seconds",
+            "The neighbour's wall clock less ours; none while it has not said.",
+            of(|link| link.clock_offset_ms.map(|ms| ms as f64 / 1e3)),
+        ),
+    ]);
+    for (name, help, count) in LINK_FIGURES {
+        let figures = links.neighbours().iter().map(|neighbour| {
+            let labels = label("neighbour", &neighbour.config.name);
+            (labels, load(count(&neighbour.counts)))
+        });
+        families.push(Family::Counter(name, help, figures.collect()));
+    }
+}
+
+pub(super) fn publishing(families: &mut Vec<Family>, links: &Links) {
+    let slots = links.slots();
+    let replication = links.status();
+    let by_state = [("used", slots.slots - slots.free), ("free", slots.free)]
+        .map(|(state, count)| (label("state", state), count as f64));
+    families.extend([
+        Family::Gauge(
+            "herd_slots",
+            "Slots of this server, with live records in them or free.",
+            by_state.into(),
+        ),
+        gauge(
+            "herd_slot_live_records",
+            "Records that live in the slots of this server.",
+            slots.live_records as f64,
+        ),
+        Family::Counter(
+            "herd_published_groups",
+            "Groups that this incarnation set in its slots.",
+            vec![(Vec::new(), slots.version as f64)],
+        ),
+        Family::Counter(
+            "herd_adopted_records",
+            "Records that this incarnation took over from servers that were gone.",
+            vec![(Vec::new(), replication.adopted as f64)],
+        ),
+        Family::Counter(
+            "herd_given_up_records",
+            "Publications that this incarnation gave up to servers of lower rank.",
+            vec![(Vec::new(), replication.given_up as f64)],
+        ),
+        gauge(
+            "herd_known_incarnations",
+            "Incarnations of other servers that gossip knows, dead ones included.",
+            replication.members.len() as f64,
+        ),
+        gauge(
+            "herd_buried_incarnations",
+            "Dead ones of these whose copies are empty here.",
+            replication.buried.len() as f64,
+        ),
+        Family::Counter(
+            "herd_refused_incarnations",
+            "Times that a neighbour spoke of a new incarnation for which gossip had no room.",
+            vec![(Vec::new(), links.ids_refused() as f64)],
+        ),
+        Family::Counter(
+            "herd_suppressed_messages",
+            "Messages of gossip that were for nobody's neighbour, or not yet allowed.",
+            vec![(Vec::new(), links.suppressed() as f64)],
+        ),
+    ]);
+}

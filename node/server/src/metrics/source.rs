@@ -1,0 +1,288 @@
+//! From what the parts of a server counted to families.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use herd_crdt::Outcome as Merge;
+
+use super::commands::{clients, places};
+use super::family::{Family, flag, gauge, label, load};
+use super::guards::{certificates, gossip, limits, strangers, tokens};
+use super::process;
+use super::replication::{links, others, publishing};
+use crate::access::Access;
+use crate::frontend::Statistics;
+use crate::http::HttpStatistics;
+use crate::logging;
+use crate::status::{Status, StatusSource};
+use herd_clock::clock::SharedClock;
+use herd_expiry::FloorWatch;
+use herd_locations::Locations;
+use herd_places::online::OnlineStatistics;
+use herd_replication::links::Links;
+use herd_storage::{SYNC_BUCKET_ENDS_MS, WriterFigures};
+use herd_telemetry::histogram::HistogramView;
+use herd_tls::status::TlsStatus;
+
+/// Where a scrape finds what was counted.
+pub struct MetricsParts {
+    /// What `/status` says.
+    pub status: Arc<StatusSource>,
+    /// Clients and their commands.
+    pub frontend: Arc<Statistics>,
+    /// The map.
+    pub locations: Arc<Locations>,
+    /// The floor of expiry, where records expire.
+    pub floor: Option<FloorWatch>,
+    /// Links, slots and the store.
+    pub links: Arc<Links>,
+    /// The tokens, if any are needed.
+    pub access: Option<Arc<Access>>,
+    /// Certificates of links and of the client port.
+    pub tls: TlsStatus,
+    /// HTTP connections.
+    pub http: Arc<HttpStatistics>,
+    /// The provider of places.
+    pub places: Arc<OnlineStatistics>,
+}
+
+/// See the module.
+pub struct MetricsSource {
+    parts: MetricsParts,
+    start_s: f64,
+}
+
+impl MetricsSource {
+    /// The figures of a server that starts now.
+    #[must_use]
+    pub fn new(parts: MetricsParts, clock: &SharedClock) -> Self {
+        MetricsSource {
+            parts,
+            start_s: clock.now_ns() as f64 / 1e9,
+        }
+    }
+
+    /// All figures as they are now.
+    #[must_use]
+    pub fn look(&self) -> Vec<Family> {
+        let status = self.parts.status.look();
+        let mut families = Vec::new();
+        server(&mut families, &status);
+        clients(&mut families, &self.parts.frontend);
+        tokens(&mut families, self.parts.access.as_deref());
+        limits(
+            &mut families,
+            &self.parts.frontend.limits,
+            &self.parts.places,
+            &self.parts.http,
+        );
+        gossip(&mut families, &self.parts.links);
+        strangers(&mut families, &self.parts.http, &self.parts.links);
+        certificates(&mut families, &self.parts.tls);
+        map(&mut families, &status, &self.parts.locations);
+        floor(&mut families, self.parts.floor.as_ref());
+        others(&mut families, &status, &self.parts.links);
+        links(&mut families, &status, &self.parts.links);
+        publishing(&mut families, &self.parts.links);
+        storage(&mut families, &status, &self.parts.links);
+        places(&mut families, &self.parts.frontend, &self.parts.places);
+        log_lines(&mut families);
+        process_figures(&mut families, self.start_s);
+        families
+    }
+}
+
+fn server(families: &mut Vec<Family>, status: &Status) {
+    let labels = vec![
+        ("version", status.program.clone()),
+        ("cluster", status.cluster.clone()),
+        ("server", status.server.clone()),
+    ];
+    families.extend([
+        Family::Gauge(
+            "herd_server_info",
+            "The version, the herd and the server; always 1.",
+            vec![(labels, 1.0)],
+        ),
+        gauge(
+            "herd_ready",
+            "1 if clients should be sent here, as /readyz says, else 0.",
+            flag(status.ready),
+        ),
+    ]);
+}
+
+fn map(families: &mut Vec<Family>, status: &Status, locations: &Locations) {
+    let merges = [
+        (Merge::New, "new"),
+        (Merge::Newer, "newer"),
+        (Merge::Same, "same"),
+        (Merge::Stale, "stale"),
+        (Merge::TieWon, "tie_won"),
+        (Merge::TieLost, "tie_lost"),
+        (Merge::Expired, "expired"),
+    ]
+    .map(|(outcome, name)| {
+        (
+            label("outcome", name),
+            locations.outcomes().get(outcome) as f64,
+        )
+    });
+    families.extend([
+        gauge(
+            "herd_clients",
+            "Clients whose location this server holds.",
+            status.map.clients as f64,
+        ),
+        gauge(
+            "herd_client_memory_bytes",
+            "What clients take in memory, as max_client_bytes counts it.",
+            locations.memory_bytes() as f64,
+        ),
+        gauge(
+            "herd_records_pending",
+            "Records that wait to be published.",
+            status.map.pending as f64,
+        ),
+        gauge(
+            "herd_clients_slowed",
+            "1 while clients are read more slowly, since replication does not keep up, else 0.",
+            flag(status.map.slowed),
+        ),
+        Family::Counter(
+            "herd_merges",
+            "Records that met the map, from clients and servers, by what came of it.",
+            merges.into(),
+        ),
+    ]);
+}
+
+fn floor(families: &mut Vec<Family>, floor: Option<&FloorWatch>) {
+    let ahead_ns = floor.map_or(0, FloorWatch::ahead_ns);
+    let keeps_out = floor.is_some_and(|floor| floor.fault().is_some());
+    families.extend([
+        gauge(
+            "herd_expiry_floor_ahead_seconds",
+            "How far the floor of expiry is ahead of the clock less expire_after; 0 if it is not.",
+            ahead_ns as f64 / 1e9,
+        ),
+        gauge(
+            "herd_expiry_floor_fault",
+            "1 while the floor of expiry keeps out what clients report now, else 0.",
+            flag(keeps_out),
+        ),
+    ]);
+}
+
+fn storage(families: &mut Vec<Family>, status: &Status, links: &Links) {
+    let writer = links.store_writer();
+    let figures = writer.map_or_else(WriterFigures::default, |writer| writer.figures());
+    let states = ["ephemeral", "loading", "open", "failed"]
+        .map(|state| (label("state", state), flag(status.storage.state == state)));
+    let total =
+        |name, help, value: u64| Family::Counter(name, help, vec![(Vec::new(), value as f64)]);
+    families.extend([
+        Family::Gauge(
+            "herd_storage_state",
+            "1 for the state that the store is in, 0 for the others.",
+            states.into(),
+        ),
+        total(
+            "herd_storage_commits",
+            "Commits to the store that succeeded.",
+            figures.commits,
+        ),
+        total(
+            "herd_storage_writes",
+            "Writes in these commits.",
+            figures.writes,
+        ),
+        total(
+            "herd_storage_written_bytes",
+            "Bytes of groups in these commits.",
+            figures.group_bytes,
+        ),
+        total(
+            "herd_storage_left_out_writes",
+            "Writes that no store can hold, and that were left out: a defect.",
+            figures.left_out,
+        ),
+        Family::Histogram(
+            "herd_storage_sync_duration_seconds",
+            "How long it took until what was committed was on the disk.",
+            vec![(Vec::new(), syncs(&figures))],
+        ),
+        gauge(
+            "herd_storage_queue_writes",
+            "Writes that wait for the store.",
+            figures.queue_writes as f64,
+        ),
+        gauge(
+            "herd_storage_queue_bytes",
+            "The same in bytes.",
+            figures.queue_bytes as f64,
+        ),
+    ]);
+}
+
+fn syncs(figures: &WriterFigures) -> HistogramView {
+    let ends = SYNC_BUCKET_ENDS_MS.map(|ms| Duration::from_millis(ms).as_secs_f64());
+    let ends = ends.into_iter().chain([f64::INFINITY]);
+    HistogramView::new(ends.zip(figures.sync_buckets).collect(), figures.sync_total)
+}
+
+fn log_lines(families: &mut Vec<Family>) {
+    let statistics = logging::statistics();
+    let dropped = [
+        ("repeated", &statistics.repeated),
+        ("no_room", &statistics.no_room),
+        ("not_written", &statistics.not_written),
+    ];
+    families.push(Family::Counter(
+        "herd_log_lines_dropped",
+        "Lines that are missing in the log: repeats, no room in the queue, or standard error did not take them.",
+        dropped
+            .map(|(reason, count)| (label("reason", reason), load(count)))
+            .into(),
+    ));
+}
+
+/// Under the names that all programs give these.
+fn process_figures(families: &mut Vec<Family>, start_s: f64) {
+    let figures = process::look();
+    families.push(gauge(
+        "process_start_time_seconds",
+        "When the server started, in seconds since the POSIX epoch.",
+        start_s,
+    ));
+    if let Some(cpu) = figures.cpu {
+        families.push(Family::Counter(
+            "process_cpu_seconds",
+            "Time on processors, of the program and of the system for it.",
+            vec![(Vec::new(), cpu.as_secs_f64())],
+        ));
+    }
+    let gauges = [
+        (
+            "process_resident_memory_bytes",
+            "Memory that is in RAM.",
+            figures.resident_bytes,
+        ),
+        (
+            "process_open_fds",
+            "File descriptors that are open.",
+            figures.open_fds,
+        ),
+        (
+            "process_max_fds",
+            "The most file descriptors that may be open.",
+            figures.max_fds,
+        ),
+        ("process_threads", "Threads.", figures.threads),
+    ];
+    for (name, help, value) in gauges {
+        if let Some(value) = value {
+            families.push(gauge(name, help, value as f64));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The parts of a server that runs, and what the end of one means for the others.
+
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::error::ServerError;
+use herd_replication::run::ReplicationEnd;
+
+/// A part of a server.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    Http,
+    Frontend,
+    Control,
+    Expiry,
+    Page,
+    Certificates,
+    Access,
+    /// It opens files anew when it is asked to, and ends when the server stops.
+    Files,
+}
+
+/// The end of a part.
+enum End {
+    Of(Part),
+    OfReplication(ReplicationEnd),
+}
+
+/// The tasks of all parts.
+pub(super) struct Parts {
+    tasks: JoinSet<End>,
+    shutdown: CancellationToken,
+    last: CancellationToken,
+}
+
+impl Parts {
+    /// None yet, of a server that `shutdown` tells to stop.
+    pub(super) fn new(shutdown: CancellationToken) -> Self {
+        Parts {
+            tasks: JoinSet::new(),
+            shutdown,
+            last: CancellationToken::new(),
+        }
+    }
+
+    /// Tells parts to stop.
+    pub(super) fn shutdown(&self) -> CancellationToken {
+        self.shutdown.clone()
+    }
+
+    /// Tells replication to stop, and what it needs: they end last, for replication carries on what the frontend took
+    /// in.
+    pub(super) fn last(&self) -> CancellationToken {
+        self.last.clone()
+    }
+
+    pub(super) fn spawn(&mut self, part: Part, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            task.await;
+            End::Of(part)
+        });
+    }
+
+    /// The same on other threads.
+    pub(super) fn spawn_on(
+        &mut self,
+        threads: &Handle,
+        part: Part,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let task = async move {
+            task.await;
+            End::Of(part)
+        };
+        self.tasks.spawn_on(task, threads);
+    }
+
+    pub(super) fn spawn_replication(
+        &mut self,
+        task: impl Future<Output = ReplicationEnd> + Send + 'static,
+    ) {
+        self.tasks.spawn(async { End::OfReplication(task.await) });
+    }
+
+    /// Waits until all parts have ended, replication last.
+    ///
+    /// # Errors
+    /// One ended before the server was told to stop; the others run on.
+    pub(super) async fn watch(&mut self) -> Result<(), ServerError> {
+        while let Some(ended) = self.tasks.join_next().await {
+            let ended = ended.map_err(|_| ServerError::Panicked)?;
+            if let End::OfReplication(ReplicationEnd::Superseded) = ended {
+                return Err(ServerError::Superseded);
+            }
+            if !self.shutdown.is_cancelled()
+                && let Some(name) = name(&ended)
+            {
+                return Err(ServerError::Ended(name));
+            }
+            if let End::Of(Part::Frontend) = ended {
+                self.last.cancel();
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends those that are left at once.
+    pub(super) async fn cut_off(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// A part that ends only when the server stops, in words.
+fn name(ended: &End) -> Option<&'static str> {
+    Some(match ended {
+        End::OfReplication(_) => "replication",
+        End::Of(Part::Http) => "the HTTP server",
+        End::Of(Part::Frontend) => "the text frontend",
+        End::Of(Part::Control) => "the control socket",
+        End::Of(Part::Certificates) => "watching certificates",
+        End::Of(Part::Expiry) => "expiry",
+        End::Of(Part::Page) => "the live page",
+        End::Of(Part::Access) => "following the tokens file",
+        End::Of(Part::Files) => return None,
+    })
+}

@@ -1,0 +1,206 @@
+//! What looks at a server that runs: its health, its status, its figures and its live page, over HTTP.
+
+use std::sync::Arc;
+
+use herd_crdt::Outcome;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Stop;
+use super::core::Core;
+use crate::frontend::{Frontend, Statistics};
+use crate::http::{self, Endpoints, Health, HttpStatistics};
+use crate::live::{Figures, HerdSource, Live, PropagationCounts};
+use crate::metrics::{self, MetricsParts, MetricsSource};
+use crate::status::StatusSource;
+use herd_clock::clock::{self, SharedClock};
+use herd_expiry::FloorWatch;
+use herd_locations::Locations;
+use herd_places::online::OnlineStatistics;
+use herd_replication::links::Links;
+use herd_replication::readiness::Facts;
+use herd_replication::storing::StorageState;
+
+/// What the endpoints of HTTP tell of.
+pub(super) struct Views {
+    health: Arc<Health>,
+    status: Arc<StatusSource>,
+    floor: Option<FloorWatch>,
+    live: Option<Arc<Live>>,
+    frontend: Arc<Statistics>,
+    http: Arc<HttpStatistics>,
+    links: Arc<Links>,
+}
+
+impl Views {
+    /// Views of these parts, with a live page if there is HTTP. The ports are bound by now.
+    pub(super) fn new(
+        core: &Core,
+        frontend: &Frontend,
+        links: &Arc<Links>,
+        stop: &Stop,
+        has_http: bool,
+    ) -> Self {
+        let floor = core.floor_watch();
+        let health = health(
+            frontend,
+            links,
+            core.clock.clone(),
+            floor.clone(),
+            stop.clone(),
+        );
+        let status = Arc::new(StatusSource::new(
+            core.settings.topology.clone(),
+            links.clone(),
+            core.locations.clone(),
+            health.clone(),
+            core.clock.clone(),
+            core.settings.durability.ack,
+            &core.settings.places,
+        ));
+        let http = Arc::<HttpStatistics>::default();
+        let live = has_http.then(|| live_page(core, links, &http, &stop.stop));
+        Views {
+            health,
+            status,
+            floor,
+            live: live.flatten(),
+            frontend: frontend.statistics(),
+            http,
+            links: links.clone(),
+        }
+    }
+
+    /// The task of the live page, where there is one.
+    pub(super) fn page(
+        &self,
+        locations: &Arc<Locations>,
+        links: &Arc<Links>,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let live = self.live.clone()?;
+        let (locations, links) = (locations.clone(), links.clone());
+        Some(async move { live.run(move || figures(&locations, &links)).await })
+    }
+
+    /// The task that serves HTTP.
+    pub(super) fn serve(
+        self,
+        listener: TcpListener,
+        core: &Core,
+        places: Arc<OnlineStatistics>,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let statistics = self.http.clone();
+        let settings = &core.settings;
+        let routes = http::routes(self.endpoints(core, places));
+        let routes = http::guarded(routes, core.access.clone());
+        let names = http::OwnNames::new(&settings.topology, &settings.http.hosts);
+        let routes = http::for_own_names(routes, names);
+        http::serve(
+            listener,
+            routes,
+            settings.limits.http(),
+            statistics,
+            shutdown,
+        )
+    }
+
+    fn endpoints(self, core: &Core, places: Arc<OnlineStatistics>) -> Endpoints {
+        let Views { status, .. } = self;
+        let parts = MetricsParts {
+            status: status.clone(),
+            frontend: self.frontend,
+            locations: core.locations.clone(),
+            floor: self.floor,
+            links: self.links,
+            access: core.access.clone(),
+            tls: core.tls.clone(),
+            http: self.http,
+            places,
+        };
+        let metrics = MetricsSource::new(parts, &core.clock);
+        Endpoints {
+            health: self.health,
+            status: Box::new(move || status.look()),
+            metrics: Box::new(move || metrics::render(metrics.look())),
+            shows_locations: core.settings.http.shows_locations,
+            page: self.live,
+        }
+    }
+}
+
+/// What `/healthz` and `/readyz` look at.
+fn health(
+    frontend: &Frontend,
+    links: &Arc<Links>,
+    clock: SharedClock,
+    floor: Option<FloorWatch>,
+    stop: Stop,
+) -> Arc<Health> {
+    let mut pulses = vec![frontend.pulse()];
+    pulses.extend(links.pulses().all());
+    let (links, started) = (links.clone(), Instant::now());
+    let facts = move || Facts {
+        up_for: started.elapsed(),
+        draining: stop.drain.is_cancelled() || stop.stop.is_cancelled(),
+        clock_fault: clock::fault(clock.now_ns()).or_else(|| {
+            let apart = links.clocks().most_disagree();
+            apart.then_some(
+                "its clock and those of most neighbours differ by more than the allowed skew",
+            )
+        }),
+        floor_fault: floor
+            .as_ref()
+            .and_then(|floor| Some(floor.fault()?.to_string())),
+        store_fault: match &*links.storage().borrow() {
+            StorageState::Ephemeral | StorageState::Open => None,
+            StorageState::Loading => Some("reading its store".to_owned()),
+            StorageState::Failed(error) => Some(format!("its store has failed: {error}")),
+        },
+        catch_up: links.catch_up(),
+        linkless_for: links.linkless_for(),
+    };
+    Health::new(pulses, Box::new(facts))
+}
+
+/// The live page, where locations are shown.
+fn live_page(
+    core: &Core,
+    links: &Arc<Links>,
+    http_statistics: &Arc<HttpStatistics>,
+    shutdown: &CancellationToken,
+) -> Option<Arc<Live>> {
+    let settings = &core.settings;
+    if !settings.http.shows_locations {
+        return None;
+    }
+    let herd = HerdSource {
+        topology: settings.topology.clone(),
+        links: links.clone(),
+    };
+    // Whoever else answers WHATSAT: a page shows places of the embedded table only.
+    let places = settings.places.embedded.clone();
+    Some(Live::new(
+        core.locations.clone(),
+        herd,
+        places,
+        core.clock.clone(),
+        (settings.limits.viewers_max, http_statistics.clone()),
+        shutdown.clone(),
+    ))
+}
+
+/// What the live page draws over time.
+fn figures(locations: &Locations, links: &Links) -> Figures {
+    let taken_in = [Outcome::New, Outcome::Newer, Outcome::TieWon];
+    let outcomes = locations.outcomes();
+    let mut propagation = PropagationCounts::default();
+    for histogram in links.propagation().values() {
+        propagation.add(&histogram.view());
+    }
+    Figures {
+        updates: taken_in.map(|outcome| outcomes.get(outcome)).iter().sum(),
+        propagation,
+    }
+}

@@ -1,0 +1,229 @@
+//! Looks for what [`Status`] says, at the moment when someone asks.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use herd_crdt::Outcome;
+use tokio::time::Instant;
+
+use super::document::{
+    LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, Status, StorageStatus,
+    ToldLink, TopologyStatus,
+};
+use crate::http::Health;
+use herd_acknowledgement::AckLevel;
+use herd_clock::clock::{self, SharedClock};
+use herd_locations::Locations;
+use herd_places::{PlacesSettings, ProviderName};
+use herd_replication::links::Links;
+use herd_replication::neighbour::Neighbour;
+use herd_replication::status::MemberStatus;
+use herd_replication::storing::StorageState;
+use herd_topology::Topology;
+
+/// Where the facts are.
+pub struct StatusSource {
+    topology: Arc<Topology>,
+    links: Arc<Links>,
+    locations: Arc<Locations>,
+    health: Arc<Health>,
+    clock: SharedClock,
+    ack: AckLevel,
+    places: PlacesStatus,
+    started: Instant,
+}
+
+impl StatusSource {
+    /// The facts about a server that starts now.
+    #[must_use]
+    pub fn new(
+        topology: Arc<Topology>,
+        links: Arc<Links>,
+        locations: Arc<Locations>,
+        health: Arc<Health>,
+        clock: SharedClock,
+        ack: AckLevel,
+        places: &PlacesSettings,
+    ) -> Self {
+        StatusSource {
+            topology,
+            links,
+            locations,
+            health,
+            clock,
+            ack,
+            places: places_status(places),
+            started: Instant::now(),
+        }
+    }
+
+    /// What is true now.
+    #[must_use]
+    pub fn look(&self) -> Status {
+        let me = self.links.incarnation();
+        let not_ready = self.health.ready().err();
+        let names = || self.topology.servers().iter().map(|server| &*server.name);
+        let members = self.links.status().members;
+        Status {
+            version: STATUS_VERSION,
+            cluster: self.topology.cluster().to_string(),
+            server: me.server.to_string(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            incarnation: hex(me.generation),
+            time: clock::rfc3339_millis(self.clock.now_ns()),
+            uptime_s: self.started.elapsed().as_secs(),
+            ready: not_ready.is_none(),
+            not_ready_because: not_ready.map(|reason| reason.to_string()),
+            map: MapStatus {
+                clients: self.locations.len() as u64,
+                updates: [Outcome::New, Outcome::Newer, Outcome::TieWon]
+                    .map(|outcome| self.locations.outcomes().get(outcome))
+                    .iter()
+                    .sum(),
+                pending: self.locations.pending_len() as u64,
+                slowed: self.locations.gate().is_shut(),
+            },
+            topology: TopologyStatus {
+                servers: names().map(str::to_owned).collect(),
+                links: self.links_of_topology(),
+            },
+            servers: names()
+                .filter(|name| **name != *me.server)
+                .map(|name| self.other_server(name, &members))
+                .collect(),
+            links: self
+                .links
+                .neighbours()
+                .iter()
+                .map(|neighbour| self.link(neighbour))
+                .collect(),
+            storage: self.storage(),
+            places: self.places.clone(),
+        }
+    }
+
+    fn links_of_topology(&self) -> Vec<[String; 2]> {
+        let servers = self.topology.servers();
+        let ends =
+            |link: &herd_topology::Link| [link.a, link.b].map(|end| servers[end].name.to_string());
+        self.topology.links().iter().map(ends).collect()
+    }
+
+    fn other_server(&self, name: &str, members: &[MemberStatus]) -> OtherServer {
+        let newest = members
+            .iter()
+            .filter(|member| *member.sighting.incarnation.server == *name)
+            .max_by_key(|member| member.sighting.incarnation.generation);
+        let Some(member) = newest else {
+            return OtherServer {
+                name: name.to_owned(),
+                alive: false,
+                incarnation: None,
+                version_known: 0,
+                version_merged: 0,
+                lag_groups: None,
+                last_heard_ms: None,
+                records: 0,
+                links: Vec::new(),
+            };
+        };
+        let incarnation = &member.sighting.incarnation;
+        let merged = self.links.merged(incarnation);
+        let known = self.links.known_version(incarnation).max(merged);
+        let of_name = members
+            .iter()
+            .filter(|member| *member.sighting.incarnation.server == *name);
+        OtherServer {
+            name: name.to_owned(),
+            alive: !member.gone,
+            incarnation: Some(hex(incarnation.generation)),
+            version_known: known,
+            version_merged: merged,
+            lag_groups: Some(known - merged),
+            last_heard_ms: Some(millis(member.last_live.elapsed())),
+            records: of_name.map(|member| member.relied_on_by as u64).sum(),
+            links: self.told_links(member),
+        }
+    }
+
+    fn told_links(&self, member: &MemberStatus) -> Vec<ToldLink> {
+        let words = member.words();
+        let name = &member.sighting.incarnation.server;
+        let links = self.topology.neighbours(name).filter_map(|neighbour| {
+            let word = words.get(&*neighbour.name)?;
+            Some(ToldLink {
+                neighbour: neighbour.name.to_string(),
+                up: word.up,
+                lag_groups: word.lag_groups,
+            })
+        });
+        links.collect()
+    }
+
+    fn link(&self, neighbour: &Neighbour) -> LinkStatus {
+        let status = neighbour.status().borrow().clone();
+        let counts = &neighbour.counts;
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let now_ns = self.clock.now_ns();
+        LinkStatus {
+            neighbour: neighbour.config.name.to_string(),
+            address: neighbour.config.address.clone(),
+            dials: neighbour.config.dials,
+            up: status.up.is_some(),
+            since_s: neighbour.changed_at().elapsed().as_secs(),
+            incarnation: status.up.map(|incarnation| hex(incarnation.generation)),
+            lag_groups: self.links.lag_of(neighbour),
+            reported_ms: neighbour.report_age().map(millis),
+            clock_offset_ms: neighbour
+                .clock_offset_ns(now_ns)
+                .map(|offset_ns| offset_ns / 1_000_000),
+            reconnects: count(&counts.connects).saturating_sub(1),
+            dropped: count(&counts.messages_dropped),
+            pushes: count(&counts.pushes),
+            rounds: count(&counts.rounds),
+            rounds_timed_out: count(&counts.rounds_timed_out),
+            frames_out: count(&counts.frames_sent),
+            frames_in: count(&counts.frames_received),
+            bytes_out: count(&counts.bytes_sent),
+            bytes_in: count(&counts.bytes_received),
+        }
+    }
+
+    fn storage(&self) -> StorageStatus {
+        let storage = self.links.storage();
+        let (state, error) = match &*storage.borrow() {
+            StorageState::Ephemeral => ("ephemeral", None),
+            StorageState::Loading => ("loading", None),
+            StorageState::Open => ("open", None),
+            StorageState::Failed(error) => ("failed", Some(error.to_string())),
+        };
+        StorageStatus {
+            state: state.to_owned(),
+            error,
+            ack: self.ack.to_string(),
+        }
+    }
+}
+
+fn places_status(places: &PlacesSettings) -> PlacesStatus {
+    let Some(online) = &places.online else {
+        return PlacesStatus {
+            provider: ProviderName::Embedded.to_string(),
+            fallback: None,
+        };
+    };
+    let fallback = if online.fallback { "embedded" } else { "off" };
+    PlacesStatus {
+        provider: online.service.provider().to_string(),
+        fallback: Some(fallback.to_owned()),
+    }
+}
+
+fn hex(generation: u64) -> String {
+    format!("{generation:016x}")
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

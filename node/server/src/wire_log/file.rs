@@ -1,0 +1,328 @@
+//! The file of the wire log, and the thread that writes it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::record::{write_escaped, write_time};
+use crate::line_queue::{Chunk, CutOff, LineWriter, Queue, QueueBounds, Taken, line_count};
+use herd_clock::clock::SharedClock;
+use herd_files::own_file;
+
+/// The most memory that lines which wait for the disk may take, in bytes.
+pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+const BOUNDS: QueueBounds = QueueBounds {
+    bytes_max: QUEUE_BYTES_MAX,
+    chunk_bytes: 256 * 1024,
+    gather_time: Duration::from_millis(200),
+};
+
+/// Only the owner may read positions.
+const FILE_MODE: u32 = 0o600;
+
+/// Why there is no wire log, or no complete one.
+#[derive(Debug, thiserror::Error)]
+pub enum WireLogError {
+    /// The file could not be opened for appending. Nothing was started.
+    #[error("cannot open wire log {}: {source}; give a path that can be written and is no symbolic link", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The thread could not be started.
+    #[error("cannot start the wire log's thread: {0}")]
+    Thread(io::Error),
+    /// The disk did not take the last lines in time; they may be lost.
+    #[error("it was still being written after {} ms; the disk is slow", .0.as_millis())]
+    Unfinished(Duration),
+    /// The thread ended by itself, which is a fault of the program. Lines after it are lost.
+    #[error("BUG: the wire log's thread ended early; lines after that are missing in it")]
+    ThreadDied,
+}
+
+/// What the wire log counted since it was opened.
+#[derive(Debug, Default)]
+pub struct WireLogStatistics {
+    /// Lines that were handed over and found room.
+    pub lines_taken: AtomicU64,
+    /// Lines that were dropped: no room, or the disk did not take them.
+    pub lines_dropped: AtomicU64,
+    /// Bytes that the disk took.
+    pub bytes_written: AtomicU64,
+    /// Writes that failed.
+    pub write_errors: AtomicU64,
+}
+
+struct Shared {
+    queue: Queue,
+    clock: SharedClock,
+    statistics: WireLogStatistics,
+    /// The file is to be opened anew before anything else is written.
+    reopen: AtomicBool,
+}
+
+/// A handle with which lines are logged. Cheap to clone.
+#[derive(Clone)]
+pub struct WireLog {
+    shared: Arc<Shared>,
+    keeps_places: bool,
+}
+
+/// Owns the thread that writes. Dropping it ends the log without waiting for the disk.
+pub struct WireLogWriter {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    finished: oneshot::Receiver<()>,
+}
+
+impl WireLog {
+    /// Opens `path` for appending, with mode 0600 if it is new, and starts the thread that writes.
+    ///
+    /// # Errors
+    /// If the file cannot be opened or the thread cannot be started.
+    pub fn open(path: &Path, clock: SharedClock) -> Result<(Self, WireLogWriter), WireLogError> {
+        let open_error = |source| WireLogError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let out = open_lines(path).map_err(open_error)?;
+        let shared = Arc::new(Shared {
+            queue: Queue::new(BOUNDS),
+            clock,
+            statistics: WireLogStatistics::default(),
+            reopen: AtomicBool::new(false),
+        });
+        let (finish, finished) = oneshot::channel();
+        let mut sink = Sink {
+            shared: Arc::clone(&shared),
+            path: path.to_owned(),
+            out,
+        };
+        let thread = std::thread::Builder::new()
+            .name("wire-log".to_owned())
+            .spawn(move || {
+                sink.run(open_lines);
+                // Nobody waits any more if the writer was dropped.
+                let _ = finish.send(());
+            })
+            .map_err(WireLogError::Thread)?;
+        let log = WireLog {
+            shared: Arc::clone(&shared),
+            keeps_places: true,
+        };
+        let writer = WireLogWriter {
+            shared,
+            thread: Some(thread),
+            finished,
+        };
+        Ok((log, writer))
+    }
+
+    /// The same log without the places in replies: a provider's terms may forbid to store them.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        self.keeps_places = false;
+        self
+    }
+
+    pub(super) fn keeps_places(&self) -> bool {
+        self.keeps_places
+    }
+
+    /// Notes that a link with another server was made.
+    pub fn peer_connected(&self, server: &str, address: &str) {
+        self.note(address, "connect", server, "");
+    }
+
+    /// Notes that a link with another server was lost, and why.
+    pub fn peer_disconnected(&self, server: &str, address: &str, reason: &str) {
+        self.note(address, "disconnect", server, reason);
+    }
+
+    /// Opens the file of the same path anew, for whoever moved the one before away. Lines that wait go to
+    /// the new one. If it cannot be opened, the old one goes on.
+    pub fn reopen(&self) {
+        self.shared.reopen.store(true, Ordering::Release);
+        self.shared.queue.wake();
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn statistics(&self) -> &WireLogStatistics {
+        &self.shared.statistics
+    }
+
+    /// Adds whole lines, or drops and counts them.
+    pub(super) fn push(&self, bytes: &[u8], lines: u64) {
+        let statistics = &self.shared.statistics;
+        let counter = if self.shared.queue.push(bytes, lines) {
+            &statistics.lines_taken
+        } else {
+            &statistics.lines_dropped
+        };
+        counter.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    fn note(&self, address: &str, event: &str, server: &str, reason: &str) {
+        let mut line = Vec::new();
+        write_time(&mut line, self.shared.clock.now_ns());
+        for column in [address, event, server] {
+            line.push(b' ');
+            write_escaped(&mut line, column.as_bytes());
+        }
+        if !reason.is_empty() {
+            line.extend_from_slice(b": ");
+            write_escaped(&mut line, reason.as_bytes());
+        }
+        line.push(b'\n');
+        self.push(&line, 1);
+    }
+}
+
+impl WireLogWriter {
+    /// Writes what was handed over so far and ends the log; what comes later is dropped.
+    ///
+    /// # Errors
+    /// If the disk does not take the last lines within `patience`.
+    pub async fn close(mut self, patience: Duration) -> Result<(), WireLogError> {
+        self.shared.queue.close();
+        match tokio::time::timeout(patience, &mut self.finished).await {
+            Err(_) => return Err(WireLogError::Unfinished(patience)),
+            Ok(Err(_)) => return Err(WireLogError::ThreadDied),
+            Ok(Ok(())) => {}
+        }
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Err(_)) => Err(WireLogError::ThreadDied),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for WireLogWriter {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+/// Whether an earlier run was cut off in the middle of a line.
+fn ends_inside_a_line(file: &mut File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
+
+/// Opens the file at its end, for this user alone if it is new.
+fn open_lines(path: &Path) -> io::Result<LineWriter<File>> {
+    let mut options = if path.starts_with("/dev") {
+        // Only root makes names there, and `/dev/stdout` is a link: in a container, to what its log is made of.
+        OpenOptions::new()
+    } else {
+        own_file::options()
+    };
+    let mut file = options
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(FILE_MODE)
+        .open(path)?;
+    let torn = ends_inside_a_line(&mut file)?;
+    Ok(LineWriter::new(file, torn))
+}
+
+/// The thread's side.
+struct Sink<W> {
+    shared: Arc<Shared>,
+    path: PathBuf,
+    out: LineWriter<W>,
+}
+
+impl<W: Write> Sink<W> {
+    fn run(&mut self, open: impl Fn(&Path) -> io::Result<LineWriter<W>>) {
+        while let Taken::Chunk(chunk) = self.shared.queue.take() {
+            if self.shared.reopen.swap(false, Ordering::AcqRel) {
+                self.reopen(&open);
+            }
+            let lost = self.write_chunk(&chunk);
+            self.shared.queue.written(chunk.bytes, lost);
+        }
+    }
+
+    fn reopen(&mut self, open: impl Fn(&Path) -> io::Result<LineWriter<W>>) {
+        let path = self.path.display();
+        match open(&self.path) {
+            Ok(out) => {
+                self.out = out;
+                tracing::info!(%path, "the wire log was opened anew");
+            }
+            Err(error) => tracing::error!(
+                %path,
+                %error,
+                "cannot open the wire log anew; lines go on to the file before"
+            ),
+        }
+    }
+
+    /// Writes a chunk, and before it how many lines are missing there. Gives how many lines the
+    /// next chunk has to call missing.
+    fn write_chunk(&mut self, chunk: &Chunk) -> u64 {
+        if chunk.lost_before > 0 {
+            let mut notice = Vec::new();
+            write_time(&mut notice, self.shared.clock.now_ns());
+            // Writing to memory does not fail.
+            let _ = writeln!(notice, " - dropped {} lines", chunk.lost_before);
+            if self.write_lines(&notice) > 0 {
+                return chunk.lost_before + self.dropped(line_count(&chunk.bytes));
+            }
+        }
+        let lost = self.write_lines(&chunk.bytes);
+        self.dropped(lost)
+    }
+
+    fn dropped(&self, lines: u64) -> u64 {
+        let statistics = &self.shared.statistics;
+        statistics.lines_dropped.fetch_add(lines, Ordering::Relaxed);
+        lines
+    }
+
+    /// Writes lines and gives the number of those that are not whole in the file.
+    fn write_lines(&mut self, lines: &[u8]) -> u64 {
+        let statistics = &self.shared.statistics;
+        let (written_bytes, lost) = match self.out.write_lines(lines) {
+            Ok(()) => (lines.len() as u64, 0),
+            Err(CutOff {
+                lines,
+                written_bytes,
+                error,
+            }) => {
+                statistics.write_errors.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    path = %self.path.display(),
+                    %error,
+                    "cannot write the wire log: lines are dropped until the disk takes them again"
+                );
+                (written_bytes, lines)
+            }
+        };
+        let bytes = &statistics.bytes_written;
+        bytes.fetch_add(written_bytes, Ordering::Relaxed);
+        lost
+    }
+}
+
+#[cfg(test)]
+mod tests;
