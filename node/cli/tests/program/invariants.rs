@@ -40,6 +40,7 @@ fn chitchat_is_known_to_gossip_and_links_only() {
         "admission",
         "digests",
         "engine",
+        "engine/again",
         "engine/rebuild",
         "engine/rebuild_tests",
         "inbound",
