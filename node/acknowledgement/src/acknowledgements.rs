@@ -19,8 +19,9 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     round: u64,
-    /// Everything that it stands for was reported after so many rounds had begun.
-    since: Begun,
+    /// Everything that it stands for was reported after so many rounds had begun; `None` for a ticket that stands for
+    /// the backlog too.
+    since: Option<Begun>,
 }
 
 /// How many rounds of the publisher had begun at some time.
@@ -60,8 +61,8 @@ struct Progress {
     reached: Reached,
     /// The same for what was reported before the backlog was filled last by a new incarnation.
     whole: Reached,
-    /// So many rounds had begun then, at most.
-    republished_at: Begun,
+    /// So many rounds had begun then, at most; `None` if no incarnation had anything to publish anew.
+    republished_at: Option<Begun>,
     disk_failed: bool,
 }
 
@@ -116,16 +117,21 @@ impl Acknowledgements {
     /// round looks at the map; both looks at the map go through the shard's lock. So a round that
     /// begins after this call sees the report. Taken before the publisher is told of the report, the round is
     /// the one that it is woken for: told first, it may have begun that one, and a second is needed.
-    #[must_use]
     ///
     /// What a new incarnation has to publish anew, and what this server has adopted, counts too, which may take seconds.
+    #[must_use]
     pub fn ticket(&self) -> Ticket {
-        self.ticket_since(Begun::default())
+        self.next_round(None)
     }
 
     /// As [`Acknowledgements::ticket`], for what was reported after [`Acknowledgements::begun`] was asked. It does not wait
     /// for the backlog, unless the reports may be in it: a new incarnation has begun meanwhile.
+    #[must_use]
     pub fn ticket_since(&self, since: Begun) -> Ticket {
+        self.next_round(Some(since))
+    }
+
+    fn next_round(&self, since: Option<Begun>) -> Ticket {
         Ticket {
             round: self.begun.load(Ordering::SeqCst) + 1,
             since,
@@ -142,7 +148,7 @@ impl Acknowledgements {
         // One number is left out: whoever asks from now on has a greater one.
         let republished_at = Begun(self.begun.fetch_add(1, Ordering::SeqCst));
         self.progress
-            .send_modify(|progress| progress.republished_at = republished_at);
+            .send_modify(|progress| progress.republished_at = Some(republished_at));
     }
 
     /// Asks for the round of this ticket: it begins even if nothing is to be published, since a round that was
@@ -300,9 +306,14 @@ impl Progress {
     }
 
     fn reached_for(&self, ticket: Ticket) -> Reached {
-        match ticket.since > self.republished_at {
-            true => self.reached,
-            false => self.whole,
+        let waits_for_backlog = match (ticket.since, self.republished_at) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(since), Some(republished_at)) => since <= republished_at,
+        };
+        match waits_for_backlog {
+            true => self.whole,
+            false => self.reached,
         }
     }
 }
@@ -394,6 +405,23 @@ mod tests {
             acks.note_peer(peer(1, 1));
             assert_eq!(acks.confirmed(ticket).await, Ok(()), "{level}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_reported_before_the_first_round_does_not_wait_for_what_is_adopted_later() {
+        let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
+        let early = acks.ticket_since(acks.begun());
+        let first = acks.begin_round();
+        acks.note_written(Written {
+            behind: true,
+            ..written(first)
+        });
+        acks.note_synced(first);
+        assert_eq!(acks.confirmed(early).await, Ok(()));
+        assert_eq!(
+            acks.confirmed(acks.ticket()).await,
+            Err(Unconfirmed::DiskLate)
+        );
     }
 
     #[tokio::test(start_paused = true)]

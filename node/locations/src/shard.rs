@@ -115,9 +115,13 @@ impl Shard {
         self.has_publisher = true;
         self.deaths.clear();
         self.backlog = self.map.republish_all();
-        for &hash in &self.pending {
+        let mut hastened = self.pending.clone();
+        hastened.sort_unstable();
+        for &hash in &hastened {
             self.map.hasten(hash);
         }
+        self.backlog
+            .retain(|hash| hastened.binary_search(hash).is_err());
     }
 
     /// Nobody will ask for what is kept for a publisher.

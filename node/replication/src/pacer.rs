@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::trace;
 
 use super::engine::{Engine, EngineError};
+use super::given_up::GivenUp;
 use super::links::Links;
 use super::neighbour::{LinkStatus, Neighbour};
-use super::open_rounds::OpenRounds;
 use super::push::{Channel, Pushed};
 use super::syn_ack::syn_ack;
 use super::timing::{
@@ -50,7 +50,7 @@ pub async fn pace(
     let mut last_end = last_start;
     let mut last_push = last_start;
     let mut pushed = Pushed::default();
-    let mut open = OpenRounds::default();
+    let mut given_up = GivenUp::default();
     loop {
         // The sender lives in the neighbour, which we hold.
         let _ = status.wait_for(|status| status.gossips).await;
@@ -61,7 +61,7 @@ pub async fn pace(
             sleep_until(last_push + push_gap(&neighbour, &mut pushed)).await;
             if links.rounds.busy_until(name).is_none() {
                 last_push = Instant::now();
-                if push(&neighbour, &engine, &links, &mut pushed).await {
+                if push(&neighbour, &engine, &links, &mut pushed, &mut given_up).await {
                     continue;
                 }
             }
@@ -74,20 +74,18 @@ pub async fn pace(
             let underway = links.rounds.begin_own(name).await;
             let channel = channel(&neighbour);
             let question = links.question();
-            open.begin(channel.connection, question);
             let ended = round(&neighbour, &engine).await?;
-            if ended && let Some(answered) = open.answered() {
-                if answered > neighbour.answered() {
-                    neighbour.note_answered(answered);
-                    links.note_report();
-                }
-                if question > neighbour.answered() {
-                    // That may have been the answer to a round that was given up.
-                    neighbour.kick();
-                }
-            }
             drop(underway);
             last_end = Instant::now();
+            let ended = ended.unwrap_or_else(|| {
+                given_up.note(channel.connection, last_end);
+                false
+            });
+            let is_its_answer = ended && !given_up.may_be_answered(channel.connection, last_end);
+            if is_its_answer && question > neighbour.answered() {
+                neighbour.note_answered(question);
+                links.note_report();
+            }
             let is_full = neighbour.take_delta_bytes() >= FULL_DELTA_BYTES;
             if ended && !is_full {
                 pushed.note_round(channel);
@@ -153,12 +151,19 @@ fn channel(neighbour: &Neighbour) -> Channel {
 
 /// Sends news to the neighbour without asking it; says whether all that there is has gone out. If not, it is up to a
 /// round.
-async fn push(neighbour: &Neighbour, engine: &Engine, links: &Links, pushed: &mut Pushed) -> bool {
+async fn push(
+    neighbour: &Neighbour,
+    engine: &Engine,
+    links: &Links,
+    pushed: &mut Pushed,
+    given_up: &mut GivenUp,
+) -> bool {
     let Some(report) = neighbour.report() else {
         return false;
     };
     pushed.note_report(&report);
     let ack = NextAck::of(neighbour);
+    let connection = ack.connection;
     let Some(up) = ack.status.borrow().up.clone() else {
         return false;
     };
@@ -179,6 +184,9 @@ async fn push(neighbour: &Neighbour, engine: &Engine, links: &Links, pushed: &mu
     links.inbox.hand_in(neighbour.gossip_address, syn_ack).await;
     let sent = ack.sent().await;
     trace!(neighbour = %neighbour.config.name, ?sent, "push");
+    if sent.is_none() {
+        given_up.note(connection, Instant::now());
+    }
     let is_all = sent == Some(true) && neighbour.take_delta_bytes() < FULL_DELTA_BYTES;
     if is_all {
         pushed.note_pushed(&comparison);
@@ -188,8 +196,8 @@ async fn push(neighbour: &Neighbour, engine: &Engine, links: &Links, pushed: &mu
     is_all
 }
 
-/// One round; says whether it ended in time.
-async fn round(neighbour: &Neighbour, engine: &Engine) -> Result<bool, EngineError> {
+/// One round; says whether it was answered before the link was lost, or `None` if it was given up.
+async fn round(neighbour: &Neighbour, engine: &Engine) -> Result<Option<bool>, EngineError> {
     let ack = NextAck::of(neighbour);
     neighbour.counts.rounds.fetch_add(1, Ordering::Relaxed);
     let started = Instant::now();
@@ -203,7 +211,7 @@ async fn round(neighbour: &Neighbour, engine: &Engine) -> Result<bool, EngineErr
             .rounds_timed_out
             .fetch_add(1, Ordering::Relaxed);
     }
-    Ok(ended == Some(true))
+    Ok(ended)
 }
 
 /// The ACK that is to come next, which ends a round or is a push.

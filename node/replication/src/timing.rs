@@ -328,7 +328,8 @@ const _: () = {
             > 3 * IDLE_ROUND.as_millis()
     );
     assert!(BACKLOG_PIECE_RECORDS <= BACKLOG_RECORDS_MAX);
-    // The backlog alone shuts no gate: a piece that makes the most groups, behind the most that it is published behind.
+    // One round of the backlog shuts no gate where groups are full: it begins at the most that it is published behind.
+    // Over a link that is slower than such rounds come, several together may.
     assert!(
         BACKLOG_LAG_GROUPS_MAX as usize + BACKLOG_RECORDS_MAX.div_ceil(64)
             <= LAG_GROUPS_MAX as usize

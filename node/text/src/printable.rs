@@ -11,8 +11,8 @@
 use std::fmt;
 use std::str::Utf8Chunk;
 
-/// Whether a character stands for itself: no control, no end of a line, nothing invisible, nothing that turns the
-/// direction of writing.
+/// Whether a character stands for itself: no control, no end of a line, none of the characters that show nothing, nothing
+/// that turns the direction of writing. Blanks other than the space are shown as they are.
 #[must_use]
 pub fn is_printable(character: char) -> bool {
     if character.is_ascii() {
@@ -21,8 +21,11 @@ pub fn is_printable(character: char) -> bool {
     !character.is_control()
         && !matches!(
             character,
-            // The soft hyphen, and marks, embeddings, overrides and isolates of direction.
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            // Letters without a shape, the blank of Braille, and selectors of variations.
+            '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}'
+                // The soft hyphen, and marks, embeddings, overrides and isolates of direction.
+                | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
                 // Ends of lines and paragraphs.
                 | '\u{2028}' | '\u{2029}'

@@ -88,12 +88,14 @@ impl Receiver {
                 self.note_the_living_again().await;
             }
         }
-        if self.take_up_own() {
+        let taken_up = self.take_up_own();
+        if taken_up {
             self.note_the_living_again().await;
         }
         let adopted = self.adopted;
         self.adopt_orphans(now).await;
-        self.tell_settlement(self.adopted > adopted).await;
+        self.tell_settlement(taken_up || self.adopted > adopted)
+            .await;
         self.review_kept(now).await;
         if self.locations.backlog_len() == 0 {
             // What is still to be published may stand on disk in another's name only.
@@ -242,11 +244,20 @@ impl Receiver {
         };
         let due = self.forgetting.look(&candidates, newest, now);
         if was_full {
-            warn!(
-                known = sightings.len(),
-                "there is no room in gossip for a new incarnation: does a server start again and again? the \
+            let known = sightings.len();
+            if due.is_some() {
+                warn!(
+                    known,
+                    "there is no room in gossip for a new incarnation: does a server start again and again? the \
                      oldest that were superseded are forgotten"
-            );
+                );
+            } else {
+                warn!(
+                    known,
+                    "there is no room in gossip for a new incarnation, and none that it knows can be forgotten yet: \
+                     does a server start again and again?"
+                );
+            }
         }
         if let Some(due) = due {
             self.engine.forget(&due).await;
@@ -262,7 +273,7 @@ impl Receiver {
             .relied_on()
             .into_iter()
             .filter(|&id| membership.gone_for(id, now).is_some())
-            // What is this server's own is taken up by itself, and not all at once.
+            // What is this server's own is taken up by itself.
             .filter(|&id| membership.incarnation(id).is_some_and(|i| i.server != *me))
             .map(|id| (id, membership.is_gone_early(id, now)))
             .collect();

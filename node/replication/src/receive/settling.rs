@@ -30,7 +30,8 @@ impl Holders {
 }
 
 impl Receiver {
-    /// Tells the herd whether somebody live publishes all that this server holds.
+    /// Tells the herd whether somebody live publishes all that this server holds. `adopted_any` says that this look has
+    /// put something into the backlog, which the publisher may have taken by now and not have published yet.
     pub(super) async fn tell_settlement(&mut self, adopted_any: bool) {
         let own = &self.links.view.me;
         let membership = &self.known.membership;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use herd_acknowledgement::Begun;
 use herd_crdt::{Outcome, Record, ServerName};
 use tokio::time::timeout;
 
@@ -20,6 +21,7 @@ const SHARED_NAMES_MAX: usize = 1_024;
 /// Takes in all records up to the end of the stream, and answers with what came of them.
 pub(super) async fn run(session: &mut Session) -> Result<(), SessionError> {
     let control = session.control.clone();
+    let begun = control.confirm.begin();
     let mut intake = Intake::new(&control);
     loop {
         while let Some(line) = session.reader.next_line() {
@@ -45,7 +47,7 @@ pub(super) async fn run(session: &mut Session) -> Result<(), SessionError> {
     }
     answer.push_str(&format!("{}\n", ReportLine::Loaded(report.counts)));
     session.write(answer.as_bytes()).await?;
-    let confirmed = match confirmed(session, &control).await? {
+    let confirmed = match confirmed(session, &control, begun).await? {
         Ok(()) => ReportLine::Confirmed,
         Err(reason) => ReportLine::Unconfirmed(reason),
     };
@@ -55,8 +57,9 @@ pub(super) async fn run(session: &mut Session) -> Result<(), SessionError> {
 async fn confirmed(
     session: &mut Session,
     control: &Control,
+    begun: Begun,
 ) -> Result<Result<(), String>, SessionError> {
-    let mut confirming = control.confirm.confirm();
+    let mut confirming = control.confirm.confirm(begun);
     loop {
         match timeout(WAIT_LINE_GAP, &mut confirming).await {
             Ok(confirmed) => return Ok(confirmed),

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use herd_acknowledgement::Begun;
 use herd_crdt::{CLIENT_ID_BYTES_MAX, Record};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
@@ -220,7 +221,11 @@ struct Later(Semaphore);
 
 #[async_trait::async_trait]
 impl Confirm for Later {
-    async fn confirm(&self) -> Result<(), String> {
+    fn begin(&self) -> Begun {
+        Begun::default()
+    }
+
+    async fn confirm(&self, _: Begun) -> Result<(), String> {
         let _permit = self.0.acquire().await.unwrap();
         Err("Jaquez has\nno disk left".to_owned())
     }

@@ -1,0 +1,56 @@
+//! Whether an answer of a neighbour can only be to the round that waits for it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::timing::ROUND_TIMEOUT;
+use herd_telemetry::pulse::STALLED_AFTER;
+
+/// A round or push that was given up is answered no later than this, while the connection stands: a neighbour whose
+/// gossip does not move for longer counts as hung.
+pub(super) const LATE_ANSWER_MAX: Duration = STALLED_AFTER;
+
+const _: () = assert!(ROUND_TIMEOUT.as_millis() < LATE_ANSWER_MAX.as_millis());
+
+/// What was given up over the present connection, and may be answered yet. Answers do not say which round they are to:
+/// one that comes during a later round may be to the earlier, and says nothing of what was asked in between.
+#[derive(Debug, Default)]
+pub(super) struct GivenUp {
+    connection: u64,
+    last: Option<Instant>,
+}
+
+impl GivenUp {
+    /// A round or push over this connection was given up now.
+    pub(super) fn note(&mut self, connection: u64, now: Instant) {
+        self.connection = connection;
+        self.last = Some(now);
+    }
+
+    /// Whether an answer over this connection may be to what was given up.
+    pub(super) fn may_be_answered(&self, connection: u64, now: Instant) -> bool {
+        connection == self.connection
+            && self
+                .last
+                .is_some_and(|last| now.saturating_duration_since(last) < LATE_ANSWER_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_are_in_doubt_for_a_while_and_over_that_connection_only() {
+        let now = Instant::now();
+        let mut given_up = GivenUp::default();
+        assert!(!given_up.may_be_answered(0, now));
+        given_up.note(1, now);
+        assert!(given_up.may_be_answered(1, now + ROUND_TIMEOUT));
+        assert!(!given_up.may_be_answered(2, now + ROUND_TIMEOUT));
+        assert!(!given_up.may_be_answered(1, now + LATE_ANSWER_MAX));
+        given_up.note(1, now + ROUND_TIMEOUT);
+        assert!(given_up.may_be_answered(1, now + LATE_ANSWER_MAX));
+    }
+}
