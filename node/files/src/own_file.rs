@@ -64,7 +64,7 @@ pub fn read_regular(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
 
 /// Reads a file that is read once: a regular one, or what comes out of a FIFO or a device, such as that of
 /// `<(command)`. Of what is larger than `bytes_max` bytes that many and one more. Waits for a writer, and for all that it
-/// writes, for [`WRITER_WAIT_MAX`] at most.
+/// writes, for `WRITER_WAIT_MAX` at most.
 ///
 /// # Errors
 /// What the system says, or `TimedOut`.

@@ -51,7 +51,7 @@ impl NotedAgain {
 }
 
 impl Engine {
-    /// Notes everything that `incarnation` publishes, to be taken once more by [`Engine::take_again`].
+    /// Notes everything that `incarnation` publishes, to be taken once more by `take_again`.
     pub async fn note_again(&self, incarnation: &Incarnation) {
         let id = chitchat_id(incarnation);
         let keys: Vec<VersionedKey> = self
