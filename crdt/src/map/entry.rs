@@ -99,7 +99,7 @@ impl Entry {
     pub(super) fn publish_again(&mut self, again: Again) -> bool {
         let is_meant = match self.state {
             State::Pending | State::InSlot => false,
-            // Whoever waits for it does not wait for the backlog.
+            // A reply that waits for this record does not wait for the backlog.
             State::Elsewhere | State::Backlog => again == Again::Learnt,
         };
         if is_meant {
