@@ -34,12 +34,12 @@ pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
     families.extend([
         counter(
             "herd_client_received_bytes",
-            "Bytes that clients sent.",
+            "Bytes received from clients.",
             &statistics.bytes_read,
         ),
         counter(
             "herd_client_sent_bytes",
-            "Bytes that clients were sent.",
+            "Bytes sent to clients.",
             &statistics.bytes_written,
         ),
     ]);
@@ -60,17 +60,17 @@ fn commands(families: &mut Vec<Family>, statistics: &Statistics) {
     families.extend([
         Family::Counter(
             "herd_requests",
-            "Commands of clients by what became of them.",
+            "Commands of clients by outcome.",
             requests.collect(),
         ),
         Family::Histogram(
             "herd_request_duration_seconds",
-            "From when a command was taken up to when its reply could go out.",
+            "Time from reading a command until its reply can be sent.",
             durations.collect(),
         ),
         counter(
             "herd_unconfirmed_reports",
-            "Reports that did not become as safe as replies promise in time.",
+            "Reports that did not reach the promised safety (ack) in time.",
             &statistics.unconfirmed,
         ),
     ]);
@@ -80,17 +80,17 @@ fn open_connections(families: &mut Vec<Family>, statistics: &Statistics) {
     families.extend([
         gauge(
             "herd_client_connections",
-            "Connections of clients that are open.",
+            "Open connections of clients.",
             load(&statistics.connections_open),
         ),
         gauge(
             "herd_client_connections_max",
-            "Connections of clients that may be open: connections_max, or what the limit of open files leaves.",
+            "The limit on open connections of clients: connections_max, or what the limit of open files leaves.",
             load(&statistics.connections_max),
         ),
         gauge(
             "herd_client_connections_bulk",
-            "Connections of clients that send many commands at a time, and are served by threads of their own.",
+            "Open connections of clients that send many commands at a time; threads of their own serve them.",
             load(&statistics.connections_bulk),
         ),
         counter(
@@ -111,17 +111,17 @@ fn closed_connections(families: &mut Vec<Family>, statistics: &Statistics) {
     families.extend([
         counter(
             "herd_client_connections_refused",
-            "Connections of clients that were closed at once, since too many were open.",
+            "Connections of clients that were closed at once because too many were open.",
             &statistics.connections_refused,
         ),
         counter(
             "herd_client_connections_unread",
-            "Connections that were dropped, since the client left its replies unread.",
+            "Connections of clients that were dropped because the client did not read its replies.",
             &statistics.connections_unread,
         ),
         Family::Counter(
             "herd_client_connections_foreign",
-            "Connections of clients that were closed, since they spoke another protocol.",
+            "Connections of clients that were closed because they spoke another protocol.",
             foreign.into(),
         ),
         counter(
@@ -131,12 +131,12 @@ fn closed_connections(families: &mut Vec<Family>, statistics: &Statistics) {
         ),
         counter(
             "herd_client_tls_failures",
-            "Connections of clients on which TLS could not be agreed.",
+            "Connections of clients whose TLS handshake failed.",
             &statistics.tls_handshakes_failed,
         ),
         counter(
             "herd_client_certificates_distrusted",
-            "Connections of clients that were cut, since the client's certificate was good no more.",
+            "Connections of clients that were cut because the client's certificate was no longer trusted.",
             &statistics.certificates_distrusted,
         ),
     ]);
@@ -153,37 +153,37 @@ pub(super) fn places(families: &mut Vec<Family>, frontend: &Statistics, online: 
     families.extend([
         Family::Counter(
             "herd_places_questions",
-            "Questions for an online provider of places by what became of them.",
+            "Questions for an online provider of places, by outcome.",
             questions.into(),
         ),
         Family::Histogram(
             "herd_places_duration_seconds",
-            "How long questions took that were answered or failed.",
+            "Duration of questions that were answered or failed.",
             vec![(Vec::new(), online.durations.view())],
         ),
         counter(
             "herd_places_not_asked",
-            "Failed questions for which the provider was not asked: breaker, pause or too many waiting.",
+            "Failed questions that never went to the provider: circuit breaker, pause, or too many waiting.",
             &online.not_asked,
         ),
         counter(
             "herd_places_requests",
-            "Requests to the provider, further attempts included.",
+            "Requests to the provider, retries included.",
             &online.requests,
         ),
         counter(
             "herd_places_retries",
-            "Further attempts among them.",
+            "Retries of requests to the provider.",
             &online.retries,
         ),
         counter(
             "herd_places_fallbacks",
-            "Questions that the embedded data answered in the provider's place.",
+            "Questions that the fallback answered in the provider's place.",
             &online.fallbacks,
         ),
         counter(
             "herd_places_timeouts",
-            "WHATSATs that got an error, since no answer of places came at all.",
+            "WHATSATs that got an error because no answer of places came at all.",
             &frontend.places_timeouts,
         ),
     ]);

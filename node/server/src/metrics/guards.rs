@@ -23,7 +23,7 @@ pub(super) fn tokens(families: &mut Vec<Family>, access: Option<&Access>) {
     families.extend([
         Family::Counter(
             "herd_tokens_shown",
-            "Tokens that clients showed with AUTH, by whether they are known.",
+            "Tokens that clients showed with AUTH, by outcome.",
             by(
                 "outcome",
                 [
@@ -34,7 +34,7 @@ pub(super) fn tokens(families: &mut Vec<Family>, access: Option<&Access>) {
         ),
         Family::Counter(
             "herd_forbidden",
-            "Commands and HTTP requests that no token which was shown allows.",
+            "Commands and HTTP requests that no shown token allows.",
             by(
                 "what",
                 [
@@ -45,7 +45,7 @@ pub(super) fn tokens(families: &mut Vec<Family>, access: Option<&Access>) {
         ),
         Family::Counter(
             "herd_token_files",
-            "Changes of the file of tokens, taken or refused as it is wrong.",
+            "Changes of the tokens file, taken, or refused because the file is wrong.",
             by(
                 "outcome",
                 [
@@ -90,7 +90,7 @@ pub(super) fn limits(
     ];
     families.push(Family::Counter(
         "herd_limits_met",
-        "Times that a limit on what clients use was met, by its setting.",
+        "Times that clients met a limit, by its setting.",
         met.map(|(limit, count)| (label("limit", limit), load(count)))
             .into(),
     ));
@@ -110,12 +110,12 @@ pub(super) fn gossip(families: &mut Vec<Family>, links: &Links) {
     families.extend([
         Family::Counter(
             "herd_gossip_refused",
-            "Messages of neighbours that no server sends, by what is wrong with them; each cut the link.",
+            "Messages of neighbours that no server sends, by their fault; each cut the link.",
             refused.into(),
         ),
         Family::Counter(
             "herd_gossip_left_out",
-            "Parts of neighbours' messages that were left out, by why.",
+            "Parts of neighbours' messages that were left out, by reason.",
             left_out.into(),
         ),
     ]);
@@ -135,22 +135,22 @@ pub(super) fn strangers(families: &mut Vec<Family>, http: &HttpStatistics, links
     families.extend([
         gauge(
             "herd_http_connections",
-            "HTTP connections that are served.",
+            "Open HTTP connections.",
             load(&http.connections_open),
         ),
         Family::Counter(
             "herd_http_connections_closed",
-            "HTTP connections that were closed to make room, or for want of room, by why.",
+            "HTTP connections that the server closed, by reason.",
             http_closed.into(),
         ),
         counter(
             "herd_http_requests_refused",
-            "Requests other than for health that were refused, since there was room for probes only.",
+            "Requests that were refused because there was room for health probes only.",
             &http.requests_refused,
         ),
         Family::Counter(
             "herd_peer_connections_closed",
-            "Connections to the port for neighbours that did not become links, by why.",
+            "Connections to the peer port that did not become links, by reason.",
             closed.into(),
         ),
     ]);
@@ -171,13 +171,13 @@ pub(super) fn certificates(families: &mut Vec<Family>, tls: &TlsStatus) {
         ),
         Family::Gauge(
             "herd_certificate_expiry_timestamp_seconds",
-            "When the certificate of links or of the client port ends, by the POSIX clock; +Inf without one.",
+            "End of the certificate of links or the client port, in seconds since the POSIX epoch; +Inf without one.",
             ends.map(|(of, end)| (label("of", of), end.map_or(f64::INFINITY, |end| end as f64)))
                 .into(),
         ),
         Family::Gauge(
             "herd_certificate_out_of_time",
-            "1 if the certificates of links or of the client port had ended or not begun at the start, and no others came, else 0.",
+            "1 if the certificates of links or the client port were expired or not yet valid at the start, else 0.",
             vec![
                 (label("of", "links"), flag(links)),
                 (label("of", "client_port"), flag(clients)),
@@ -185,7 +185,7 @@ pub(super) fn certificates(families: &mut Vec<Family>, tls: &TlsStatus) {
         ),
         Family::Counter(
             "herd_certificate_reloads",
-            "Changes of certificates' files, taken or refused as they cannot be used.",
+            "Changes of certificate files, taken, or refused because the files cannot be used.",
             vec![
                 (label("outcome", "taken"), taken as f64),
                 (label("outcome", "refused"), failed as f64),

@@ -20,22 +20,22 @@ pub(super) fn others(families: &mut Vec<Family>, status: &Status, links: &Links)
     families.extend([
         Family::Gauge(
             "herd_server_alive",
-            "1 if another server counts as alive here, else 0.",
+            "1 if the other server counts as alive here, else 0.",
             of(|server| Some(flag(server.alive))),
         ),
         Family::Gauge(
             "herd_server_last_heard_seconds",
-            "How long ago the last sign of life of another server was; none if it never gave one.",
+            "Age of the other server's last sign of life; missing if there was none.",
             of(|server| server.last_heard_ms.map(|ms| ms as f64 / 1e3)),
         ),
         Family::Gauge(
             "herd_origin_lag_groups",
-            "Groups of another server that this one or a neighbour knows of and that are not merged here.",
+            "Groups of the other server that this server or a neighbour knows of and that are not merged here.",
             of(|server| server.lag_groups.map(|groups| groups as f64)),
         ),
         Family::Histogram(
             "herd_propagation_seconds",
-            "From receipt of a report at its server to receipt here; one for each group with news.",
+            "Time from the receipt of a report at its server to its receipt here, for each group that changed the map.",
             travels.collect(),
         ),
     ]);
@@ -52,7 +52,7 @@ const LINK_FIGURES: [LinkFigure; 11] = [
     ),
     (
         "herd_link_dropped_messages",
-        "Messages dropped, since the link was down or too slow.",
+        "Messages that were dropped because the link was down or too slow.",
         |counts| &counts.messages_dropped,
     ),
     (
@@ -62,12 +62,12 @@ const LINK_FIGURES: [LinkFigure; 11] = [
     ),
     (
         "herd_link_pushes",
-        "Times that news went out without a round.",
+        "Times that this server sent new groups without a round.",
         |counts| &counts.pushes,
     ),
     (
         "herd_link_rounds_timed_out",
-        "Rounds of these that did not end in time.",
+        "Rounds that this server began and that did not end in time.",
         |counts| &counts.rounds_timed_out,
     ),
     (
@@ -112,12 +112,12 @@ pub(super) fn links(families: &mut Vec<Family>, status: &Status, links: &Links) 
         ),
         Family::Gauge(
             "herd_link_lag_groups",
-            "Groups of this server that the neighbour has not merged; none while it has not said.",
+            "Groups of this server that the neighbour has not merged; missing until it reports.",
             of(|link| link.lag_groups.map(|groups| groups as f64)),
         ),
         Family::Gauge(
             "herd_link_clock_offset_seconds",
-            "The neighbour's wall clock less ours; none while it has not said.",
+            "The neighbour's wall clock minus this server's; missing until it reports.",
             of(|link| link.clock_offset_ms.map(|ms| ms as f64 / 1e3)),
         ),
     ]);
@@ -138,17 +138,17 @@ pub(super) fn publishing(families: &mut Vec<Family>, links: &Links) {
     families.extend([
         Family::Gauge(
             "herd_slots",
-            "Slots of this server, with live records in them or free.",
+            "Slots of this server: used, with live records in them, or free.",
             by_state.into(),
         ),
         gauge(
             "herd_slot_live_records",
-            "Records that live in the slots of this server.",
+            "Live records in the slots of this server.",
             slots.live_records as f64,
         ),
         Family::Counter(
             "herd_published_groups",
-            "Groups that this incarnation set in its slots.",
+            "Groups that this incarnation published.",
             vec![(Vec::new(), slots.version as f64)],
         ),
         Family::Counter(
@@ -168,17 +168,17 @@ pub(super) fn publishing(families: &mut Vec<Family>, links: &Links) {
         ),
         gauge(
             "herd_buried_incarnations",
-            "Dead ones of these whose copies are empty here.",
+            "Dead incarnations that gossip knows and whose copies are empty here.",
             replication.buried.len() as f64,
         ),
         Family::Counter(
             "herd_refused_incarnations",
-            "Times that a neighbour spoke of a new incarnation for which gossip had no room.",
+            "Times that a neighbour named a new incarnation for which gossip had no room.",
             vec![(Vec::new(), links.ids_refused() as f64)],
         ),
         Family::Counter(
             "herd_suppressed_messages",
-            "Messages of gossip that were for nobody's neighbour, or not yet allowed.",
+            "Messages of gossip that were for no neighbour, or not yet allowed.",
             vec![(Vec::new(), links.suppressed() as f64)],
         ),
     ]);

@@ -136,7 +136,7 @@ fn map(families: &mut Vec<Family>, status: &Status, locations: &Locations) {
         ),
         gauge(
             "herd_client_memory_bytes",
-            "What clients take in memory, as max_client_bytes counts it.",
+            "Memory that clients take, as max_client_bytes counts it.",
             locations.memory_bytes() as f64,
         ),
         gauge(
@@ -146,12 +146,12 @@ fn map(families: &mut Vec<Family>, status: &Status, locations: &Locations) {
         ),
         gauge(
             "herd_clients_slowed",
-            "1 while clients are read more slowly, since replication does not keep up, else 0.",
+            "1 while the server reads its clients more slowly because replication does not keep up, else 0.",
             flag(status.map.slowed),
         ),
         Family::Counter(
             "herd_merges",
-            "Records that met the map, from clients and servers, by what came of it.",
+            "Records that met the map, from clients and from servers, by outcome.",
             merges.into(),
         ),
     ]);
@@ -163,12 +163,12 @@ fn floor(families: &mut Vec<Family>, floor: Option<&FloorWatch>) {
     families.extend([
         gauge(
             "herd_expiry_floor_ahead_seconds",
-            "How far the floor of expiry is ahead of the clock less expire_after; 0 if it is not.",
+            "Seconds by which the floor of expiry is ahead of the clock less expire_after; 0 if it is not.",
             ahead_ns as f64 / 1e9,
         ),
         gauge(
             "herd_expiry_floor_fault",
-            "1 while the floor of expiry keeps out what clients report now, else 0.",
+            "1 while the floor of expiry refuses reports of the present, else 0.",
             flag(keeps_out),
         ),
     ]);
@@ -184,7 +184,7 @@ fn storage(families: &mut Vec<Family>, status: &Status, links: &Links) {
     families.extend([
         Family::Gauge(
             "herd_storage_state",
-            "1 for the state that the store is in, 0 for the others.",
+            "1 for the state of the store, 0 for the other states.",
             states.into(),
         ),
         total(
@@ -204,12 +204,12 @@ fn storage(families: &mut Vec<Family>, status: &Status, links: &Links) {
         ),
         total(
             "herd_storage_left_out_writes",
-            "Writes that no store can hold, and that were left out: a defect.",
+            "Writes that no store can hold and that were left out: a defect.",
             figures.left_out,
         ),
         Family::Histogram(
             "herd_storage_sync_duration_seconds",
-            "How long it took until what was committed was on the disk.",
+            "Time until committed groups were on the disk.",
             vec![(Vec::new(), syncs(&figures))],
         ),
         gauge(
@@ -219,7 +219,7 @@ fn storage(families: &mut Vec<Family>, status: &Status, links: &Links) {
         ),
         gauge(
             "herd_storage_queue_bytes",
-            "The same in bytes.",
+            "Bytes that wait for the store.",
             figures.queue_bytes as f64,
         ),
     ]);
@@ -258,24 +258,24 @@ fn process_figures(families: &mut Vec<Family>, start_s: f64) {
     if let Some(cpu) = figures.cpu {
         families.push(Family::Counter(
             "process_cpu_seconds",
-            "Time on processors, of the program and of the system for it.",
+            "Processor time of the program, the system's work for it included.",
             vec![(Vec::new(), cpu.as_secs_f64())],
         ));
     }
     let gauges = [
         (
             "process_resident_memory_bytes",
-            "Memory that is in RAM.",
+            "Memory of the process that is in RAM.",
             figures.resident_bytes,
         ),
         (
             "process_open_fds",
-            "File descriptors that are open.",
+            "Open file descriptors.",
             figures.open_fds,
         ),
         (
             "process_max_fds",
-            "The most file descriptors that may be open.",
+            "The limit on open file descriptors.",
             figures.max_fds,
         ),
         ("process_threads", "Threads.", figures.threads),

@@ -1,4 +1,4 @@
-//! The JSON of `/status`, which `herd status` and `herd top` read too. `docs/operations.md` explains it.
+//! The JSON of `/status`, which `herd status` and `herd top` read too. `docs/metrics.md` explains it.
 //!
 //! Fields may be added under the same version; one that goes or changes its meaning raises it.
 
