@@ -2,8 +2,8 @@
 #
 #     docker build --tag herd .
 #
-# The last stage also stands in k8s/image/Dockerfile, for a binary that was built outside; a test
-# holds the two against each other.
+# The last stage is also in k8s/image/Dockerfile, for a binary that was built outside; a test compares the
+# two.
 
 FROM rust:1.90-slim-bookworm AS build
 RUN apt-get update \
@@ -11,7 +11,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
-# With --target, what runs while building is not linked statically, which would not work.
+# --target: build scripts and macros cannot be static, and with a target these flags do not reach them.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
     && RUSTFLAGS="-C target-feature=+crt-static" CARGO_PROFILE_RELEASE_STRIP=symbols \
        cargo build --locked --release --package herd --bin herd --target "$target" \
@@ -27,7 +27,7 @@ LABEL org.opencontainers.image.title="herd" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 COPY --from=build /out/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-# A new volume takes its owner from the folder that it is mounted on.
+# A new volume takes its owner from the folder on which it is mounted.
 COPY --from=build --chown=65532:65532 /out/data /data
 COPY --from=build /out/herd /herd
 USER 65532:65532

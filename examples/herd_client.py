@@ -4,7 +4,7 @@
     python3 examples/herd_client.py report 127.0.0.1:12000 kiwi +34.068930-118.445127
     python3 examples/herd_client.py ask    127.0.0.1:12003 kiwi 10 5
 
-`report` says that a client is at a location now; `ask` says where it is and what is near it.
+`report` reports the location of a client now. `ask` prints the location of a client and the places near it.
 """
 
 import json
@@ -15,11 +15,11 @@ from decimal import Decimal
 
 
 class Refused(Exception):
-    """The server answered `?` and the line: it does not take it."""
+    """The server refused the line: its reply is `?` and the line."""
 
 
 class HerdClient:
-    """One connection to one server. Use it for as many commands as you like."""
+    """One connection to one server, for any number of commands."""
 
     def __init__(self, host: str, port: int, timeout_s: float = 10.0):
         self._socket = socket.create_connection((host, port), timeout=timeout_s)
@@ -33,15 +33,15 @@ class HerdClient:
         self._socket.close()
 
     def report(self, client: str, location: str, time_ns: int | None = None) -> dict:
-        """Says where `client` is; the time is now unless it is given, in ns since 1970."""
+        """Reports the location of `client`. `time_ns` is in ns since 1970; the default is now."""
         if time_ns is None:
             time_ns = time.time_ns()
-        # Never through a float: it cannot tell two nanoseconds apart.
+        # No float here: a float cannot tell two nanoseconds apart.
         self._send(f"IAMAT {client} {location} {time_ns // 10**9}.{time_ns % 10**9:09d}")
         return self._at_line()
 
     def ask(self, client: str, radius_km: float = 10, most: int = 5) -> tuple[dict, dict]:
-        """Where `client` is, and a Nearby Search reply with what is near it."""
+        """Returns the location of `client`, and a Nearby Search reply with the places near it."""
         self._send(f"WHATSAT {client} {radius_km} {most}")
         at = self._at_line()
         # The JSON ends with an empty line.
@@ -61,7 +61,7 @@ class HerdClient:
 
     def _at_line(self) -> dict:
         line = self._line()
-        # A client's id may be any bytes; surrogateescape keeps those that are no text.
+        # A client's id may be any bytes; surrogateescape keeps bytes that are not UTF-8.
         text = line.decode("utf-8", "surrogateescape")
         if not text.startswith("AT "):
             raise Refused(text.rstrip("\n"))

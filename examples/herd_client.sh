@@ -12,8 +12,8 @@ usage() {
     exit 64
 }
 
-# say HOST PORT LINE: prints the reply to one line. A reply to IAMAT is one line; one to WHATSAT ends with
-# an empty line; one that starts with `?` says that the server does not take it.
+# say HOST PORT LINE: sends a line and prints the reply. A reply to IAMAT is one line. A reply to WHATSAT ends
+# with an empty line. A reply that begins with `?` means that the server refused the line.
 say() {
     exec 3<>"/dev/tcp/$1/$2"
     printf '%s\n' "$3" >&3
