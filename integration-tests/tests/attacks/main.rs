@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use herd_integration_tests::{Herd, Topology, eventually, series, within};
+use herd_integration_tests::{Addresses, Herd, Topology, eventually, series, within};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::process::setpriority_process;
 use tokio::runtime::{self, Handle};
@@ -61,19 +61,7 @@ async fn honest_clients_are_served_and_memory_stays_bounded_under_every_attack_a
 /// The attacks on a herd whose limits are the usual ones, or that has one more.
 async fn attacked(limit: Option<&str>, strangers: &Handle) {
     let idle = IDLE_CONNECTIONS.min(descriptors().saturating_sub(OTHER_DESCRIPTORS));
-    let mut herd = Herd::builder(Topology::five())
-        .argument("--half-line-timeout=3s")
-        .argument(&format!("--max-clients={CLIENTS_MAX}"));
-    if let Some(limit) = limit {
-        herd = herd.argument(limit);
-    }
-    let mut herd = herd.start().await;
-    // A wire log of all this would fill the disk, and is off in a server unless it is asked for.
-    herd.server_mut("Smith").kill();
-    herd.server_mut("Smith")
-        .set_argument("--wire-log=/dev/null");
-    herd.server_mut("Smith").restart().await;
-    herd.linked().await;
+    let mut herd = herd_to_attack(limit).await;
     let smith = herd.server("Smith").addresses();
     let pid = herd.server_mut("Smith").process().id();
     let calm = Honest::new(&herd).await.exchanges(EXCHANGES).await;
@@ -82,30 +70,10 @@ async fn attacked(limit: Option<&str>, strangers: &Handle) {
     let over = Arc::new(AtomicBool::new(false));
     let crowd = attackers::idle_crowd(smith.client, idle).await;
     let generation = peers::generation(&herd, "Smith", "Hill").await;
-    let attacks: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> = vec![
-        Box::pin(attackers::slow_writers(smith.client, over.clone())),
-        Box::pin(attackers::slow_readers(smith.client, over.clone())),
-        Box::pin(attackers::flood_of_one_id(smith.client, over.clone())),
-        Box::pin(attackers::flood_of_ids(smith.client, over.clone())),
-        Box::pin(attackers::times_out_of_range(smith.client, over.clone())),
-        Box::pin(attackers::bad_requests(smith.http, over.clone())),
-        Box::pin(peers::half_open(smith.peer, over.clone())),
-        Box::pin(peers::frames_cut_at_every_byte(
-            smith.peer,
-            generation,
-            over.clone(),
-        )),
-        Box::pin(peers::replayed_handshakes(
-            smith.peer,
-            generation,
-            over.clone(),
-        )),
-    ];
     let mut running = JoinSet::new();
-    for attack in attacks {
+    for attack in attacks(&smith, generation, &over) {
         running.spawn_on(attack, strangers);
     }
-
     let attacked = Honest::new(&herd).await.exchanges(EXCHANGES).await;
     let memory = resident_kib(pid).saturating_sub(memory_before);
     over.store(true, Ordering::Relaxed);
@@ -122,16 +90,56 @@ async fn attacked(limit: Option<&str>, strangers: &Handle) {
         "{limit}; {idle} idle connections; {memory} KiB more memory; calm {calm}; attacked {attacked}"
     );
     assert!(memory < ADDED_KIB_MAX, "{memory} KiB more");
+    all_is_as_before(&mut herd).await;
+}
+
+/// A herd whose Smith has limits that the attacks reach.
+async fn herd_to_attack(limit: Option<&str>) -> Herd {
+    let mut herd = Herd::builder(Topology::five())
+        .argument("--half-line-timeout=3s")
+        .argument(&format!("--max-clients={CLIENTS_MAX}"));
+    if let Some(limit) = limit {
+        herd = herd.argument(limit);
+    }
+    let mut herd = herd.start().await;
+    // A wire log of all this would fill the disk, and is off in a server unless it is asked for.
+    herd.server_mut("Smith").kill();
+    herd.server_mut("Smith")
+        .set_argument("--wire-log=/dev/null");
+    herd.server_mut("Smith").restart().await;
+    herd.linked().await;
+    herd
+}
+
+type Attack = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Every attack on a server, until it is over; `generation` is that of a neighbour whose name attackers take.
+fn attacks(on: &Addresses, generation: u64, over: &Arc<AtomicBool>) -> Vec<Attack> {
+    let over = || over.clone();
+    vec![
+        Box::pin(attackers::slow_writers(on.client, over())),
+        Box::pin(attackers::slow_readers(on.client, over())),
+        Box::pin(attackers::flood_of_one_id(on.client, over())),
+        Box::pin(attackers::flood_of_ids(on.client, over())),
+        Box::pin(attackers::times_out_of_range(on.client, over())),
+        Box::pin(attackers::bad_requests(on.http, over())),
+        Box::pin(peers::half_open(on.peer, over())),
+        Box::pin(peers::frames_cut_at_every_byte(on.peer, generation, over())),
+        Box::pin(peers::replayed_handshakes(on.peer, generation, over())),
+    ]
+}
+
+/// Servers, links and room are there as before the attacks, and the log names the attackers.
+async fn all_is_as_before(herd: &mut Herd) {
     for name in herd.names() {
         assert!(herd.server_mut(&name).is_running(), "{name} has ended");
         let panics = herd.log(&name).lines_with(0, &["panicked"]);
         assert!(panics.is_empty(), "{name}: {panics:?}");
     }
-    // Who attacked is named.
     let named = herd.log("Smith").lines_with(0, &["peer connection"]);
     assert!(!named.is_empty());
-    // And all is as before: links, room, and records that spread. The log may have left out the last lines on links,
-    // since those who pretended to be Hill made and lost so many.
+    // The log may have left out the last lines on links, since those who pretended to be Hill made and lost so many.
+    let smith = herd.server("Smith").addresses();
     for neighbour in ["Hill", "Singleton", "Campbell"] {
         let up = format!("herd_link_up{{neighbour=\"{neighbour}\"}}");
         eventually("Smith has its links", async || {
@@ -140,7 +148,7 @@ async fn attacked(limit: Option<&str>, strangers: &Handle) {
         .await;
     }
     eventually("the crowd's places are free", async || {
-        Honest::new(&herd).await.exchanges(1).await;
+        Honest::new(herd).await.exchanges(1).await;
         true
     })
     .await;

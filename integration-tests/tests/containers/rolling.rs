@@ -1,5 +1,6 @@
 //! A rolling update under a client that never stops.
 
+use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,19 +20,63 @@ async fn a_rolling_update_loses_nothing_that_a_client_was_told() {
         .variable("HERD_DRAIN_DELAY", "2s")
         .start()
         .await;
-    let endpoints = Mutex::new(herd.endpoints().await);
-    let rolled = AtomicBool::new(false);
-    // As through a Service: to some endpoint, and to the next when the connection ends.
-    let reporting = async {
+    let service = Service {
+        endpoints: Mutex::new(herd.endpoints().await),
+        rolled: AtomicBool::new(false),
+    };
+    let rolling = async {
+        let mut ended = Vec::new();
+        for name in NAMES.into_iter().rev() {
+            // What a Service does when a pod is being deleted.
+            service.leave_out(herd.client_address(name).await);
+            ended.push(herd.delete(name).await);
+            herd.restart(name).await;
+            *service.endpoints.lock().unwrap() = herd.endpoints().await;
+        }
+        service.rolled.store(true, Ordering::Relaxed);
+        ended
+    };
+    let (told, ended) = tokio::join!(service.reports(), rolling);
+    for ended in ended {
+        assert_eq!(ended.status, 0, "{}", ended.output);
+        assert!(
+            ended.output.contains("not ready any more"),
+            "{}",
+            ended.output
+        );
+    }
+    assert!(told.len() >= 50, "only {} reports", told.len());
+    for name in NAMES {
+        let ids: Vec<String> = told.iter().map(|(id, _)| id.clone()).collect();
+        let found = herd.client(name).await.find_all(&ids).await;
+        for ((id, at), found) in told.iter().zip(found) {
+            assert_eq!(found.as_ref(), Some(at), "{name} about {id}");
+        }
+    }
+}
+
+/// What clients of a Service see of a rolling update.
+struct Service {
+    endpoints: Mutex<Vec<SocketAddr>>,
+    rolled: AtomicBool,
+}
+
+impl Service {
+    fn leave_out(&self, leaving: SocketAddr) {
+        let mut endpoints = self.endpoints.lock().unwrap();
+        endpoints.retain(|address| *address != leaving);
+    }
+
+    /// Reports through the Service until the update is over: to some endpoint, and to the next when the connection ends.
+    /// Returns each client's ID with the reply.
+    async fn reports(&self) -> Vec<(String, String)> {
         let mut told = Vec::new();
         let mut number = 0_usize;
-        while !rolled.load(Ordering::Relaxed) {
+        while !self.rolled.load(Ordering::Relaxed) {
             let address = {
-                let endpoints = endpoints.lock().unwrap();
-                endpoints.get(number % endpoints.len().max(1)).copied()
-            };
-            let Some(address) = address else {
-                panic!("no server is ready");
+                let endpoints = self.endpoints.lock().unwrap();
+                assert!(!endpoints.is_empty(), "no server is ready");
+                endpoints[number % endpoints.len()]
             };
             let Ok(mut client) = Client::try_connect(address).await else {
                 number += 1;
@@ -48,38 +93,5 @@ async fn a_rolling_update_loses_nothing_that_a_client_was_told() {
             }
         }
         told
-    };
-    let rolling = async {
-        let mut ended = Vec::new();
-        for name in NAMES.into_iter().rev() {
-            // What a Service does when a pod is being deleted.
-            let leaving = herd.client_address(name).await;
-            endpoints
-                .lock()
-                .unwrap()
-                .retain(|address| *address != leaving);
-            ended.push(herd.delete(name).await);
-            herd.restart(name).await;
-            *endpoints.lock().unwrap() = herd.endpoints().await;
-        }
-        rolled.store(true, Ordering::Relaxed);
-        ended
-    };
-    let (told, ended) = tokio::join!(reporting, rolling);
-    for ended in ended {
-        assert_eq!(ended.status, 0, "{}", ended.output);
-        assert!(
-            ended.output.contains("not ready any more"),
-            "{}",
-            ended.output
-        );
-    }
-    assert!(told.len() >= 50, "only {} reports", told.len());
-    for name in NAMES {
-        let ids: Vec<String> = told.iter().map(|(id, _)| id.clone()).collect();
-        let found = herd.client(name).await.find_all(&ids).await;
-        for ((id, at), found) in told.iter().zip(found) {
-            assert_eq!(found.as_ref(), Some(at), "{name} about {id}");
-        }
     }
 }

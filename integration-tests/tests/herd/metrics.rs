@@ -139,8 +139,9 @@ fn rules() -> Vec<Rule> {
         .collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
+/// A herd on disk whose Hill has heard three reports, two of them the same, and was asked for a client that is known and
+/// for one that is not.
+async fn busy_herd() -> Herd {
     let herd = Herd::builder(Topology::five()).on_disk().start().await;
     // What is heard before a server listens to gossip waits for it, and is not timed.
     for name in NAMES {
@@ -156,9 +157,12 @@ async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
         .await;
     herd.agree(&NAMES, &["a_client_that_no_label_names".to_owned()])
         .await;
+    herd
+}
 
+/// What Hill exports once its figures have caught up: a figure may come a moment after what it counts.
+async fn settled_scrape(herd: &Herd) -> Scrape {
     let at = herd.server("Hill").addresses().http;
-    // A figure may come a moment after what it counts.
     let mut scrape = Scrape::of(at).await;
     eventually(
         "Hill has told its neighbours, and they have told it",
@@ -173,7 +177,35 @@ async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
         },
     )
     .await;
+    scrape
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
+    let herd = busy_herd().await;
+    let scrape = settled_scrape(&herd).await;
+    asked_for_is_exported_and_the_reverse(&scrape);
+    the_table_has_what_is_exported(&scrape);
+    figures_are_right(&scrape);
+
+    // Hill alone heard something, so Campbell got it all from there.
+    let campbell = herd.server("Campbell").addresses().http;
+    let travelled = |scrape: &Scrape, origin: &str| {
+        scrape.get(&format!(
+            "herd_propagation_seconds_count{{origin=\"{origin}\"}}"
+        ))
+    };
+    let mut scrape = Scrape::of(campbell).await;
+    eventually("Campbell has timed what came from Hill", async || {
+        scrape = Scrape::of(campbell).await;
+        travelled(&scrape, "Hill") >= 1.0
+    })
+    .await;
+    assert_eq!(travelled(&scrape, "Smith"), 0.0);
+}
+
+/// Every metric that a panel or an alert asks for is exported, and every exported one is asked for.
+fn asked_for_is_exported_and_the_reverse(scrape: &Scrape) {
     let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
     let mut expressions = Vec::new();
     texts(&dashboard, "expr", &mut expressions);
@@ -201,8 +233,11 @@ async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
         })
         .collect();
     assert!(unseen.is_empty(), "exported and in no panel: {unseen:?}");
+}
 
-    // Each row of the table begins with its metric, and goes on with its kind.
+/// The table of docs/operations.md has each metric that is exported, with its kind, and no other.
+fn the_table_has_what_is_exported(scrape: &Scrape) {
+    // Each row begins with its metric, and goes on with its kind.
     let metric = |line: &'static str| {
         let (name, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
         let kinds = ["counter", "gauge", "histogram"];
@@ -216,7 +251,10 @@ async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
         assert!(METRICS.contains(&row), "no {row}");
         assert_eq!(name.ends_with("_total"), kind == "counter", "{name}");
     }
+}
 
+/// The figures of a [`busy_herd`] at Hill.
+fn figures_are_right(scrape: &Scrape) {
     let named = scrape
         .series
         .keys()
@@ -237,20 +275,6 @@ async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
     assert_eq!(scrape.get("herd_merges_total{outcome=\"tie_lost\"}"), 1.0);
     assert_eq!(scrape.get("herd_storage_state{state=\"open\"}"), 1.0);
     assert!(scrape.get("process_resident_memory_bytes") > 1e6);
-
-    // Hill alone heard something, so Campbell got it all from there.
-    let campbell = herd.server("Campbell").addresses().http;
-    let travelled = |scrape: &Scrape, origin: &str| {
-        scrape.get(&format!(
-            "herd_propagation_seconds_count{{origin=\"{origin}\"}}"
-        ))
-    };
-    eventually("Campbell has timed what came from Hill", async || {
-        scrape = Scrape::of(campbell).await;
-        travelled(&scrape, "Hill") >= 1.0
-    })
-    .await;
-    assert_eq!(travelled(&scrape, "Smith"), 0.0);
 }
 
 #[test]

@@ -7,8 +7,13 @@ use tokio::time::sleep;
 
 use crate::{NAMES, UCLA, ids};
 
-/// What WebDriver calls the escape key.
+/// What WebDriver calls two keys.
 const ESCAPE: char = '\u{e00c}';
+const ENTER: char = '\u{e007}';
+
+/// The client that the page shows, and the fields of its record.
+const CHOSEN: &str = "#client [data-field=location]";
+const HEARD_BY: &str = "#client [data-field=server]";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_shows_a_client_move_a_link_cut_and_its_server_lost() {
@@ -19,6 +24,7 @@ async fn a_page_shows_a_client_move_a_link_cut_and_its_server_lost() {
     let mut herd = builder.proxied().start().await;
     let mut campbell = herd.client("Campbell").await;
     campbell.report("kiwi", UCLA, "1520023934.9").await;
+    let at = campbell.find("kiwi").await.unwrap();
     let browser = Browser::start().await;
     let hill = format!("http://{}/", herd.server("Hill").addresses().http);
     browser.open_live(&hill).await;
@@ -27,12 +33,20 @@ async fn a_page_shows_a_client_move_a_link_cut_and_its_server_lost() {
     browser.shows("#clients", |text| text == "1").await;
     assert_eq!(browser.text("#server").await, "Hill");
 
-    // The only client is in the middle of the map, once the page shows the part around it.
-    let chosen = "#client [data-field=location]";
+    a_click_shows_the_record(&browser, &at).await;
+    a_move_is_followed(&browser, &herd).await;
+    an_id_is_text_and_found_by_keyboard(&browser, &herd).await;
+    links_are_seen_cut_and_healed(&browser, &herd).await;
+    the_page_fits_a_phone(&browser).await;
+    the_page_outlives_its_server(&browser, &mut herd).await;
+}
+
+/// The only client is in the middle of the map, once the page shows the part around it.
+async fn a_click_shows_the_record(browser: &Browser, at: &str) {
     eventually("a click on its dot shows the client's record", async || {
         browser.click("#canvas").await;
         for _ in 0..40 {
-            if browser.text(chosen).await == UCLA {
+            if browser.text(CHOSEN).await == UCLA {
                 return true;
             }
             sleep(Duration::from_millis(50)).await;
@@ -40,28 +54,31 @@ async fn a_page_shows_a_client_move_a_link_cut_and_its_server_lost() {
         false
     })
     .await;
-    let heard_by = "#client [data-field=server]";
-    assert_eq!(browser.text(heard_by).await, "Campbell");
+    assert_eq!(browser.text(HEARD_BY).await, "Campbell");
     let difference = browser.text("#client [data-field=difference]").await;
-    let at = campbell.find("kiwi").await.unwrap();
     assert_eq!(difference, format!("{} s", at.split(' ').nth(2).unwrap()));
     assert!(browser.text("#places").await.contains("Bel Air"));
+}
+
+/// The chosen client moves, and is heard elsewhere.
+async fn a_move_is_followed(browser: &Browser, herd: &Herd) {
     let drawn = async || {
         browser
             .run("const { chosenX, chosenY } = document.getElementById('canvas').dataset; return [chosenX, chosenY]")
             .await
     };
     let before = drawn().await;
-
-    // It moves, and is heard elsewhere.
     let mut singleton = herd.client("Singleton").await;
     singleton.report("kiwi", "+36.5-120.25", "1520023935").await;
-    browser.shows(chosen, |text| text == "+36.5-120.25").await;
-    assert_eq!(browser.text(heard_by).await, "Singleton");
+    browser.shows(CHOSEN, |text| text == "+36.5-120.25").await;
+    assert_eq!(browser.text(HEARD_BY).await, "Singleton");
     eventually("its dot is elsewhere", async || drawn().await != before).await;
+}
 
-    // An id is text, whatever is in it.
+/// An ID is text, whatever is in it. By keyboard alone a person lets one client go, and finds another by its ID.
+async fn an_id_is_text_and_found_by_keyboard(browser: &Browser, herd: &Herd) {
     let script = "<img/src=x/onerror=document.body.remove()>";
+    let mut singleton = herd.client("Singleton").await;
     singleton.report(script, "+36.5-121", "1520023935").await;
     let cut = &script[..40];
     browser.shows("#nearby", |text| text.contains(cut)).await;
@@ -70,72 +87,58 @@ async fn a_page_shows_a_client_move_a_link_cut_and_its_server_lost() {
         0,
         "an id was taken for HTML"
     );
-    // By keyboard alone: let it go, and find the other by its id.
-    browser
-        .run("document.getElementById('canvas').focus()")
-        .await;
+    let focus = "document.getElementById('canvas').focus()";
+    browser.run(focus).await;
     browser.press(&[ESCAPE]).await;
     eventually("it is let go", async || {
         browser.text("#client").await.is_empty()
     })
     .await;
-    browser
-        .run("document.getElementById('find-id').focus()")
-        .await;
-    let enter = '\u{e007}';
-    browser
-        .press(&script.chars().chain([enter]).collect::<Vec<_>>())
-        .await;
+    let focus = "document.getElementById('find-id').focus()";
+    browser.run(focus).await;
+    let keys: Vec<char> = script.chars().chain([ENTER]).collect();
+    browser.press(&keys).await;
     browser.shows("#client-title", |text| text == script).await;
-    browser.shows(chosen, |text| text == "+36.5-121").await;
+    browser.shows(CHOSEN, |text| text == "+36.5-121").await;
+}
 
-    // A link is cut, and healed.
-    let state = async |link: &str| {
-        let script = format!("return document.querySelector('[data-link={link}]')?.dataset.state");
-        browser
-            .run(&script)
-            .await
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+/// The state of a link as the page draws it; empty if the page has no such link.
+async fn link_state(browser: &Browser, link: &str) -> String {
+    let script = format!("return document.querySelector('[data-link={link}]')?.dataset.state");
+    let state = browser.run(&script).await;
+    state.as_str().unwrap_or_default().to_owned()
+}
+
+/// A link of the page's own server is cut and healed; so is one between two others, who tell of it.
+async fn links_are_seen_cut_and_healed(browser: &Browser, herd: &Herd) {
+    let becomes = async |link: &str, state: &str| {
+        eventually(format!("the page shows {link} {state}"), async || {
+            link_state(browser, link).await == state
+        })
+        .await;
     };
     herd.set_link("Hill", "Smith", Passage::Cut);
-    eventually("the page shows the cut link", async || {
-        state("Hill-Smith").await == "down"
-    })
-    .await;
-    assert_eq!(state("Hill-Jaquez").await, "up");
+    becomes("Hill-Smith", "down").await;
+    assert_eq!(link_state(browser, "Hill-Jaquez").await, "up");
     browser
         .shows("#herd-summary", |text| text.contains("1 link down"))
         .await;
     herd.set_link("Hill", "Smith", Passage::Open);
-    eventually("the page shows the healed link", async || {
-        state("Hill-Smith").await == "up"
-    })
-    .await;
+    becomes("Hill-Smith", "up").await;
 
-    // So is one between two others, who tell of it.
-    let far = "Campbell-Singleton";
-    eventually("the page shows a link of others", async || {
-        state(far).await == "up"
-    })
-    .await;
+    becomes("Campbell-Singleton", "up").await;
     herd.set_link("Singleton", "Campbell", Passage::Cut);
-    eventually("the page shows that the others lost it", async || {
-        state(far).await == "down"
-    })
-    .await;
-    assert_eq!(state("Smith-Singleton").await, "up");
+    becomes("Campbell-Singleton", "down").await;
+    assert_eq!(link_state(browser, "Smith-Singleton").await, "up");
     herd.set_link("Singleton", "Campbell", Passage::Open);
-    eventually("the page shows that they have it again", async || {
-        state(far).await == "up"
-    })
-    .await;
+    becomes("Campbell-Singleton", "up").await;
     browser
         .shows("#herd-summary", |text| text == "All 5 servers are up.")
         .await;
+}
 
-    // On a phone nothing is cut off at the side.
+/// On a phone nothing is cut off at the side.
+async fn the_page_fits_a_phone(browser: &Browser) {
     browser.be_phone(true).await;
     let width = "return [innerWidth, document.documentElement.scrollWidth]";
     eventually("the page is as wide as a phone", async || {
@@ -143,8 +146,10 @@ async fn a_page_shows_a_client_move_a_link_cut_and_its_server_lost() {
     })
     .await;
     browser.be_phone(false).await;
+}
 
-    // The server dies; when it is back, so is the page, by itself.
+/// Hill dies; when it is back, so is the page, by itself.
+async fn the_page_outlives_its_server(browser: &Browser, herd: &mut Herd) {
     herd.server_mut("Hill").kill();
     eventually("the page says that it lost Hill", async || {
         browser.connection().await == "lost"

@@ -48,44 +48,15 @@ async fn separate_and_heal(passages: [Passage; 2]) {
         .report_all(&common, UCLA, "1")
         .await;
     herd.agree(&NAMES, &common).await;
+    separate(&herd, passages).await;
 
-    for ((one, other), passage) in BETWEEN.into_iter().zip(passages) {
-        herd.set_link(one, other, passage);
-    }
-    for (one, other) in BETWEEN {
-        for (from, to) in [(one, other), (other, one)] {
-            let server = herd.server(from);
-            eventually(format!("{from} has lost {to}"), async || {
-                !server.links().iter().any(|name| name == to)
-            })
-            .await;
-        }
-    }
     // Each side moves the common clients, the second one later, and gets new ones.
     let mut clients = common.clone();
     let mut side_answers = Vec::new();
     for (number, side) in SIDES.iter().enumerate() {
-        let time = format!("{}", number + 2);
         let own = ids(&format!("side{number}-"), 50);
-        herd.client(side[0])
-            .await
-            .report_all(&common, UCLA, &time)
-            .await;
-        herd.client(side[1])
-            .await
-            .report_all(&own, UCLA, &time)
-            .await;
-        let mut held = common.clone();
-        held.extend(own.iter().cloned());
-        let mut answers = Vec::new();
-        eventually(format!("{side:?} has its own news"), async || {
-            answers = herd.agree(side, &held).await;
-            answers
-                .iter()
-                .all(|line| line.ends_with(&format!(" {time}")))
-        })
-        .await;
-        side_answers.push(answers);
+        let time = format!("{}", number + 2);
+        side_answers.push(serve_alone(&herd, side, &common, &own, &time).await);
         clients.extend(own);
     }
     // Both sides have talked among themselves since; nothing came across.
@@ -112,4 +83,44 @@ async fn separate_and_heal(passages: [Passage; 2]) {
     assert_eq!(answers[50..100], side_answers[0][50..]);
     assert_eq!(answers[100..], side_answers[1][50..]);
     herd.linked().await;
+}
+
+/// Ends what passes between the sides, and waits until every server has noticed.
+async fn separate(herd: &Herd, passages: [Passage; 2]) {
+    for ((one, other), passage) in BETWEEN.into_iter().zip(passages) {
+        herd.set_link(one, other, passage);
+    }
+    for (one, other) in BETWEEN {
+        for (from, to) in [(one, other), (other, one)] {
+            let server = herd.server(from);
+            eventually(format!("{from} has lost {to}"), async || {
+                !server.links().iter().any(|name| name == to)
+            })
+            .await;
+        }
+    }
+}
+
+/// Reports the common clients at one server of a side and its own clients at another. Returns the answers about all of
+/// them, once the whole side has them.
+async fn serve_alone(
+    herd: &Herd,
+    side: &[&str],
+    common: &[String],
+    own: &[String],
+    time: &str,
+) -> Vec<String> {
+    let mut first = herd.client(side[0]).await;
+    first.report_all(common, UCLA, time).await;
+    let mut second = herd.client(side[1]).await;
+    second.report_all(own, UCLA, time).await;
+    let held = [common, own].concat();
+    let mut answers = Vec::new();
+    eventually(format!("{side:?} has its own news"), async || {
+        answers = herd.agree(side, &held).await;
+        let ending = format!(" {time}");
+        answers.iter().all(|line| line.ends_with(&ending))
+    })
+    .await;
+    answers
 }

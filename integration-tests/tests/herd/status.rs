@@ -33,46 +33,18 @@ async fn every_server_tells_how_it_sees_the_others() {
     let mut herd = builder.start().await;
     herd.client("Hill").await.report("kiwi", UCLA, TIME).await;
     herd.agree(&NAMES, &["kiwi".to_owned()]).await;
-    let at = |herd: &Herd, name: &str| herd.server(name).addresses().http;
 
-    let hill = at(&herd, "Hill");
+    let [hill, smith] = ["Hill", "Smith"].map(|name| herd.server(name).addresses().http);
     eventually("Hill sees everyone, and nobody lags", async || {
-        let status = status(&http, hill).await;
-        let servers = status["servers"].as_array().unwrap();
-        let links = status["links"].as_array().unwrap();
-        let is_told = |s: &Value| {
-            let links = s["links"].as_array().unwrap();
-            links.len() >= 2
-                && links
-                    .iter()
-                    .all(|l| l["up"] == true && l["lag_groups"] == 0)
-        };
-        servers.len() == 4
-            && servers
-                .iter()
-                .all(|s| s["alive"] == true && s["lag_groups"] == 0 && is_told(s))
-            && links
-                .iter()
-                .all(|l| l["up"] == true && l["lag_groups"] == 0)
+        sees_everyone(&status(&http, hill).await)
     })
     .await;
     let seen = status(&http, hill).await;
-    assert_eq!(seen["version"], 1);
-    assert_eq!(seen["server"], "Hill");
-    assert_eq!(seen["map"]["clients"], 1);
-    assert_eq!(seen["topology"]["servers"], json!(NAMES));
-    assert_eq!(seen["topology"]["links"].as_array().unwrap().len(), 6);
-    assert_eq!(seen["storage"]["state"], "ephemeral");
-    assert_eq!(
-        seen["places"],
-        json!({"provider": "embedded", "fallback": null})
-    );
+    tells_of_itself(&seen);
     let link = entry(&seen["links"], "neighbour", "Smith");
     assert!(link["frames_in"].as_u64() > Some(0) && link["bytes_out"].as_u64() > Some(0));
     // One machine, one clock: the offset is the age of a report's arrival.
     assert!(link["clock_offset_ms"].as_i64().unwrap().abs() < 60_000);
-
-    let smith = at(&herd, "Smith");
     let of_smith = status(&http, smith).await["incarnation"].clone();
     assert_eq!(
         entry(&seen["servers"], "name", "Smith")["incarnation"],
@@ -98,6 +70,34 @@ async fn every_server_tells_how_it_sees_the_others() {
     let again = status(&http, hill).await;
     let reconnects = &entry(&again["links"], "neighbour", "Smith")["reconnects"];
     assert!(reconnects.as_u64() >= Some(1), "{reconnects}");
+}
+
+/// Whether four others are alive, all links are up, those that others tell of too, and nobody lags.
+fn sees_everyone(status: &Value) -> bool {
+    let all_up = |links: &[Value]| {
+        let mut links = links.iter();
+        links.all(|link| link["up"] == true && link["lag_groups"] == 0)
+    };
+    let servers = status["servers"].as_array().unwrap();
+    let all_well = servers.iter().all(|server| {
+        let told = server["links"].as_array().unwrap();
+        server["alive"] == true && server["lag_groups"] == 0 && told.len() >= 2 && all_up(told)
+    });
+    servers.len() == 4 && all_well && all_up(status["links"].as_array().unwrap())
+}
+
+/// The document of Hill, in a herd that holds one client in memory only.
+fn tells_of_itself(seen: &Value) {
+    assert_eq!(seen["version"], 1);
+    assert_eq!(seen["server"], "Hill");
+    assert_eq!(seen["map"]["clients"], 1);
+    assert_eq!(seen["topology"]["servers"], json!(NAMES));
+    assert_eq!(seen["topology"]["links"].as_array().unwrap().len(), 6);
+    assert_eq!(seen["storage"]["state"], "ephemeral");
+    assert_eq!(
+        seen["places"],
+        json!({"provider": "embedded", "fallback": null})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

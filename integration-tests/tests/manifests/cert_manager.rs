@@ -2,6 +2,7 @@
 
 use herd_integration_tests::containers::{Manifests, folder, typed};
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::ProjectedVolumeSource;
 use serde_json::{Value, json};
 
 /// The documents of a file of the example.
@@ -17,35 +18,10 @@ fn documents(name: &str) -> Vec<Value> {
 #[test]
 fn each_server_has_a_certificate_of_its_name_in_its_place() {
     let manifests = Manifests::read().unwrap();
-    let mut servers = Vec::new();
-    let mut cluster = "";
-    for line in manifests.topology().lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words[..] {
-            ["cluster", name] => cluster = name,
-            ["server", name, ..] => servers.push(name),
-            _ => {}
-        }
-    }
+    let (cluster, servers) = cluster_and_servers(manifests.topology());
     let certificates = documents("certificates.yaml");
     assert_eq!(certificates.len(), servers.len());
-
-    // The object that the patch makes of the volume; `null` takes the secret away.
-    let path = folder().join("cert-manager/statefulset.yaml");
-    let text = std::fs::read_to_string(path).unwrap();
-    let without = text.replace("          secret: null\n", "");
-    assert_ne!(text, without);
-    let patch: StatefulSet = typed(&without).unwrap();
-    assert_eq!(patch.metadata.name, manifests.stateful_set.metadata.name);
-    let pod = patch.spec.unwrap().template.spec.unwrap();
-    let [volume] = &pod.volumes.unwrap()[..] else {
-        panic!("not one volume");
-    };
-    let mut volumes = manifests.pod().volumes.iter().flatten();
-    let replaced = volumes.find(|other| other.name == volume.name);
-    let mode = replaced.unwrap().secret.as_ref().unwrap().default_mode;
-    let projected = volume.projected.as_ref().unwrap();
-    assert_eq!(projected.default_mode, mode);
+    let projected = patched_volume(&manifests);
     let sources = projected.sources.as_ref().unwrap();
     assert_eq!(sources.len(), servers.len());
 
@@ -73,8 +49,11 @@ fn each_server_has_a_certificate_of_its_name_in_its_place() {
         }
     }
     assert_eq!(trusted, 1);
+}
 
-    // All are signed by the authority of the example.
+#[test]
+fn the_authority_of_the_example_signs_every_certificate() {
+    let certificates = documents("certificates.yaml");
     let authority = documents("authority.yaml");
     let made = &authority[1];
     assert_eq!(made["spec"]["isCA"], json!(true));
@@ -88,4 +67,40 @@ fn each_server_has_a_certificate_of_its_name_in_its_place() {
             .iter()
             .all(|c| c["spec"]["issuerRef"]["name"] == *issuer)
     );
+}
+
+/// The name of the cluster, and the names of its servers.
+fn cluster_and_servers(topology: &str) -> (&str, Vec<&str>) {
+    let mut servers = Vec::new();
+    let mut cluster = "";
+    for line in topology.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["cluster", name] => cluster = name,
+            ["server", name, ..] => servers.push(name),
+            _ => {}
+        }
+    }
+    (cluster, servers)
+}
+
+/// The volume that the example's patch makes of the manifests' volume of certificates.
+fn patched_volume(manifests: &Manifests) -> ProjectedVolumeSource {
+    let path = folder().join("cert-manager/statefulset.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    // `null` takes the secret away, and is no value that the type has.
+    let without = text.replace("          secret: null\n", "");
+    assert_ne!(text, without);
+    let patch: StatefulSet = typed(&without).unwrap();
+    assert_eq!(patch.metadata.name, manifests.stateful_set.metadata.name);
+    let pod = patch.spec.unwrap().template.spec.unwrap();
+    let [volume] = &pod.volumes.unwrap()[..] else {
+        panic!("not one volume");
+    };
+    let mut volumes = manifests.pod().volumes.iter().flatten();
+    let replaced = volumes.find(|other| other.name == volume.name);
+    let mode = replaced.unwrap().secret.as_ref().unwrap().default_mode;
+    let projected = volume.projected.clone().unwrap();
+    assert_eq!(projected.default_mode, mode);
+    projected
 }

@@ -47,6 +47,17 @@ fn poisoned(folder: &Path, ahead_s: i64) {
     store.sync().unwrap();
 }
 
+/// Lowers the floor of the data folder.
+async fn lower_floor(folder: &Path) -> (i32, String) {
+    let arguments = [
+        "store",
+        "lower-floor",
+        "--data-dir=data",
+        "--expire-after=1h",
+    ];
+    herd(&arguments).in_folder(folder).run().await
+}
+
 /// What the server answers to a line.
 async fn reply(base: u16, line: &str) -> String {
     let to = format!("--to=127.0.0.1:{base}");
@@ -85,58 +96,56 @@ async fn a_floor_that_is_ahead_is_told_and_lowered_by_hand() {
         server.wait_for("listening").await;
         readyz(base, "herd store lower-floor").await;
         server.wait_for("its floor of expiry is").await;
-        // Below the floor and no older than an hour; older; the first again.
+        // Below the floor and no older than an hour.
         let report = format!("IAMAT kiwi +1+1 {}", now_s() - 120);
-        let line = format!("? {report}\n");
-        assert_eq!(reply(base, &report).await, line, "{ack}");
-        let old = format!("IAMAT kiwi +1+1 {}", now_s() - 7_200);
-        assert!(reply(base, &old).await.starts_with("AT barn +7"), "{ack}");
-        assert_eq!(reply(base, &report).await, line, "{ack}");
-        let scrape = get(base + 2, "/metrics").await;
-        for figure in [
-            "herd_expiry_floor_fault 1",
-            "herd_requests_total{command=\"iamat\",outcome=\"kept_out\"} 2",
-        ] {
-            assert!(scrape.contains(figure), "{figure} is not in {scrape}");
-        }
-        // What is loaded is told the same.
-        let record = format!("AT barn +0.000000000 emu +1+1 {}\nEND 1\n", now_s() - 120);
-        std::fs::write(folder.path().join("dump"), record).unwrap();
-        let load = herd(&["load", "--data-dir=data", "dump"]).in_folder(folder.path());
-        let (code, output) = load.run().await;
-        assert_eq!(code, 65, "{output}");
-        assert!(output.contains("floor of expiry is ahead"), "{output}");
+        floor_keeps_out(base, &report).await;
+        floor_keeps_out_loads(folder.path()).await;
 
-        let lower = || {
-            let arguments = [
-                "store",
-                "lower-floor",
-                "--data-dir=data",
-                "--expire-after=1h",
-            ];
-            herd(&arguments).in_folder(folder.path())
-        };
-        let (code, output) = lower().run().await;
+        let (code, output) = lower_floor(folder.path()).await;
         assert_eq!(code, 69, "{output}");
         stop(server).await;
-        let (code, output) = lower().run().await;
+        let (code, output) = lower_floor(folder.path()).await;
         assert_eq!(code, 0, "{output}");
         assert!(output.contains("of barn was 20") && output.contains("and is now 20"));
-        let (code, output) = lower().run().await;
+        let (code, output) = lower_floor(folder.path()).await;
         assert_eq!(code, 0, "{output}");
         assert!(output.contains("nothing was changed"), "{output}");
         let mut server = serve(folder.path(), base, ack).start();
         server.wait_for("listening").await;
         readyz(base, "HTTP/1.0 200").await;
         assert!(reply(base, &report).await.starts_with("AT barn +"));
-        assert!(
-            reply(base, "WHATSAT kiwi 0 0")
-                .await
-                .starts_with("AT barn +")
-        );
+        let found = reply(base, "WHATSAT kiwi 0 0").await;
+        assert!(found.starts_with("AT barn +"), "{found}");
         let output = stop(server).await;
         assert!(!output.contains("ERROR"), "{output}");
     }
+}
+
+/// A report that is not old is refused, whatever else is reported between, and the figures say so.
+async fn floor_keeps_out(base: u16, report: &str) {
+    let line = format!("? {report}\n");
+    assert_eq!(reply(base, report).await, line);
+    let old = format!("IAMAT kiwi +1+1 {}", now_s() - 7_200);
+    let late = reply(base, &old).await;
+    assert!(late.starts_with("AT barn +7"), "{late}");
+    assert_eq!(reply(base, report).await, line);
+    let scrape = get(base + 2, "/metrics").await;
+    for figure in [
+        "herd_expiry_floor_fault 1",
+        "herd_requests_total{command=\"iamat\",outcome=\"kept_out\"} 2",
+    ] {
+        assert!(scrape.contains(figure), "{figure} is not in {scrape}");
+    }
+}
+
+/// `herd load` is told the same as clients.
+async fn floor_keeps_out_loads(folder: &Path) {
+    let record = format!("AT barn +0.000000000 emu +1+1 {}\nEND 1\n", now_s() - 120);
+    std::fs::write(folder.join("dump"), record).unwrap();
+    let load = herd(&["load", "--data-dir=data", "dump"]).in_folder(folder);
+    let (code, output) = load.run().await;
+    assert_eq!(code, 65, "{output}");
+    assert!(output.contains("floor of expiry is ahead"), "{output}");
 }
 
 #[tokio::test]
@@ -185,15 +194,27 @@ fn faketime() -> Option<PathBuf> {
     found
 }
 
-/// Two linked servers whose clocks are what a file says. The monotonic clock stays true, as on a machine whose clock is
-/// set.
-#[tokio::test]
-async fn all_clocks_ahead_for_a_while_lose_no_report() {
-    let Some(library) = faketime() else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let base = free_ports(6);
+/// A clock that a test sets, kept in a file that processes under libfaketime read each time. The monotonic clock stays
+/// true, as on a machine whose clock is set.
+struct ClockFile(PathBuf);
+
+impl ClockFile {
+    fn new(folder: &Path) -> Self {
+        let clock = ClockFile(folder.join("clock"));
+        clock.set("+0");
+        clock
+    }
+
+    /// Written beside the file and moved into its place, so that it is never read half.
+    fn set(&self, offset: &str) {
+        let draft = self.0.with_extension("draft");
+        std::fs::write(&draft, format!("{offset}\n")).unwrap();
+        std::fs::rename(&draft, &self.0).unwrap();
+    }
+}
+
+/// Two linked servers that have looked at this clock once: a jump before the first look is none.
+async fn two_servers(folder: &Path, base: u16, clock: &ClockFile, library: &Path) -> [Herd; 2] {
     let server = |name: &str, base: u16| {
         format!(
             "server {name} client 127.0.0.1:{base} peer 127.0.0.1:{} http 127.0.0.1:{}\n",
@@ -206,11 +227,8 @@ async fn all_clocks_ahead_for_a_while_lose_no_report() {
         server("barn", base),
         server("field", base + 3)
     );
-    std::fs::write(folder.path().join("t"), topology).unwrap();
-    let clock = folder.path().join("clock");
-    std::fs::write(&clock, "+0\n").unwrap();
-    let mut servers = Vec::new();
-    for name in ["barn", "field"] {
+    std::fs::write(folder.join("t"), topology).unwrap();
+    let mut servers = ["barn", "field"].map(|name| {
         let (name_is, data) = (format!("--name={name}"), format!("--data-dir={name}.data"));
         let arguments = [
             "serve",
@@ -219,38 +237,43 @@ async fn all_clocks_ahead_for_a_while_lose_no_report() {
             &data,
             "--expire-after=90s",
         ];
-        let start = herd(&arguments)
-            .in_folder(folder.path())
+        herd(&arguments)
+            .in_folder(folder)
             .env("LD_PRELOAD", &library.display().to_string())
-            .env("FAKETIME_TIMESTAMP_FILE", &clock.display().to_string())
+            .env("FAKETIME_TIMESTAMP_FILE", &clock.0.display().to_string())
             .env("FAKETIME_NO_CACHE", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        servers.push(start.start());
-    }
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .start()
+    });
     for server in &mut servers {
         server.wait_for("link made").await;
-        // A jump before the first look at the clock is none.
         server
             .wait_for("the floor of expiry follows the clock")
             .await;
     }
+    servers
+}
+
+#[tokio::test]
+async fn all_clocks_ahead_for_a_while_lose_no_report() {
+    let Some(library) = faketime() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let base = free_ports(6);
+    let clock = ClockFile::new(folder.path());
+    let mut servers = two_servers(folder.path(), base, &clock, &library).await;
     let report = |client: &str| format!("IAMAT {client} +1+1 {}", now_s());
     for client in ["kiwi", "emu", "ostrich"] {
         assert!(reply(base, &report(client)).await.starts_with("AT barn "));
     }
-    // Each set beside the file and moved into its place, so that it is never read half.
-    let set_clocks = |text: &str| {
-        let draft = folder.path().join("draft");
-        std::fs::write(&draft, text).unwrap();
-        std::fs::rename(&draft, &clock).unwrap();
-    };
-    set_clocks("+365d\n");
+    clock.set("+365d");
     for server in &mut servers {
         server.wait_for("the clock went forwards").await;
     }
     // The neighbours' clocks count again, and there is a look each second.
     sleep(Duration::from_secs(8)).await;
-    set_clocks("+0\n");
+    clock.set("+0");
     for server in &mut servers {
         server.wait_for("the clock went back").await;
     }

@@ -252,102 +252,48 @@ fn a_place_is_read_as_it_was_written() {
     assert!(table.place(1).is_none());
 }
 
+/// A place that differs from a good one in a single field is refused for that reason.
+fn refuses<'a>(
+    writer: &mut TableWriter,
+    reason: InvalidPlace,
+    spoil: impl FnOnce(&mut NewPlace<'a>),
+) {
+    let mut spoilt = place("2", 0.0, 0.0);
+    spoil(&mut spoilt);
+    assert_eq!(writer.add(&spoilt), Err(reason), "{spoilt:?}");
+}
+
 #[test]
 fn a_refused_place_leaves_the_writer_as_it_was() {
     let mut writer = TableWriter::new(sources()).unwrap();
     let good = place("b1", 0.0, 0.0);
     writer.add(&good).unwrap();
+    assert_eq!(writer.add(&good), Err(InvalidPlace::Duplicate));
     let long = "x".repeat(2_000);
     let many = ["x"; 100];
-    let refused = [
-        (NewPlace { id: "b 2", ..good }, InvalidPlace::Id),
-        (NewPlace { id: &long, ..good }, InvalidPlace::Id),
-        (NewPlace { id: "", ..good }, InvalidPlace::Id),
-        (good, InvalidPlace::Duplicate),
-        (
-            NewPlace {
-                id: "2",
-                name: " ",
-                ..good
-            },
-            InvalidPlace::Name,
-        ),
-        (
-            NewPlace {
-                id: "2",
-                name: "a\nb",
-                ..good
-            },
-            InvalidPlace::Name,
-        ),
-        (
-            NewPlace {
-                id: "2",
-                name: &long,
-                ..good
-            },
-            InvalidPlace::Name,
-        ),
-        (
-            NewPlace {
-                id: "2",
-                latitude_degrees: 90.1,
-                ..good
-            },
-            InvalidPlace::Latitude,
-        ),
-        (
-            NewPlace {
-                id: "2",
-                longitude_degrees: f64::NAN,
-                ..good
-            },
-            InvalidPlace::Longitude,
-        ),
-        (
-            NewPlace {
-                id: "2",
-                types: &["a,b"],
-                ..good
-            },
-            InvalidPlace::Types,
-        ),
-        (
-            NewPlace {
-                id: "2",
-                types: &[""],
-                ..good
-            },
-            InvalidPlace::Types,
-        ),
-        (
-            NewPlace {
-                id: "2",
-                types: &many,
-                ..good
-            },
-            InvalidPlace::Types,
-        ),
-        (
-            NewPlace {
-                id: "2",
-                vicinity: &long,
-                ..good
-            },
-            InvalidPlace::Vicinity,
-        ),
-        (
-            NewPlace {
-                id: "2",
-                source_index: 2,
-                ..good
-            },
-            InvalidPlace::Source,
-        ),
-    ];
-    for (place, reason) in refused {
-        assert_eq!(writer.add(&place), Err(reason), "{place:?}");
+    for id in ["b 2", "", &long] {
+        refuses(&mut writer, InvalidPlace::Id, |place| place.id = id);
     }
+    for name in [" ", "a\nb", &long] {
+        refuses(&mut writer, InvalidPlace::Name, |place| place.name = name);
+    }
+    for types in [&["a,b"][..], &[""], &many] {
+        refuses(&mut writer, InvalidPlace::Types, |place| {
+            place.types = types;
+        });
+    }
+    refuses(&mut writer, InvalidPlace::Latitude, |place| {
+        place.latitude_degrees = 90.1;
+    });
+    refuses(&mut writer, InvalidPlace::Longitude, |place| {
+        place.longitude_degrees = f64::NAN;
+    });
+    refuses(&mut writer, InvalidPlace::Vicinity, |place| {
+        place.vicinity = &long;
+    });
+    refuses(&mut writer, InvalidPlace::Source, |place| {
+        place.source_index = 2;
+    });
     assert_eq!(writer.row_count(), 1);
     let table = Table::open(Bytes::from(writer.finish().unwrap())).unwrap();
     table.verify().unwrap();

@@ -51,13 +51,11 @@ impl Views {
             stop.clone(),
         );
         let status = Arc::new(StatusSource::new(
-            core.settings.topology.clone(),
+            &core.settings,
             links.clone(),
             core.locations.clone(),
             health.clone(),
             core.clock.clone(),
-            core.settings.durability.ack,
-            &core.settings.places,
         ));
         let http = Arc::<HttpStatistics>::default();
         let live = has_http.then(|| live_page(core, links, &http, &stop.stop));

@@ -11,6 +11,7 @@ use super::document::{
     LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, Status, StorageStatus,
     ToldLink, TopologyStatus,
 };
+use crate::config::ServeSettings;
 use crate::http::Health;
 use herd_acknowledgement::AckLevel;
 use herd_clock::clock::{self, SharedClock};
@@ -38,22 +39,20 @@ impl StatusSource {
     /// The facts about a server that starts now.
     #[must_use]
     pub fn new(
-        topology: Arc<Topology>,
+        settings: &ServeSettings,
         links: Arc<Links>,
         locations: Arc<Locations>,
         health: Arc<Health>,
         clock: SharedClock,
-        ack: AckLevel,
-        places: &PlacesSettings,
     ) -> Self {
         StatusSource {
-            topology,
+            topology: settings.topology.clone(),
             links,
             locations,
             health,
             clock,
-            ack,
-            places: places_status(places),
+            ack: settings.durability.ack,
+            places: places_status(&settings.places),
             started: Instant::now(),
         }
     }
