@@ -79,6 +79,7 @@ impl Expiry {
         loop {
             is_at_fault = self.look_at_floor(is_at_fault);
             tokio::select! {
+                biased;
                 () = sleep(wait) => {}
                 () = stop.cancelled() => return,
             }
@@ -144,6 +145,7 @@ impl Expiry {
             return;
         }
         let stored = tokio::select! {
+            biased;
             stored = self.store.store(floor_ns) => stored,
             () = stop.cancelled() => return,
         };

@@ -5,6 +5,7 @@
 
 mod borne_out;
 mod gate;
+mod hash_keys;
 mod loading;
 mod memory;
 mod outbox;
@@ -15,6 +16,7 @@ mod walk;
 mod warm;
 
 pub use gate::Gate;
+pub use hash_keys::HashKeys;
 pub use loading::{AnswerableAfter, ClientSearch, Loading};
 pub use memory::{Full, Room, memory_bytes};
 pub use outcomes::OutcomeCounts;

@@ -1,8 +1,8 @@
 //! One shard: a part of the map, and what it has for the publisher.
 
-use std::hash::RandomState;
-
 use herd_crdt::{Death, LocationMap, Merged};
+
+use super::hash_keys::HashKeys;
 
 /// So many of a shard's pending records are brought near when they are taken; of all shards together, about what the
 /// processor's nearer caches hold.
@@ -10,7 +10,7 @@ const WARM_PENDING_MAX: usize = 64;
 
 /// A part of the map and its outbox, changed together under one lock.
 pub(super) struct Shard {
-    pub(super) map: LocationMap<RandomState>,
+    pub(super) map: LocationMap<HashKeys>,
     /// Records that died in our slots, since the publisher last looked. Each entry dies at most
     /// once between two looks, so this is bounded by the size of the map.
     deaths: Vec<Death>,
@@ -25,7 +25,7 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new(hasher: RandomState) -> Self {
+    pub(super) fn new(hasher: HashKeys) -> Self {
         Shard {
             map: LocationMap::new(hasher),
             deaths: Vec::new(),

@@ -1,7 +1,7 @@
 //! The whole map, in shards.
 
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicIsize, AtomicUsize, Ordering};
 
@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::gate::Gate;
+use super::hash_keys::HashKeys;
 use super::loading::Loading;
 use super::memory::{Counted, Full, Room};
 use super::outcomes::{Merges, OutcomeCounts};
@@ -30,7 +31,7 @@ const SHARD_SHIFT_BITS: u32 = 40;
 /// Every method locks one shard at a time, briefly; none waits for anything else.
 pub struct Locations {
     pub(super) shards: Box<[Mutex<Shard>]>,
-    hasher: RandomState,
+    hasher: HashKeys,
     /// Wakes the publisher.
     pub(super) news: Notify,
     /// How many records wait for the publisher, for back-pressure. Below zero for moments, while some
@@ -100,9 +101,16 @@ pub struct Delivery {
 
 impl Default for Locations {
     fn default() -> Self {
-        let hasher = RandomState::new();
+        Locations::with_hash_keys(HashKeys::random())
+    }
+}
+
+impl Locations {
+    /// An empty map whose clients are hashed with these keys: the order in which it hands out clients follows from them.
+    #[must_use]
+    pub fn with_hash_keys(hasher: HashKeys) -> Self {
         let shards = (0..SHARDS)
-            .map(|_| Mutex::new(Shard::new(hasher.clone())))
+            .map(|_| Mutex::new(Shard::new(hasher)))
             .collect();
         Locations {
             shards,
@@ -119,9 +127,7 @@ impl Default for Locations {
             repeated: AtomicBool::new(false),
         }
     }
-}
 
-impl Locations {
     /// Takes in a record that this server heard from a client. It is visible to every later
     /// [`Locations::find`] when this returns, and on its way to the other servers, if there are any.
     pub fn report(&self, record: impl Incoming) -> Outcome {

@@ -18,33 +18,50 @@ pub(super) const fn digest_bytes_max(entries: usize) -> usize {
     2 + entries * (NAME_BYTES_MAX + ENTRY_REST_BYTES)
 }
 
-/// What a digest says of an incarnation, beside what it never has to say here.
+/// What a digest says of an incarnation.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
     pub(super) incarnation: &'a Incarnation,
     pub(super) heartbeat: u64,
+    /// Up to which deletions were forgotten; only a SYN of our own has to say it.
+    pub(super) last_gc_version: u64,
     pub(super) version: u64,
+}
+
+/// A SYN with this digest: it begins a round. `None` if there are more incarnations than a digest can name.
+pub(super) fn syn_of<'a>(
+    cluster: &str,
+    entries: impl ExactSizeIterator<Item = Entry<'a>>,
+) -> Option<ChitchatMessage> {
+    let bytes = digest_bytes(entries)?;
+    Some(ChitchatMessage::Syn {
+        cluster_id: cluster.to_owned(),
+        digest: Deserializable::deserialize(&mut bytes.as_slice()).ok()?,
+    })
 }
 
 /// A SYN-ACK with this digest and nothing else. `None` if there are more incarnations than a digest can name.
 pub(super) fn syn_ack_of<'a>(
     entries: impl ExactSizeIterator<Item = Entry<'a>>,
 ) -> Option<ChitchatMessage> {
+    let bytes = digest_bytes(entries)?;
+    Some(ChitchatMessage::SynAck {
+        digest: Deserializable::deserialize(&mut bytes.as_slice()).ok()?,
+        delta: Default::default(),
+    })
+}
+
+/// An encoded digest. Others have no way to make one but to decode it, from what chitchat's own encoders write.
+fn digest_bytes<'a>(entries: impl ExactSizeIterator<Item = Entry<'a>>) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     u16::try_from(entries.len()).ok()?.serialize(&mut bytes);
     for entry in entries {
-        let last_gc_version = 0_u64;
         chitchat_id(entry.incarnation).serialize(&mut bytes);
         entry.heartbeat.serialize(&mut bytes);
-        last_gc_version.serialize(&mut bytes);
+        entry.last_gc_version.serialize(&mut bytes);
         entry.version.serialize(&mut bytes);
     }
-    // Others have no way to make a digest but to decode one, from what chitchat's own encoders write.
-    let digest = Deserializable::deserialize(&mut bytes.as_slice()).ok()?;
-    Some(ChitchatMessage::SynAck {
-        digest,
-        delta: Default::default(),
-    })
+    Some(bytes)
 }
 
 /// The message without those entries of its digest that are not to be `kept`, and how many these were. Of a server's
@@ -126,6 +143,7 @@ mod tests {
         let entries = incarnations.iter().map(|incarnation| Entry {
             incarnation,
             heartbeat: 7,
+            last_gc_version: 0,
             version: 9,
         });
         syn_ack_of(entries).expect("they fit")

@@ -5,19 +5,20 @@
 //! incarnations whose copies this server has buried, one that tells how its links are, and two that tell of its map
 //! (`settlement`). chitchat's digests and deltas carry these to everyone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use again::NotedAgain;
 use bytes::Bytes;
-use chitchat::{ChitchatHandle, ChitchatId, NodeState, spawn_chitchat};
+use chitchat::{Chitchat, ChitchatHandle, ChitchatId, NodeState, spawn_chitchat};
 use herd_crdt::{SlotGroup, SlotId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinError;
 
+use super::digests::{Entry, syn_of};
 use super::guard::key::{BURIED_KEY, LINKS_KEY, SLOT_PREFIX};
 use super::incarnation::Incarnation;
 use super::link_words::{self, LinkWord};
@@ -92,7 +93,7 @@ pub(super) struct Changes {
 #[derive(Default)]
 struct Noted {
     /// By node and key: a value that is overwritten before it was taken is not needed.
-    values: HashMap<(ChitchatId, String), String>,
+    values: BTreeMap<(ChitchatId, String), String>,
     senders: BTreeSet<SocketAddr>,
 }
 
@@ -348,11 +349,7 @@ impl Engine {
         let nodes: Option<Vec<NodeVersions>> = self
             .handle
             .with_chitchat(|chitchat| {
-                // About to be forgotten: neither digests nor deltas speak of them any more.
-                let leaving: BTreeSet<_> = chitchat.scheduled_for_deletion_nodes().collect();
-                let states = chitchat.node_states().iter();
-                states
-                    .filter(|(id, _)| !leaving.contains(id))
+                passed_on(chitchat)
                     .map(|(id, state)| {
                         let incarnation = incarnation_of(id);
                         let neighbours_version = match neighbours_version(&incarnation) {
@@ -373,14 +370,28 @@ impl Engine {
         nodes.map(Comparison)
     }
 
-    /// Begins a round with a neighbour, if it was granted a SYN.
-    ///
-    /// # Errors
-    /// If the engine's loop has ended.
-    pub fn begin_round(&self, neighbour: &str) -> Result<(), EngineError> {
-        self.handle
-            .gossip(gossip_address(neighbour))
-            .map_err(|error| EngineError(error.to_string()))
+    /// Begins a round with a neighbour: sends it a SYN. chitchat's own loop would make the same one, but in its turn among
+    /// the branches of that loop, which it draws.
+    pub async fn begin_round(&self, neighbour: &str) {
+        let cluster = &self.links.view.cluster;
+        let syn = self
+            .handle
+            .with_chitchat(|chitchat| {
+                let states = passed_on(chitchat).map(|(id, state)| (incarnation_of(id), state));
+                let states: Vec<_> = states.collect();
+                let entries = states.iter().map(|(incarnation, state)| Entry {
+                    incarnation,
+                    heartbeat: state.heartbeat().into(),
+                    last_gc_version: state.last_gc_version(),
+                    version: state.max_version(),
+                });
+                syn_of(cluster, entries)
+            })
+            .await;
+        // Gossip knows fewer incarnations than a digest can name.
+        if let Some(syn) = syn {
+            self.links.send(gossip_address(neighbour), syn);
+        }
     }
 
     /// Resolves when the engine's loop has ended, by itself or by a panic.
@@ -406,6 +417,14 @@ impl Drop for Engine {
     }
 }
 
+/// The states of all incarnations but those that are about to be forgotten: neither digests nor deltas speak of them
+/// any more.
+fn passed_on(chitchat: &Chitchat) -> impl Iterator<Item = (&ChitchatId, &NodeState)> {
+    let leaving: BTreeSet<_> = chitchat.scheduled_for_deletion_nodes().collect();
+    let states = chitchat.node_states().iter();
+    states.filter(move |(id, _)| !leaving.contains(id))
+}
+
 /// A key that changed, its version, and its value.
 type Noticed = (ChitchatId, String, u64, String);
 
@@ -413,6 +432,7 @@ type Noticed = (ChitchatId, String, u64, String);
 /// later one is where it is, and has to be merged last: a record that is looked for in the other is missed when that
 /// is overwritten. What gossip has forgotten by now has version 0 and is in no order: nothing will overwrite it.
 fn in_order_of_publication(mut noticed: Vec<Noticed>) -> Vec<Noticed> {
+    // Stable: of those with the same version the order is that of ids and keys.
     noticed.sort_by_key(|(_, _, version, _)| *version);
     noticed
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chitchat::{ChitchatMessage, Serializable};
@@ -157,8 +157,6 @@ pub struct Neighbour {
     stood_until: Mutex<Instant>,
     /// How often it may come with a new incarnation.
     joins: Mutex<JoinPace>,
-    /// A round may begin: chitchat may send one SYN.
-    syn_token: AtomicBool,
     /// There is news for this neighbour.
     kick: Notify,
     /// Counts ACKs: each ends a round that we began, or is a push.
@@ -191,7 +189,6 @@ impl Neighbour {
             changed_at: Mutex::new(Instant::now()),
             stood_until: Mutex::new(Instant::now()),
             joins: Mutex::new(JoinPace::new(Instant::now())),
-            syn_token: AtomicBool::new(false),
             kick: Notify::new(),
             acks: watch::Sender::new(0),
             delta_bytes: AtomicUsize::new(0),
@@ -334,17 +331,8 @@ impl Neighbour {
         self.kick.notified().await;
     }
 
-    /// Lets chitchat send one SYN to this neighbour.
-    pub(super) fn grant_syn(&self) {
-        self.syn_token.store(true, Ordering::Release);
-    }
-
     /// Takes a message from chitchat for this neighbour. Says whether it is on its way.
     pub(super) fn offer(&self, message: ChitchatMessage) -> bool {
-        let is_syn = matches!(message, ChitchatMessage::Syn { .. });
-        if is_syn && !self.syn_token.swap(false, Ordering::AcqRel) {
-            return false;
-        }
         // The last message of a round that we began, or a push.
         let is_ack = matches!(message, ChitchatMessage::Ack { .. });
         if is_ack {

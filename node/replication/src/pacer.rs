@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use tracing::trace;
 
-use super::engine::{Engine, EngineError};
+use super::engine::Engine;
 use super::given_up::GivenUp;
 use super::links::Links;
 use super::neighbour::{LinkStatus, Neighbour};
@@ -29,14 +29,7 @@ use super::timing::{
 /// they make way for those of other links.
 ///
 /// Rounds that overlapped would carry the same digest, and be answered with the same delta again.
-///
-/// # Errors
-/// When the engine has ended; it never returns otherwise.
-pub async fn pace(
-    neighbour: Arc<Neighbour>,
-    engine: Arc<Engine>,
-    links: Arc<Links>,
-) -> Result<(), EngineError> {
+pub async fn pace(neighbour: Arc<Neighbour>, engine: Arc<Engine>, links: Arc<Links>) {
     let name = &neighbour.config.name;
     let applied = links.applied();
     // Rises when either side has merged something.
@@ -74,7 +67,7 @@ pub async fn pace(
             let underway = links.rounds.begin_own(name).await;
             let channel = channel(&neighbour);
             let question = links.question();
-            let ended = round(&neighbour, &engine).await?;
+            let ended = round(&neighbour, &engine).await;
             drop(underway);
             last_end = Instant::now();
             let ended = ended.unwrap_or_else(|| {
@@ -197,12 +190,11 @@ async fn push(
 }
 
 /// One round; says whether it was answered before the link was lost, or `None` if it was given up.
-async fn round(neighbour: &Neighbour, engine: &Engine) -> Result<Option<bool>, EngineError> {
+async fn round(neighbour: &Neighbour, engine: &Engine) -> Option<bool> {
     let ack = NextAck::of(neighbour);
     neighbour.counts.rounds.fetch_add(1, Ordering::Relaxed);
     let started = Instant::now();
-    neighbour.grant_syn();
-    engine.begin_round(&neighbour.config.name)?;
+    engine.begin_round(&neighbour.config.name).await;
     let ended = ack.sent().await;
     trace!(neighbour = %neighbour.config.name, took_us = started.elapsed().as_micros(), ?ended, "round");
     if ended.is_none() {
@@ -211,7 +203,7 @@ async fn round(neighbour: &Neighbour, engine: &Engine) -> Result<Option<bool>, E
             .rounds_timed_out
             .fetch_add(1, Ordering::Relaxed);
     }
-    Ok(ended)
+    ended
 }
 
 /// The ACK that is to come next, which ends a round or is a push.
@@ -238,6 +230,7 @@ impl NextAck {
         let connection = self.connection;
         let over = async {
             tokio::select! {
+                biased;
                 _ = self.acks.changed() => true,
                 _ = self.status.wait_for(|status| !status.gossips || status.connection != connection) => false,
             }

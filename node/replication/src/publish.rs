@@ -12,8 +12,10 @@ use tracing::{info, trace};
 use super::backlog::BacklogPace;
 use super::backpressure::is_overloaded;
 use super::engine::Engine;
+use super::figures::Figures;
 use super::incarnation::Incarnation;
 use super::links::Links;
+use super::parts::Parts;
 use super::publish_gap::publish_gap;
 use super::status::SlotsStatus;
 use super::store_feed::{Request, Unneeded};
@@ -51,18 +53,17 @@ pub(super) struct PublisherStart {
 /// Publishes what the map has pending, for as long as the engine runs. Idle, a record goes out at
 /// once; under load records gather for a while, see [`publish_gap`].
 pub(super) async fn publish(
-    locations: Arc<Locations>,
+    parts: Parts,
     engine: Arc<Engine>,
-    links: Arc<Links>,
-    acknowledgements: Arc<Acknowledgements>,
     store: Option<Store>,
     start: PublisherStart,
 ) {
     let mut task = PublisherTask {
-        locations,
+        locations: parts.locations,
         engine,
-        links,
-        acknowledgements,
+        links: parts.links,
+        figures: parts.figures,
+        acknowledgements: parts.acknowledgements,
         store,
         publisher: start.publisher,
         backlog_records_max: start.backlog_records_max,
@@ -79,7 +80,7 @@ pub(super) async fn publish(
     let replies_wait = task.acknowledgements.holds_replies();
     let mut last_round = Instant::now();
     let mut gap = publish_gap(0, Duration::ZERO, replies_wait);
-    let beating = task.links.pulses.publisher.begin();
+    let beating = task.figures.pulses().publisher.begin();
     loop {
         beating.beat();
         // Whoever waits for a round asks for it; the tick is for free slots and lags only.
@@ -93,6 +94,7 @@ pub(super) async fn publish(
         };
         let _ = timeout(tick, task.something_to_do()).await;
         tokio::select! {
+            biased;
             () = sleep_until(last_round + gap) => {}
             () = task.disk_is_free() => {}
         }
@@ -110,6 +112,7 @@ struct PublisherTask {
     locations: Arc<Locations>,
     engine: Arc<Engine>,
     links: Arc<Links>,
+    figures: Arc<Figures>,
     acknowledgements: Arc<Acknowledgements>,
     store: Option<Store>,
     publisher: Publisher,
@@ -193,6 +196,7 @@ impl PublisherTask {
     /// Resolves when there is something to publish, or somebody waits for a round.
     async fn something_to_do(&self) {
         tokio::select! {
+            biased;
             () = self.locations.news() => {}
             () = self.acknowledgements.round_asked() => {}
         }
@@ -333,7 +337,8 @@ impl PublisherTask {
     fn tell_status(&mut self) {
         self.rounds += 1;
         let slots = self.publisher.slots();
-        self.links.set_slots(SlotsStatus {
+        self.links.set_round_version(self.version);
+        self.figures.set_slots(SlotsStatus {
             slots: slots.len(),
             free: slots.free_len(),
             live_records: slots.live_records(),

@@ -1,23 +1,34 @@
 //! How far this server is behind the herd, and whether it reaches it at all, as readiness asks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::baseline::Behind;
 use super::links::Links;
+use super::settlement::Settlements;
 use crate::readiness::CatchUp;
 
-impl Links {
+/// See the module.
+#[derive(Clone)]
+pub struct Reach {
+    pub(super) links: Arc<Links>,
+    /// What others told of their maps.
+    pub(super) settlements: Arc<Mutex<Settlements>>,
+}
+
+impl Reach {
     /// How far this server is behind its neighbours.
     #[must_use]
     pub fn catch_up(&self) -> CatchUp {
         let settlements = self.settlements.lock();
-        let own = self.applied().borrow().clone();
+        let own = self.links.applied().borrow().clone();
         let mut catch_up = CatchUp::default();
-        for neighbour in self.neighbours() {
+        for neighbour in self.links.neighbours() {
             let name = || neighbour.config.name.to_string();
-            let has_forgotten = |incarnation: &_| self.ids.lock().is_forgotten(incarnation);
+            let has_forgotten = |incarnation: &_| self.links.ids.lock().is_forgotten(incarnation);
             match neighbour.behind(&own, &settlements, has_forgotten) {
                 None => catch_up.absent.push(name()),
                 Some(Behind::Unsettled) => catch_up.unsettled.push(name()),
@@ -35,7 +46,8 @@ impl Links {
     /// again at once does not count.
     #[must_use]
     pub fn linkless_for(&self) -> Duration {
-        let stood = self.neighbours().iter().map(|n| n.stood_until()).max();
+        let neighbours = self.links.neighbours().iter();
+        let stood = neighbours.map(|neighbour| neighbour.stood_until()).max();
         let now = Instant::now();
         stood.map_or(Duration::ZERO, |stood| now.saturating_duration_since(stood))
     }

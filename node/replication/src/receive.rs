@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herd_crdt::group::GroupFormat;
+use parking_lot::Mutex;
 use tokio::sync::{OwnedMutexGuard, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -13,13 +14,16 @@ use self::garbled::Garbled;
 use super::adoption::OrphanSchedule;
 use super::clocks::ClockWatch;
 use super::engine::Engine;
+use super::expiry_views::Rejoin;
+use super::figures::Figures;
 use super::incarnation::Incarnation;
 use super::kept_groups::KeptGroups;
 use super::link_words::{LinkTeller, LinkWord};
 use super::links::Links;
 use super::membership::Membership;
+use super::parts::Parts;
 use super::report::{Applied, AppliedReport};
-use super::settlement::SettlementTeller;
+use super::settlement::{SettlementTeller, Settlements};
 use super::store_feed::StoreFeed;
 use super::timing::{ADOPTION_REVIEW, RECEIVER_TICK};
 use herd_locations::Locations;
@@ -37,14 +41,21 @@ use forgetting::Forgetting;
 /// Merges what other servers publish, for as long as the engine runs. Returns when another server
 /// has buried this incarnation: then it takes a new one.
 pub(super) async fn receive(
-    locations: Arc<Locations>,
+    parts: Parts,
     engine: Arc<Engine>,
-    links: Arc<Links>,
     known: OwnedMutexGuard<Known>,
     allowed_skew: Option<Duration>,
     format: GroupFormat,
 ) -> Incarnation {
-    let links_pulses = links.pulses.clone();
+    let Parts {
+        locations,
+        links,
+        figures,
+        settlements,
+        rejoin,
+        ..
+    } = parts;
+    let pulses = figures.pulses().clone();
     let mut synced = known.feed.writer().map(StorageWriter::synced);
     let mut receiver = Receiver {
         began: Instant::now(),
@@ -53,6 +64,9 @@ pub(super) async fn receive(
         locations,
         engine,
         links,
+        figures,
+        settlements,
+        rejoin,
         known,
         format,
         merged: Vec::new(),
@@ -70,14 +84,15 @@ pub(super) async fn receive(
         clock_watch: ClockWatch::default(),
         allowed_skew,
         forgetting: Forgetting::default(),
-        beating: links_pulses.receiver.begin(),
-        gossip_beating: links_pulses.gossip.begin(),
+        beating: pulses.receiver.begin(),
+        gossip_beating: pulses.gossip.begin(),
         heartbeat: 0,
     };
     let mut next_look = Instant::now();
     loop {
         // Whichever comes first.
         let look_at_gossip = tokio::select! {
+            biased;
             () = receiver.engine.changed() => true,
             () = sleep_until(next_look) => true,
             () = until_synced(&mut synced, receiver.known.feed.first_unsynced()) => false,
@@ -119,6 +134,10 @@ struct Receiver {
     locations: Arc<Locations>,
     engine: Arc<Engine>,
     links: Arc<Links>,
+    figures: Arc<Figures>,
+    /// What others told of their maps.
+    settlements: Arc<Mutex<Settlements>>,
+    rejoin: Rejoin,
     known: OwnedMutexGuard<Known>,
     format: GroupFormat,
     kept: KeptGroups,

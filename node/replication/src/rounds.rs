@@ -7,15 +7,15 @@
 use std::collections::BTreeMap;
 
 use herd_crdt::ServerName;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::fifo_watch::FifoWatch;
 use super::timing::{BUSY_FOR, LARGE_DELTA_BYTES, OTHER_ROUNDS_WAIT_MAX, ROUND_WAITED_FOR_MAX};
 
 /// The rounds of all links of a server.
 #[derive(Debug)]
 pub(super) struct Rounds {
-    of: watch::Sender<RoundsOf>,
+    of: FifoWatch<RoundsOf>,
 }
 
 /// By neighbour.
@@ -51,7 +51,7 @@ impl Rounds {
     pub(super) fn new<'a>(neighbours: impl Iterator<Item = &'a ServerName>) -> Self {
         let of = neighbours.map(|name| (name.clone(), LinkRounds::default()));
         Rounds {
-            of: watch::Sender::new(of.collect()),
+            of: FifoWatch::new(of.collect()),
         }
     }
 
@@ -76,7 +76,8 @@ impl Rounds {
                 break;
             };
             tokio::select! {
-                _ = changes.changed() => {}
+                biased;
+                () = changes.changed() => {}
                 () = sleep_until(until) => {}
             }
         }

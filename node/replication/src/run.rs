@@ -15,13 +15,18 @@ use tracing::{error, info, warn};
 use super::backoff::Backoff;
 use super::chance::Chance;
 use super::engine::{Engine, EngineError};
+use super::expiry_views::{Rejoin, herd_clocks};
+use super::figures::Figures;
+use super::identity::IncarnationVerdict;
 use super::incarnation::Incarnation;
 use super::link::network::Network;
 use super::link::{accept, dial};
-use super::links::{HerdView, LinkObserver, Links, OwnStanding};
+use super::links::{HerdView, LinkObserver, Links};
 use super::membership::Membership;
 use super::pacer::pace;
+use super::parts::Parts;
 use super::publish::{PublisherStart, Store, publish};
+use super::reach::Reach;
 use super::receive::{Known, receive};
 use super::status::SlotsStatus;
 use super::store_feed::StoreFeed;
@@ -30,7 +35,9 @@ use super::succession::Succession;
 use super::timing::{
     BACKLOG_RECORDS_MAX, HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN, STORE_CLOSE_MAX,
 };
+use super::view::ReplicationView;
 use herd_acknowledgement::{AckLevel, Acknowledgements};
+use herd_expiry::HerdClocks;
 use herd_locations::Locations;
 use herd_storage::Write;
 
@@ -69,9 +76,7 @@ enum IncarnationEnd {
 
 /// What replication needs.
 pub struct Replication {
-    locations: Arc<Locations>,
-    links: Arc<Links>,
-    acknowledgements: Arc<Acknowledgements>,
+    parts: Parts,
     allowed_skew: Option<Duration>,
     strangers_per_address_max: Option<usize>,
     store: Option<StoreSource>,
@@ -101,12 +106,19 @@ impl Replication {
             membership: Membership::new(view.me.clone(), view.servers.clone()),
             feed: StoreFeed::new(view.me.clone()),
         };
-        let links = Arc::new(Links::new(view, chance, observer));
+        let others = view.servers.iter().filter(|&name| *name != view.me);
+        let figures = Arc::new(Figures::new(others));
         locations.publish_known(acknowledgements.level().again());
         Replication {
-            locations,
-            links,
-            acknowledgements,
+            parts: Parts {
+                locations,
+                links: Arc::new(Links::new(view, chance, observer)),
+                acknowledgements,
+                figures,
+                store: Arc::default(),
+                settlements: Arc::default(),
+                rejoin: Rejoin::default(),
+            },
             allowed_skew: None,
             strangers_per_address_max: None,
             store: None,
@@ -162,8 +174,8 @@ impl Replication {
     /// found in the map may not be the last word.
     #[must_use]
     pub fn with_store(mut self, store: StoreSource) -> Self {
-        self.locations.loading().begin();
-        self.links.set_storage(StorageState::Loading);
+        self.parts.locations.loading().begin();
+        self.parts.store.set_state(StorageState::Loading);
         self.store_return = Some(StoreReturn::new(store.again()));
         self.store = Some(store);
         self
@@ -176,10 +188,31 @@ impl Replication {
         self
     }
 
-    /// The links, for figures about them.
+    /// What the other parts of the server see of it.
     #[must_use]
-    pub fn links(&self) -> &Arc<Links> {
-        &self.links
+    pub fn view(&self) -> ReplicationView {
+        let parts = &self.parts;
+        ReplicationView {
+            links: parts.links.clone(),
+            figures: parts.figures.clone(),
+            store: parts.store.clone(),
+            reach: Reach {
+                links: parts.links.clone(),
+                settlements: parts.settlements.clone(),
+            },
+        }
+    }
+
+    /// The request to merge everything of others again.
+    #[must_use]
+    pub fn rejoin(&self) -> Rejoin {
+        self.parts.rejoin.clone()
+    }
+
+    /// The herd as expiry sees it.
+    #[must_use]
+    pub fn herd_clocks(&self) -> HerdClocks {
+        herd_clocks(&self.parts.links, &self.parts.rejoin)
     }
 
     /// Runs links and gossip until told to stop, or until a newer process of this server's name is
@@ -193,13 +226,19 @@ impl Replication {
         let mut link_tasks = JoinSet::new();
         link_tasks.spawn(accept::serve(
             network.clone(),
-            self.links.clone(),
+            self.parts.links.clone(),
             self.strangers_per_address_max,
             stop_links.clone(),
         ));
-        for neighbour in self.links.neighbours().iter().filter(|n| n.config.dials) {
+        for neighbour in self
+            .parts
+            .links
+            .neighbours()
+            .iter()
+            .filter(|n| n.config.dials)
+        {
             let (neighbour, links, network) =
-                (neighbour.clone(), self.links.clone(), network.clone());
+                (neighbour.clone(), self.parts.links.clone(), network.clone());
             link_tasks.spawn(dial::keep_connected(
                 neighbour,
                 links,
@@ -214,9 +253,9 @@ impl Replication {
         let (late, ()) = tokio::join!(self.open_store(store, &stop), self.first_handshakes());
         let mut progress = JoinSet::new();
         progress.spawn(storing::watch_neighbours(
-            self.acknowledgements.clone(),
-            self.links.clone(),
-            self.locations.clone(),
+            self.parts.acknowledgements.clone(),
+            self.parts.links.clone(),
+            self.parts.locations.clone(),
         ));
         // Gossip outlives the request to stop by a little.
         let stop_gossip = CancellationToken::new();
@@ -227,6 +266,7 @@ impl Replication {
             std::future::pending::<ReplicationEnd>().await
         };
         let end = tokio::select! {
+            biased;
             end = self.incarnations(late, &stop_gossip) => end,
             end = handover => end,
             ended = link_tasks.join_next() => {
@@ -254,10 +294,14 @@ impl Replication {
 
     /// Waits, not for long, until what clients reported last is on disk and a neighbour has it.
     async fn hand_over(&self) {
-        let ticket = self.acknowledgements.ticket();
-        let reach = |level| self.acknowledgements.reach(level, ticket, HANDOVER_MAX);
-        let has_store = matches!(*self.links.storage().borrow(), StorageState::Open);
-        let has_peer = self.links.neighbours().iter().any(|n| n.is_up());
+        let ticket = self.parts.acknowledgements.ticket();
+        let reach = |level| {
+            self.parts
+                .acknowledgements
+                .reach(level, ticket, HANDOVER_MAX)
+        };
+        let has_store = matches!(*self.parts.store.state().borrow(), StorageState::Open);
+        let has_peer = self.parts.links.neighbours().iter().any(|n| n.is_up());
         let (disk, peer) = tokio::join!(
             async {
                 if has_store {
@@ -292,6 +336,7 @@ impl Replication {
         stop: &CancellationToken,
     ) -> ReplicationEnd {
         tokio::select! {
+            biased;
             () = self.any_generation_known(&mut late) => {}
             () = stop.cancelled() => return ReplicationEnd::Stopped,
         }
@@ -300,6 +345,7 @@ impl Replication {
         loop {
             if let Some(load) = late.take_if(|load| load.is_read()) {
                 tokio::select! {
+                    biased;
                     () = self.finish_store(load) => {}
                     () = stop.cancelled() => return ReplicationEnd::Stopped,
                 }
@@ -310,7 +356,7 @@ impl Replication {
                 Ok(end) => end,
                 Err(error) => IncarnationEnd::Failed(error),
             };
-            let mut known = self.links.known_generation(&self.links.view.me);
+            let mut known = self.parts.links.known_generation(&self.parts.links.view.me);
             match end {
                 IncarnationEnd::Stopped => return ReplicationEnd::Stopped,
                 IncarnationEnd::Superseded(_) if succession.has_lost(Instant::now()) => {
@@ -319,7 +365,9 @@ impl Replication {
                 IncarnationEnd::Superseded(generation) | IncarnationEnd::MustExceed(generation) => {
                     info!(known = %format_args!("{generation:016x}"), "neighbours know a later generation of this server");
                     known = known.max(generation);
-                    succession.wait(self.links.chance.jitter(), stop).await;
+                    succession
+                        .wait(self.parts.links.chance.jitter(), stop)
+                        .await;
                 }
                 IncarnationEnd::StoreRead => {
                     info!(
@@ -332,7 +380,9 @@ impl Replication {
                 }
                 IncarnationEnd::BuriedBy(by) => {
                     info!(%by, "this incarnation was buried while it was away");
-                    succession.wait(self.links.chance.jitter(), stop).await;
+                    succession
+                        .wait(self.parts.links.chance.jitter(), stop)
+                        .await;
                 }
                 IncarnationEnd::EngineEnded(error) => {
                     let pause = self.failed(&error, started, &mut backoff);
@@ -345,8 +395,8 @@ impl Replication {
                     wait(pause, stop).await;
                 }
             }
-            let own = self.links.incarnation().generation;
-            self.links.exceed_generation(known.max(own));
+            let own = self.parts.links.incarnation().generation;
+            self.parts.links.exceed_generation(known.max(own));
         }
     }
 
@@ -355,7 +405,7 @@ impl Replication {
         if started.elapsed() > RESTART_PAUSE_MAX {
             backoff.reset();
         }
-        let pause = backoff.next_pause(self.links.chance.jitter());
+        let pause = backoff.next_pause(self.parts.links.chance.jitter());
         error!(%error, pause_ms = pause.as_millis(), "gossip failed, starting it anew; no record is lost");
         pause
     }
@@ -363,8 +413,9 @@ impl Replication {
     /// A message may have been what ended the engine: the link that brought the last one is cut
     /// for a while, and gossip goes on at once with the others. Returns whether there was one.
     fn cut_suspect(&self, pause: Duration) -> bool {
-        let suspect = self.links.processing().and_then(|address| {
-            self.links
+        let suspect = self.parts.links.processing().and_then(|address| {
+            self.parts
+                .links
                 .neighbours()
                 .iter()
                 .find(|n| n.gossip_address == address)
@@ -380,8 +431,8 @@ impl Replication {
     /// neighbours come with a topology, and a store with the configuration, and both with a restart.
     fn has_readers(&self, store: Option<&Store>) -> bool {
         store.is_some()
-            || !self.links.neighbours().is_empty()
-            || self.acknowledgements.holds_replies()
+            || !self.parts.links.neighbours().is_empty()
+            || self.parts.acknowledgements.holds_replies()
     }
 
     /// Runs one incarnation to its end. `late` is a store that is not read yet, and when it is, the incarnation ends.
@@ -390,15 +441,15 @@ impl Replication {
         late: &mut Option<StoreLoad>,
         stop: &CancellationToken,
     ) -> Result<IncarnationEnd, EngineError> {
-        let mut standing = self.links.standing();
-        let incarnation = self.links.incarnation();
+        let mut verdicts = self.parts.links.verdict();
+        let incarnation = self.parts.links.incarnation();
         // Said while there was no incarnation to hear it, and no handshake says it again.
-        let said = *standing.borrow();
+        let said = *verdicts.borrow();
         if said.is_some_and(|said| said.known() > incarnation.generation) {
-            standing.mark_changed();
+            verdicts.mark_changed();
         }
-        self.links.forget_processing();
-        let engine = Arc::new(Engine::start(incarnation.clone(), &self.links).await?);
+        self.parts.links.forget_processing();
+        let engine = Arc::new(Engine::start(incarnation.clone(), &self.parts.links).await?);
         info!(%incarnation, "gossip started");
         let mut known = self.known.clone().lock_owned().await;
         known.feed.note_own(&incarnation);
@@ -413,21 +464,23 @@ impl Replication {
         }
 
         let mut pacers = JoinSet::new();
-        for neighbour in self.links.neighbours() {
-            pacers.spawn(pace(neighbour.clone(), engine.clone(), self.links.clone()));
+        for neighbour in self.parts.links.neighbours() {
+            pacers.spawn(pace(
+                neighbour.clone(),
+                engine.clone(),
+                self.parts.links.clone(),
+            ));
         }
         let mut publisher = JoinSet::new();
         if self.has_readers(store.as_ref()) {
             // The slots of a new incarnation are empty, and its publisher counts its rounds from zero.
-            self.links.set_slots(SlotsStatus::default());
-            if self.locations.republish_all() > 0 {
-                self.acknowledgements.note_republishing();
+            self.parts.figures.set_slots(SlotsStatus::default());
+            if self.parts.locations.republish_all() > 0 {
+                self.parts.acknowledgements.note_republishing();
             }
             publisher.spawn(publish(
-                self.locations.clone(),
+                self.parts.clone(),
                 engine.clone(),
-                self.links.clone(),
-                self.acknowledgements.clone(),
                 store,
                 PublisherStart {
                     publisher: Publisher::with_spare_slots(self.group_format, self.spare_slots),
@@ -435,19 +488,19 @@ impl Replication {
                 },
             ));
         } else {
-            self.locations.publish_nothing();
+            self.parts.locations.publish_nothing();
         }
         let mut receiver = JoinSet::new();
         receiver.spawn(receive(
-            self.locations.clone(),
+            self.parts.clone(),
             engine.clone(),
-            self.links.clone(),
             known,
             self.allowed_skew,
             self.group_format,
         ));
 
         let end = tokio::select! {
+            biased;
             () = stop.cancelled() => IncarnationEnd::Stopped,
             () = gathered(late) => IncarnationEnd::StoreRead,
             load = self.store_again() => IncarnationEnd::StoreBack(load),
@@ -459,14 +512,12 @@ impl Replication {
             Some(ended) = publisher.join_next() => {
                 IncarnationEnd::Failed(EngineError::ended("publisher", ended.err().as_ref()))
             }
-            Some(ended) = pacers.join_next() => match ended {
-                Ok(Ok(())) => IncarnationEnd::Failed(EngineError::ended("pacer", None)),
-                Ok(Err(error)) => IncarnationEnd::Failed(error),
-                Err(error) => IncarnationEnd::Failed(EngineError::task("pacer", &error)),
-            },
-            said = next_standing(&mut standing) => match said {
-                OwnStanding::MustExceed(known) => IncarnationEnd::MustExceed(known),
-                OwnStanding::Superseded(known) => IncarnationEnd::Superseded(known),
+            Some(ended) = pacers.join_next() => {
+                IncarnationEnd::Failed(EngineError::ended("pacer", ended.err().as_ref()))
+            }
+            said = next_verdict(&mut verdicts) => match said {
+                IncarnationVerdict::MustExceed(known) => IncarnationEnd::MustExceed(known),
+                IncarnationVerdict::Superseded(known) => IncarnationEnd::Superseded(known),
             },
         };
         pacers.shutdown().await;
@@ -479,18 +530,21 @@ impl Replication {
 
 async fn wait(pause: Duration, stop: &CancellationToken) {
     tokio::select! {
+        biased;
         () = sleep(pause) => {}
         () = stop.cancelled() => {}
     }
 }
 
-async fn next_standing(standing: &mut watch::Receiver<Option<OwnStanding>>) -> OwnStanding {
+async fn next_verdict(
+    verdicts: &mut watch::Receiver<Option<IncarnationVerdict>>,
+) -> IncarnationVerdict {
     loop {
-        if standing.changed().await.is_err() {
+        if verdicts.changed().await.is_err() {
             // The sender lives in the links, which outlive this.
             std::future::pending::<()>().await;
         }
-        let said = *standing.borrow_and_update();
+        let said = *verdicts.borrow_and_update();
         if let Some(said) = said {
             return said;
         }

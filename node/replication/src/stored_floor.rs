@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::links::Links;
+use super::store_handle::StoreHandle;
 use super::storing::StorageState;
 use herd_expiry::{FloorStore, FloorStoreError};
 use herd_storage::{StorageWriter, Write};
@@ -13,30 +13,30 @@ use herd_storage::{StorageWriter, Write};
 /// lives as long as the process: what had expired may be taken in again after a restart, until the
 /// clock says so anew.
 pub struct StoredFloor {
-    links: Arc<Links>,
+    store: Arc<StoreHandle>,
 }
 
 impl StoredFloor {
-    /// In the store of the server that has these links.
+    /// In this store.
     #[must_use]
-    pub fn new(links: Arc<Links>) -> Self {
-        StoredFloor { links }
+    pub fn new(store: Arc<StoreHandle>) -> Self {
+        StoredFloor { store }
     }
 
     /// The floor that the store held at the start, in ns since the POSIX epoch; waits until the store
     /// is read.
     pub async fn at_start(&self) -> Option<i64> {
         self.opened().await;
-        self.links.floor_at_start()
+        self.store.floor_at_start_ns()
     }
 
     /// Waits until the store is read, or is not to be had.
     async fn opened(&self) -> Option<StorageWriter> {
-        let mut storage = self.links.storage();
+        let mut storage = self.store.state();
         let settled = storage.wait_for(|state| !matches!(state, StorageState::Loading));
-        // The sender lives in the links.
+        // The sender lives in the handle.
         let _ = settled.await;
-        self.links.store_writer()
+        self.store.writer()
     }
 }
 

@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use super::links::Links;
 use super::membership::Membership;
 use super::store_feed::StoreFeed;
+use super::store_handle::StoreHandle;
 use super::stored_groups::{Merger, Unmerged};
 use herd_acknowledgement::{Acknowledgements, PeerProgress};
 use herd_locations::Locations;
@@ -84,8 +85,8 @@ impl StorageDriver {
 /// Tells the acknowledgements, and whoever asks, how the store fares.
 pub(super) struct StoreWatch {
     pub(super) acknowledgements: Arc<Acknowledgements>,
-    /// They hold the writer, which holds this.
-    pub(super) links: Weak<Links>,
+    /// It holds the writer, which holds this.
+    pub(super) store: Weak<StoreHandle>,
 }
 
 impl StoreObserver for StoreWatch {
@@ -100,8 +101,8 @@ impl StoreObserver for StoreWatch {
         } else {
             error!(error = %failure, "the store has failed; this server goes on from memory");
         }
-        if let Some(links) = self.links.upgrade() {
-            links.set_storage(StorageState::Failed(failure.clone()));
+        if let Some(store) = self.store.upgrade() {
+            store.set_state(StorageState::Failed(failure.clone()));
         }
     }
 }

@@ -60,6 +60,7 @@ impl Succession {
                  this server's name?"
             );
             tokio::select! {
+                biased;
                 () = sleep(pause) => {}
                 () = stop.cancelled() => {}
             }

@@ -11,6 +11,7 @@ pub(super) fn syn_ack(comparison: &Comparison) -> Option<ChitchatMessage> {
     let entries = comparison.0.iter().map(|node| Entry {
         incarnation: &node.incarnation,
         heartbeat: 0,
+        last_gc_version: 0,
         version: node.neighbours_version,
     });
     syn_ack_of(entries)

@@ -24,8 +24,10 @@ mod simulation {
     mod promise;
     mod pump;
     mod regressions;
+    mod repeats;
     mod run;
     mod scenario;
     mod seeds;
+    mod trace;
     mod workload;
 }

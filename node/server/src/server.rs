@@ -70,16 +70,16 @@ pub async fn run(
     // 2. What works on the map, and what looks at that.
     let core = Core::new(settings, clock, tls);
     let replication = core.replication(data_folder, wire_log.clone());
-    let links = replication.links().clone();
+    let (view, herd_clocks) = (replication.view(), replication.herd_clocks());
     let frontend = core.frontend(clients.bulk.clone(), places, wire_log.clone());
-    let views = Views::new(&core, &frontend, &links, &stop, bound.http.is_some());
+    let views = Views::new(&core, &frontend, &view, &stop, bound.http.is_some());
     log_addresses(&core.settings, &bound);
     herd_places::log_choice(&core.settings.places);
 
     // 3. Each part runs as a task. `parts` owns the tasks, and notices the end of each.
     let mut parts = Parts::new(stop.stop.clone());
     let (shutdown, last) = (parts.shutdown(), parts.last());
-    let page = views.page(&core.locations, &links);
+    let page = views.page(&core.locations);
     if let Some(listener) = bound.http {
         let http = views.serve(listener, &core, places_statistics, shutdown.clone());
         parts.spawn(Part::Http, http);
@@ -102,7 +102,7 @@ pub async fn run(
     for watching in core.watch_certificates(&last) {
         parts.spawn(Part::Certificates, watching);
     }
-    if let Some(expiry) = core.expiry(&links, last) {
+    if let Some(expiry) = core.expiry(view.store, herd_clocks, last) {
         parts.spawn(Part::Expiry, expiry);
     }
 

@@ -122,6 +122,7 @@ impl Engine {
                 .map(|(incarnation, heartbeat)| Entry {
                     incarnation,
                     heartbeat: heartbeat.saturating_sub(back),
+                    last_gc_version: 0,
                     // It asks for nothing.
                     version: u64::MAX,
                 })

@@ -56,6 +56,7 @@ async fn tell(links: &Links, told: &[Incarnation], heartbeat: u64) {
     let entries = told.iter().map(|incarnation| Entry {
         incarnation,
         heartbeat,
+        last_gc_version: 0,
         version: 0,
     });
     links.hand_in_own(syn_ack_of(entries).unwrap()).await;

@@ -60,6 +60,7 @@ pub async fn keep_connected(
             .next_pause(links.chance.jitter())
             .max(neighbour.cut_left().unwrap_or_default());
         tokio::select! {
+            biased;
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
         }
@@ -74,6 +75,7 @@ async fn dial(
     stop: &CancellationToken,
 ) -> Result<LinkLost, DialError> {
     let connected = tokio::select! {
+        biased;
         connected = timeout(CONNECT_TIMEOUT, network.connect(&neighbour.config.address)) => connected,
         () = stop.cancelled() => return Ok(LinkLost::Stopping),
     };
@@ -88,6 +90,7 @@ async fn dial(
         Ok::<_, HandshakeError>((frames, agreement))
     };
     let (frames, agreement) = tokio::select! {
+        biased;
         agreed = agreeing => agreed?,
         () = stop.cancelled() => return Ok(LinkLost::Stopping),
     };

@@ -11,8 +11,9 @@ use herd_crdt::codec::{self, CodecError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::frame::{Frame, FrameError, FrameStream, Greeting};
+use crate::identity::IncarnationVerdict;
 use crate::incarnation::Incarnation;
-use crate::links::{Links, OwnStanding};
+use crate::links::Links;
 use crate::neighbour::Neighbour;
 use crate::timing::HANDSHAKE_TIMEOUT;
 use herd_tls::{Peer, TlsFault, fault_of};
@@ -313,10 +314,10 @@ pub fn note_refusal(links: &Links, refusal: &Refusal) {
         // It was meant for an incarnation that we have left behind, or makes no sense.
         return;
     }
-    links.note_standing(if refusal.reason == Some(RefusalReason::Superseded) {
-        OwnStanding::Superseded(refusal.known_of_other)
+    links.note_verdict(if refusal.reason == Some(RefusalReason::Superseded) {
+        IncarnationVerdict::Superseded(refusal.known_of_other)
     } else {
-        OwnStanding::MustExceed(refusal.known_of_other)
+        IncarnationVerdict::MustExceed(refusal.known_of_other)
     });
 }
 
@@ -422,7 +423,7 @@ async fn admit<S: AsyncRead + AsyncWrite + Unpin>(
             links.note_known(&incarnation);
             let own = links.incarnation().generation;
             if hello.known_of_other > own && links.is_plausible(hello.known_of_other) {
-                links.note_standing(OwnStanding::MustExceed(hello.known_of_other));
+                links.note_verdict(IncarnationVerdict::MustExceed(hello.known_of_other));
             }
             Ok((neighbour, incarnation))
         }

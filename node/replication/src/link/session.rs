@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +14,7 @@ use tracing::{info, warn};
 
 use super::frame::{FRAME_BYTES_MAX, Frame, FrameError, FrameStream, Received, admit_all};
 use super::handshake::{Agreement, Refusal, RefusalReason, note_refusal};
+use crate::fifo_watch::FifoReceiver;
 use crate::guard::{Fault, MessageKind};
 use crate::incarnation::Incarnation;
 use crate::links::Links;
@@ -107,11 +107,12 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     let is_proven = neighbour.config.dials || peer.is_some();
     let (mut sink, stream) = frames.split();
     let lost = tokio::select! {
+        biased;
         lost = send_frames(&mut sink, &neighbour, links) => lost,
         lost = receive_frames(stream, &neighbour, links, is_proven) => lost,
         fault = distrusted(peer.as_ref()) => LinkLost::Distrusted(fault),
         () = replaced.cancelled() => LinkLost::Replaced,
-        _ = generation.changed() => LinkLost::NewIncarnation,
+        () = generation.changed() => LinkLost::NewIncarnation,
         () = stop.cancelled() => LinkLost::Stopping,
     };
 
@@ -156,9 +157,11 @@ async fn send_frames<S: AsyncRead + AsyncWrite + Unpin>(
     let mut next_report = Instant::now();
     loop {
         let first = tokio::select! {
-            message = neighbour.outbound.pop() => Frame::Gossip(message),
+            biased;
+            // Reports are a pause apart, so they keep no message waiting.
             () = changed(&mut applied, next_report) => current_report(&mut applied, links),
             _ = report_due.tick() => current_report(&mut applied, links),
+            message = neighbour.outbound.pop() => Frame::Gossip(message),
         };
         if matches!(first, Frame::Report { .. }) {
             let is_busy = links.rounds.busy_until(&neighbour.config.name).is_some();
@@ -183,13 +186,12 @@ async fn send_frames<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Resolves when there is something new to report, not before `not_before`. Cancel-safe.
-async fn changed(applied: &mut watch::Receiver<Arc<AppliedReport>>, not_before: Instant) {
+async fn changed(applied: &mut FifoReceiver<Arc<AppliedReport>>, not_before: Instant) {
     sleep_until(not_before).await;
-    // The sender lives as long as the links.
-    let _ = applied.changed().await;
+    applied.changed().await;
 }
 
-fn current_report(applied: &mut watch::Receiver<Arc<AppliedReport>>, links: &Links) -> Frame {
+fn current_report(applied: &mut FifoReceiver<Arc<AppliedReport>>, links: &Links) -> Frame {
     Frame::Report {
         report: (**applied.borrow_and_update()).clone(),
         clock_ns: links.chance.now_ns(),
@@ -363,6 +365,7 @@ mod tests {
         let entries = ids.iter().map(|incarnation| Entry {
             incarnation,
             heartbeat: 1,
+            last_gc_version: 0,
             version: 1,
         });
         let long = Frame::Gossip(syn_ack_of(entries).unwrap());

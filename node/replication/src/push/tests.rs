@@ -57,20 +57,13 @@ impl Side {
     /// A whole round with the other side.
     async fn round(&self, other: &Side) {
         let neighbour = &self.links.neighbours()[0];
-        neighbour.grant_syn();
-        self.engine
-            .begin_round(&neighbour.config.name)
-            .expect("it runs");
+        self.engine.begin_round(&neighbour.config.name).await;
         other.take(self.message().await).await;
         self.take(other.message().await).await;
         other.take(self.message().await).await;
         // What came before is processed when this is answered.
         let neighbour = &other.links.neighbours()[0];
-        neighbour.grant_syn();
-        other
-            .engine
-            .begin_round(&neighbour.config.name)
-            .expect("it runs");
+        other.engine.begin_round(&neighbour.config.name).await;
         self.take(other.message().await).await;
         other.take(self.message().await).await;
         self.take(other.message().await).await;

@@ -9,8 +9,8 @@ use tracing::{info, warn};
 use super::Receiver;
 use super::forgetting::Candidate;
 use crate::adoption::Due;
+use crate::identity::IncarnationVerdict;
 use crate::incarnation::Incarnation;
-use crate::links::OwnStanding;
 use crate::membership::{Passage, Sighting};
 use crate::status::{MemberStatus, ReplicationStatus};
 use crate::timing::{
@@ -27,7 +27,7 @@ impl Receiver {
         let now_ns = self.links.chance.now_ns();
         let offsets = neighbours.map(|n| (&n.config.name, n.clock_offset_ns(now_ns)));
         let clocks = self.clock_watch.look(offsets, self.allowed_skew);
-        self.links.set_clocks(clocks);
+        self.figures.set_clocks(clocks);
         let sightings = self.engine.sightings().await;
         let heartbeat = self.engine.heartbeat().await;
         if heartbeat != self.heartbeat {
@@ -41,7 +41,7 @@ impl Receiver {
         let live = sightings.iter().filter(|sighting| sighting.live);
         self.links
             .set_live(live.map(|sighting| &sighting.incarnation));
-        if self.links.take_rejoin() {
+        if self.rejoin.take() {
             for sighting in &sightings {
                 self.engine.note_again(&sighting.incarnation).await;
             }
@@ -54,7 +54,7 @@ impl Receiver {
         });
         self.links_of
             .retain(|incarnation, _| in_gossip.contains(incarnation));
-        self.links.settlements.lock().retain(&in_gossip);
+        self.settlements.lock().retain(&in_gossip);
         if let Some(text) = self.teller.look(self.links.words(), now) {
             self.engine.tell_links(&text).await;
         }
@@ -133,11 +133,11 @@ impl Receiver {
         }
         if !sighting.live {
             self.links
-                .note_standing(OwnStanding::MustExceed(other.generation));
+                .note_verdict(IncarnationVerdict::MustExceed(other.generation));
         } else if self.began.elapsed() >= GONE_AFTER {
             // Who has just begun may take the last words of the dead for life.
             self.links
-                .note_standing(OwnStanding::Superseded(other.generation));
+                .note_verdict(IncarnationVerdict::Superseded(other.generation));
         }
     }
 
@@ -156,7 +156,7 @@ impl Receiver {
                 }
             })
             .collect();
-        self.links.set_status(ReplicationStatus {
+        self.figures.set_status(ReplicationStatus {
             members,
             buried: self.buried.clone(),
             adopted: self.adopted,
@@ -292,7 +292,7 @@ impl Receiver {
 
     /// What was overwritten before anything greater had come is needed no more, or missed.
     async fn review_kept(&mut self, now: Instant) {
-        let rounds = self.links.slots().rounds;
+        let rounds = self.figures.slots().rounds;
         let feed = &mut self.known.feed;
         let review = self.kept.review(&feed.held, &self.locations, rounds, now);
         feed.put_own(review.writes);

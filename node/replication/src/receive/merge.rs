@@ -89,9 +89,9 @@ impl Receiver {
                         return ControlFlow::Break(incarnation.clone());
                     }
                     Change::Buried(_) => {}
-                    Change::Tells => self.links.settlements.lock().note_tells(incarnation),
+                    Change::Tells => self.settlements.lock().note_tells(incarnation),
                     Change::Settled(told) => {
-                        self.links.settlements.lock().note(incarnation, *told);
+                        self.settlements.lock().note(incarnation, *told);
                     }
                     Change::Links(words) => {
                         self.links_of
@@ -229,7 +229,7 @@ impl Receiver {
     /// The latest report of a group was heard then, by the clock of its server. What was heard before
     /// this server listened did not travel until now, but waited.
     fn note_travel(&self, origin: &ServerName, heard_ns: i64) {
-        let Some(propagation) = self.links.propagation().get(origin) else {
+        let Some(propagation) = self.figures.propagation().get(origin) else {
             return;
         };
         if heard_ns >= self.listens_since_ns {

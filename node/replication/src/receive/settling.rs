@@ -46,7 +46,7 @@ impl Receiver {
             publishes |= server == Some(own);
             has_orphans |= membership.is_orphaning(id);
         }
-        let rounds = self.links.slots().rounds;
+        let rounds = self.figures.slots().rounds;
         let backlog = self.locations.backlog_len();
         let told = self
             .settlement
@@ -60,7 +60,7 @@ impl Receiver {
     /// The other live servers that may hold orphans.
     fn holders(&self) -> Holders {
         let mut holders = Holders::default();
-        let settlements = self.links.settlements.lock();
+        let settlements = self.settlements.lock();
         let view = &self.links.view;
         for server in view.servers.iter().filter(|&server| *server != view.me) {
             let generation = self.links.live_generation(server);

@@ -67,7 +67,7 @@ impl Replication {
         let Some(store_return) = &self.store_return else {
             return std::future::pending().await;
         };
-        let mut storage = self.links.storage();
+        let mut storage = self.parts.store.state();
         loop {
             let is_passing = |state: &StorageState| match state {
                 StorageState::Failed(error) => error.is_passing(),
@@ -76,7 +76,7 @@ impl Replication {
             if storage.wait_for(is_passing).await.is_err() {
                 std::future::pending::<()>().await;
             }
-            sleep(store_return.next_pause(self.links.chance.jitter())).await;
+            sleep(store_return.next_pause(self.parts.links.chance.jitter())).await;
             match store_return.read().await {
                 Ok(load) => return load,
                 Err(error) if error.is_passing() => {
@@ -90,14 +90,14 @@ impl Replication {
     /// A store that failed is about to be written to again: nothing of what it was given counts, and all that the map
     /// holds is to be published.
     pub(super) async fn begin_store_again(&self) {
-        let feed = StoreFeed::new(self.links.view.me.clone());
+        let feed = StoreFeed::new(self.parts.links.view.me.clone());
         self.known.lock().await.feed = feed;
-        self.acknowledgements.note_disk_is_back();
-        self.links.set_storage(StorageState::Loading);
+        self.parts.acknowledgements.note_disk_is_back();
+        self.parts.store.set_state(StorageState::Loading);
         if let Some(store_return) = &self.store_return {
             store_return.pauses.lock().returned = Some(Instant::now());
         }
-        let adopted = self.locations.adopt(|_, _| true);
+        let adopted = self.parts.locations.adopt(|_, _| true);
         warn!(
             adopted,
             "the store is open again: all that this server knows is stored anew"

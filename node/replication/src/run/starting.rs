@@ -10,7 +10,7 @@ use tracing::error;
 use super::super::receive::Known;
 use super::super::storing::{LoadInto, StorageState, StoreLoad, StoreSource, StoreWatch};
 use super::super::timing::{FIRST_HANDSHAKES_WAIT, STORE_READ_MAX, STORE_READ_STOPPING_MAX};
-use super::{Replication, next_standing};
+use super::{Replication, next_verdict};
 use herd_storage::StoreError;
 
 impl Replication {
@@ -23,6 +23,7 @@ impl Replication {
     ) -> Option<StoreLoad> {
         let until = async {
             tokio::select! {
+                biased;
                 () = sleep(STORE_READ_MAX) => {}
                 () = async {
                     stop.cancelled().await;
@@ -34,7 +35,7 @@ impl Replication {
             Ok(load) => load,
             Err(error) => {
                 self.store_failed(error);
-                self.locations.loading().end();
+                self.parts.locations.loading().end();
                 return None;
             }
         };
@@ -59,7 +60,7 @@ impl Replication {
         LoadInto {
             format: self.group_format,
             expires: self.expires,
-            locations: &self.locations,
+            locations: &self.parts.locations,
             membership,
             feed,
         }
@@ -68,40 +69,43 @@ impl Replication {
     /// All of the store is read: the rest of it goes into the map, and from now on it is written to.
     pub(super) async fn finish_store(&self, load: StoreLoad) {
         let observer = StoreWatch {
-            acknowledgements: self.acknowledgements.clone(),
-            links: Arc::downgrade(&self.links),
+            acknowledgements: self.parts.acknowledgements.clone(),
+            store: Arc::downgrade(&self.parts.store),
         };
         let mut known = self.known.lock().await;
         let into = &mut self.load_into(&mut known);
         match load.finish(into, Box::new(observer)).await {
             Ok(opened) => {
-                let me = &self.links.view.me;
+                let me = &self.parts.links.view.me;
                 if let Some(generation) = opened.report.greatest_own_generation(me) {
-                    self.links.exceed_generation(generation);
+                    self.parts.links.exceed_generation(generation);
                 }
                 known.feed.open(opened.writer.clone());
-                self.acknowledgements.note_store_opened();
-                self.links.set_store(opened.writer, opened.report.floor_ns);
+                self.parts.acknowledgements.note_store_opened();
+                self.parts
+                    .store
+                    .opened(opened.writer, opened.report.floor_ns);
                 *self.driver.lock() = Some(opened.driver);
             }
             Err(error) => self.store_failed(error),
         }
-        self.locations.loading().end();
+        self.parts.locations.loading().end();
     }
 
     /// The store cannot be used, or not any more.
     pub(super) fn store_failed(&self, error: StoreError) {
         error!(%error, "the store cannot be used; this server goes on from memory and its neighbours");
-        self.acknowledgements.note_disk_failed();
-        self.links
-            .set_storage(StorageState::Failed(Arc::new(error)));
+        self.parts.acknowledgements.note_disk_failed();
+        self.parts
+            .store
+            .set_state(StorageState::Failed(Arc::new(error)));
     }
 
     /// Waits a little for all links, so that the first incarnation is greater than what neighbours
     /// remember of this server.
     pub(super) async fn first_handshakes(&self) {
         let all_up = async {
-            for neighbour in self.links.neighbours() {
+            for neighbour in self.parts.links.neighbours() {
                 let _ = neighbour
                     .status()
                     .wait_for(|status| status.up.is_some())
@@ -121,7 +125,7 @@ impl Replication {
             return;
         };
         let any_up = async {
-            let up = self.links.neighbours().iter().map(|neighbour| {
+            let up = self.parts.links.neighbours().iter().map(|neighbour| {
                 Box::pin(async {
                     let mut status = neighbour.status();
                     let _ = status.wait_for(|status| status.up.is_some()).await;
@@ -136,6 +140,7 @@ impl Replication {
         };
         let known = async {
             tokio::select! {
+                biased;
                 () = any_up => {}
                 () = load.gather() => {}
             }
@@ -145,13 +150,13 @@ impl Replication {
 
     /// Exceeds the generations that neighbours say they know, until something has come to pass.
     async fn exceed_what_is_said(&self, until: impl Future<Output = ()>) {
-        let mut standing = self.links.standing();
+        let mut verdicts = self.parts.links.verdict();
         tokio::pin!(until);
         loop {
             tokio::select! {
                 biased;
                 // A handshake that comes to pass may have said it.
-                said = next_standing(&mut standing) => self.links.exceed_generation(said.known()),
+                said = next_verdict(&mut verdicts) => self.parts.links.exceed_generation(said.known()),
                 () = &mut until => break,
             }
         }

@@ -45,7 +45,7 @@ async fn new_incarnation(herd: &Herd) {
     disk.fail_next_commits(1, CommitFault::Full);
     hill.report("full", 1);
     eventually("the store fails", || {
-        matches!(&*hill.links.storage().borrow(), StorageState::Failed(_))
+        matches!(&*hill.store.state().borrow(), StorageState::Failed(_))
     })
     .await;
     eventually("it has a new incarnation", || {
@@ -63,10 +63,10 @@ async fn an_earlier_life_goes_out_in_bounded_rounds_and_a_new_report_does_not_wa
         herd.restart(0);
         let hill = herd.server(0);
         eventually("the first round is out", || {
-            hill.links.slots().live_records > 0
+            hill.figures.slots().live_records > 0
         })
         .await;
-        let first = hill.links.slots().live_records;
+        let first = hill.figures.slots().live_records;
         assert!(first <= BACKLOG_RECORDS_MAX, "{ack}: {first}");
         // What is known is published at once too, since somebody waits for it.
         let known: Vec<String> = (0..8).map(|number| format!("client{number}")).collect();
@@ -78,7 +78,7 @@ async fn an_earlier_life_goes_out_in_bounded_rounds_and_a_new_report_does_not_wa
         assert!(hill.locations.backlog_len() > 0, "{ack}: they did not wait");
         assert!(!hill.locations.gate().is_shut(), "{ack}");
         eventually("all is published", || {
-            hill.links.slots().live_records == RECORDS + 2
+            hill.figures.slots().live_records == RECORDS + 2
         })
         .await;
     }
@@ -137,14 +137,14 @@ async fn a_later_incarnation_is_settled_as_soon_as_its_backlog_is_out() {
     }
     herd.all_hold(2 * BACKLOG_RECORDS_MAX).await;
     sleep(Duration::from_secs(600)).await;
-    let rounds = herd.server(0).links.slots().rounds;
+    let rounds = herd.server(0).figures.slots().rounds;
     assert!(rounds > 1_000, "{rounds}");
     new_incarnation(&herd).await;
     herd.crash(1, Crash::Wipe).await;
     herd.restart(1);
     let (smith, start) = (herd.server(1), Instant::now());
     eventually("Hill is settled and Smith holds all", || {
-        let catch_up = smith.links.catch_up();
+        let catch_up = smith.reach.catch_up();
         catch_up.absent.is_empty() && catch_up.ahead.is_empty() && catch_up.unsettled.is_empty()
     })
     .await;
@@ -177,20 +177,20 @@ async fn a_million_records_of_an_incarnation_before() {
     disk.fail_next_commits(1, CommitFault::Full);
     hill.report("full", 1);
     eventually("the store fails", || {
-        matches!(&*hill.links.storage().borrow(), StorageState::Failed(_))
+        matches!(&*hill.store.state().borrow(), StorageState::Failed(_))
     })
     .await;
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let peak_before = peak_mib();
     let (mut last_turn, mut longest) = (std::time::Instant::now(), Duration::ZERO);
     let mut reloaded = (Duration::ZERO, 0);
-    while hill.links.slots().live_records <= MILLION
+    while hill.figures.slots().live_records <= MILLION
         || hill.links.incarnation().generation == before
     {
         sleep(Duration::from_millis(1)).await;
         longest = longest.max(last_turn.elapsed());
         last_turn = std::time::Instant::now();
-        if matches!(&*hill.links.storage().borrow(), StorageState::Loading) {
+        if matches!(&*hill.store.state().borrow(), StorageState::Loading) {
             reloaded = (longest, peak_mib() - peak_before);
         }
     }

@@ -50,7 +50,7 @@ fn standings(herd: &Herd, pair: Pair) -> [Standing; 2] {
 }
 
 fn known_ids(herd: &Herd, position: usize) -> usize {
-    herd.server(position).links.status().members.len()
+    herd.server(position).figures.status().members.len()
 }
 
 /// Reports a client at one of the two, which the other has to know soon.
@@ -172,7 +172,7 @@ async fn who_was_away_brings_no_forgotten_incarnation_back() {
     herd.stop(0).await;
     herd.restart(0);
     eventually("Smith has forgotten the first Hill", || {
-        let status = herd.server(1).links.status();
+        let status = herd.server(1).figures.status();
         let mut known = status.members.iter().map(|m| &m.sighting.incarnation);
         status.members.len() == 2 && known.all(|known| *known != first)
     })
@@ -181,7 +181,7 @@ async fn who_was_away_brings_no_forgotten_incarnation_back() {
     herd.isolate(2, Stretch::Whole);
     herd.all_hold(100).await;
     eventually("Jaquez has forgotten it too", || known_ids(&herd, 2) == 2).await;
-    let status = herd.server(1).links.status();
+    let status = herd.server(1).figures.status();
     assert!(
         status
             .members

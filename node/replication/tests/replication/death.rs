@@ -16,7 +16,7 @@ async fn buried_everywhere(herd: &Herd, name: &str) {
     for server in herd.running() {
         let what = format!("{} has buried {name}", server.name);
         eventually(&what, || {
-            let status = server.links.status();
+            let status = server.figures.status();
             status
                 .members
                 .iter()
@@ -52,7 +52,7 @@ async fn the_records_of_a_server_that_died_for_ever_outlive_everyone_who_knew_it
     // Adoption is spread over the servers, not left to one.
     for server in herd.running() {
         assert!(
-            server.links.status().adopted > 0,
+            server.figures.status().adopted > 0,
             "{} adopted nothing",
             server.name
         );
@@ -80,7 +80,7 @@ async fn a_newcomer_adopts_nothing_that_lives() {
     herd.all_hold(CLIENTS).await;
     // Longer than it takes to call someone gone, and every rank's turn.
     tokio::time::sleep(Duration::from_secs(20)).await;
-    assert_eq!(herd.server(2).links.status().adopted, 0);
+    assert_eq!(herd.server(2).figures.status().adopted, 0);
     one_publisher_each(&herd, CLIENTS).await;
     assert_eq!(herd.publishers(&client(0)), ["Hill"]);
 }
@@ -100,7 +100,7 @@ async fn a_server_that_was_buried_while_it_was_away_publishes_again() {
     for position in [1, 2] {
         let server = herd.server(position);
         eventually("Hill is buried", || {
-            server.links.status().buried.contains(&before)
+            server.figures.status().buried.contains(&before)
         })
         .await;
     }

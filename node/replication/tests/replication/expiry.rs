@@ -72,7 +72,7 @@ async fn what_is_old_leaves_every_map_and_all_gossip() {
     }
     for server in herd.running() {
         let what = format!("{} counts what lives", server.name);
-        eventually(&what, || server.links.slots().live_records == CLIENTS).await;
+        eventually(&what, || server.figures.slots().live_records == CLIENTS).await;
     }
     // A server without expiry sees what is left in gossip.
     pass(80).await;
@@ -92,7 +92,7 @@ async fn what_is_old_leaves_every_map_and_all_gossip() {
         assert!(server.locations.is_empty());
         let what = format!("{}'s slots are free", server.name);
         eventually(&what, || {
-            let slots = server.links.slots();
+            let slots = server.figures.slots();
             slots.live_records == 0 && slots.free == slots.slots
         })
         .await;

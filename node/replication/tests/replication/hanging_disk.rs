@@ -19,7 +19,7 @@ fn client(number: usize) -> String {
 }
 
 fn is_loading(herd: &Herd, position: usize) -> bool {
-    let storage = herd.server(position).links.storage();
+    let storage = herd.server(position).store.state();
     matches!(&*storage.borrow(), StorageState::Loading)
 }
 
@@ -119,7 +119,7 @@ async fn without_disk_and_neighbours_no_generation_is_taken_that_may_be_lower() 
     herd.restart(0);
     herd.server(0).report("kiwi", 7);
     sleep(Duration::from_secs(60)).await;
-    let slots = herd.server(0).links.slots();
+    let slots = herd.server(0).figures.slots();
     assert_eq!(slots.version, 0, "nothing is published");
     // Smith knows from its own disk, or nobody does; Hill's disk does in any case.
     herd.restart(1);

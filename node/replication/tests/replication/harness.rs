@@ -10,11 +10,16 @@ use herd_crdt::{Publication, Record, ServerName};
 use herd_expiry::{Expiry, FloorStore, HerdClocks};
 use herd_locations::Locations;
 use herd_replication::chance::Chance;
+use herd_replication::expiry_views::Rejoin;
+use herd_replication::figures::Figures;
 use herd_replication::links::{HerdView, Links};
 use herd_replication::neighbour::NeighbourConfig;
+use herd_replication::reach::Reach;
 use herd_replication::run::{Replication, ReplicationEnd};
+use herd_replication::store_handle::StoreHandle;
 use herd_replication::stored_floor::StoredFloor;
 use herd_replication::storing::StoreSource;
+use herd_replication::view::ReplicationView;
 use herd_storage::{Crash, ModelledDisk, SyncPolicy};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -38,6 +43,9 @@ pub(super) struct Server {
     pub(super) name: ServerName,
     pub(super) locations: Arc<Locations>,
     pub(super) links: Arc<Links>,
+    pub(super) figures: Arc<Figures>,
+    pub(super) store: Arc<StoreHandle>,
+    pub(super) reach: Reach,
     pub(super) acknowledgements: Arc<Acknowledgements>,
     stop: CancellationToken,
     task: JoinHandle<ReplicationEnd>,
@@ -168,10 +176,16 @@ impl Herd {
             };
             replication = replication.with_store(StoreSource::Modelled(disk.open(), policy));
         }
-        let links = replication.links().clone();
+        let ReplicationView {
+            links,
+            figures,
+            store,
+            reach,
+        } = replication.view();
         let stop = CancellationToken::new();
         if let Some(after) = self.expire_after {
-            tokio::spawn(self.expiry(position, after, &locations, &links, stop.clone()));
+            let herd = self.herd_clocks(position, links.clone(), replication.rejoin());
+            tokio::spawn(self.expiry(position, after, &locations, herd, &store, stop.clone()));
         }
         let endpoint = Arc::new(self.network.endpoint(&name));
         let task = tokio::spawn(replication.run(endpoint, stop.clone()));
@@ -179,6 +193,9 @@ impl Herd {
             name,
             locations,
             links,
+            figures,
+            store,
+            reach,
             acknowledgements,
             stop,
             task,
@@ -191,14 +208,14 @@ impl Herd {
         position: usize,
         after: Duration,
         locations: &Arc<Locations>,
-        links: &Arc<Links>,
+        herd: HerdClocks,
+        store: &Arc<StoreHandle>,
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send + use<> {
         let locations = locations.clone();
         let clock = self.clocks[position].clone();
-        let herd = self.herd_clocks(position, links.clone());
         let in_store = self.disks[position].is_some();
-        let in_store = in_store.then(|| StoredFloor::new(links.clone()));
+        let in_store = in_store.then(|| StoredFloor::new(store.clone()));
         let in_memory = self.floors[position].clone();
         async move {
             let (at_start, floor): (_, Arc<dyn FloorStore>) = match in_store {
@@ -211,7 +228,7 @@ impl Herd {
     }
 
     /// What the links would tell of the neighbours' clocks.
-    fn herd_clocks(&self, position: usize, links: Arc<Links>) -> HerdClocks {
+    fn herd_clocks(&self, position: usize, links: Arc<Links>, rejoin: Rejoin) -> HerdClocks {
         let own = self.clocks[position].clone();
         let others: Vec<(ServerName, Arc<TestClock>)> = self
             .names
@@ -219,7 +236,6 @@ impl Herd {
             .cloned()
             .zip(self.clocks.clone())
             .collect();
-        let rejoin = links.clone();
         HerdClocks {
             has_neighbours: !links.neighbours().is_empty(),
             offsets_ns: Box::new(move || {
@@ -229,7 +245,7 @@ impl Herd {
                     .map(|(_, clock)| clock.now_ns() - own.now_ns())
                     .collect()
             }),
-            rejoin: Box::new(move || rejoin.rejoin()),
+            rejoin: Box::new(move || rejoin.ask()),
         }
     }
 

@@ -176,7 +176,7 @@ async fn whoever_is_told_that_a_neighbour_has_it_can_find_it_there() {
             herd.isolate(0, Stretch::Cut);
             let smith = herd.server(1);
             eventually("Hill is buried", || {
-                smith.links.status().buried.contains(&before)
+                smith.figures.status().buried.contains(&before)
             })
             .await;
             herd.isolate(0, Stretch::Whole);

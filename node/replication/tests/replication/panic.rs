@@ -89,7 +89,7 @@ async fn accept(herd: &Herd, smith: &Endpoint, links: &Arc<Links>) -> (Frames, I
     // Gossip has started when it begins a round.
     frames.next().await.unwrap().unwrap();
     eventually("gossip has started", || {
-        !herd.server(2).links.status().members.is_empty()
+        !herd.server(2).figures.status().members.is_empty()
     })
     .await;
     (frames, hill)

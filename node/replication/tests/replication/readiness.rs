@@ -40,7 +40,7 @@ async fn until_ready(herd: &Herd, expected: &[usize]) -> BTreeMap<usize, (Durati
 
 /// As a server's `/readyz` has them.
 fn facts(server: &Server, up_for: Duration) -> Facts {
-    let store_fault = match &*server.links.storage().borrow() {
+    let store_fault = match &*server.store.state().borrow() {
         StorageState::Loading => Some("reading its store".to_owned()),
         StorageState::Failed(error) => Some(error.to_string()),
         _ => None,
@@ -48,7 +48,7 @@ fn facts(server: &Server, up_for: Duration) -> Facts {
     Facts {
         up_for,
         store_fault,
-        catch_up: server.links.catch_up(),
+        catch_up: server.reach.catch_up(),
         ..Facts::default()
     }
 }

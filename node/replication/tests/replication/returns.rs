@@ -65,7 +65,7 @@ async fn what_a_killed_process_had_not_synced_is_synced_by_the_next_one() {
     herd.restart(0);
     let disk = herd.disks[0].clone().unwrap();
     eventually("the store is open", || {
-        herd.server(0).links.store_writer().is_some()
+        herd.server(0).store.writer().is_some()
     })
     .await;
     herd.server(0).report("kiwi", 1);
@@ -262,7 +262,7 @@ async fn an_incarnation_that_comes_back_from_disk_after_it_was_buried_takes_noth
     for position in 1..5 {
         let server = herd.server(position);
         eventually("Hill is buried", || {
-            server.links.status().buried.contains(&before)
+            server.figures.status().buried.contains(&before)
         })
         .await;
     }
@@ -304,7 +304,7 @@ async fn a_server_that_joins_when_the_grace_of_the_dead_is_long_over_gets_every_
     }
     herd.stop(0).await;
     sleep(DEAD_GRACE + DEAD_GRACE / 4).await;
-    let status = herd.server(1).links.status();
+    let status = herd.server(1).figures.status();
     assert!(
         status.members.is_empty(),
         "gossip has forgotten the dead: {status:?}"
@@ -328,19 +328,19 @@ async fn a_server_takes_up_all_of_its_earlier_life_part_by_part() {
     herd.restart(0);
     let hill = herd.server(0);
     eventually("the first part is published", || {
-        hill.links.slots().live_records > 0
+        hill.figures.slots().live_records > 0
     })
     .await;
-    assert!(hill.links.slots().live_records <= BACKLOG_RECORDS_MAX);
+    assert!(hill.figures.slots().live_records <= BACKLOG_RECORDS_MAX);
     assert!(hill.report_acknowledged("new", 1).await);
     eventually("all is published", || {
-        hill.links.slots().live_records == clients + 1
+        hill.figures.slots().live_records == clients + 1
     })
     .await;
     // And nothing hangs on the earlier life any more: what it stored is forgotten, and its copies buried.
     let smith = herd.server(1);
     eventually("the earlier life is buried", || {
-        !smith.links.status().buried.is_empty()
+        !smith.figures.status().buried.is_empty()
     })
     .await;
     all_synced(&herd).await;

@@ -144,7 +144,7 @@ async fn endless_updates_of_the_same_clients_do_not_grow_the_slots() {
                 .all(|client| smith.time_of(&format!("client{client}")) == Some(time.to_string()))
         })
         .await;
-        slots_after.push(hill.links.slots().slots);
+        slots_after.push(hill.figures.slots().slots);
     }
     let (early, late) = (slots_after[9], slots_after[39]);
     assert!(late <= early + 8, "slots grew: {slots_after:?}");

@@ -28,11 +28,11 @@ fn report_all(herd: &Herd, kind: &str, time: u64) {
 }
 
 fn has_failed(server: &Server) -> bool {
-    matches!(&*server.links.storage().borrow(), StorageState::Failed(_))
+    matches!(&*server.store.state().borrow(), StorageState::Failed(_))
 }
 
 fn is_open(server: &Server) -> bool {
-    matches!(&*server.links.storage().borrow(), StorageState::Open)
+    matches!(&*server.store.state().borrow(), StorageState::Open)
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,13 +50,13 @@ async fn a_clock_that_jumps_changes_nothing_but_what_is_said_of_it() {
         let wrong = ahead_s != 0;
         let smith = herd.server(2);
         eventually("Smith sees that all others disagree", || {
-            let view = smith.links.clocks();
+            let view = smith.figures.clocks();
             view.heard == 3 && view.most_disagree() == wrong
         })
         .await;
         let campbell = herd.server(3);
         eventually("Campbell sees that one of two disagrees", || {
-            let view = campbell.links.clocks();
+            let view = campbell.figures.clocks();
             (view.heard, view.apart) == (2, usize::from(wrong)) && !view.most_disagree()
         })
         .await;
@@ -68,7 +68,7 @@ async fn a_clock_that_jumps_changes_nothing_but_what_is_said_of_it() {
     }
     // Nobody was taken for dead because of it.
     for server in herd.running() {
-        assert_eq!(server.links.status().adopted, 0, "{}", server.name);
+        assert_eq!(server.figures.status().adopted, 0, "{}", server.name);
     }
 }
 

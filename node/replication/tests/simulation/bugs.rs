@@ -10,6 +10,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use super::trace::Trace;
+
 /// Set to see the log.
 const LOG_VARIABLE: &str = "HERD_SIM_LOG";
 
@@ -17,6 +19,7 @@ const LOG_VARIABLE: &str = "HERD_SIM_LOG";
 #[derive(Clone, Default)]
 pub(super) struct Bugs {
     found: Arc<Mutex<Vec<String>>>,
+    trace: Trace,
 }
 
 struct Watcher {
@@ -25,10 +28,19 @@ struct Watcher {
 }
 
 impl Bugs {
+    /// What is logged goes into the trace too.
+    pub(super) fn traced(trace: &Trace) -> Self {
+        Bugs {
+            found: Arc::default(),
+            trace: trace.clone(),
+        }
+    }
+
     /// Watches everything that this thread logs until the guard is dropped.
     pub(super) fn watch(&self) -> DefaultGuard {
         let level = match std::env::var_os(LOG_VARIABLE) {
             Some(_) => Level::DEBUG,
+            None if self.trace.is_on() => Level::INFO,
             None => Level::WARN,
         };
         tracing::subscriber::set_default(Watcher {
@@ -59,6 +71,9 @@ impl Subscriber for Watcher {
     fn event(&self, event: &Event<'_>) {
         let mut text = Text::default();
         event.record(&mut text);
+        self.bugs
+            .trace
+            .add(|| format!("{}{}", text.message, text.fields));
         if self.level == Level::DEBUG {
             let at = tokio::time::Instant::now();
             println!(

@@ -24,6 +24,7 @@ use super::operation::{Cut, DiskFault, Operation, Position, Report};
 use super::process::{Process, Start};
 use super::promise::{GOSSIP_BEGINS_WITHIN, HarmKind, Harms, Held};
 use super::scenario::Scenario;
+use super::trace::Trace;
 
 /// How long a disk takes for a commit and a sync.
 const COMMIT_TIME: Duration = Duration::from_micros(300);
@@ -89,11 +90,12 @@ pub(super) struct Herd {
     pub(super) servers: Vec<Server>,
     pub(super) ledger: Arc<Mutex<Ledger>>,
     pub(super) harms: Harms,
+    trace: Trace,
 }
 
 impl Herd {
     /// All servers up, at the beginning of time.
-    pub(super) fn new(scenario: &Scenario) -> Herd {
+    pub(super) fn new(scenario: &Scenario, trace: &Trace) -> Herd {
         let start = Instant::now();
         let servers = scenario.shape.names.iter().map(|&name| {
             let disk = scenario.has_disks.then(|| {
@@ -118,9 +120,10 @@ impl Herd {
         });
         let mut herd = Herd {
             start,
-            network: SimNetwork::new(scenario.seed),
+            network: SimNetwork::traced(scenario.seed, trace.clone()),
             servers: servers.collect(),
             ledger: Arc::default(),
+            trace: trace.clone(),
             harms: Harms::new(scenario.shape.names.len(), scenario.has_disks),
             scenario: scenario.clone(),
         };
@@ -145,6 +148,7 @@ impl Herd {
     /// If a server does not stop as it should.
     pub(super) async fn apply(&mut self, operation: &Operation) -> Found {
         tracing::debug!(target: "herd_sim", %operation, "now");
+        self.trace.add(|| operation.to_string());
         match operation {
             Operation::Report(report) => self.report(report),
             Operation::Crash { server, crash } => self.crash(*server, *crash).await,
@@ -235,6 +239,7 @@ impl Herd {
         let ticket = process.acknowledgements.ticket_since(since);
         let (acknowledgements, ended) = (process.acknowledgements.clone(), process.ended.clone());
         let (ledger, start, server) = (self.ledger.clone(), self.start, report.server);
+        let trace = self.trace.clone();
         tokio::spawn(async move {
             let confirmed = tokio::select! {
                 biased;
@@ -242,6 +247,7 @@ impl Herd {
                 confirmed = acknowledgements.confirmed(ticket) => confirmed.is_ok(),
             };
             tracing::debug!(target: "herd_sim", ?known, server, confirmed, "replied");
+            trace.add(|| format!("{server} replied {confirmed} {known:?}"));
             let mut ledger = ledger.lock();
             match known {
                 Some(record) if confirmed => ledger.note_acked(Acked {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fate::{Fates, Weather};
 use super::pump::{Direction, carry};
+use super::trace::Trace;
 
 const SOCKET_BYTES: usize = 64 * 1024;
 const BACKLOG: usize = 16;
@@ -39,6 +40,7 @@ pub(super) struct SimNetwork {
 
 struct Inner {
     seed: u64,
+    trace: Trace,
     weather: watch::Sender<Weather>,
     hosts: SyncMutex<BTreeMap<String, Host>>,
     ways: SyncMutex<BTreeMap<(String, String), watch::Sender<Way>>>,
@@ -63,9 +65,15 @@ pub(super) struct Endpoint {
 
 impl SimNetwork {
     pub(super) fn new(seed: u64) -> Self {
+        SimNetwork::traced(seed, Trace::default())
+    }
+
+    /// The same, whose frames are traced.
+    pub(super) fn traced(seed: u64, trace: Trace) -> Self {
         SimNetwork {
             inner: Arc::new(Inner {
                 seed,
+                trace,
                 weather: watch::Sender::new(Weather::FINE),
                 hosts: SyncMutex::default(),
                 ways: SyncMutex::default(),
@@ -111,7 +119,7 @@ impl SimNetwork {
         with(ways.entry((from.to_owned(), to.to_owned())).or_default())
     }
 
-    /// Chance for a new connection: the same for the same number of connections before it.
+    /// What becomes of the frames of a new connection: the same for the same number of connections before it.
     fn fates(&self) -> [Fates; 2] {
         let mut connections = self.inner.connections.lock();
         *connections += 1;
@@ -156,6 +164,8 @@ impl Network for Endpoint {
             fates: out_fates,
             dark: self.dark.clone(),
             receiver_dark: host.dark.clone(),
+            name: format!("{}>{address}", self.name),
+            trace: network.inner.trace.clone(),
         };
         let back = Direction {
             way: back,
@@ -163,6 +173,8 @@ impl Network for Endpoint {
             fates: in_fates,
             dark: host.dark,
             receiver_dark: self.dark.clone(),
+            name: format!("{address}>{}", self.name),
+            trace: network.inner.trace.clone(),
         };
         tokio::spawn(carry(near_relay, far_relay, out, back));
         Ok(Connected {

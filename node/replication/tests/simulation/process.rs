@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herd_acknowledgement::{AckLevel, Acknowledgements};
-use herd_locations::Locations;
+use herd_locations::{HashKeys, Locations};
 use herd_replication::chance::Chance;
+use herd_replication::figures::Figures;
 use herd_replication::links::{HerdView, Links};
 use herd_replication::run::{Replication, ReplicationEnd};
+use herd_replication::store_handle::StoreHandle;
 use herd_replication::storing::{StorageState, StoreSource};
 use herd_storage::{ModelledDisk, SyncPolicy};
 use tokio::task::JoinHandle;
@@ -39,6 +41,8 @@ pub(super) struct Start<'a> {
 pub(super) struct Process {
     pub(super) locations: Arc<Locations>,
     pub(super) links: Arc<Links>,
+    pub(super) figures: Arc<Figures>,
+    store: Arc<StoreHandle>,
     pub(super) acknowledgements: Arc<Acknowledgements>,
     /// It has ended: whoever waits for a reply of it waits in vain.
     pub(super) ended: CancellationToken,
@@ -50,7 +54,7 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn start(start: Start<'_>) -> Process {
         let name = start.view.me.clone();
-        let locations = Arc::new(Locations::default());
+        let locations = Arc::new(Locations::with_hash_keys(HashKeys::from_seed(start.seed)));
         let acknowledgements = Arc::new(Acknowledgements::new(start.level, ACK_WAIT_MAX));
         let chance = Chance::new(start.clock, start.seed);
         let mut replication = Replication::new(
@@ -72,13 +76,15 @@ impl Process {
             };
             replication = replication.with_store(StoreSource::Modelled(disk.open(), policy));
         }
-        let links = replication.links().clone();
+        let replicated = replication.view();
         let (stop, dark) = (CancellationToken::new(), CancellationToken::new());
         let endpoint = start.network.endpoint(&name, dark.clone());
         let task = tokio::spawn(replication.run(Arc::new(endpoint), stop.clone()));
         Process {
             locations,
-            links,
+            links: replicated.links,
+            figures: replicated.figures,
+            store: replicated.store,
             acknowledgements,
             ended: CancellationToken::new(),
             dark,
@@ -93,7 +99,7 @@ impl Process {
     }
 
     pub(super) fn store_has_failed(&self) -> bool {
-        matches!(&*self.links.storage().borrow(), StorageState::Failed(_))
+        matches!(&*self.store.state().borrow(), StorageState::Failed(_))
     }
 
     /// It has ended by itself.

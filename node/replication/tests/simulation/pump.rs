@@ -4,6 +4,7 @@
 //! overtake: that is more than TCP does, and what gossip is made for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{DuplexStream, ReadHalf, WriteHalf, split};
@@ -15,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::fate::{Fates, Weather};
 use super::network::Way;
+use super::trace::Trace;
 
 /// The kind of frame, its first byte, that carries gossip; see `link/frame.rs`.
-const KIND_GOSSIP: u8 = 3;
+pub(super) const KIND_GOSSIP: u8 = 3;
 /// The kind that carries an applied report.
 const KIND_REPORT: u8 = 4;
 
@@ -33,6 +35,16 @@ pub(super) struct Direction {
     pub(super) dark: CancellationToken,
     /// The receiver's machine has.
     pub(super) receiver_dark: CancellationToken,
+    /// Who sends to whom.
+    pub(super) name: String,
+    pub(super) trace: Trace,
+}
+
+impl Direction {
+    fn note(&self, frame: &[u8], delays: &[Duration]) {
+        let delays = format_args!("{delays:?}");
+        self.trace.add_frame(&self.name, frame, delays);
+    }
 }
 
 /// Carries frames until one end closes, or one way is off.
@@ -46,6 +58,7 @@ pub(super) async fn carry(
     let (near_read, near_write) = split(near);
     let (far_read, far_write) = split(far);
     tokio::select! {
+        biased;
         () = pump(near_read, far_write, &mut out) => {}
         () = pump(far_read, near_write, &mut back) => {}
         () = until(&mut out_way, |way| way == Way::Off) => {}
@@ -65,17 +78,22 @@ struct InFlight {
 }
 
 impl InFlight {
-    fn send(&mut self, frame: &Bytes, fates: &mut Fates, weather: &Weather) {
+    fn send(&mut self, frame: &Bytes, direction: &mut Direction) {
         let now = Instant::now();
+        let weather = *direction.weather.borrow();
         let kind = frame.first().copied().unwrap_or_default();
         if kind == KIND_GOSSIP {
-            for delay in fates.of_gossip(weather) {
+            let delays = direction.fates.of_gossip(&weather);
+            direction.note(frame, &delays);
+            for delay in delays {
                 let at = (now + delay).max(self.handshake_until.unwrap_or(now));
                 self.put(at, frame.clone());
             }
             return;
         }
-        let at = (now + fates.delay(weather)).max(self.ordered_until.unwrap_or(now));
+        let delay = direction.fates.delay(&weather);
+        direction.note(frame, &[delay]);
+        let at = (now + delay).max(self.ordered_until.unwrap_or(now));
         self.ordered_until = Some(at);
         if kind != KIND_REPORT {
             self.handshake_until = Some(at);
@@ -118,10 +136,10 @@ async fn pump(
         }
         let may_read = !sender_closed && in_flight.frames.len() < IN_FLIGHT_MAX;
         tokio::select! {
+            biased;
             frame = frames.next(), if may_read => match frame {
                 Some(Ok(frame)) => {
-                    let weather = *direction.weather.borrow();
-                    in_flight.send(&frame.freeze(), &mut direction.fates, &weather);
+                    in_flight.send(&frame.freeze(), direction);
                 }
                 _ if direction.dark.is_cancelled() => std::future::pending().await,
                 _ => sender_closed = true,

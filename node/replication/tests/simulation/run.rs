@@ -16,6 +16,7 @@ use super::herd::Herd;
 use super::operation::Timed;
 use super::promise::Held;
 use super::scenario::Scenario;
+use super::trace::Trace;
 
 /// What servers answer is looked at this often, and after every operation.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -51,11 +52,11 @@ pub(super) struct Outcome {
 ///
 /// # Errors
 /// What a checker found wrong, or what the code itself called a bug.
-pub(super) async fn run(scenario: &Scenario) -> Result<Outcome, String> {
-    let bugs = Bugs::default();
+pub(super) async fn run(scenario: &Scenario, trace: &Trace) -> Result<Outcome, String> {
+    let bugs = Bugs::traced(trace);
     let _watching = bugs.watch();
     let mut run = Run {
-        herd: Herd::new(scenario),
+        herd: Herd::new(scenario, trace),
         scenario,
         bugs,
         outcome: Outcome::default(),
@@ -158,7 +159,7 @@ impl Run<'_> {
             .map_err(|found| format!("{found}; {}", self.versions()))?;
         if is_last {
             for (server, process) in self.herd.running() {
-                the_superseded_are_buried(&server.name, &process.links.status().members)?;
+                the_superseded_are_buried(&server.name, &process.figures.status().members)?;
             }
         }
         Ok(())
@@ -169,9 +170,9 @@ impl Run<'_> {
         let versions = self.herd.running().flat_map(|(server, process)| {
             let own = (
                 format!("{} itself", process.links.incarnation()),
-                process.links.slots().version,
+                process.figures.slots().version,
             );
-            let members = process.links.status().members;
+            let members = process.figures.status().members;
             let seen = members
                 .into_iter()
                 .filter(|member| !member.gone)
@@ -223,7 +224,7 @@ impl Run<'_> {
         nothing_is_made_up("the herd", &map, &ledger.reported)?;
         for (server, process) in herd.running() {
             let waiting_max = self.slots_waiting_max(&server.reports);
-            slots_are_bounded(&server.name, &process.links.slots(), &map, waiting_max)?;
+            slots_are_bounded(&server.name, &process.figures.slots(), &map, waiting_max)?;
         }
 
         self.outcome.acked += ledger.acked.len();

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::marks::every_mark_was_reached;
 use super::run::{Outcome, run};
 use super::scenario::Scenario;
+use super::trace::Trace;
 
 /// The first seed, in place of [`FIRST_SEED`].
 const SEED_VARIABLE: &str = "HERD_SIM_SEED";
@@ -21,15 +22,18 @@ const SEEDS: u64 = 240;
 
 /// Runs one seed on a runtime of its own.
 pub(super) fn run_seed(seed: u64) -> Result<Outcome, String> {
-    let scenario = Scenario::of(seed);
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let run = async |scenario: &Scenario| run(scenario, &Trace::default()).await;
+    on_paused_time(run(&Scenario::of(seed))).map_err(|found| format!("seed {seed}: {found}"))
+}
+
+/// Runs this to its end, on a runtime whose time is paused.
+pub(super) fn on_paused_time<T>(simulation: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
-        .unwrap();
-    runtime
-        .block_on(run(&scenario))
-        .map_err(|found| format!("seed {seed}: {found}"))
+        .unwrap()
+        .block_on(simulation)
 }
 
 /// A number from the environment.

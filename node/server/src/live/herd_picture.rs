@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::link_ends::{End, LinkState, combine};
+use herd_replication::figures::Figures;
 use herd_replication::link_words::LinkWord;
 use herd_replication::links::Links;
 use herd_replication::status::MemberStatus;
@@ -57,6 +58,8 @@ pub struct HerdSource {
     pub topology: Arc<Topology>,
     /// How it is, as far as this server can tell.
     pub links: Arc<Links>,
+    /// What it says of the servers that it has no link to.
+    pub replication: Arc<Figures>,
 }
 
 impl HerdSource {
@@ -64,7 +67,7 @@ impl HerdSource {
     #[must_use]
     pub(super) fn picture(&self) -> HerdPicture {
         let me = self.topology.index_of(&self.links.view.me);
-        let members = self.links.status().members;
+        let members = self.replication.status().members;
         let servers = self.servers(&members);
         let words = newest_words(&members);
         let end = |of: usize, neighbour: usize| {

@@ -13,6 +13,7 @@ use herd_clock::clock::SystemClock;
 use herd_locations::Locations;
 use herd_places::EmbeddedPlaces;
 use herd_replication::chance::Chance;
+use herd_replication::figures::Figures as ReplicationFigures;
 use herd_replication::links::{HerdView, Links};
 use herd_topology::{PortBases, builtin};
 
@@ -39,7 +40,11 @@ fn page() -> Page {
     let shutdown = CancellationToken::new();
     let live = Live::new(
         locations.clone(),
-        HerdSource { topology, links },
+        HerdSource {
+            topology,
+            links,
+            replication: Arc::new(ReplicationFigures::new(std::iter::empty())),
+        },
         EmbeddedPlaces::new().unwrap(),
         clock,
         (VIEWERS_MAX, Arc::default()),

@@ -4,10 +4,11 @@ use std::sync::atomic::AtomicU64;
 
 use super::family::{Family, flag, gauge, label, load};
 use crate::status::Status;
+use herd_replication::figures::Figures;
 use herd_replication::links::Links;
 use herd_replication::neighbour::LinkCounts;
 
-pub(super) fn others(families: &mut Vec<Family>, status: &Status, links: &Links) {
+pub(super) fn others(families: &mut Vec<Family>, status: &Status, replication: &Figures) {
     let servers = &status.servers;
     let of = |value: fn(&crate::status::OtherServer) -> Option<f64>| {
         let figures = servers
@@ -15,7 +16,7 @@ pub(super) fn others(families: &mut Vec<Family>, status: &Status, links: &Links)
             .filter_map(|server| Some((label("origin", &server.name), value(server)?)));
         figures.collect::<Vec<_>>()
     };
-    let travels = links.propagation().iter();
+    let travels = replication.propagation().iter();
     let travels = travels.map(|(name, histogram)| (label("origin", name), histogram.view()));
     families.extend([
         Family::Gauge(
@@ -130,9 +131,9 @@ pub(super) fn links(families: &mut Vec<Family>, status: &Status, links: &Links) 
     }
 }
 
-pub(super) fn publishing(families: &mut Vec<Family>, links: &Links) {
-    let slots = links.slots();
-    let replication = links.status();
+pub(super) fn publishing(families: &mut Vec<Family>, replication: &Figures, links: &Links) {
+    let slots = replication.slots();
+    let replication = replication.status();
     let by_state = [("used", slots.slots - slots.free), ("free", slots.free)]
         .map(|(state, count)| (label("state", state), count as f64));
     families.extend([

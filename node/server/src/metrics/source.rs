@@ -19,7 +19,9 @@ use herd_clock::clock::SharedClock;
 use herd_expiry::FloorWatch;
 use herd_locations::Locations;
 use herd_places::online::OnlineStatistics;
+use herd_replication::figures::Figures;
 use herd_replication::links::Links;
+use herd_replication::store_handle::StoreHandle;
 use herd_storage::{SYNC_BUCKET_ENDS_MS, WriterFigures};
 use herd_telemetry::histogram::HistogramView;
 use herd_tls::status::TlsStatus;
@@ -36,6 +38,10 @@ pub struct MetricsParts {
     pub floor: Option<FloorWatch>,
     /// Links, slots and the store.
     pub links: Arc<Links>,
+    /// What replication says of itself.
+    pub replication: Arc<Figures>,
+    /// The store.
+    pub store: Arc<StoreHandle>,
     /// The tokens, if any are needed.
     pub access: Option<Arc<Access>>,
     /// Certificates of links and of the client port.
@@ -81,10 +87,10 @@ impl MetricsSource {
         certificates(&mut families, &self.parts.tls);
         map(&mut families, &status, &self.parts.locations);
         floor(&mut families, self.parts.floor.as_ref());
-        others(&mut families, &status, &self.parts.links);
+        others(&mut families, &status, &self.parts.replication);
         links(&mut families, &status, &self.parts.links);
-        publishing(&mut families, &self.parts.links);
-        storage(&mut families, &status, &self.parts.links);
+        publishing(&mut families, &self.parts.replication, &self.parts.links);
+        storage(&mut families, &status, &self.parts.store);
         places(&mut families, &self.parts.frontend, &self.parts.places);
         log_lines(&mut families);
         process_figures(&mut families, self.start_s);
@@ -174,8 +180,8 @@ fn floor(families: &mut Vec<Family>, floor: Option<&FloorWatch>) {
     ]);
 }
 
-fn storage(families: &mut Vec<Family>, status: &Status, links: &Links) {
-    let writer = links.store_writer();
+fn storage(families: &mut Vec<Family>, status: &Status, store: &StoreHandle) {
+    let writer = store.writer();
     let figures = writer.map_or_else(WriterFigures::default, |writer| writer.figures());
     let states = ["ephemeral", "loading", "open", "failed"]
         .map(|state| (label("state", state), flag(status.storage.state == state)));

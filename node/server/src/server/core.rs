@@ -20,8 +20,9 @@ use herd_expiry::{ExpireAfter, Expiry, FloorWatch, HerdClocks};
 use herd_locations::Locations;
 use herd_places::Places;
 use herd_replication::chance::Chance;
-use herd_replication::links::{LinkObserver, Links};
+use herd_replication::links::LinkObserver;
 use herd_replication::run::Replication;
+use herd_replication::store_handle::StoreHandle;
 use herd_replication::stored_floor::StoredFloor;
 use herd_storage::DataFolder;
 use herd_tls::status::TlsStatus;
@@ -128,23 +129,21 @@ impl Core {
     }
 
     /// The task that takes out records which have expired, where they do.
-    pub(super) fn expiry(&self, links: &Arc<Links>, stop: CancellationToken) -> Option<Task> {
+    pub(super) fn expiry(
+        &self,
+        store: Arc<StoreHandle>,
+        herd: HerdClocks,
+        stop: CancellationToken,
+    ) -> Option<Task> {
         let after = self.settings.expire_after?;
         info!(
             after = %humantime::format_duration(after),
             "records expire; all servers must use the same time"
         );
-        let links = links.clone();
-        let (of_clocks, of_rejoin) = (links.clone(), links.clone());
-        let herd = HerdClocks {
-            has_neighbours: !links.neighbours().is_empty(),
-            offsets_ns: Box::new(move || of_clocks.clock_offsets_ns()),
-            rejoin: Box::new(move || of_rejoin.rejoin()),
-        };
         let (locations, clock) = (self.locations.clone(), self.clock.clone());
         Some(Box::pin(async move {
             let starting = async {
-                let store = StoredFloor::new(links);
+                let store = StoredFloor::new(store);
                 let floor_ns = store.at_start().await;
                 Expiry::new(after, floor_ns, locations, clock, Arc::new(store), herd).await
             };

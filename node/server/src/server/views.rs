@@ -18,9 +18,10 @@ use herd_clock::clock::{self, SharedClock};
 use herd_expiry::FloorWatch;
 use herd_locations::Locations;
 use herd_places::online::OnlineStatistics;
-use herd_replication::links::Links;
+use herd_replication::figures::Figures as ReplicationFigures;
 use herd_replication::readiness::Facts;
 use herd_replication::storing::StorageState;
+use herd_replication::view::ReplicationView;
 
 /// What the endpoints of HTTP tell of.
 pub(super) struct Views {
@@ -30,7 +31,7 @@ pub(super) struct Views {
     live: Option<Arc<Live>>,
     frontend: Arc<Statistics>,
     http: Arc<HttpStatistics>,
-    links: Arc<Links>,
+    replication: ReplicationView,
 }
 
 impl Views {
@@ -38,27 +39,27 @@ impl Views {
     pub(super) fn new(
         core: &Core,
         frontend: &Frontend,
-        links: &Arc<Links>,
+        replication: &ReplicationView,
         stop: &Stop,
         has_http: bool,
     ) -> Self {
         let floor = core.floor_watch();
         let health = health(
             frontend,
-            links,
+            replication.clone(),
             core.clock.clone(),
             floor.clone(),
             stop.clone(),
         );
         let status = Arc::new(StatusSource::new(
             &core.settings,
-            links.clone(),
+            replication,
             core.locations.clone(),
             health.clone(),
             core.clock.clone(),
         ));
         let http = Arc::<HttpStatistics>::default();
-        let live = has_http.then(|| live_page(core, links, &http, &stop.stop));
+        let live = has_http.then(|| live_page(core, replication, &http, &stop.stop));
         Views {
             health,
             status,
@@ -66,7 +67,7 @@ impl Views {
             live: live.flatten(),
             frontend: frontend.statistics(),
             http,
-            links: links.clone(),
+            replication: replication.clone(),
         }
     }
 
@@ -74,11 +75,10 @@ impl Views {
     pub(super) fn page(
         &self,
         locations: &Arc<Locations>,
-        links: &Arc<Links>,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let live = self.live.clone()?;
-        let (locations, links) = (locations.clone(), links.clone());
-        Some(async move { live.run(move || figures(&locations, &links)).await })
+        let (locations, replication) = (locations.clone(), self.replication.figures.clone());
+        Some(async move { live.run(move || figures(&locations, &replication)).await })
     }
 
     /// The task that serves HTTP.
@@ -111,7 +111,9 @@ impl Views {
             frontend: self.frontend,
             locations: core.locations.clone(),
             floor: self.floor,
-            links: self.links,
+            links: self.replication.links,
+            replication: self.replication.figures,
+            store: self.replication.store,
             access: core.access.clone(),
             tls: core.tls.clone(),
             http: self.http,
@@ -131,19 +133,25 @@ impl Views {
 /// What `/healthz` and `/readyz` look at.
 fn health(
     frontend: &Frontend,
-    links: &Arc<Links>,
+    replication: ReplicationView,
     clock: SharedClock,
     floor: Option<FloorWatch>,
     stop: Stop,
 ) -> Arc<Health> {
     let mut pulses = vec![frontend.pulse()];
-    pulses.extend(links.pulses().all());
-    let (links, started) = (links.clone(), Instant::now());
+    let ReplicationView {
+        figures,
+        store,
+        reach,
+        ..
+    } = replication;
+    pulses.extend(figures.pulses().all());
+    let started = Instant::now();
     let facts = move || Facts {
         up_for: started.elapsed(),
         draining: stop.drain.is_cancelled() || stop.stop.is_cancelled(),
         clock_fault: clock::fault(clock.now_ns()).or_else(|| {
-            let apart = links.clocks().most_disagree();
+            let apart = figures.clocks().most_disagree();
             apart.then_some(
                 "its clock and those of most neighbours differ by more than the allowed skew",
             )
@@ -151,13 +159,13 @@ fn health(
         floor_fault: floor
             .as_ref()
             .and_then(|floor| Some(floor.fault()?.to_string())),
-        store_fault: match &*links.storage().borrow() {
+        store_fault: match &*store.state().borrow() {
             StorageState::Ephemeral | StorageState::Open => None,
             StorageState::Loading => Some("reading its store".to_owned()),
             StorageState::Failed(error) => Some(format!("its store has failed: {error}")),
         },
-        catch_up: links.catch_up(),
-        linkless_for: links.linkless_for(),
+        catch_up: reach.catch_up(),
+        linkless_for: reach.linkless_for(),
     };
     Health::new(pulses, Box::new(facts))
 }
@@ -165,7 +173,7 @@ fn health(
 /// The live page, where locations are shown.
 fn live_page(
     core: &Core,
-    links: &Arc<Links>,
+    replication: &ReplicationView,
     http_statistics: &Arc<HttpStatistics>,
     shutdown: &CancellationToken,
 ) -> Option<Arc<Live>> {
@@ -175,7 +183,8 @@ fn live_page(
     }
     let herd = HerdSource {
         topology: settings.topology.clone(),
-        links: links.clone(),
+        links: replication.links.clone(),
+        replication: replication.figures.clone(),
     };
     // Whoever else answers WHATSAT: a page shows places of the embedded table only.
     let places = settings.places.embedded.clone();
@@ -190,11 +199,11 @@ fn live_page(
 }
 
 /// What the live page draws over time.
-fn figures(locations: &Locations, links: &Links) -> Figures {
+fn figures(locations: &Locations, replication: &ReplicationFigures) -> Figures {
     let taken_in = [Outcome::New, Outcome::Newer, Outcome::TieWon];
     let outcomes = locations.outcomes();
     let mut propagation = PropagationCounts::default();
-    for histogram in links.propagation().values() {
+    for histogram in replication.propagation().values() {
         propagation.add(&histogram.view());
     }
     Figures {

@@ -17,16 +17,21 @@ use herd_acknowledgement::AckLevel;
 use herd_clock::clock::{self, SharedClock};
 use herd_locations::Locations;
 use herd_places::{PlacesSettings, ProviderName};
+use herd_replication::figures::Figures;
 use herd_replication::links::Links;
 use herd_replication::neighbour::Neighbour;
 use herd_replication::status::MemberStatus;
+use herd_replication::store_handle::StoreHandle;
 use herd_replication::storing::StorageState;
+use herd_replication::view::ReplicationView;
 use herd_topology::Topology;
 
 /// Where the facts are.
 pub struct StatusSource {
     topology: Arc<Topology>,
     links: Arc<Links>,
+    replication: Arc<Figures>,
+    store: Arc<StoreHandle>,
     locations: Arc<Locations>,
     health: Arc<Health>,
     clock: SharedClock,
@@ -40,14 +45,16 @@ impl StatusSource {
     #[must_use]
     pub fn new(
         settings: &ServeSettings,
-        links: Arc<Links>,
+        replication: &ReplicationView,
         locations: Arc<Locations>,
         health: Arc<Health>,
         clock: SharedClock,
     ) -> Self {
         StatusSource {
             topology: settings.topology.clone(),
-            links,
+            links: replication.links.clone(),
+            replication: replication.figures.clone(),
+            store: replication.store.clone(),
             locations,
             health,
             clock,
@@ -63,7 +70,7 @@ impl StatusSource {
         let me = self.links.incarnation();
         let not_ready = self.health.ready().err();
         let names = || self.topology.servers().iter().map(|server| &*server.name);
-        let members = self.links.status().members;
+        let members = self.replication.status().members;
         Status {
             version: STATUS_VERSION,
             cluster: self.topology.cluster().to_string(),
@@ -190,7 +197,7 @@ impl StatusSource {
     }
 
     fn storage(&self) -> StorageStatus {
-        let storage = self.links.storage();
+        let storage = self.store.state();
         let (state, error) = match &*storage.borrow() {
             StorageState::Ephemeral => ("ephemeral", None),
             StorageState::Loading => ("loading", None),

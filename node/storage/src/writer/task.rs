@@ -73,6 +73,7 @@ async fn next_step(shared: &Shared) -> Step {
             Step::Wait(None) => shared.work_for_task.notified().await,
             Step::Wait(Some(at)) => {
                 tokio::select! {
+                    biased;
                     () = shared.work_for_task.notified() => {}
                     () = tokio::time::sleep_until(at) => {}
                 }

@@ -1,0 +1,181 @@
+//! Who this server is to the others: its incarnation, and the generations of all servers that it knows of.
+
+use std::collections::BTreeMap;
+
+use herd_crdt::ServerName;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::chance::Chance;
+use super::fifo_watch::{FifoReceiver, FifoWatch};
+use super::incarnation::{Incarnation, next_generation};
+
+/// A century: the upper 48 bits of a generation are milliseconds.
+const GENERATION_AHEAD_MAX: u64 = (100 * 366 * 24 * 3_600 * 1_000) << 16;
+
+/// What others say of this server's incarnation: it has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IncarnationVerdict {
+    /// A neighbour remembers this generation of our name; ours has to be greater.
+    MustExceed(u64),
+    /// A live process of our name has this greater generation.
+    Superseded(u64),
+}
+
+impl IncarnationVerdict {
+    /// The generation that ours has to exceed.
+    #[must_use]
+    pub fn known(self) -> u64 {
+        let (IncarnationVerdict::MustExceed(known) | IncarnationVerdict::Superseded(known)) = self;
+        known
+    }
+}
+
+/// See the module.
+pub(super) struct Identity {
+    me: ServerName,
+    /// Our generation; a change ends all connections, so that they are made anew under it.
+    generation: FifoWatch<u64>,
+    /// The last generation under which something was published, and the version of that.
+    published: Mutex<(u64, u64)>,
+    /// The greatest generation of each server that we know of.
+    known: Mutex<BTreeMap<ServerName, u64>>,
+    /// The greatest generation of each server that gossip holds for live.
+    live: Mutex<BTreeMap<ServerName, u64>>,
+    verdict: watch::Sender<Option<IncarnationVerdict>>,
+}
+
+impl Identity {
+    /// A server of this name under a first generation.
+    pub(super) fn new(me: ServerName, chance: &Chance) -> Self {
+        Identity {
+            me,
+            generation: FifoWatch::new(next_generation(chance.id(), 0)),
+            published: Mutex::default(),
+            known: Mutex::default(),
+            live: Mutex::default(),
+            verdict: watch::Sender::new(None),
+        }
+    }
+
+    /// This server's incarnation.
+    pub(super) fn incarnation(&self) -> Incarnation {
+        Incarnation {
+            server: self.me.clone(),
+            generation: *self.generation.borrow(),
+        }
+    }
+
+    pub(super) fn generation(&self) -> FifoReceiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// Takes on a later generation than this, unless ours is later already; all connections end and are made anew under
+    /// it. It never falls: another process may know the one that we had.
+    pub(super) fn exceed_generation(&self, known: u64, chance: &Chance) {
+        self.generation.send_if_modified(|generation| {
+            let is_short = *generation <= known;
+            if is_short {
+                *generation = next_generation(chance.id(), known);
+            }
+            is_short
+        });
+    }
+
+    /// The state of an incarnation of ours has this version. To be called before anybody can hear of it.
+    pub(super) fn note_published(&self, generation: u64, version: u64) {
+        let mut published = self.published.lock();
+        *published = (*published).max((generation, version));
+    }
+
+    /// The version of what this incarnation has published.
+    pub(super) fn published(&self, generation: u64) -> u64 {
+        let (last, version) = *self.published.lock();
+        if last == generation { version } else { 0 }
+    }
+
+    /// The greatest generation of `server` that we know of, 0 if none.
+    pub(super) fn known_generation(&self, server: &str) -> u64 {
+        self.known.lock().get(server).copied().unwrap_or(0)
+    }
+
+    pub(super) fn note_known(&self, incarnation: &Incarnation) {
+        raise(&mut self.known.lock(), incarnation);
+    }
+
+    /// Replaces the incarnations that gossip holds for live.
+    pub(super) fn set_live<'a>(&self, live: impl Iterator<Item = &'a Incarnation>) {
+        let mut newest = BTreeMap::new();
+        for incarnation in live {
+            raise(&mut newest, incarnation);
+        }
+        *self.live.lock() = newest;
+    }
+
+    /// The greatest generation of `server` that gossip holds for live, 0 if none.
+    pub(super) fn live_generation(&self, server: &str) -> u64 {
+        self.live.lock().get(server).copied().unwrap_or(0)
+    }
+
+    pub(super) fn note_verdict(&self, verdict: IncarnationVerdict) {
+        self.verdict.send_replace(Some(verdict));
+    }
+
+    /// The last verdict, and later ones.
+    pub(super) fn verdict(&self) -> watch::Receiver<Option<IncarnationVerdict>> {
+        self.verdict.subscribe()
+    }
+}
+
+/// The last generation that is less than a century ahead of the clock. Beyond that it is a lie, or damage: to exceed
+/// it would leave no later generation.
+pub(super) fn generation_max(chance: &Chance) -> u64 {
+    next_generation(chance.id(), 0).saturating_add(GENERATION_AHEAD_MAX)
+}
+
+fn raise(generations: &mut BTreeMap<ServerName, u64>, incarnation: &Incarnation) {
+    let newest = generations.entry(incarnation.server.clone()).or_insert(0);
+    *newest = incarnation.generation.max(*newest);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt as _;
+    use herd_clock::clock::SystemClock;
+
+    use super::*;
+
+    /// The store may know less than a handshake that came before it was read.
+    #[test]
+    fn a_generation_never_falls() {
+        let chance = Chance::new(Arc::new(SystemClock), 1);
+        let identity = Identity::new("Hill".into(), &chance);
+        let ahead = identity.incarnation().generation + (1 << 40);
+        identity.exceed_generation(ahead, &chance);
+        let exceeded = identity.incarnation().generation;
+        assert!(exceeded > ahead);
+        let mut changes = identity.generation();
+        for known in [0, 1, ahead, exceeded - 1] {
+            identity.exceed_generation(known, &chance);
+            assert_eq!(identity.incarnation().generation, exceeded);
+        }
+        assert_eq!(changes.changed().now_or_never(), None, "connections stay");
+        identity.exceed_generation(exceeded, &chance);
+        assert!(*changes.borrow_and_update() > exceeded);
+    }
+
+    #[test]
+    fn what_an_incarnation_published_is_known_of_it_alone() {
+        let chance = Chance::new(Arc::new(SystemClock), 1);
+        let identity = Identity::new("Hill".into(), &chance);
+        identity.note_published(7, 3);
+        identity.note_published(7, 2);
+        assert_eq!(identity.published(7), 3);
+        assert_eq!(identity.published(8), 0);
+        identity.note_published(8, 1);
+        identity.note_published(7, 9);
+        assert_eq!((identity.published(7), identity.published(8)), (0, 1));
+    }
+}
