@@ -1,6 +1,8 @@
-//! Bytes to frames of a link: what is read is written, and read as the same again.
+//! Bytes to frames of a link: what is read is written, and read as the same again. What stands behind a message changes
+//! nothing.
 
-use herd_replication::link::frame::{Frame, Greeting, Received};
+use herd_replication::link::frame::{Frame, Greeting, Received, SKIPPABLE_FROM};
+use herd_replication::report::AppliedReport;
 use herd_topology::Incarnation;
 
 /// Reports may speak of anybody.
@@ -21,12 +23,31 @@ fn run_greeting(bytes: &[u8]) {
         return;
     };
     let frame = match greeting.clone() {
-        Greeting::Hello(hello) => Frame::Hello(hello),
+        Greeting::Hello(hello) => {
+            match Greeting::decode(&with_more(bytes)) {
+                Ok(Greeting::Hello(longer)) => assert_eq!(longer, hello),
+                other => panic!("a hello with more behind it is read as {other:?}"),
+            }
+            Frame::Hello(hello)
+        }
         Greeting::Refusal(refusal) => Frame::Refusal(refusal),
     };
     match Greeting::decode(&written(&frame)) {
         Ok(again) => assert_eq!(again, greeting),
         Err(error) => panic!("a frame of ours is not read: {error}"),
+    }
+}
+
+/// As a later program says it.
+fn with_more(bytes: &[u8]) -> Vec<u8> {
+    [bytes, b"and more"].concat()
+}
+
+/// The report of a frame, with the clock of its sender.
+fn report_of(bytes: &[u8]) -> Option<(AppliedReport, i64)> {
+    match Received::decode(bytes, anybody) {
+        Ok(Received::Report { report, clock_ns }) => Some((report, clock_ns)),
+        _ => None,
     }
 }
 
@@ -38,11 +59,19 @@ pub(super) fn run(bytes: &[u8]) {
     let frame = match &received {
         // The guard looks into it, which is a target of its own.
         Received::Gossip(_) | Received::Hello => return,
-        Received::Refusal(refusal) => Frame::Refusal(refusal.clone()),
-        Received::Report { report, clock_ns } => Frame::Report {
-            report: report.clone(),
-            clock_ns: *clock_ns,
-        },
+        Received::Skipped(kind) => {
+            assert!(*kind >= SKIPPABLE_FROM);
+            return;
+        }
+        Received::Refusal(refusal) => Frame::Refusal(*refusal),
+        Received::Report { report, clock_ns } => {
+            let longer = report_of(&with_more(bytes));
+            assert_eq!(longer, Some((report.clone(), *clock_ns)));
+            Frame::Report {
+                report: report.clone(),
+                clock_ns: *clock_ns,
+            }
+        }
     };
     match Received::decode(&written(&frame), anybody) {
         Ok(again) => assert_eq!(again, received),

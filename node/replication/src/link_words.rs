@@ -1,8 +1,8 @@
 //! What a server tells the herd of its own links, so that each server can show all of them.
 //!
 //! It is the value of one key of gossip: a line for each neighbour, `up 12 Smith` or `down - Smith`, with
-//! the groups that the neighbour has not merged yet, or `-` for what is not known. Nothing in replication
-//! is decided by it.
+//! the groups that the neighbour has not merged yet, or `-` for what is not known. Words that a later program adds to
+//! a line are ignored. Nothing in replication is decided by it.
 
 use std::fmt::Write as _;
 
@@ -55,7 +55,8 @@ pub fn parse(text: &str) -> Vec<LinkWord> {
 
 fn parse_line(line: &str) -> Option<LinkWord> {
     let (state, rest) = line.split_once(' ')?;
-    let (lag, neighbour) = rest.split_once(' ')?;
+    let (lag, rest) = rest.split_once(' ')?;
+    let neighbour = rest.split(' ').next()?;
     let up = match state {
         "up" => true,
         "down" => false,
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_left_out() {
-        let text = "up 12 Smith\n\nup Hill\nsideways 1 Hill\ndown -1 Hill\ndown - Jaquez\nup 1 \n";
+        let text = "up 12 Smith and more\n\nup Hill\nsideways 1 Hill\ndown -1 Hill\ndown - Jaquez\nup 1 \n";
         let parsed = parse(text);
         let expected = [
             word("Smith", true, Some(12)),

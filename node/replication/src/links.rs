@@ -18,8 +18,10 @@ use super::inbound::Inbox;
 use super::incarnation::Incarnation;
 use super::known_ids::KnownIds;
 use super::link::closed_counts::ClosedCounts;
+use super::link::counts::delta_bytes;
+use super::link::offer::Offer;
 use super::link_words::LinkWord;
-use super::neighbour::{Neighbour, NeighbourConfig, delta_bytes};
+use super::neighbour::{Neighbour, NeighbourConfig};
 use super::report::AppliedReport;
 use super::rounds::Rounds;
 use herd_topology::gossip_address;
@@ -50,6 +52,8 @@ pub struct Links {
     /// This server's place in the herd.
     pub view: HerdView,
     neighbours: Vec<Arc<Neighbour>>,
+    /// What this server can speak over links.
+    offer: Mutex<Offer>,
     /// The rounds of gossip that are under way.
     pub(super) rounds: Rounds,
     identity: Identity,
@@ -98,6 +102,7 @@ impl Links {
             rounds: Rounds::new(view.neighbours.iter().map(|config| &config.name)),
             view,
             neighbours,
+            offer: Mutex::new(Offer::PRESENT),
             identity,
             applied: FifoWatch::new(Arc::default()),
             message_gate: Arc::default(),
@@ -123,6 +128,16 @@ impl Links {
         self.neighbours
             .iter()
             .find(|neighbour| *neighbour.config.name == *name)
+    }
+
+    /// What this server can speak over links.
+    pub fn offer(&self) -> Offer {
+        *self.offer.lock()
+    }
+
+    /// Speaks something else over links made from now on than [`Offer::PRESENT`], for tests of upgrades.
+    pub fn set_offer(&self, offer: Offer) {
+        *self.offer.lock() = offer;
     }
 
     /// This server's incarnation.

@@ -16,6 +16,8 @@ use super::backoff::Backoff;
 use super::baseline::{Baseline, Behind};
 use super::incarnation::Incarnation;
 use super::join_pace::JoinPace;
+use super::link::counts::LinkCounts;
+use super::link::offer::Protocol;
 use super::queue::DropOldest;
 use super::report::{Applied, AppliedReport};
 use super::settlement::Settlements;
@@ -36,70 +38,6 @@ pub struct NeighbourConfig {
     pub dials: bool,
 }
 
-/// Figures of one link, since the start.
-#[derive(Debug, Default)]
-pub struct LinkCounts {
-    /// Times that the link was made.
-    pub connects: AtomicU64,
-    /// Messages dropped because the link was down, or too slow for its queue.
-    pub messages_dropped: AtomicU64,
-    /// Messages that carry a delta, sent and received.
-    pub deltas_sent: AtomicU64,
-    /// See `deltas_sent`.
-    pub deltas_received: AtomicU64,
-    /// Times that this server sent news without a round.
-    pub pushes: AtomicU64,
-    /// Rounds that this server began.
-    pub rounds: AtomicU64,
-    /// Rounds of these that did not end in time.
-    pub rounds_timed_out: AtomicU64,
-    /// Frames sent and received.
-    pub frames_sent: AtomicU64,
-    /// See `frames_sent`.
-    pub frames_received: AtomicU64,
-    /// Bytes sent and received in frames.
-    pub bytes_sent: AtomicU64,
-    /// See `bytes_sent`.
-    pub bytes_received: AtomicU64,
-}
-
-impl LinkCounts {
-    /// A frame of this length was sent.
-    pub(super) fn note_sent(&self, bytes: usize) {
-        self.frames_sent.fetch_add(1, Ordering::Relaxed);
-        self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// A message of chitchat goes out.
-    pub(super) fn note_message_sent(&self, message: &ChitchatMessage) {
-        let carried = u64::from(delta_bytes(message).is_some());
-        self.deltas_sent.fetch_add(carried, Ordering::Relaxed);
-    }
-
-    /// A message of chitchat came in, with a delta or without.
-    pub(super) fn note_message_received(&self, has_delta: bool) {
-        let carried = u64::from(has_delta);
-        self.deltas_received.fetch_add(carried, Ordering::Relaxed);
-    }
-
-    /// A frame of this length was received.
-    pub(super) fn note_received(&self, bytes: usize) {
-        self.frames_received.fetch_add(1, Ordering::Relaxed);
-        self.bytes_received
-            .fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-}
-
-/// The size of the delta that a message carries: a push and both replies of a round do, even if there is nothing new in it.
-pub(super) fn delta_bytes(message: &ChitchatMessage) -> Option<usize> {
-    match message {
-        ChitchatMessage::SynAck { delta, .. } | ChitchatMessage::Ack { delta } => {
-            Some(delta.serialized_len())
-        }
-        _ => None,
-    }
-}
-
 /// A connection that is up.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
@@ -115,6 +53,8 @@ pub(super) struct Connection {
 pub struct LinkStatus {
     /// The neighbour's incarnation, while the link is up.
     pub up: Option<Incarnation>,
+    /// What the link speaks, while it is up.
+    pub protocol: Option<Protocol>,
     /// Its gossip runs: a round that begins before is never answered.
     pub gossips: bool,
     /// Tells one connection of this neighbour from the next: a round does not outlive its own.
@@ -236,7 +176,12 @@ impl Neighbour {
 
     /// A new connection is up: it takes the place of an older one, which is told to end. Returns its
     /// number.
-    pub(super) fn connected(&self, incarnation: &Incarnation, replaced: CancellationToken) -> u64 {
+    pub(super) fn connected(
+        &self,
+        incarnation: &Incarnation,
+        protocol: Protocol,
+        replaced: CancellationToken,
+    ) -> u64 {
         let number = self.counts.connects.fetch_add(1, Ordering::Relaxed);
         let generation = incarnation.generation;
         // The status changes under the lock of the connection, so that the two never disagree.
@@ -251,6 +196,7 @@ impl Neighbour {
         let up = Some(incarnation.clone());
         self.set_status(LinkStatus {
             up,
+            protocol: Some(protocol),
             gossips: false,
             connection: number,
         });
@@ -468,6 +414,7 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
+    use crate::link::offer::Offer;
 
     #[test]
     fn a_link_that_takes_nothing_drops_its_oldest_messages_and_counts_them() {
@@ -484,7 +431,8 @@ mod tests {
             server: name,
             generation: 1,
         };
-        neighbour.connected(&incarnation, CancellationToken::new());
+        let protocol = Offer::PRESENT.agree(Offer::PRESENT).unwrap();
+        neighbour.connected(&incarnation, protocol, CancellationToken::new());
         let before = marks::count(Mark::OldestDropped);
         for _ in 0..LINK_QUEUE_FRAMES_MAX + 3 {
             assert!(neighbour.offer(ChitchatMessage::BadCluster));

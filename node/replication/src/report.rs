@@ -105,7 +105,7 @@ impl AppliedReport {
     }
 
     /// Decodes a report. `reported` says which incarnations it may speak of; others are left out, and all beyond
-    /// [`REPORT_ENTRIES_MAX`].
+    /// [`REPORT_ENTRIES_MAX`]. Bytes behind it are ignored.
     ///
     /// # Errors
     /// If the bytes are not a report.
@@ -113,7 +113,7 @@ impl AppliedReport {
         bytes: &[u8],
         reported: impl Fn(&str, u64) -> Option<Incarnation>,
     ) -> Result<Self, CodecError> {
-        let entries: EncodedReport<'_> = codec::decode(bytes)?;
+        let (entries, _): (EncodedReport<'_>, _) = codec::decode_prefix(bytes)?;
         let entries = entries.into_iter().take(REPORT_ENTRIES_MAX);
         Ok(AppliedReport::new(entries.filter_map(
             |(server, generation, merged, durable)| {

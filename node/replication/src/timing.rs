@@ -109,6 +109,10 @@ pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// See [`RECONNECT_PAUSE_MIN`].
 pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// How long a link stands at most that was made in the former layout of hello, since the neighbour read no other, and
+/// at least half of it: then it is made anew, in case that was an upgraded process of the neighbour.
+pub const FALLBACK_LINK_MAX: Duration = Duration::from_secs(600);
+
 /// Failed attempts to connect a link are logged no more often than this.
 pub const RECONNECT_LOG_INTERVAL: Duration = Duration::from_secs(30);
 

@@ -20,6 +20,7 @@ mod replication {
     mod hanging_disk;
     mod harness;
     mod levels;
+    mod mixed_links;
     mod network;
     mod panic;
     mod readiness;
@@ -29,6 +30,7 @@ mod replication {
     mod spreading;
     mod store_return;
     mod upgrade;
+    mod versions;
     mod waits;
     mod wrong_clocks;
 }

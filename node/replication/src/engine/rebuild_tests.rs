@@ -10,6 +10,7 @@ use super::*;
 use crate::chance::Chance;
 use crate::digests::{Entry, digest_bytes_max, syn_ack_of};
 use crate::known_ids::Admission;
+use crate::link::offer::Offer;
 use crate::links::{HerdView, Links};
 use crate::neighbour::NeighbourConfig;
 use crate::timing::{CHITCHAT_TICK, IDS_MAX, IDS_PER_SERVER_MAX, MESSAGE_BYTES_MAX, STRANGERS_MAX};
@@ -125,7 +126,8 @@ async fn a_message_with_all_ids_there_can_be_has_room_for_a_group() {
         tell(&links, told, 1).await;
     }
     let smith = links.neighbour("Smith").unwrap();
-    smith.connected(&incarnation("Smith", 1), CancellationToken::new());
+    let protocol = Offer::PRESENT.agree(Offer::PRESENT).unwrap();
+    smith.connected(&incarnation("Smith", 1), protocol, CancellationToken::new());
     // Smith begins a round.
     let ChitchatMessage::SynAck { digest, .. } = syn_ack_of([].into_iter()).unwrap() else {
         panic!("it is a SYN-ACK");

@@ -60,10 +60,13 @@ impl ClosedReason {
         match error {
             HandshakeError::TimedOut => ClosedReason::Silent,
             HandshakeError::Ended(_) | HandshakeError::Tls(TlsFault::Ended) => ClosedReason::Ended,
-            HandshakeError::Frame(_) | HandshakeError::NotHello => ClosedReason::Malformed,
-            HandshakeError::Refused { .. } | HandshakeError::RefusedByOther(_) => {
-                ClosedReason::Refused
+            HandshakeError::Frame(_) | HandshakeError::NotHello | HandshakeError::OtherLayout => {
+                ClosedReason::Malformed
             }
+            HandshakeError::Refused { .. }
+            | HandshakeError::NoCommonVersion(_)
+            | HandshakeError::SpeaksFormer
+            | HandshakeError::RefusedByOther(_) => ClosedReason::Refused,
             HandshakeError::StolenName { .. }
             | HandshakeError::Stranger(_)
             | HandshakeError::Tls(

@@ -6,9 +6,10 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::frame::framed;
-use super::handshake::{HandshakeError, initiate};
-use super::network::{ConnectError, Connected, Network, Secured};
+use super::frame::{FrameStream, framed};
+use super::handshake::{Agreement, HandshakeError, initiate};
+use super::network::{ConnectError, Connected, LinkStream, Network, Secured};
+use super::offer::Layout;
 use super::session::{self, LinkLost};
 use crate::backoff::Backoff;
 use crate::links::Links;
@@ -67,34 +68,56 @@ pub async fn keep_connected(
     }
 }
 
-/// Connects once, and runs the link until it is lost.
+/// Makes the link once, and runs it until it is lost.
 async fn dial(
     neighbour: &Arc<Neighbour>,
     links: &Links,
     network: &dyn Network,
     stop: &CancellationToken,
 ) -> Result<LinkLost, DialError> {
-    let connected = tokio::select! {
+    let (frames, agreement, remote) = tokio::select! {
         biased;
-        connected = timeout(CONNECT_TIMEOUT, network.connect(&neighbour.config.address)) => connected,
-        () = stop.cancelled() => return Ok(LinkLost::Stopping),
-    };
-    let Connected { stream, remote } = connected.map_err(|_| DialError::TimedOut)??;
-    let agreeing = async {
-        let securing = network.secure(stream, Side::Dialled);
-        let Secured { stream, peer } = timeout(HANDSHAKE_TIMEOUT, securing)
-            .await
-            .map_err(|_| HandshakeError::TimedOut)??;
-        let mut frames = framed(stream);
-        let agreement = initiate(&mut frames, links, neighbour, peer).await?;
-        Ok::<_, HandshakeError>((frames, agreement))
-    };
-    let (frames, agreement) = tokio::select! {
-        biased;
-        agreed = agreeing => agreed?,
+        agreed = agree(neighbour, links, network) => agreed?,
         () = stop.cancelled() => return Ok(LinkLost::Stopping),
     };
     Ok(session::run(frames, agreement, links, &remote, stop).await)
+}
+
+/// A connection over which both sides have agreed on a link, and the address at its other end.
+type Agreed = (FrameStream<Box<dyn LinkStream>>, Agreement, String);
+
+/// Asks the neighbour in the newest layout of hello, and over a second connection in the former one if it reads
+/// no other. Nothing of that is remembered: the next process of the neighbour may read both.
+async fn agree(
+    neighbour: &Arc<Neighbour>,
+    links: &Links,
+    network: &dyn Network,
+) -> Result<Agreed, DialError> {
+    match ask(neighbour, links, network, links.offer().layout()).await {
+        Err(DialError::Handshake(HandshakeError::SpeaksFormer)) => {
+            ask(neighbour, links, network, Layout::Former).await
+        }
+        asked => asked,
+    }
+}
+
+/// Connects, and shakes hands in this layout.
+async fn ask(
+    neighbour: &Arc<Neighbour>,
+    links: &Links,
+    network: &dyn Network,
+    layout: Layout,
+) -> Result<Agreed, DialError> {
+    let connecting = timeout(CONNECT_TIMEOUT, network.connect(&neighbour.config.address));
+    let Connected { stream, remote } = connecting.await.map_err(|_| DialError::TimedOut)??;
+    let securing = network.secure(stream, Side::Dialled);
+    let Secured { stream, peer } = timeout(HANDSHAKE_TIMEOUT, securing)
+        .await
+        .map_err(|_| HandshakeError::TimedOut)?
+        .map_err(HandshakeError::from)?;
+    let mut frames = framed(stream);
+    let agreement = initiate(&mut frames, links, neighbour, peer, layout).await?;
+    Ok((frames, agreement, remote))
 }
 
 /// Logs the first failure, every other reason, and a reminder now and then.
@@ -118,6 +141,8 @@ impl FailureLog {
             error,
             DialError::Handshake(
                 HandshakeError::Refused { .. }
+                    | HandshakeError::NoCommonVersion(_)
+                    | HandshakeError::SpeaksFormer
                     | HandshakeError::RefusedByOther(_)
                     | HandshakeError::StolenName { .. }
                     | HandshakeError::SpeaksTls

@@ -1,7 +1,8 @@
 //! Frames: what travels over a link.
 //!
 //! A frame is a length of four bytes, big-endian, and that many bytes: one for the kind, the rest
-//! for the content. Kinds are never reused.
+//! for the content. Kinds are never reused. Those from [`SKIPPABLE_FROM`] on are for frames that a receiver may skip
+//! if it does not know them. Bytes behind a message of ours are ignored, so that later programs can say more.
 
 use chitchat::{ChitchatMessage, Serializable as _};
 use herd_crdt::codec::{self, CodecError};
@@ -9,7 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::bytes::Bytes;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
-use super::handshake::{Hello, Refusal};
+use super::hello::Hello;
+use super::refusal::Refusal;
 use crate::incarnation::Incarnation;
 use crate::report::AppliedReport;
 use herd_topology::NAME_BYTES_MAX;
@@ -18,15 +20,18 @@ use herd_topology::NAME_BYTES_MAX;
 /// [`crate::report::REPORT_ENTRIES_MAX`] entries some 85,000.
 pub const FRAME_BYTES_MAX: usize = 128 * 1024;
 
-/// The longest frame of a handshake: some 240 bytes in this version, and room for later ones, which are
-/// answered.
+/// The longest frame of a handshake: some 260 bytes in this version, and room for what later ones say behind it.
 pub const GREETING_BYTES_MAX: usize = 1_024;
 
 const _: () = {
-    // Kind and version, three texts behind their lengths, two numbers.
-    let hello = 2 + 3 * (3 + NAME_BYTES_MAX) + 2 * 9;
+    // Kind and layout, a range and features, three texts behind their lengths, two numbers.
+    let hello = 2 + (2 * 3 + 9) + 3 * (3 + NAME_BYTES_MAX) + 2 * 9;
     assert!(2 * hello <= GREETING_BYTES_MAX);
 };
+
+/// A frame of an unknown kind below this cuts the link: what it says may not be left out. One of this kind or a
+/// greater one is skipped.
+pub const SKIPPABLE_FROM: u8 = 128;
 
 /// A stream that carries frames.
 pub type FrameStream<S> = Framed<S, LengthDelimitedCodec>;
@@ -73,6 +78,8 @@ pub enum Greeting {
 pub enum Received<'a> {
     /// A frame of the handshake, which belongs before.
     Hello,
+    /// A frame of a kind that this program does not know and may skip.
+    Skipped(u8),
     /// The link is not wanted any more.
     Refusal(Refusal),
     /// A message of the gossip engine, as it came: the guard looks into it.
@@ -92,9 +99,20 @@ pub enum FrameError {
     /// Not even a kind.
     #[error("frame is empty")]
     Empty,
-    /// A kind that this version does not know.
-    #[error("frame has the unknown kind {0}")]
+    /// A kind that this program does not know and may not skip.
+    #[error("frame has the unknown kind {0}, which is none to be skipped")]
     UnknownKind(u8),
+    /// A hello of a later program, in a layout that this one does not know.
+    #[error("hello has the unknown layout {0}")]
+    UnknownLayout(u8),
+    /// A hello whose versions are no range.
+    #[error("hello says that it speaks versions {oldest} to {newest}, which is no range")]
+    NoRange {
+        /// The first version that it says.
+        oldest: u16,
+        /// The last one.
+        newest: u16,
+    },
     /// The content does not fit the kind.
     #[error("frame is malformed: {0}")]
     Malformed(#[from] CodecError),
@@ -180,6 +198,7 @@ impl<'a> Received<'a> {
                 let report = AppliedReport::decode(entries, reported)?;
                 Ok(Received::Report { report, clock_ns })
             }
+            kind if kind >= SKIPPABLE_FROM => Ok(Received::Skipped(kind)),
             kind => Err(FrameError::UnknownKind(kind)),
         }
     }
@@ -187,22 +206,35 @@ impl<'a> Received<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::offer::{Features, Layout, Offer, VersionRange};
     use super::*;
+    use crate::report::Applied;
+
+    fn nobody(_: &str, _: u64) -> Option<Incarnation> {
+        None
+    }
 
     #[test]
     fn before_a_handshake_only_its_frames_are_read() {
-        let hello = Hello {
-            version: 1,
-            cluster: "c".repeat(NAME_BYTES_MAX),
-            from: "f".repeat(NAME_BYTES_MAX),
-            to: "t".repeat(NAME_BYTES_MAX),
-            generation: u64::MAX,
-            known_of_other: u64::MAX,
+        let offer = Offer {
+            versions: VersionRange::new(1, u16::MAX).unwrap(),
+            features: Features::from_bits(u64::MAX),
         };
-        let bytes = Frame::Hello(hello.clone()).encode().unwrap();
-        assert!(2 * bytes.len() <= GREETING_BYTES_MAX, "{}", bytes.len());
-        assert_eq!(Greeting::decode(&bytes).unwrap(), Greeting::Hello(hello));
-        for kind in [3, 4, 5, 255] {
+        for (layout, offer) in [(Layout::Former, Offer::FORMER), (Layout::Ranged, offer)] {
+            let hello = Hello {
+                layout,
+                offer,
+                cluster: "c".repeat(NAME_BYTES_MAX),
+                from: "f".repeat(NAME_BYTES_MAX),
+                to: "t".repeat(NAME_BYTES_MAX),
+                generation: u64::MAX,
+                known_of_other: u64::MAX,
+            };
+            let bytes = Frame::Hello(hello.clone()).encode().unwrap();
+            assert!(2 * bytes.len() <= GREETING_BYTES_MAX, "{}", bytes.len());
+            assert_eq!(Greeting::decode(&bytes).unwrap(), Greeting::Hello(hello));
+        }
+        for kind in [3, 4, 5, SKIPPABLE_FROM, 255] {
             let read = Greeting::decode(&[kind, 0, 0]);
             assert!(matches!(read, Err(FrameError::NotGreeting(k)) if k == kind));
         }
@@ -211,8 +243,50 @@ mod tests {
 
     #[test]
     fn gossip_is_not_looked_into() {
-        let nobody = |_: &str, _| None;
         let read = Received::decode(b"\x03kiwi", nobody).unwrap();
         assert_eq!(read, Received::Gossip(b"kiwi"));
+    }
+
+    #[test]
+    fn an_unknown_kind_is_skipped_or_cuts_the_link() {
+        for kind in SKIPPABLE_FROM..=u8::MAX {
+            let frame = [&[kind][..], b"of a later program"].concat();
+            let read = Received::decode(&frame, nobody).unwrap();
+            assert_eq!(read, Received::Skipped(kind));
+        }
+        for kind in (5..SKIPPABLE_FROM).chain([0]) {
+            let frame = [kind, 1, 2];
+            let read = Received::decode(&frame, nobody);
+            assert!(matches!(read, Err(FrameError::UnknownKind(k)) if k == kind));
+        }
+    }
+
+    #[test]
+    fn bytes_behind_a_report_are_ignored() {
+        let hill = Incarnation {
+            server: "Hill".into(),
+            generation: 1,
+        };
+        let applied = Applied {
+            merged: 7,
+            durable: 3,
+        };
+        let report = AppliedReport::new([(hill.clone(), applied)]);
+        let frame = Frame::Report {
+            report: report.clone(),
+            clock_ns: -1,
+        };
+        let mut bytes = frame.encode().unwrap().to_vec();
+        assert_eq!(
+            bytes, b"\x04\x01\x01\x04Hill\x01\x07\x03",
+            "as it always was"
+        );
+        bytes.extend(b"and more");
+        let read = Received::decode(&bytes, |_, _| Some(hill.clone())).unwrap();
+        let expected = Received::Report {
+            report,
+            clock_ns: -1,
+        };
+        assert_eq!(read, expected);
     }
 }

@@ -1,16 +1,18 @@
 //! The handshake of a link: who is there, and may they come in?
 //!
-//! The side that connected sends a [`Hello`]; the other answers with one of its own, or with a
-//! [`Refusal`] and the end of the connection.
+//! The side that connected sends a [`Hello`]; the other answers with one of its own in the same layout, or with a
+//! [`Refusal`] and the end of the connection. What the two then speak follows from both hellos ([`Offer::agree`]).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use herd_crdt::codec::{self, CodecError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::frame::{Frame, FrameError, FrameStream, Greeting};
+use super::hello::Hello;
+use super::offer::{Layout, NoCommonVersion, Offer, Protocol, VersionRange};
+use super::refusal::{Refusal, RefusalReason};
 use crate::identity::IncarnationVerdict;
 use crate::incarnation::Incarnation;
 use crate::links::Links;
@@ -18,95 +20,8 @@ use crate::neighbour::Neighbour;
 use crate::timing::HANDSHAKE_TIMEOUT;
 use herd_tls::{Peer, TlsFault, fault_of};
 
-/// The version of handshake and frames that this program speaks.
-pub const LINK_PROTOCOL_VERSION: u8 = 1;
-
 /// How much of a name goes to the log; no name of a server is longer.
 const NAME_CHARS_MAX: usize = 64;
-
-/// Why a link is not wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum RefusalReason {
-    /// It speaks another version of the link protocol.
-    ProtocolVersion = 1,
-    /// It belongs to another herd.
-    Cluster = 2,
-    /// It wanted another server than the one it reached.
-    WrongServer = 3,
-    /// It is no neighbour of ours.
-    NotNeighbour = 4,
-    /// A newer incarnation of its name is alive.
-    Superseded = 5,
-    /// The link is cut for a while, since its last message was refused or ended the other's gossip engine.
-    Cut = 6,
-    /// Its generation lies so far ahead that no later one would be left for it.
-    Generation = 7,
-    /// Its certificate is for another server than the one that it says it is.
-    Certificate = 8,
-    /// It has come with new incarnations too often.
-    Restarting = 9,
-}
-
-impl RefusalReason {
-    fn from_code(code: u8) -> Option<Self> {
-        [
-            RefusalReason::ProtocolVersion,
-            RefusalReason::Cluster,
-            RefusalReason::WrongServer,
-            RefusalReason::NotNeighbour,
-            RefusalReason::Superseded,
-            RefusalReason::Cut,
-            RefusalReason::Generation,
-            RefusalReason::Certificate,
-            RefusalReason::Restarting,
-        ]
-        .into_iter()
-        .find(|reason| *reason as u8 == code)
-    }
-
-    fn text(self) -> &'static str {
-        match self {
-            RefusalReason::ProtocolVersion => "it speaks another version of the link protocol",
-            RefusalReason::Cluster => "it belongs to another cluster",
-            RefusalReason::WrongServer => "it wanted to reach another server",
-            RefusalReason::NotNeighbour => "the topology has no link between the two",
-            RefusalReason::Superseded => "a newer process of its name is alive",
-            RefusalReason::Cut => {
-                "its last message was refused or ended the gossip engine, so it waits a while"
-            }
-            RefusalReason::Generation => "its generation lies a century ahead of our clock",
-            RefusalReason::Certificate => "its certificate is for another server",
-            RefusalReason::Restarting => "it starts again and again, so it waits a while",
-        }
-    }
-}
-
-/// What a side says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hello {
-    /// [`LINK_PROTOCOL_VERSION`] of the sender.
-    pub version: u8,
-    /// The herd it belongs to.
-    pub cluster: String,
-    /// Its name.
-    pub from: String,
-    /// The server that it means to talk to.
-    pub to: String,
-    /// Its generation.
-    pub generation: u64,
-    /// The greatest generation of the other that it knows of, 0 if none.
-    pub known_of_other: u64,
-}
-
-/// What a side says that does not want the link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Why; `None` for a reason that this version does not know.
-    pub reason: Option<RefusalReason>,
-    /// The greatest generation of the other that it knows of, 0 if none.
-    pub known_of_other: u64,
-}
 
 /// A handshake that did not end in a link.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +38,15 @@ pub enum HandshakeError {
     /// What came is a frame, but not of the handshake.
     #[error("the first frame is not a hello")]
     NotHello,
+    /// The two sides have no version of the link protocol in common, as one of them found.
+    #[error("no link: {0}")]
+    NoCommonVersion(NoCommonVersion),
+    /// The other side reads no hello but one of [`Layout::Former`], and this was another.
+    #[error("refused by the other side: it speaks version 1 of the link protocol alone")]
+    SpeaksFormer,
+    /// The other side answered in another layout than it was asked in.
+    #[error("it answered the hello in another layout")]
+    OtherLayout,
     /// We refused it.
     #[error("refused {from:?}: {}", .reason.text())]
     Refused {
@@ -162,109 +86,38 @@ pub struct Agreement {
     pub incarnation: Incarnation,
     /// Our generation, as our hello said it.
     pub own_generation: u64,
+    /// The layout of both hellos.
+    pub layout: Layout,
+    /// What the link speaks.
+    pub protocol: Protocol,
     /// Who its certificate says it is, which is who it says it is; nothing where connections prove
     /// nothing.
     pub peer: Option<Peer>,
 }
 
-impl Hello {
-    /// Appends the content of a hello frame.
-    ///
-    /// # Errors
-    /// None in practice; see [`codec::encode_into`].
-    pub fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        // The version comes first and by itself, so that every version can read it.
-        out.push(self.version);
-        let rest = (
-            &*self.cluster,
-            &*self.from,
-            &*self.to,
-            self.generation,
-            self.known_of_other,
-        );
-        codec::encode_into(&rest, out)
-    }
-
-    /// Reads the content of a hello frame. Of another version only the version is read.
-    ///
-    /// # Errors
-    /// If the bytes are not a hello.
-    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        let (version, rest): (u8, &[u8]) = match bytes.split_first() {
-            Some((&version, rest)) => (version, rest),
-            None => (0, &[]),
-        };
-        if version != LINK_PROTOCOL_VERSION {
-            let (cluster, from, to) = (String::new(), String::new(), String::new());
-            return Ok(Hello {
-                version,
-                cluster,
-                from,
-                to,
-                generation: 0,
-                known_of_other: 0,
-            });
-        }
-        let (cluster, from, to, generation, known_of_other) = codec::decode(rest)?;
-        Ok(Hello {
-            version,
-            cluster,
-            from,
-            to,
-            generation,
-            known_of_other,
-        })
-    }
-}
-
-impl Refusal {
-    /// Appends the content of a refusal frame.
-    ///
-    /// # Errors
-    /// None in practice; see [`codec::encode_into`].
-    pub fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let code = self.reason.map_or(0, |reason| reason as u8);
-        codec::encode_into(&(code, self.known_of_other), out)
-    }
-
-    /// Reads the content of a refusal frame.
-    ///
-    /// # Errors
-    /// If the bytes are not a refusal.
-    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        let (code, known_of_other): (u8, u64) = codec::decode(bytes)?;
-        Ok(Refusal {
-            reason: RefusalReason::from_code(code),
-            known_of_other,
-        })
-    }
-}
-
-/// Shakes hands on a connection that this server made to `neighbour`. A `peer` whose certificate is for
-/// another server is told nothing.
+/// Shakes hands on a connection that this server made to `neighbour`, which it asks in `layout`. A `peer` whose
+/// certificate is for another server is told nothing.
 ///
 /// # Errors
-/// See [`HandshakeError`].
+/// See [`HandshakeError`]; [`HandshakeError::SpeaksFormer`], if the neighbour wants to be asked in
+/// [`Layout::Former`].
 pub async fn initiate<S: AsyncRead + AsyncWrite + Unpin>(
     frames: &mut FrameStream<S>,
     links: &Links,
     neighbour: &Arc<Neighbour>,
     peer: Option<Peer>,
+    layout: Layout,
 ) -> Result<Agreement, HandshakeError> {
     within(HANDSHAKE_TIMEOUT, async {
         check_name(links, &neighbour.config.name, peer.as_ref())?;
-        let own = own_hello(links, &neighbour.config.name);
+        let offer = links.offer().within(layout);
+        let offer = offer.ok_or(HandshakeError::SpeaksFormer)?;
+        let own = own_hello(links, &neighbour.config.name, layout, offer);
         let own_generation = own.generation;
         send(frames, Frame::Hello(own)).await?;
-        let hello = receive_answer(frames, links).await?;
-        let (neighbour, incarnation) =
-            admit(frames, links, hello, Some(neighbour), peer.as_ref()).await?;
-        Ok(Agreement {
-            neighbour,
-            incarnation,
-            own_generation,
-            peer,
-        })
+        let hello = receive_answer(frames, links, layout).await?;
+        let partner = admit(frames, links, hello, Some(neighbour), peer.as_ref()).await?;
+        Ok(partner.agreed(own_generation, layout, peer))
     })
     .await
 }
@@ -286,25 +139,51 @@ pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
             let refusal = Refusal {
                 reason: Some(RefusalReason::Certificate),
                 known_of_other: 0,
+                speaks: None,
             };
             let _ = send(frames, Frame::Refusal(refusal)).await;
             return Err(HandshakeError::Stranger(peer.names_shown()));
         }
-        let Greeting::Hello(hello) = receive(frames).await? else {
-            return Err(HandshakeError::NotHello);
+        let hello = match receive(frames).await {
+            Ok(Greeting::Hello(hello)) => hello,
+            Ok(Greeting::Refusal(_)) => return Err(HandshakeError::NotHello),
+            Err(HandshakeError::Frame(FrameError::UnknownLayout(_))) => {
+                return Err(refuse_later_layout(frames, links).await);
+            }
+            Err(error) => return Err(error),
         };
-        let (neighbour, incarnation) = admit(frames, links, hello, None, peer.as_ref()).await?;
-        let own = own_hello(links, &neighbour.config.name);
+        let layout = hello.layout;
+        let partner = admit(frames, links, hello, None, peer.as_ref()).await?;
+        let own = own_hello(links, &partner.neighbour.config.name, layout, partner.offer);
         let own_generation = own.generation;
         send(frames, Frame::Hello(own)).await?;
-        Ok(Agreement {
-            neighbour,
-            incarnation,
-            own_generation,
-            peer,
-        })
+        Ok(partner.agreed(own_generation, layout, peer))
     })
     .await
+}
+
+/// Tells a server of a later program, whose hello this one cannot read, what it may say instead.
+async fn refuse_later_layout<S: AsyncRead + AsyncWrite + Unpin>(
+    frames: &mut FrameStream<S>,
+    links: &Links,
+) -> HandshakeError {
+    let refusal = Refusal {
+        reason: Some(RefusalReason::ProtocolVersion),
+        known_of_other: 0,
+        speaks: spoken_to(Layout::Ranged, links),
+    };
+    let _ = send(frames, Frame::Refusal(refusal)).await;
+    HandshakeError::NoCommonVersion(NoCommonVersion {
+        own: links.offer().versions,
+        theirs: None,
+    })
+}
+
+/// The versions of this server, for a refusal that nothing in common is spoken. A server that asked in a layout of
+/// which this one speaks no version is told none: it may take no more bytes than it knows.
+fn spoken_to(layout: Layout, links: &Links) -> Option<VersionRange> {
+    let offer = links.offer().within(layout)?;
+    Some(offer.versions)
 }
 
 /// What the other side says of our incarnation.
@@ -330,10 +209,11 @@ async fn within<T>(
         .unwrap_or(Err(HandshakeError::TimedOut))
 }
 
-fn own_hello(links: &Links, to: &str) -> Hello {
+fn own_hello(links: &Links, to: &str, layout: Layout, offer: Offer) -> Hello {
     let me = links.incarnation();
     Hello {
-        version: LINK_PROTOCOL_VERSION,
+        layout,
+        offer,
         cluster: links.view.cluster.clone(),
         from: me.server.to_string(),
         to: to.to_owned(),
@@ -364,16 +244,31 @@ fn ended(error: std::io::Error) -> HandshakeError {
 /// far too much.
 const TLS_RECORDS: [[u8; 2]; 2] = [[0x16, 0x03], [0x15, 0x03]];
 
-/// What the side that was connected to says to our hello.
+/// What the side that was connected to says to our hello, which had this layout.
 async fn receive_answer<S: AsyncRead + AsyncWrite + Unpin>(
     frames: &mut FrameStream<S>,
     links: &Links,
+    layout: Layout,
 ) -> Result<Hello, HandshakeError> {
     match receive(frames).await? {
-        Greeting::Hello(hello) => Ok(hello),
+        Greeting::Hello(hello) if hello.layout == layout => Ok(hello),
+        Greeting::Hello(_) => Err(HandshakeError::OtherLayout),
         Greeting::Refusal(refusal) => {
             note_refusal(links, &refusal);
-            Err(HandshakeError::RefusedByOther(refusal.reason))
+            let Refusal { reason, speaks, .. } = refusal;
+            Err(match (reason, speaks) {
+                (Some(RefusalReason::ProtocolVersion), Some(theirs)) => {
+                    HandshakeError::NoCommonVersion(NoCommonVersion {
+                        own: links.offer().versions,
+                        theirs: Some(theirs),
+                    })
+                }
+                // Whoever reads this layout says what it speaks.
+                (Some(RefusalReason::ProtocolVersion), None) if layout == Layout::Ranged => {
+                    HandshakeError::SpeaksFormer
+                }
+                _ => HandshakeError::RefusedByOther(reason),
+            })
         }
     }
 }
@@ -398,6 +293,28 @@ async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
     })
 }
 
+/// Who is at the other end, once it is let in.
+struct Partner {
+    neighbour: Arc<Neighbour>,
+    incarnation: Incarnation,
+    /// What our hello says to it.
+    offer: Offer,
+    protocol: Protocol,
+}
+
+impl Partner {
+    fn agreed(self, own_generation: u64, layout: Layout, peer: Option<Peer>) -> Agreement {
+        Agreement {
+            neighbour: self.neighbour,
+            incarnation: self.incarnation,
+            own_generation,
+            layout,
+            protocol: self.protocol,
+            peer,
+        }
+    }
+}
+
 /// Lets the other side in, or tells it why not.
 async fn admit<S: AsyncRead + AsyncWrite + Unpin>(
     frames: &mut FrameStream<S>,
@@ -405,44 +322,40 @@ async fn admit<S: AsyncRead + AsyncWrite + Unpin>(
     hello: Hello,
     expected: Option<&Arc<Neighbour>>,
     peer: Option<&Peer>,
-) -> Result<(Arc<Neighbour>, Incarnation), HandshakeError> {
-    let judged = judge(links, &hello, expected).and_then(|neighbour| {
-        let proven = check_name(links, &hello.from, peer);
-        proven.map_err(|_| RefusalReason::Certificate)?;
-        let may_join = neighbour.may_join(hello.generation);
-        may_join
-            .then_some(neighbour)
-            .ok_or(RefusalReason::Restarting)
-    });
-    match judged {
-        Ok(neighbour) => {
-            let incarnation = Incarnation {
-                server: neighbour.config.name.clone(),
-                generation: hello.generation,
-            };
-            links.note_known(&incarnation);
+) -> Result<Partner, HandshakeError> {
+    match judge(links, &hello, expected, peer) {
+        Ok(partner) => {
+            links.note_known(&partner.incarnation);
             let own = links.incarnation().generation;
             if hello.known_of_other > own && links.is_plausible(hello.known_of_other) {
                 links.note_verdict(IncarnationVerdict::MustExceed(hello.known_of_other));
             }
-            Ok((neighbour, incarnation))
+            Ok(partner)
         }
         Err(reason) => {
-            let known_of_other = links
-                .known_generation(&hello.from)
-                .max(links.live_generation(&hello.from));
+            let is_version = reason == RefusalReason::ProtocolVersion;
             let refusal = Refusal {
                 reason: Some(reason),
-                known_of_other,
+                known_of_other: links
+                    .known_generation(&hello.from)
+                    .max(links.live_generation(&hello.from)),
+                speaks: is_version.then(|| spoken_to(hello.layout, links)).flatten(),
             };
             // It will see the connection end in any case.
             let _ = send(frames, Frame::Refusal(refusal)).await;
             if reason == RefusalReason::Certificate {
                 check_name(links, &hello.from, peer)?;
             }
-            Err(HandshakeError::Refused {
-                from: hello.from.chars().take(NAME_CHARS_MAX).collect(),
-                reason,
+            Err(if is_version {
+                HandshakeError::NoCommonVersion(NoCommonVersion {
+                    own: links.offer().versions,
+                    theirs: Some(hello.offer.versions),
+                })
+            } else {
+                HandshakeError::Refused {
+                    from: hello.from.chars().take(NAME_CHARS_MAX).collect(),
+                    reason,
+                }
             })
         }
     }
@@ -470,10 +383,12 @@ fn judge(
     links: &Links,
     hello: &Hello,
     expected: Option<&Arc<Neighbour>>,
-) -> Result<Arc<Neighbour>, RefusalReason> {
-    if hello.version != LINK_PROTOCOL_VERSION {
-        return Err(RefusalReason::ProtocolVersion);
-    }
+    peer: Option<&Peer>,
+) -> Result<Partner, RefusalReason> {
+    let offer = links.offer().within(hello.layout);
+    let offer = offer.ok_or(RefusalReason::ProtocolVersion)?;
+    let protocol = offer.agree(hello.offer);
+    let protocol = protocol.ok_or(RefusalReason::ProtocolVersion)?;
     if hello.cluster != links.view.cluster {
         return Err(RefusalReason::Cluster);
     }
@@ -495,7 +410,20 @@ fn judge(
     if neighbour.cut_left().is_some() {
         return Err(RefusalReason::Cut);
     }
-    Ok(neighbour.clone())
+    check_name(links, &hello.from, peer).map_err(|_| RefusalReason::Certificate)?;
+    // The last question, since it counts whoever gets so far.
+    if !neighbour.may_join(hello.generation) {
+        return Err(RefusalReason::Restarting);
+    }
+    Ok(Partner {
+        neighbour: neighbour.clone(),
+        incarnation: Incarnation {
+            server: neighbour.config.name.clone(),
+            generation: hello.generation,
+        },
+        offer,
+        protocol,
+    })
 }
 
 fn reason_text(reason: Option<RefusalReason>) -> &'static str {

@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::frame::{FRAME_BYTES_MAX, Frame, FrameError, FrameStream, Received, admit_all};
-use super::handshake::{Agreement, Refusal, RefusalReason, note_refusal};
+use super::handshake::{Agreement, note_refusal};
+use super::offer::Protocol;
+use super::refusal::{Refusal, RefusalReason};
 use crate::fifo_watch::FifoReceiver;
 use crate::guard::{Fault, MessageKind};
 use crate::incarnation::Incarnation;
@@ -21,8 +23,8 @@ use crate::links::Links;
 use crate::neighbour::Neighbour;
 use crate::report::AppliedReport;
 use crate::timing::{
-    BUSY_REPORT_GAP, LARGE_DELTA_BYTES, LINK_SILENCE_MAX, LINK_WRITE_TIMEOUT, REPORT_GAP,
-    REPORT_INTERVAL,
+    BUSY_REPORT_GAP, FALLBACK_LINK_MAX, LARGE_DELTA_BYTES, LINK_SILENCE_MAX, LINK_WRITE_TIMEOUT,
+    REPORT_GAP, REPORT_INTERVAL,
 };
 use herd_tls::{Peer, TlsFault};
 
@@ -65,6 +67,10 @@ pub enum LinkLost {
     /// The other side's certificate is not good any more.
     #[error("cut off: {0}")]
     Distrusted(TlsFault),
+    /// It was made in the layout of hello that former servers read, and is made anew: the neighbour may read a
+    /// later one by now.
+    #[error("made anew, for the neighbour may speak a later link protocol by now")]
+    Outdated,
     /// This server goes on as another incarnation.
     #[error("this server takes a new incarnation")]
     NewIncarnation,
@@ -85,6 +91,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         neighbour,
         incarnation,
         own_generation,
+        layout,
+        protocol,
         peer,
     } = agreement;
     let mut generation = links.generation();
@@ -93,9 +101,10 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         return LinkLost::NewIncarnation;
     }
     let replaced = CancellationToken::new();
-    let number = neighbour.connected(&incarnation, replaced.clone());
+    let number = neighbour.connected(&incarnation, protocol, replaced.clone());
     links.rounds.link_made(&neighbour.config.name);
-    info!(neighbour = %incarnation.server, %incarnation, remote, "link made");
+    let Protocol { version, features } = protocol;
+    info!(neighbour = %incarnation.server, %incarnation, remote, version, %features, "link made");
     if let Some(observer) = &links.observer {
         observer.link_made(&incarnation.server, remote);
     }
@@ -105,6 +114,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     // Nobody but the neighbour is where we connect to, or has its certificate. Who only says that it is the
     // neighbour must not keep that away.
     let is_proven = neighbour.config.dials || peer.is_some();
+    // It was asked in the layout that it reads, which may be another after its next start.
+    let is_fallback = neighbour.config.dials && layout != links.offer().layout();
     let (mut sink, stream) = frames.split();
     let lost = tokio::select! {
         biased;
@@ -112,6 +123,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         lost = receive_frames(stream, &neighbour, links, is_proven) => lost,
         fault = distrusted(peer.as_ref()) => LinkLost::Distrusted(fault),
         () = replaced.cancelled() => LinkLost::Replaced,
+        () = outdated(links), if is_fallback => LinkLost::Outdated,
         () = generation.changed() => LinkLost::NewIncarnation,
         () = stop.cancelled() => LinkLost::Stopping,
     };
@@ -123,6 +135,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
             let refusal = Frame::Refusal(Refusal {
                 reason,
                 known_of_other: newer,
+                speaks: None,
             });
             if let Ok(bytes) = refusal.encode() {
                 // The older process learns it here, or when it tries to come back.
@@ -144,6 +157,12 @@ async fn distrusted(peer: Option<&Peer>) -> TlsFault {
         Some(peer) => peer.distrusted().await,
         None => std::future::pending().await,
     }
+}
+
+/// Resolves when a link in the former layout has stood for long enough, which differs from link to link.
+async fn outdated(links: &Links) {
+    let stands = FALLBACK_LINK_MAX.mul_f64(1.0 - links.chance.jitter() / 2.0);
+    tokio::time::sleep(stands).await;
 }
 
 async fn send_frames<S: AsyncRead + AsyncWrite + Unpin>(
@@ -222,6 +241,7 @@ async fn receive_frames<S: AsyncRead + AsyncWrite + Unpin>(
     links: &Links,
     is_proven: bool,
 ) -> LinkLost {
+    let mut has_skipped = false;
     loop {
         let bytes = match timeout(LINK_SILENCE_MAX, stream.next()).await {
             Ok(Some(Ok(bytes))) => bytes,
@@ -249,6 +269,15 @@ async fn receive_frames<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(Received::Refusal(refusal)) => {
                 note_refusal(links, &refusal);
                 return LinkLost::Superseded;
+            }
+            Ok(Received::Skipped(kind)) => {
+                neighbour.counts.note_skipped();
+                if !std::mem::replace(&mut has_skipped, true) {
+                    info!(
+                        neighbour = %neighbour.config.name, kind,
+                        "the neighbour sends frames of a kind that this version does not know and may skip"
+                    );
+                }
             }
             Ok(Received::Hello) => return LinkLost::Unexpected,
             Err(error) => return LinkLost::Frame(error),

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::chance::Chance;
 use crate::engine::{Change, Changes, Engine};
+use crate::link::offer::Offer;
 use crate::links::{HerdView, Links};
 use crate::neighbour::NeighbourConfig;
 use crate::report::Applied;
@@ -37,7 +38,8 @@ impl Side {
         };
         let chance = Chance::new(Arc::new(SystemClock), 1);
         let links = Arc::new(Links::new(view, chance, None));
-        links.neighbours()[0].connected(&incarnation(other), CancellationToken::new());
+        let protocol = Offer::PRESENT.agree(Offer::PRESENT).unwrap();
+        links.neighbours()[0].connected(&incarnation(other), protocol, CancellationToken::new());
         let engine = Engine::start(incarnation(me), &links)
             .await
             .expect("it starts");

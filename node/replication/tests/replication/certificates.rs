@@ -5,9 +5,9 @@ use std::sync::Arc;
 use herd_clock::clock::{SharedClock, SystemClock, WallClock as _};
 use herd_replication::chance::Chance;
 use herd_replication::link::frame::framed;
-use herd_replication::link::handshake::{
-    Agreement, HandshakeError, RefusalReason, answer, initiate,
-};
+use herd_replication::link::handshake::{Agreement, HandshakeError, answer, initiate};
+use herd_replication::link::offer::Layout;
+use herd_replication::link::refusal::RefusalReason;
 use herd_replication::links::{HerdView, Links};
 use herd_replication::neighbour::NeighbourConfig;
 use herd_tls::Side;
@@ -66,7 +66,14 @@ async fn shake(
     let dialling = async {
         let (stream, peer) = its.secure(near, Side::Dialled).await?;
         let neighbour = from.neighbour(&to.view.me).unwrap();
-        initiate(&mut framed(stream), from, neighbour, Some(peer)).await
+        initiate(
+            &mut framed(stream),
+            from,
+            neighbour,
+            Some(peer),
+            Layout::Ranged,
+        )
+        .await
     };
     let accepting = async {
         let (stream, peer) = theirs.secure(far, Side::Accepted).await?;

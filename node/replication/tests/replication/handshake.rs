@@ -6,18 +6,18 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use herd_clock::clock::WallClock;
 use herd_replication::chance::Chance;
-use herd_replication::link::frame::{Frame, Greeting, framed};
-use herd_replication::link::handshake::{
-    Agreement, HandshakeError, Hello, LINK_PROTOCOL_VERSION, Refusal, RefusalReason, answer,
-    initiate,
-};
+use herd_replication::link::frame::{Frame, framed};
+use herd_replication::link::handshake::{Agreement, HandshakeError, answer, initiate};
+use herd_replication::link::hello::Hello;
+use herd_replication::link::offer::{Layout, Offer};
+use herd_replication::link::refusal::{Refusal, RefusalReason};
 use herd_replication::links::{HerdView, Links};
 use herd_replication::neighbour::NeighbourConfig;
 
 const BYTES: usize = 64 * 1024;
 
 /// `second` is the clock at its start, which its generation is made from.
-fn links(cluster: &str, me: &str, neighbour: &str, second: i64) -> Arc<Links> {
+pub(super) fn links(cluster: &str, me: &str, neighbour: &str, second: i64) -> Arc<Links> {
     let neighbours = vec![NeighbourConfig {
         name: neighbour.into(),
         address: "127.0.0.1:1".to_owned(),
@@ -53,7 +53,7 @@ async fn shake(
     let (near, far) = tokio::io::duplex(BYTES);
     let (mut near, mut far) = (framed(near), framed(far));
     tokio::join!(
-        initiate(&mut near, from, &from.neighbours()[0], None),
+        initiate(&mut near, from, &from.neighbours()[0], None, Layout::Ranged),
         answer(&mut far, to, None)
     )
 }
@@ -113,7 +113,8 @@ async fn a_server_behind_another_address_than_expected_is_refused_by_the_one_tha
     let impostor = async {
         far.next().await.unwrap().unwrap();
         let hello = Hello {
-            version: LINK_PROTOCOL_VERSION,
+            layout: Layout::Ranged,
+            offer: Offer::PRESENT,
             cluster: "herd".to_owned(),
             from: "Jaquez".to_owned(),
             to: "Hill".to_owned(),
@@ -125,7 +126,13 @@ async fn a_server_behind_another_address_than_expected_is_refused_by_the_one_tha
             .unwrap();
     };
     let (outcome, ()) = tokio::join!(
-        initiate(&mut near, &hill, &hill.neighbours()[0], None),
+        initiate(
+            &mut near,
+            &hill,
+            &hill.neighbours()[0],
+            None,
+            Layout::Ranged
+        ),
         impostor
     );
     assert!(matches!(
@@ -135,34 +142,6 @@ async fn a_server_behind_another_address_than_expected_is_refused_by_the_one_tha
             ..
         })
     ));
-}
-
-#[tokio::test]
-async fn another_version_of_the_protocol_is_refused() {
-    let smith = links("herd", "Smith", "Hill", 7);
-    let (near, far) = tokio::io::duplex(BYTES);
-    let (mut near, mut far) = (framed(near), framed(far));
-    let newer = async {
-        // A hello of a later version: only its version can be relied on.
-        near.send(Bytes::from(vec![
-            1_u8,
-            LINK_PROTOCOL_VERSION + 1,
-            0xff,
-            0xff,
-        ]))
-        .await
-        .unwrap();
-        Greeting::decode(&near.next().await.unwrap().unwrap()).unwrap()
-    };
-    let (outcome, reply) = tokio::join!(answer(&mut far, &smith, None), newer);
-    assert!(matches!(
-        outcome,
-        Err(HandshakeError::Refused {
-            reason: RefusalReason::ProtocolVersion,
-            ..
-        })
-    ));
-    assert!(matches!(reply, Greeting::Refusal(_)));
 }
 
 #[tokio::test]
@@ -201,6 +180,7 @@ async fn a_refusal_from_who_connects_is_not_believed() {
     let refusal = Frame::Refusal(Refusal {
         reason: Some(RefusalReason::Superseded),
         known_of_other: generation + 1,
+        speaks: None,
     });
     let (near, far) = tokio::io::duplex(BYTES);
     let mut near = framed(near);

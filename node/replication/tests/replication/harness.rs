@@ -12,6 +12,7 @@ use herd_locations::Locations;
 use herd_replication::chance::Chance;
 use herd_replication::expiry_views::Rejoin;
 use herd_replication::figures::Figures;
+use herd_replication::link::offer::Offer;
 use herd_replication::links::{HerdView, Links};
 use herd_replication::neighbour::NeighbourConfig;
 use herd_replication::reach::Reach;
@@ -65,6 +66,8 @@ pub(super) struct Herd {
     pub(super) expire_after: Option<Duration>,
     /// What each server speaks when it is started next.
     pub(super) formats: Vec<GroupFormat>,
+    /// What each server offers over links when it is started next.
+    pub(super) offers: Vec<Offer>,
     /// How far clocks may differ before it is told, on servers that start from now on.
     pub(super) allowed_skew: Option<Duration>,
     /// What a reply promises, on servers that start from now on.
@@ -92,6 +95,7 @@ impl Herd {
             floors: names.iter().map(|_| Arc::default()).collect(),
             expire_after: None,
             formats: vec![GroupFormat::PRESENT; names.len()],
+            offers: vec![Offer::PRESENT; names.len()],
             allowed_skew: None,
             ack: AckLevel::Memory,
             disks: names.iter().map(|_| None).collect(),
@@ -182,6 +186,7 @@ impl Herd {
             store,
             reach,
         } = replication.view();
+        links.set_offer(self.offers[position]);
         let stop = CancellationToken::new();
         if let Some(after) = self.expire_after {
             let herd = self.herd_clocks(position, links.clone(), replication.rejoin());
@@ -291,6 +296,13 @@ impl Herd {
     pub(super) async fn upgrade(&mut self, position: usize, format: GroupFormat) {
         self.stop(position).await;
         self.formats[position] = format;
+        self.restart(position);
+    }
+
+    /// Stops a server, and starts it again with nothing in memory, offering something else over links.
+    pub(super) async fn change_offer(&mut self, position: usize, offer: Offer) {
+        self.stop(position).await;
+        self.offers[position] = offer;
         self.restart(position);
     }
 

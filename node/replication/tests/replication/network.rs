@@ -1,13 +1,18 @@
-//! A network in memory, under the test's own time, whose links can be cut and joined again.
+//! A network in memory, under the test's own time, whose links can be cut and joined again, and on which frames can be
+//! read and changed.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use herd_replication::link::network::{ConnectError, Connected, Network};
 use parking_lot::Mutex as SyncMutex;
-use tokio::io::{DuplexStream, copy_bidirectional, duplex};
+use tokio::io::{
+    AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf, copy_bidirectional,
+    duplex, split,
+};
 use tokio::sync::{Mutex, mpsc, watch};
 
 const SOCKET_BYTES: usize = 64 * 1024;
@@ -34,6 +39,13 @@ pub(super) struct MemoryNetwork {
 struct Inner {
     listeners: SyncMutex<BTreeMap<String, mpsc::Sender<Connected>>>,
     stretches: SyncMutex<BTreeMap<(String, String), watch::Sender<Stretch>>>,
+    tap: SyncMutex<Option<Arc<dyn Tap>>>,
+}
+
+/// Looks at the frames that cross the network, or changes them.
+pub(super) trait Tap: Send + Sync {
+    /// The frames that arrive at `to` when `from` sends this one. A frame begins with its kind.
+    fn pass(&self, from: &str, to: &str, frame: Vec<u8>) -> Vec<Vec<u8>>;
 }
 
 /// One server's end of the network.
@@ -60,6 +72,11 @@ impl MemoryNetwork {
         self.stretch(a, b, |sender| {
             sender.send_replace(stretch);
         });
+    }
+
+    /// Passes all frames of connections made from now on through `tap`.
+    pub(super) fn set_tap(&self, tap: Arc<dyn Tap>) {
+        *self.inner.tap.lock() = Some(tap);
     }
 
     fn stretch<T>(&self, a: &str, b: &str, with: impl FnOnce(&watch::Sender<Stretch>) -> T) -> T {
@@ -98,7 +115,15 @@ impl Network for Endpoint {
             remote: self.name.clone(),
         };
         listener.try_send(incoming).map_err(|_| refused())?;
-        tokio::spawn(relay(near_relay, far_relay, stretch));
+        let tap = self.network.inner.tap.lock().clone();
+        let (near_name, far_name) = (self.name.clone(), address.to_owned());
+        tokio::spawn(async move {
+            let passing: Passing = match tap {
+                Some(tap) => Box::pin(tapped(near_relay, far_relay, tap, near_name, far_name)),
+                None => Box::pin(whole(near_relay, far_relay)),
+            };
+            relay(passing, stretch).await;
+        });
         Ok(Connected {
             stream: Box::new(near),
             remote: address.to_owned(),
@@ -111,13 +136,12 @@ impl Network for Endpoint {
     }
 }
 
-async fn relay(
-    mut near: DuplexStream,
-    mut far: DuplexStream,
-    mut stretch: watch::Receiver<Stretch>,
-) {
+/// Bytes that pass between two ends, until one of them has closed.
+type Passing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+async fn relay(mut passing: Passing, mut stretch: watch::Receiver<Stretch>) {
     let closed = tokio::select! {
-        _ = copy_bidirectional(&mut near, &mut far) => true,
+        () = &mut passing => true,
         _ = stretch.wait_for(|stretch| *stretch != Stretch::Whole) => false,
     };
     if !closed {
@@ -126,4 +150,45 @@ async fn relay(
             .wait_for(|stretch| *stretch != Stretch::Silent)
             .await;
     }
+}
+
+async fn whole(mut near: DuplexStream, mut far: DuplexStream) {
+    let _ = copy_bidirectional(&mut near, &mut far).await;
+}
+
+async fn tapped(
+    near: DuplexStream,
+    far: DuplexStream,
+    tap: Arc<dyn Tap>,
+    near_name: String,
+    far_name: String,
+) {
+    let ((near_read, near_write), (far_read, far_write)) = (split(near), split(far));
+    tokio::join!(
+        pass_frames(near_read, far_write, |frame| tap
+            .pass(&near_name, &far_name, frame)),
+        pass_frames(far_read, near_write, |frame| tap
+            .pass(&far_name, &near_name, frame)),
+    );
+}
+
+/// Ends when either side has closed, and closes the other one for writing then.
+async fn pass_frames(
+    mut from: ReadHalf<DuplexStream>,
+    mut to: WriteHalf<DuplexStream>,
+    mut pass: impl FnMut(Vec<u8>) -> Vec<Vec<u8>>,
+) {
+    while let Ok(length) = from.read_u32().await {
+        let mut frame = vec![0; length as usize];
+        if from.read_exact(&mut frame).await.is_err() {
+            break;
+        }
+        for frame in pass(frame) {
+            let length = u32::try_from(frame.len()).unwrap();
+            if to.write_u32(length).await.is_err() || to.write_all(&frame).await.is_err() {
+                return;
+            }
+        }
+    }
+    let _ = to.shutdown().await;
 }

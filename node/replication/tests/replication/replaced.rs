@@ -8,6 +8,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use herd_replication::link::frame::{Frame, FrameStream, Received, admit_all, framed};
 use herd_replication::link::handshake::initiate;
 use herd_replication::link::network::{LinkStream, Network as _};
+use herd_replication::link::offer::Layout;
 use herd_replication::links::{HerdView, Links};
 use herd_replication::neighbour::NeighbourConfig;
 use herd_replication::report::{Applied, AppliedReport};
@@ -21,9 +22,15 @@ type Frames = FrameStream<Box<dyn LinkStream>>;
 /// Connects to Smith as Hill, whose gossip runs.
 async fn connect(hill: &Endpoint, links: &Arc<Links>) -> Frames {
     let mut frames = framed(hill.connect("Smith").await.unwrap().stream);
-    initiate(&mut frames, links, &links.neighbours()[0], None)
-        .await
-        .unwrap();
+    initiate(
+        &mut frames,
+        links,
+        &links.neighbours()[0],
+        None,
+        Layout::Ranged,
+    )
+    .await
+    .unwrap();
     admit_all(&mut frames);
     let report = AppliedReport::new([(links.incarnation(), Applied::default())]);
     let clock_ns = 0;

@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicU64;
 use super::family::{Family, flag, gauge, label, load};
 use crate::status::Status;
 use herd_replication::figures::Figures;
+use herd_replication::link::counts::LinkCounts;
 use herd_replication::links::Links;
-use herd_replication::neighbour::LinkCounts;
 
 pub(super) fn others(families: &mut Vec<Family>, status: &Status, replication: &Figures) {
     let servers = &status.servers;
@@ -45,7 +45,7 @@ pub(super) fn others(families: &mut Vec<Family>, status: &Status, replication: &
 /// A figure of each link.
 type LinkFigure = (&'static str, &'static str, fn(&LinkCounts) -> &AtomicU64);
 
-const LINK_FIGURES: [LinkFigure; 11] = [
+const LINK_FIGURES: [LinkFigure; 12] = [
     (
         "herd_link_connects",
         "Times that the link was made.",
@@ -87,6 +87,11 @@ const LINK_FIGURES: [LinkFigure; 11] = [
     ("herd_link_received_frames", "Frames received.", |counts| {
         &counts.frames_received
     }),
+    (
+        "herd_link_skipped_frames",
+        "Frames received and skipped, of kinds that this version does not know.",
+        |counts| &counts.frames_skipped,
+    ),
     ("herd_link_sent_bytes", "Bytes sent in frames.", |counts| {
         &counts.bytes_sent
     }),
@@ -110,6 +115,11 @@ pub(super) fn links(families: &mut Vec<Family>, status: &Status, links: &Links) 
             "herd_link_up",
             "1 while there is a connection to the neighbour, else 0.",
             of(|link| Some(flag(link.up))),
+        ),
+        Family::Gauge(
+            "herd_link_protocol_version",
+            "The version of the link protocol that is spoken with the neighbour; none while the link is down.",
+            of(|link| link.protocol_version.map(f64::from)),
         ),
         Family::Gauge(
             "herd_link_lag_groups",

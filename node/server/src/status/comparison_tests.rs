@@ -27,6 +27,8 @@ fn link(neighbour: &str) -> LinkStatus {
         up: true,
         since_s: 60,
         incarnation: None,
+        protocol_version: Some(2),
+        protocol_features: Some("0x0".to_owned()),
         lag_groups: Some(0),
         reported_ms: Some(10),
         clock_offset_ms: Some(0),

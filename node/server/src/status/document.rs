@@ -114,6 +114,10 @@ pub struct LinkStatus {
     pub since_s: u64,
     /// The neighbour's incarnation, while the link is up.
     pub incarnation: Option<String>,
+    /// The version of the link protocol that both ends speak, while the link is up.
+    pub protocol_version: Option<u16>,
+    /// The features that both ends have, a bit for each, in hexadecimal, while the link is up.
+    pub protocol_features: Option<String>,
     /// Groups of this server that the neighbour has not merged yet, by its last report.
     pub lag_groups: Option<u64>,
     /// Age of that report.

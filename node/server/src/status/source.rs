@@ -179,6 +179,10 @@ impl StatusSource {
             up: status.up.is_some(),
             since_s: neighbour.changed_at().elapsed().as_secs(),
             incarnation: status.up.map(|incarnation| hex(incarnation.generation)),
+            protocol_version: status.protocol.map(|protocol| protocol.version),
+            protocol_features: status
+                .protocol
+                .map(|protocol| protocol.features.to_string()),
             lag_groups: self.links.lag_of(neighbour),
             reported_ms: neighbour.report_age().map(millis),
             clock_offset_ms: neighbour
