@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::io::{Seek as _, Write as _};
 
-use herd_server::config::{Environment, Flags, ServeSettings, Setting};
+use herd_server::config::ServeSettings;
+use herd_server::settings::{Environment, Flags, Setting};
 use tempfile::NamedTempFile;
 
 thread_local! {

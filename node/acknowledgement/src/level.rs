@@ -6,10 +6,9 @@ use std::str::FromStr;
 use herd_crdt::Again;
 
 /// How safe a report has to be before the client is told that it was taken in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AckLevel {
     /// In this server's memory, and on its way to disk and neighbours.
-    #[default]
     Memory,
     /// On this server's disk: it survives any crash, as long as the disk does.
     Disk,

@@ -22,10 +22,9 @@ use super::provider::Places;
 use herd_clock::clock::SharedClock;
 
 /// The providers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProviderName {
     /// The data in the program, or in a file.
-    #[default]
     Embedded,
     /// Google's Places API (New).
     Google,

@@ -2,7 +2,7 @@
 //!
 //! Nothing here decides how records are ordered, replicated or stored. Begin with [`server`], which starts the parts
 //! in order and stops them; [`frontend`] serves the client port, [`http`] probes, metrics and the live page, and
-//! [`config`] makes the settings.
+//! [`settings`] is the table of settings, of which [`config`] makes what a command needs.
 
 #![forbid(unsafe_code)]
 
@@ -20,5 +20,6 @@ pub mod metrics;
 pub mod open_files;
 pub mod private_process;
 pub mod server;
+pub mod settings;
 pub mod status;
 pub mod wire_log;

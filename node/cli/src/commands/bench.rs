@@ -13,13 +13,15 @@ use tokio_util::sync::CancellationToken;
 
 use self::convergence::ConvergenceArgs;
 use self::load::LoadArgs;
+use super::options::{Bench, SettingFlags};
 use super::output::Output;
 use super::report;
 use super::stop_signals::StopSignals;
 use crate::exit_code;
 use herd_bench::BenchError;
 use herd_server::open_files;
-use herd_topology::{PortBases, builtin};
+use herd_server::settings::{Command, ConfigError, Environment, Values};
+use herd_topology::{HostPort, PortBases, builtin};
 
 /// Everything was answered as asked.
 pub const EXIT_CLEAN: u8 = exit_code::OK;
@@ -121,15 +123,25 @@ fn failed(error: &BenchError) -> u8 {
     }
 }
 
-/// The servers that were named, or those that `herd local` starts.
-fn servers_or_builtin(named: Vec<String>) -> Vec<String> {
-    if !named.is_empty() {
-        return named;
-    }
-    let topology = builtin(PortBases::default());
-    topology
-        .servers()
-        .iter()
-        .map(|server| server.client.to_string())
-        .collect()
+/// The servers that flag or variable names, else those that `herd local` starts.
+///
+/// # Errors
+/// The text that names them does not.
+fn servers(
+    settings: &SettingFlags<Bench>,
+    environment: &Environment,
+) -> Result<Vec<String>, ConfigError> {
+    let values = Values::load(Command::Bench, settings.given(), environment)?;
+    let named = values.to.unwrap_or_else(|| {
+        let topology = builtin(PortBases::default());
+        let servers = topology.servers().iter();
+        servers.map(|server| server.client.clone()).collect()
+    });
+    Ok(named.iter().map(HostPort::to_string).collect())
+}
+
+/// Says that settings are wrong, and returns the exit status.
+fn refused(mistakes: &ConfigError) -> u8 {
+    report::complain(mistakes);
+    exit_code::USAGE
 }

@@ -2,19 +2,20 @@
 
 use std::io::Write as _;
 
-use super::options::ServeOptions;
+use super::options::{Serve, SettingFlags};
 use super::output::Output;
 use super::report;
 use crate::exit_code;
-use herd_server::config::{Environment, ServeSettings, Setting};
+use herd_server::config::ServeSettings;
 use herd_server::open_files;
+use herd_server::settings::{Command, Environment};
 
-pub(super) fn run(options: &ServeOptions) -> u8 {
+pub(super) fn run(flags: &SettingFlags<Serve>) -> u8 {
     let environment = Environment::of_process();
-    if let Some(warning) = report::unknown_variables(&environment, &Setting::SERVE) {
+    if let Some(warning) = report::unknown_variables(&environment, Command::Serve) {
         report::complain(format_args!("warning: {warning}"));
     }
-    match ServeSettings::load(&options.flags(), &environment) {
+    match ServeSettings::load(flags.given(), &environment) {
         Ok(settings) => {
             for warning in &settings.warnings {
                 report::complain(format_args!("warning: {warning}"));

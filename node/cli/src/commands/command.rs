@@ -8,9 +8,10 @@ use super::bench::BenchArgs;
 use super::certs::CertsArgs;
 use super::control::{DumpArgs, LoadArgs};
 use super::generated::{CompletionsArgs, ManArgs};
-use super::options::{LocalOptions, ServeOptions};
+use super::options::{Local, Serve, SettingFlags};
 use super::places::PlacesArgs;
 use super::send::SendArgs;
+use super::serve::ServeArgs;
 use super::status::StatusArgs;
 use super::store::StoreArgs;
 use super::token::TokenArgs;
@@ -41,20 +42,20 @@ enum Command {
     ///
     /// Without --topology it is the built-in herd: Hill, Jaquez, Smith, Campbell and Singleton on
     /// 127.0.0.1. Every option can also be given as an environment variable: HERD_LOG for --log and
-    /// so on; a variable wins over an option. Ctrl-C stops all servers.
-    Local(LocalOptions),
+    /// so on; an option wins over a variable. Ctrl-C stops all servers.
+    Local(SettingFlags<Local>),
     /// Run one server
     ///
     /// Settings come from a file (--config), options or environment variables (HERD_NAME for
-    /// --name and so on). Where several give the same one, the variable wins over the option, and
-    /// the option over the file. SIGTERM and SIGINT stop the server. SIGHUP stops it if it was
+    /// --name and so on). Where several give the same one, the option wins over the variable, and
+    /// the variable over the file. SIGTERM and SIGINT stop the server. SIGHUP stops it if it was
     /// started at a terminal, and otherwise opens the wire log anew.
-    Serve(ServeOptions),
+    Serve(ServeArgs),
     /// Check the settings of one server, start nothing
     ///
     /// Takes what `herd serve` takes, and prints every setting with where it came from, or all
     /// mistakes.
-    CheckConfig(ServeOptions),
+    CheckConfig(SettingFlags<Serve>),
     /// Send commands to a server and print its replies
     Send(SendArgs),
     /// Write all records that a running server knows, as lines
@@ -141,36 +142,51 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use herd_server::config::Setting;
+    use herd_server::settings::{self, Setting};
 
     #[test]
     fn definitions_are_consistent() {
         Cli::command().debug_assert();
     }
 
-    /// Whether the options of a command are exactly its settings, beside those named.
-    fn assert_options(command: &str, settings: &[Setting], others: &[&str]) {
-        let cli = Cli::command();
-        let command = cli.find_subcommand(command).unwrap();
-        let mut options: Vec<String> = command
-            .get_arguments()
-            .map(|argument| format!("--{}", argument.get_long().unwrap()))
-            .collect();
-        options.sort_unstable();
-        let mut expected: Vec<String> = settings
-            .iter()
-            .filter(|setting| setting.is_public())
-            .map(|setting| setting.flag())
-            .collect();
-        expected.extend(others.iter().map(|&other| other.to_owned()));
-        expected.sort_unstable();
-        assert_eq!(options, expected);
+    /// The flags of a command, whose name may be of several words.
+    fn flags_of(name: &str) -> Vec<String> {
+        let mut command = Cli::command();
+        for word in name.split(' ') {
+            command = command.find_subcommand(word).unwrap().clone();
+        }
+        let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+        flags.map(|flag| format!("--{flag}")).collect()
     }
 
     #[test]
-    fn every_setting_has_its_option() {
-        assert_options("local", &Setting::LOCAL, &[]);
-        assert_options("serve", &Setting::SERVE, &["--stop-on-stdin-eof"]);
-        assert_options("check-config", &Setting::SERVE, &["--stop-on-stdin-eof"]);
+    fn every_command_takes_its_settings() {
+        for command in settings::Command::ALL {
+            for name in command.names() {
+                let flags = flags_of(name);
+                for setting in Setting::of(command) {
+                    assert_eq!(
+                        flags.contains(&setting.flag()),
+                        setting.has_flag(),
+                        "herd {name} {}",
+                        setting.flag()
+                    );
+                }
+            }
+        }
+    }
+
+    /// The flags that servers take besides their settings have no variable and no place in a file.
+    #[test]
+    fn servers_take_nothing_but_settings() {
+        for (name, command, others) in [
+            ("local", settings::Command::Local, &[][..]),
+            ("check-config", settings::Command::Serve, &[]),
+            ("serve", settings::Command::Serve, &["--stop-on-stdin-eof"]),
+        ] {
+            let mut flags = flags_of(name);
+            flags.retain(|flag| Setting::of(command).all(|setting| setting.flag() != *flag));
+            assert_eq!(flags, others, "herd {name}");
+        }
     }
 }

@@ -6,27 +6,28 @@ use std::time::Duration;
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
-use super::options::LocalOptions;
+use super::options::{Local, SettingFlags};
 use super::report;
 use super::stop_signals::StopSignals;
 use crate::local::Orders;
 use crate::{exit_code, local};
-use herd_server::config::{Environment, LocalSettings, Setting};
+use herd_server::config::LocalSettings;
 use herd_server::open_files;
+use herd_server::settings::{Command, Environment};
 
 /// How long the end waits for a standard error that does not take the last lines.
 const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
 
-pub(super) fn run(options: &LocalOptions) -> u8 {
+pub(super) fn run(flags: &SettingFlags<Local>) -> u8 {
     let environment = Environment::of_process();
-    let settings = match LocalSettings::load(&options.flags(), &environment) {
+    let settings = match LocalSettings::load(flags.given(), &environment) {
         Ok(settings) => settings,
         Err(mistakes) => {
             report::complain(mistakes);
             return exit_code::USAGE;
         }
     };
-    if let Some(warning) = report::unknown_variables(&environment, &Setting::LOCAL) {
+    if let Some(warning) = report::unknown_variables(&environment, Command::Local) {
         report::complain(format_args!("warning: {warning}"));
     }
     if let Err(error) = open_files::raise_limit() {

@@ -1,430 +1,164 @@
-//! Options as they are typed. They stay texts here: the settings check them together with what
-//! files and variables say.
+//! The flags of the settings, made from the table of settings. They stay texts here: the settings check them together
+//! with the file and the variables.
 
-use clap::Args;
+use std::marker::PhantomData;
 
-use herd_server::config::{Flags, Setting};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
 
-/// Options of `herd serve` and `herd check-config`.
-#[derive(Debug, Args)]
-pub(super) struct ServeOptions {
-    /// Configuration file (TOML); options and variables win over it
-    #[arg(long, value_name = "FILE")]
-    config: Option<String>,
-    /// Name of this server, one of the topology's
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-    #[command(flatten)]
-    topology: TopologyOptions,
-    /// Listen here for clients [default: as the topology says]
-    #[arg(long, value_name = "IP:PORT")]
-    client_listen: Option<String>,
-    /// Listen here for neighbours [default: as the topology says]
-    #[arg(long, value_name = "IP:PORT")]
-    peer_listen: Option<String>,
-    /// Listen here for HTTP, or `off` for no HTTP at all [default: as the topology says]
-    #[arg(long, value_name = "IP:PORT|off")]
-    http_listen: Option<String>,
-    /// Answer HTTP under these names too, with commas between them [default: those of the topology]
-    #[arg(long, value_name = "NAMES")]
-    http_hosts: Option<String>,
-    #[command(flatten)]
-    common: CommonOptions,
-    /// Write every line in and out to this file [default: off]
-    #[arg(long, value_name = "FILE")]
-    wire_log: Option<String>,
-    /// After SIGTERM, say "not ready" and go on accepting for this long [default: 5s]
-    ///
-    /// What sends clients to this server, such as a Service of Kubernetes, needs that long to
-    /// notice. SIGINT does without.
-    #[arg(long, value_name = "DURATION")]
-    drain_delay: Option<String>,
-    /// Socket for herd dump and herd load, open to this user alone [default: off]
-    #[arg(long, value_name = "FILE")]
-    control_socket: Option<String>,
-    #[command(flatten)]
-    durability: DurabilityOptions,
-    #[command(flatten)]
-    tls: TlsOptions,
-    #[command(flatten)]
-    places: PlacesOptions,
-    #[command(flatten)]
-    limits: LimitOptions,
-    /// Stop when the other end of standard input, a pipe, is closed
-    ///
-    /// For a process that starts servers and must not be outlived by them.
-    #[arg(long, hide_short_help = true)]
-    pub(super) stop_on_stdin_eof: bool,
+use herd_server::settings::{Command, Flags, Group, Setting};
+
+/// A command as a type, for [`SettingFlags`].
+pub(super) trait OfCommand {
+    /// The command.
+    const COMMAND: Command;
+    /// Flags of which only one can be given.
+    const ONE_OF: Option<[Setting; 2]> = None;
 }
 
-/// Options of `herd local`.
-#[derive(Debug, Args)]
-pub(super) struct LocalOptions {
-    #[command(flatten)]
-    topology: TopologyOptions,
-    #[command(flatten)]
-    durability: DurabilityOptions,
-    #[command(flatten)]
-    common: CommonOptions,
-    #[command(flatten)]
-    places: PlacesOptions,
+macro_rules! of_command {
+    ($($command:ident $($one_of:expr)?;)+) => {$(
+        #[doc = concat!("[`Command::", stringify!($command), "`].")]
+        #[derive(Clone, Copy, Debug)]
+        pub(super) enum $command {}
+
+        impl OfCommand for $command {
+            const COMMAND: Command = Command::$command;
+            $(const ONE_OF: Option<[Setting; 2]> = Some($one_of);)?
+        }
+    )+};
 }
 
-#[derive(Debug, Args)]
-struct TopologyOptions {
-    /// Topology file: servers, addresses and links [default: the built-in five servers]
-    #[arg(long, value_name = "FILE")]
-    topology: Option<String>,
-    /// First port for clients, without --topology [default: 12000]
-    #[arg(long, value_name = "PORT")]
-    client_port_base: Option<String>,
-    /// First port for HTTP, without --topology [default: 13000]
-    #[arg(long, value_name = "PORT")]
-    http_port_base: Option<String>,
-    /// First port for links between servers, without --topology [default: 14000]
-    #[arg(long, value_name = "PORT")]
-    peer_port_base: Option<String>,
+of_command! {
+    Serve;
+    Local;
+    Send;
+    Dump [Setting::ControlSocket, Setting::DataDir];
+    Status;
+    Bench;
+    PlacesInfo;
 }
 
-#[derive(Debug, Args)]
-struct CommonOptions {
-    /// Show locations and the inside of the herd to whoever reaches HTTP
-    /// [default: false; herd local: true where HTTP listens on loopback]
-    #[arg(
-        long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-        default_missing_value = "true"
-    )]
-    http_locations: Option<String>,
-    /// Refuse reports from further in the future than this; 0 for no limit [default: 2h]
-    #[arg(long, value_name = "DURATION")]
-    max_clock_skew: Option<String>,
-    /// Forget records older than this by their own time; the same on all servers [default: off]
-    #[arg(long, value_name = "DURATION")]
-    expire_after: Option<String>,
-    /// Log lines to show: error, warn, info, debug, trace, off, or TARGET=LEVEL,.. [default: info]
-    #[arg(long, value_name = "FILTER")]
-    log: Option<String>,
-    /// Form of log lines: text or json [default: text]
-    #[arg(long, value_name = "FORM")]
-    log_format: Option<String>,
+/// The flags of all settings that a command takes.
+#[derive(Clone, Debug)]
+pub(super) struct SettingFlags<C> {
+    flags: Flags,
+    of: PhantomData<C>,
 }
 
-/// Options about what survives.
-#[derive(Debug, Args)]
-struct DurabilityOptions {
-    /// Folder for data [default: herd-data, in it one for each server]
-    ///
-    /// `herd local` keeps the topology, logs and wire logs there too.
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<String>,
-    /// Write no data to disk; `herd local` then writes nothing at all
-    #[arg(
-        long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-        default_missing_value = "true"
-    )]
-    ephemeral: Option<String>,
-    /// Reply to a report when it is in memory, on disk, at a peer: memory, disk, peer or disk,peer
-    /// [default: memory]
-    #[arg(long, value_name = "LEVEL")]
-    ack: Option<String>,
-    /// How long that may take before the error reply [default: 2s]
-    #[arg(long, value_name = "DURATION")]
-    ack_timeout: Option<String>,
-}
-
-impl DurabilityOptions {
-    fn given(&self) -> [(Setting, Option<String>); 4] {
-        [
-            (Setting::DataDir, self.data_dir.clone()),
-            (Setting::Ephemeral, self.ephemeral.clone()),
-            (Setting::Ack, self.ack.clone()),
-            (Setting::AckTimeout, self.ack_timeout.clone()),
-        ]
+impl<C: OfCommand> SettingFlags<C> {
+    /// The flags that were given.
+    pub(super) fn given(&self) -> &Flags {
+        &self.flags
     }
 }
 
-/// Options about certificates.
-#[derive(Debug, Args)]
-struct TlsOptions {
-    /// Folder with certificate, key and trusted authorities for links, made by `herd certs`
-    /// [default: the folder certs beside the topology file, if it is there]
-    #[arg(long, value_name = "DIR", help_heading = "TLS")]
-    links_certs: Option<String>,
-    /// Allow links to other machines without certificates: anyone on the way can read and join
-    #[arg(
-        long, value_name = "BOOL", help_heading = "TLS", num_args = 0..=1, require_equals = true,
-        default_missing_value = "true"
-    )]
-    insecure_links: Option<String>,
-    /// Certificate of the client port (PEM), which then speaks TLS only [default: off]
-    #[arg(long, value_name = "FILE", help_heading = "TLS")]
-    client_tls_cert: Option<String>,
-    /// Its private key
-    #[arg(long, value_name = "FILE", help_heading = "TLS")]
-    client_tls_key: Option<String>,
-    /// Let in clients with a certificate of these authorities only [default: all clients]
-    #[arg(long, value_name = "FILE", help_heading = "TLS")]
-    client_tls_ca: Option<String>,
-}
-
-impl TlsOptions {
-    fn given(&self) -> [(Setting, Option<String>); 5] {
-        [
-            (Setting::LinksCerts, self.links_certs.clone()),
-            (Setting::InsecureLinks, self.insecure_links.clone()),
-            (Setting::ClientTlsCert, self.client_tls_cert.clone()),
-            (Setting::ClientTlsKey, self.client_tls_key.clone()),
-            (Setting::ClientTlsCa, self.client_tls_ca.clone()),
-        ]
+impl<C: OfCommand> From<Flags> for SettingFlags<C> {
+    fn from(flags: Flags) -> Self {
+        let of = PhantomData;
+        SettingFlags { flags, of }
     }
 }
 
-/// Options about places. The key has none: a list of processes would show it.
-#[derive(Debug, Args)]
-pub(super) struct PlacesOptions {
-    /// Provider of places: embedded, google, google-legacy or overpass [default: embedded]
-    #[arg(long, value_name = "NAME", help_heading = "Places")]
-    places: Option<String>,
-    /// Base address of the provider, for a proxy or a server of your own
-    #[arg(long, value_name = "URL", help_heading = "Places")]
-    places_url: Option<String>,
-    /// File with the provider's key; or set HERD_PLACES_KEY
-    #[arg(long, value_name = "FILE", help_heading = "Places")]
-    places_key_file: Option<String>,
-    /// How long a question to the provider may take in all [default: 800ms]
-    #[arg(long, value_name = "DURATION", help_heading = "Places")]
-    places_timeout: Option<String>,
-    /// How long a connection to it may take [default: 500ms]
-    #[arg(long, value_name = "DURATION", help_heading = "Places")]
-    places_connect_timeout: Option<String>,
-    /// How many questions to it may be in flight [default: 32, overpass 2]
-    #[arg(long, value_name = "COUNT", help_heading = "Places")]
-    places_in_flight_max: Option<String>,
-    /// What answers when it fails or is too slow: embedded or off [default: embedded]
-    #[arg(long, value_name = "WHAT", help_heading = "Places")]
-    places_fallback: Option<String>,
-    /// How many answers to keep, for overpass: a number or off [default: off]
-    #[arg(long, value_name = "COUNT", help_heading = "Places")]
-    places_cache: Option<String>,
-    /// How long to keep them [default: 10m]
-    #[arg(long, value_name = "DURATION", help_heading = "Places")]
-    places_cache_age: Option<String>,
-    /// How many questions a minute it gets, more at first: a number or off [default: off]
-    #[arg(long, value_name = "COUNT", help_heading = "Places")]
-    places_per_minute: Option<String>,
-    #[command(flatten)]
-    data: PlacesDataOptions,
-}
+impl<C: OfCommand> Args for SettingFlags<C> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let settings = Setting::of(C::COMMAND).filter(|setting| setting.has_flag());
+        let command = command.args(settings.map(|setting| argument(setting, C::COMMAND)));
+        match C::ONE_OF {
+            Some([one, other]) => {
+                command.mut_arg(one.key(), |argument| argument.conflicts_with(other.key()))
+            }
+            None => command,
+        }
+    }
 
-/// Options about the places that need no network.
-#[derive(Clone, Debug, Args)]
-pub(super) struct PlacesDataOptions {
-    /// Table of places, used instead of the embedded one; see `herd places import`
-    #[arg(long, value_name = "TABLE", help_heading = "Places")]
-    places_file: Option<String>,
-    /// Use that table beside the embedded one
-    #[arg(
-        long, value_name = "BOOL", help_heading = "Places", num_args = 0..=1, require_equals = true,
-        default_missing_value = "true"
-    )]
-    places_add: Option<String>,
-}
-
-/// Options about what clients may use up.
-#[derive(Debug, Args)]
-struct LimitOptions {
-    /// File with the tokens that clients must show; see `herd token new` [default: off]
-    #[arg(long, value_name = "FILE", help_heading = "Limits")]
-    tokens: Option<String>,
-    /// How many threads serve clients, or auto for one for each core but one; as many and one serve those that send much
-    /// at a time [default: auto]
-    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
-    client_threads: Option<String>,
-    /// How many connections of clients may be open [default: 16384]
-    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
-    connections_max: Option<String>,
-    /// How many of them may be of one address, or off [default: 3/4 of them]
-    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
-    connections_per_address_max: Option<String>,
-    /// The longest line of a client [default: 65536]
-    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
-    line_bytes_max: Option<String>,
-    /// How many commands of a connection are executed in a second, or off [default: off]
-    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
-    commands_per_second: Option<String>,
-    /// How many commands of an address are executed in a second, or off [default: off]
-    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
-    commands_per_second_per_address: Option<String>,
-    /// Close connections that are silent for this long, or off [default: off]
-    #[arg(long, value_name = "DURATION", help_heading = "Limits")]
-    idle_timeout: Option<String>,
-    /// Close connections that take this long over a line, or off [default: 2m]
-    #[arg(long, value_name = "DURATION", help_heading = "Limits")]
-    half_line_timeout: Option<String>,
-    /// How many WHATSATs may wait for places [default: 4096]
-    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
-    whatsat_in_flight_max: Option<String>,
-    /// Refuse reports of new clients when so many are known, or off [default: 10000000]
-    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
-    max_clients: Option<String>,
-    /// Refuse them too when those that are known take so many bytes of memory, or off [default: 4294967296]
-    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
-    max_client_bytes: Option<String>,
-    /// Refuse reports of clients whose id is longer than this [default: 8192]
-    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
-    client_id_bytes_max: Option<String>,
-    /// How many bytes of replies may wait for all clients together [default: 268435456]
-    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
-    reply_bytes_max: Option<String>,
-    /// How many HTTP connections are served at a time [default: 128]
-    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
-    http_connections_max: Option<String>,
-    /// How many of them may be of one address, or off [default: 3/4 of them]
-    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
-    http_connections_per_address_max: Option<String>,
-    /// How many connections of an address to the peer port may not have shaken hands, or off [default: 48]
-    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
-    peer_connections_per_address_max: Option<String>,
-    /// How many live pages may be open [default: 16]
-    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
-    viewers_max: Option<String>,
-}
-
-impl LimitOptions {
-    fn given(&self) -> [(Setting, Option<String>); 18] {
-        [
-            (Setting::Tokens, self.tokens.clone()),
-            (Setting::ClientThreads, self.client_threads.clone()),
-            (Setting::ConnectionsMax, self.connections_max.clone()),
-            (
-                Setting::ConnectionsPerAddressMax,
-                self.connections_per_address_max.clone(),
-            ),
-            (Setting::LineBytesMax, self.line_bytes_max.clone()),
-            (Setting::CommandsPerSecond, self.commands_per_second.clone()),
-            (
-                Setting::CommandsPerSecondPerAddress,
-                self.commands_per_second_per_address.clone(),
-            ),
-            (Setting::IdleTimeout, self.idle_timeout.clone()),
-            (Setting::HalfLineTimeout, self.half_line_timeout.clone()),
-            (
-                Setting::WhatsatInFlightMax,
-                self.whatsat_in_flight_max.clone(),
-            ),
-            (Setting::MaxClients, self.max_clients.clone()),
-            (Setting::MaxClientBytes, self.max_client_bytes.clone()),
-            (Setting::ClientIdBytesMax, self.client_id_bytes_max.clone()),
-            (Setting::ReplyBytesMax, self.reply_bytes_max.clone()),
-            (
-                Setting::HttpConnectionsMax,
-                self.http_connections_max.clone(),
-            ),
-            (
-                Setting::HttpConnectionsPerAddressMax,
-                self.http_connections_per_address_max.clone(),
-            ),
-            (
-                Setting::PeerConnectionsPerAddressMax,
-                self.peer_connections_per_address_max.clone(),
-            ),
-            (Setting::ViewersMax, self.viewers_max.clone()),
-        ]
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
     }
 }
 
-impl PlacesOptions {
-    fn given(&self) -> [(Setting, Option<String>); 12] {
-        let [file, add] = self.data.given();
-        [
-            (Setting::Places, self.places.clone()),
-            (Setting::PlacesUrl, self.places_url.clone()),
-            (Setting::PlacesKeyFile, self.places_key_file.clone()),
-            (Setting::PlacesTimeout, self.places_timeout.clone()),
-            (
-                Setting::PlacesConnectTimeout,
-                self.places_connect_timeout.clone(),
-            ),
-            (
-                Setting::PlacesInFlightMax,
-                self.places_in_flight_max.clone(),
-            ),
-            (Setting::PlacesFallback, self.places_fallback.clone()),
-            (Setting::PlacesCache, self.places_cache.clone()),
-            (Setting::PlacesCacheAge, self.places_cache_age.clone()),
-            (Setting::PlacesPerMinute, self.places_per_minute.clone()),
-            file,
-            add,
-        ]
+impl<C: OfCommand> FromArgMatches for SettingFlags<C> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let settings = Setting::of(C::COMMAND).filter(|setting| setting.has_flag());
+        let given = settings.map(|setting| {
+            let texts = matches.get_many::<String>(setting.key());
+            let texts = texts.map(|texts| texts.cloned().collect::<Vec<_>>());
+            (setting, texts.map(|texts| texts.join(",")))
+        });
+        Ok(Flags::new(given).into())
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }
 
-impl PlacesDataOptions {
-    pub(super) fn given(&self) -> [(Setting, Option<String>); 2] {
-        [
-            (Setting::PlacesFile, self.places_file.clone()),
-            (Setting::PlacesAdd, self.places_add.clone()),
-        ]
+/// The flag of a setting, with its help.
+fn argument(setting: Setting, command: Command) -> Arg {
+    let default = setting.default_text().replace('`', "");
+    let text = format!("{} [default: {default}]", setting.text(command));
+    let range = setting.range().replace('`', "");
+    let range = Some(range).filter(|range| !range.is_empty());
+    let more = Some(without_links(setting.more())).filter(|more| !more.is_empty());
+    let parts = [
+        Some(text.clone()),
+        range.map(|range| format!("Values: {range}.")),
+        more,
+    ];
+    let long: Vec<String> = parts.into_iter().flatten().collect();
+    let argument = Arg::new(setting.key())
+        .long(setting.key().replace('_', "-"))
+        .value_name(setting.unit())
+        .help(text)
+        .long_help(long.join("\n\n"))
+        .action(if setting.is_list() {
+            ArgAction::Append
+        } else {
+            ArgAction::Set
+        });
+    let argument = match setting.group() {
+        Group::Server | Group::Client => argument,
+        group => argument.help_heading(group.heading()),
+    };
+    if setting.is_switch() {
+        let argument = argument.num_args(0..=1).require_equals(true);
+        argument.default_missing_value("true")
+    } else {
+        argument
     }
 }
 
-impl ServeOptions {
-    pub(super) fn flags(&self) -> Flags {
-        let own = [
-            (Setting::Config, self.config.clone()),
-            (Setting::Name, self.name.clone()),
-            (Setting::ClientListen, self.client_listen.clone()),
-            (Setting::PeerListen, self.peer_listen.clone()),
-            (Setting::HttpListen, self.http_listen.clone()),
-            (Setting::HttpHosts, self.http_hosts.clone()),
-            (Setting::WireLog, self.wire_log.clone()),
-            (Setting::DrainDelay, self.drain_delay.clone()),
-            (Setting::ControlSocket, self.control_socket.clone()),
-        ];
-        Flags::new(
-            own.into_iter()
-                .chain(self.topology.given())
-                .chain(self.common.given())
-                .chain(self.durability.given())
-                .chain(self.tls.given())
-                .chain(self.places.given())
-                .chain(self.limits.given()),
-        )
+/// A text of a document without the targets of its links: `[text](target)` is `text`. Emphasis goes too.
+fn without_links(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        plain.push_str(before);
+        let link = after.split_once("](");
+        match link.and_then(|(shown, target)| Some((shown, target.split_once(')')?.1))) {
+            Some((shown, behind)) => {
+                plain.push_str(shown);
+                rest = behind;
+            }
+            None => {
+                plain.push('[');
+                rest = after;
+            }
+        }
     }
+    plain.push_str(rest);
+    plain.replace("**", "")
 }
 
-impl LocalOptions {
-    pub(super) fn flags(&self) -> Flags {
-        Flags::new(
-            self.topology
-                .given()
-                .into_iter()
-                .chain(self.durability.given())
-                .chain(self.common.given())
-                .chain(self.places.given()),
-        )
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl TopologyOptions {
-    fn given(&self) -> [(Setting, Option<String>); 4] {
-        [
-            (Setting::Topology, self.topology.clone()),
-            (Setting::ClientPortBase, self.client_port_base.clone()),
-            (Setting::HttpPortBase, self.http_port_base.clone()),
-            (Setting::PeerPortBase, self.peer_port_base.clone()),
-        ]
-    }
-}
-
-impl CommonOptions {
-    fn given(&self) -> [(Setting, Option<String>); 5] {
-        [
-            (Setting::HttpLocations, self.http_locations.clone()),
-            (Setting::MaxClockSkew, self.max_clock_skew.clone()),
-            (Setting::ExpireAfter, self.expire_after.clone()),
-            (Setting::Log, self.log.clone()),
-            (Setting::LogFormat, self.log_format.clone()),
-        ]
+    #[test]
+    fn links_are_for_documents_only() {
+        assert_eq!(
+            without_links("**See** [a](b.md) and [c](d#e), [no link] here"),
+            "See a and c, [no link] here"
+        );
     }
 }

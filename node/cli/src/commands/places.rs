@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use self::import::ImportArgs;
-use super::options::PlacesDataOptions;
+use super::options::{self, SettingFlags};
 use super::output::Output;
 use super::report;
 use crate::exit_code;
-use herd_server::config::Environment;
+use herd_server::settings::Environment;
 
 /// The arguments of `herd places`.
 #[derive(Clone, Debug, Args)]
@@ -33,7 +33,7 @@ enum PlacesCommand {
         /// A table to look into instead.
         file: Option<PathBuf>,
         #[command(flatten)]
-        data: PlacesDataOptions,
+        settings: SettingFlags<options::PlacesInfo>,
     },
     /// Makes a table of places from an OpenStreetMap extract, GeoJSON or CSV.
     ///
@@ -75,9 +75,10 @@ fn run_to(
         PlacesCommand::Info {
             file: Some(file), ..
         } => info::of_file(file, output),
-        PlacesCommand::Info { file: None, data } => {
-            info::of_settings(&data.given(), environment, output)
-        }
+        PlacesCommand::Info {
+            file: None,
+            settings,
+        } => info::of_settings(settings.given(), environment, output),
         PlacesCommand::Import(args) => import::run(args, output),
     }
 }

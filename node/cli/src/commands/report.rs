@@ -6,7 +6,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use crate::exit_code;
-use herd_server::config::{Environment, Setting};
+use herd_server::settings::{Command, Environment};
 use herd_text::printable::PrintableStream;
 
 /// Writes a message to standard error. That nobody may be reading there is not a failure.
@@ -45,8 +45,14 @@ pub(super) fn complain_within(patience: Duration, message: String) {
 }
 
 /// The warning about variables that no setting reads, most likely misspelt.
-pub(super) fn unknown_variables(environment: &Environment, known: &[Setting]) -> Option<String> {
-    let unknown = environment.unknown(known);
+pub(super) fn unknown_variables(environment: &Environment, command: Command) -> Option<String> {
+    let unknown = environment.unknown(command);
     let verb = if unknown.len() == 1 { "is" } else { "are" };
-    (!unknown.is_empty()).then(|| format!("{} {verb} not read by this command", unknown.join(", ")))
+    let names: Vec<&str> = unknown.iter().map(|(name, _)| *name).collect();
+    let meant = unknown.iter().filter_map(|(_, meant)| meant.as_deref());
+    let meant: String = meant.map(|meant| format!("; {meant} would be")).collect();
+    (!names.is_empty()).then(|| {
+        let names = names.join(", ");
+        format!("{names} {verb} not read by this command{meant}")
+    })
 }

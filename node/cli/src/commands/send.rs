@@ -10,7 +10,6 @@ pub(super) mod token;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -21,11 +20,17 @@ use self::prompt::Prompt;
 use self::session::{Lost, exchange};
 use self::tls_options::TlsOptions;
 use self::token::TokenError;
+use super::options::{Send, SettingFlags};
 use super::report;
 use crate::exit_code;
 use herd_replication::link::network::LinkStream;
+use herd_server::access::Token;
+use herd_server::settings::{
+    Command, ConfigError, Environment, Mistake, Resolver, Setting, Values, duration,
+};
 use herd_text::printable::PrintableStream;
 use herd_tls::TlsFault;
+use herd_topology::{PortBases, builtin};
 
 /// All commands were answered, and none with `?`.
 pub const EXIT_ANSWERED: u8 = 0;
@@ -42,24 +47,13 @@ pub const EXIT_LOST: u8 = exit_code::IO;
 /// if it could not be reached, 74 if the connection was lost before all replies were there.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SendArgs {
-    /// The server's client port
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        env = "HERD_TO",
-        default_value = "127.0.0.1:12000"
-    )]
-    pub to: String,
+    #[command(flatten)]
+    settings: SettingFlags<Send>,
     /// How long to try to connect
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub connect_timeout: Duration,
     #[command(flatten)]
     pub(super) tls: TlsOptions,
-    /// File with a token to show the server first; or set HERD_TOKEN
-    ///
-    /// There is no option for the token itself, since lists of processes show options.
-    #[arg(long, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
     /// A command, such as "IAMAT kiwi +34.07-118.44 1520023934.9"; without any, lines are read from
     /// standard input
     #[arg(value_name = "LINE")]
@@ -72,24 +66,53 @@ pub struct SendArgs {
 /// A thread may still be reading standard input when this returns; it ends with the process.
 pub(super) fn run(args: SendArgs) -> u8 {
     match runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(status(args)),
+        Ok(runtime) => runtime.block_on(status(args, &Environment::of_process())),
         Err(error) => failed(exit_code::INTERNAL, &format!("cannot start: {error}")),
     }
 }
 
-async fn status(args: SendArgs) -> u8 {
+/// The server's port, and the token to show there.
+fn server_and_token(
+    settings: &SettingFlags<Send>,
+    environment: &Environment,
+) -> Result<(String, Option<Token>), ConfigError> {
+    let mut resolver = Resolver::new(Command::Send, settings.given(), environment);
+    let values = Values::resolve(&mut resolver);
+    let token = token::chosen(&mut resolver);
+    let named = values.to.unwrap_or_else(|| {
+        let topology = builtin(PortBases::default());
+        let first = topology.servers().first();
+        first
+            .map(|server| server.client.clone())
+            .into_iter()
+            .collect()
+    });
+    let server = match &named[..] {
+        [server] => Some(server.to_string()),
+        _ => {
+            resolver.mistake(Mistake::Untold {
+                origin: resolver.origin(Setting::To),
+                reason: "names several servers, and commands go to one".to_owned(),
+            });
+            None
+        }
+    };
+    resolver.finish(server.map(|server| (server, token)))
+}
+
+async fn status(args: SendArgs, environment: &Environment) -> u8 {
     let interactive =
         args.lines.is_empty() && io::stdin().is_terminal() && io::stdout().is_terminal();
-    let token = match token::chosen(args.token_file.as_deref()) {
-        Ok(token) => token,
-        Err(error) => return failed(exit_code::USAGE, &error.to_string()),
+    let (to, token) = match server_and_token(&args.settings, environment) {
+        Ok(chosen) => chosen,
+        Err(mistakes) => return failed(exit_code::USAGE, &mistakes.to_string()),
     };
-    let tls = match args.tls.client(&args.to) {
+    let tls = match args.tls.client(&to) {
         Ok(tls) => tls,
         Err(error) => return failed(exit_code::USAGE, &error.to_string()),
     };
     let connecting = async {
-        let stream = TcpStream::connect(&args.to).await.map_err(Unreached::Tcp)?;
+        let stream = TcpStream::connect(&to).await.map_err(Unreached::Tcp)?;
         // Pipelined lines go out as they come; if this fails, writing will say why.
         let _ = stream.set_nodelay(true);
         Ok::<_, Unreached>(match tls {
@@ -100,16 +123,16 @@ async fn status(args: SendArgs) -> u8 {
     let mut stream = match tokio::time::timeout(args.connect_timeout, connecting).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(Unreached::Tcp(error))) => {
-            return failed(EXIT_UNREACHABLE, &cannot_connect(&args.to, &error));
+            return failed(EXIT_UNREACHABLE, &cannot_connect(&to, &error));
         }
         Ok(Err(Unreached::Tls(fault))) => {
-            let message = format!("cannot connect to {} with TLS: {fault}", args.to);
+            let message = format!("cannot connect to {} with TLS: {fault}", to);
             return failed(EXIT_UNREACHABLE, &message);
         }
         Err(_) => {
             let waited = humantime::format_duration(args.connect_timeout);
             let reason = format!("no answer within {waited}");
-            return failed(EXIT_UNREACHABLE, &cannot_connect(&args.to, &reason));
+            return failed(EXIT_UNREACHABLE, &cannot_connect(&to, &reason));
         }
     };
     if let Some(token) = token
@@ -129,7 +152,7 @@ async fn status(args: SendArgs) -> u8 {
     } else {
         from_lines(args.lines.iter().map(|line| line.as_bytes()))
     };
-    let prompt = interactive.then(|| Prompt::new(&args.to));
+    let prompt = interactive.then(|| Prompt::new(&to));
     // A terminal, as opposed to a file, is not to be steered by what others chose as ids.
     let shown = io::stdout().is_terminal().then(PrintableStream::default);
     match exchange(stream, input, (tokio::io::stdout(), shown), prompt).await {
@@ -167,23 +190,41 @@ mod tests {
     use super::*;
 
     #[derive(clap::Parser)]
-    struct Command {
+    struct Parsed {
         #[command(flatten)]
         send: SendArgs,
     }
 
     fn parse(args: &[&str]) -> SendArgs {
-        Command::try_parse_from(args)
-            .map(|command| command.send)
+        Parsed::try_parse_from(args)
+            .map(|parsed| parsed.send)
             .unwrap()
     }
 
     #[test]
     fn lines_and_server_come_from_the_arguments() {
         let args = parse(&["send", "--to", "host:1", "IAMAT k +1+1 1", "WHATSAT k 1 1"]);
-        assert_eq!(args.to, "host:1");
+        assert_eq!(server(&args, "variable:1"), Ok("host:1".to_owned()));
         assert_eq!(args.lines, ["IAMAT k +1+1 1", "WHATSAT k 1 1"]);
         assert_eq!(args.connect_timeout, Duration::from_secs(5));
+    }
+
+    /// The server that is meant where the variable names this one.
+    fn server(args: &SendArgs, variable: &str) -> Result<String, String> {
+        let environment = Environment::new([("HERD_TO".into(), variable.into())]);
+        let chosen = server_and_token(&args.settings, &environment);
+        chosen
+            .map(|(server, _)| server)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn commands_go_to_one_server() {
+        let args = parse(&["send"]);
+        assert_eq!(server(&args, ""), Ok("127.0.0.1:12000".to_owned()));
+        assert_eq!(server(&args, "variable:1"), Ok("variable:1".to_owned()));
+        let several = server(&args, "a:1,b:2").unwrap_err();
+        assert!(several.contains("HERD_TO: names several"), "{several}");
     }
 
     #[tokio::test]
@@ -192,9 +233,10 @@ mod tests {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let to = socket.local_addr().unwrap().to_string();
+        let environment = Environment::default();
         let args = parse(&["send", "--to", &to, "hello"]);
-        assert_eq!(status(args).await, EXIT_UNREACHABLE);
+        assert_eq!(status(args, &environment).await, EXIT_UNREACHABLE);
         let args = parse(&["send", "--to", "no port", "hello"]);
-        assert_eq!(status(args).await, EXIT_UNREACHABLE);
+        assert_eq!(status(args, &environment).await, exit_code::USAGE);
     }
 }

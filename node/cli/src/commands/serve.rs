@@ -9,16 +9,17 @@ use tokio::runtime;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
 
-use super::options::ServeOptions;
+use super::options::{Serve, SettingFlags};
 use super::stop_signals::{StopSignal, StopSignals};
 use super::{report, stdin_pipe};
 use crate::exit_code;
 use herd_server::client_threads::{ClientHandles, ClientThreads};
-use herd_server::config::{Environment, ServeSettings, Setting};
+use herd_server::config::ServeSettings;
 use herd_server::control::ControlSocketError;
 use herd_server::listeners::BoundSockets;
 use herd_server::open_files::TooFew;
 use herd_server::server::{ServerError, Stop};
+use herd_server::settings::{Command, Environment};
 use herd_server::{logging, open_files, private_process, server};
 use herd_storage::DataFolderError;
 
@@ -26,10 +27,22 @@ use herd_storage::DataFolderError;
 /// before it kills, and so must a container platform.
 pub const STOP_GRACE: Duration = Duration::from_secs(8);
 
-pub(super) fn run(options: &ServeOptions) -> u8 {
+/// The arguments of `herd serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    settings: SettingFlags<Serve>,
+    /// Stop when the other end of standard input, a pipe, is closed
+    ///
+    /// For a process that starts servers and must not be outlived by them.
+    #[arg(long, hide_short_help = true)]
+    stop_on_stdin_eof: bool,
+}
+
+pub(super) fn run(args: &ServeArgs) -> u8 {
     let kept_private = private_process::keep_private();
     let environment = Environment::of_process();
-    let settings = match ServeSettings::load(&options.flags(), &environment) {
+    let settings = match ServeSettings::load(args.settings.given(), &environment) {
         Ok(settings) => settings,
         Err(mistakes) => {
             report::complain(mistakes);
@@ -43,19 +56,19 @@ pub(super) fn run(options: &ServeOptions) -> u8 {
             return exit_code::INTERNAL;
         }
     };
-    let status = run_logged(options, settings, &environment, kept_private);
+    let status = run_logged(args, settings, &environment, kept_private);
     log.close();
     status
 }
 
 /// From here on nothing but the log's thread writes to standard error.
 fn run_logged(
-    options: &ServeOptions,
+    args: &ServeArgs,
     mut settings: ServeSettings,
     environment: &Environment,
     kept_private: nix::Result<()>,
 ) -> u8 {
-    if let Some(warning) = report::unknown_variables(environment, &Setting::SERVE) {
+    if let Some(warning) = report::unknown_variables(environment, Command::Serve) {
         warn!("{warning}");
     }
     if let Err(error) = kept_private {
@@ -72,7 +85,7 @@ fn run_logged(
             return exit_code::INTERNAL;
         }
     };
-    let client_threads = match ClientThreads::start(settings.limits.client_threads) {
+    let client_threads = match ClientThreads::start(settings.values.client_threads) {
         Ok(threads) => threads,
         Err(error) => {
             error!("nothing was started, for there can be no threads for clients: {error}");
@@ -80,7 +93,7 @@ fn run_logged(
         }
     };
     let clients = client_threads.handles();
-    let status = runtime.block_on(serve(settings, clients, options.stop_on_stdin_eof));
+    let status = runtime.block_on(serve(settings, clients, args.stop_on_stdin_eof));
     // What still blocks after the grace must not keep the process.
     client_threads.shutdown_background();
     runtime.shutdown_background();
@@ -169,7 +182,7 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
             reopen: signals.reopen(),
             ..Stop::default()
         },
-        drain_delay: settings.drain_delay,
+        drain_delay: settings.values.drain_delay,
         drained: None,
         deadline: None,
     };

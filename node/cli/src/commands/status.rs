@@ -14,6 +14,7 @@ use super::output::Output;
 use super::report::{cannot_print, complain};
 use crate::exit_code;
 use herd_server::access::Token;
+use herd_server::settings::Environment;
 use herd_server::status::comparison::{Answer, compare};
 use herd_server::status::table;
 
@@ -45,7 +46,7 @@ struct Json<'a> {
 }
 
 pub(super) fn run(args: &StatusArgs) -> u8 {
-    let (targets, token) = match args.targets.chosen() {
+    let (targets, token) = match args.targets.chosen(&Environment::of_process()) {
         Ok(chosen) => chosen,
         Err(mistake) => {
             complain(mistake);

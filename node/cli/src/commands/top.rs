@@ -20,6 +20,7 @@ use super::status::targets::{Target, TargetOptions};
 use super::stop_signals::StopSignals;
 use crate::exit_code;
 use herd_server::access::Token;
+use herd_server::settings::{Durations, Environment, Kind as _};
 use herd_server::status::comparison::{Answer, compare};
 use herd_server::status::table;
 use herd_text::printable::Printable;
@@ -42,12 +43,8 @@ pub(super) struct TopArgs {
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if (INTERVAL_MIN..=INTERVAL_MAX).contains(&interval) {
-        Ok(interval)
-    } else {
-        Err("it is not from 200ms to 1h".to_owned())
-    }
+    let (min, max) = (INTERVAL_MIN, INTERVAL_MAX);
+    Durations { min, max }.parse(text)
 }
 
 pub(super) fn run(args: &TopArgs) -> u8 {
@@ -57,7 +54,7 @@ pub(super) fn run(args: &TopArgs) -> u8 {
         );
         return exit_code::USAGE;
     }
-    let (targets, token) = match args.targets.chosen() {
+    let (targets, token) = match args.targets.chosen(&Environment::of_process()) {
         Ok(chosen) => chosen,
         Err(mistake) => {
             complain(mistake);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use herd_clock::clock::{SystemClock, WallClock as _};
-use herd_server::config::Setting;
+use herd_server::settings::Setting;
 use herd_tls::TlsError;
 use herd_tls::authority::{Authority, THROW_AWAY_DAYS};
 use herd_tls::folder::CertificateFolder;
@@ -56,12 +56,12 @@ impl Certificates {
     }
 
     /// The variable of a server that gets its certificate that way.
-    pub(super) fn variable(&self, server: &str) -> Option<(String, String)> {
+    pub(super) fn variable(&self, server: &str) -> Option<(Setting, String)> {
         match self {
             Certificates::Folder(_) => None,
             Certificates::Memory(texts) => {
                 let text = texts.get(server)?.clone();
-                Some((Setting::LinksCredentials.variable(), text))
+                Some((Setting::LinksCredentials, text))
             }
         }
     }

@@ -8,6 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use herd_crdt::ServerName;
+use herd_server::settings::Setting;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::AsyncReadExt;
@@ -76,14 +77,14 @@ pub(super) struct Stop {
 }
 
 impl ServerProcess {
-    /// Starts `program` with `arguments` and `secrets`, which are variables. It gets none of this
-    /// process' other `HERD_*` variables, which would win over the arguments, and is no member of its process group, so that Ctrl-C reaches
-    /// this process alone.
+    /// Starts `program` with `arguments` and `secrets`, which are variables. It gets none of this process' other
+    /// `HERD_*` variables, since a server takes settings that `herd local` does not. It is no member of this process'
+    /// group, so that Ctrl-C reaches this process alone.
     pub(super) fn start(
         name: ServerName,
         program: &Path,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
-        secrets: &[(String, String)],
+        secrets: &[(Setting, String)],
     ) -> io::Result<Self> {
         let mut command = Command::new(program);
         command
@@ -98,8 +99,8 @@ impl ServerProcess {
                 command.env_remove(variable);
             }
         }
-        for (variable, secret) in secrets {
-            command.env(variable, secret);
+        for (setting, secret) in secrets {
+            command.env(setting.variable(), secret);
         }
         let mut child = command.spawn()?;
         Ok(ServerProcess {

@@ -20,9 +20,10 @@ use super::process::{End, Ended, Output, ServerProcess, Stop};
 use super::server_log::ServerLog;
 use super::{LocalError, ports, shell, welcome};
 use crate::exit_code;
-use herd_server::config::{LocalSettings, MadeFrom, Setting};
+use herd_server::config::{LocalSettings, MadeFrom};
 use herd_server::listeners::Listen;
 use herd_server::logging::LogFormat;
+use herd_server::settings::Setting;
 use herd_topology::{Host, HostPort, Server};
 
 /// How long servers may take to answer before the herd is shown anyway, with a note.
@@ -117,7 +118,7 @@ impl Herd {
                 Some(folder) => Some(ServerLog::open(folder.log(&server.name))?),
                 None => None,
             };
-            let prefix = match self.settings.log_format {
+            let prefix = match self.settings.values.log_format {
                 LogFormat::Text => Prefix::new(&server.name, width, place, colours),
                 LogFormat::Json => Prefix::none(),
             };
@@ -130,10 +131,10 @@ impl Herd {
             arguments.push("--stop-on-stdin-eof".into());
             // Nothing sends clients elsewhere when the whole herd stops.
             arguments.push(format!("{}=0", Setting::DrainDelay.flag()));
-            let key = self.settings.places_key.as_ref();
-            let key = key.map(|key| (Setting::PlacesKey.variable(), key.reveal().to_owned()));
+            let secrets = self.settings.secrets.iter();
+            let secrets = secrets.map(|(setting, text)| (*setting, text.reveal().to_owned()));
             let certificate = self.certificates.variable(&server.name);
-            let secrets: Vec<(String, String)> = key.into_iter().chain(certificate).collect();
+            let secrets: Vec<(Setting, String)> = secrets.chain(certificate).collect();
             let process =
                 ServerProcess::start(server.name.clone(), &self.program, arguments, &secrets);
             let process = process.map_err(|source| LocalError::Spawn {
@@ -178,28 +179,16 @@ impl Herd {
         if let Some((setting, folder)) = self.certificates.argument() {
             set(setting, folder);
         }
-        let durability = &self.settings.durability;
-        set(Setting::Ack, durability.ack.to_string());
-        let ack_timeout = humantime::format_duration(durability.ack_timeout);
-        set(Setting::AckTimeout, ack_timeout.to_string());
-        if let Some(skew) = &self.settings.max_clock_skew {
-            set(Setting::MaxClockSkew, skew.clone());
-        }
-        if let Some(after) = &self.settings.expire_after {
-            set(Setting::ExpireAfter, after.clone());
-        }
-        for (setting, text) in &self.settings.places {
+        for (setting, text) in &self.settings.passed_on {
             set(*setting, text.clone());
         }
-        set(Setting::Log, self.settings.log.to_string());
-        set(Setting::LogFormat, self.settings.log_format.to_string());
         arguments
     }
 
     /// Whether a server whose HTTP listens there shows locations.
     fn shows_locations(&self, http: SocketAddr) -> bool {
         // Who reaches loopback is on this machine, as is whoever started the herd.
-        let said = self.settings.http_locations;
+        let said = self.settings.values.http_locations;
         said.unwrap_or(http.ip().is_loopback())
     }
 
@@ -291,13 +280,12 @@ impl Herd {
                 );
                 self.console
                     .note(&format!("{name} (process {pid}) {}", ended.describe()));
-                let with_key = match self.settings.places_key {
-                    Some(_) => format!(", with {} set,", Setting::PlacesKey.variable()),
-                    None => String::new(),
-                };
-                self.console.note(&format!(
-                    "{name} can be started again{with_key} by: {again}"
-                ));
+                let secrets = self.settings.secrets.iter();
+                let with: String = secrets
+                    .map(|(setting, _)| format!(", with {} set,", setting.variable()))
+                    .collect();
+                self.console
+                    .note(&format!("{name} can be started again{with} by: {again}"));
             }
         }
         None

@@ -4,16 +4,24 @@ use crate::process::herd;
 
 #[tokio::test]
 async fn valid_settings_are_shown_with_their_origin() {
-    let (code, output) = herd(&["check-config", "--name", "Hall", "--max-clock-skew", "5m"])
-        .env("HERD_NAME", "Campbell")
-        .run()
-        .await;
+    let (code, output) = herd(&[
+        "check-config",
+        "--name",
+        "Campbell",
+        "--max-clock-skew",
+        "5m",
+    ])
+    .env("HERD_NAME", "Hall")
+    .env("HERD_DRAIN_DELAY", "7s")
+    .run()
+    .await;
     assert_eq!(code, 0, "{output}");
     for line in [
         "server Campbell of cluster herd: 5 servers, 6 links\n",
-        "name            Campbell  (HERD_NAME)\n",
-        "client_listen   127.0.0.1:12003  (topology)\n",
-        "max_clock_skew  5m  (--max-clock-skew)\n",
+        "name             Campbell  (--name)\n",
+        "client_listen    127.0.0.1:12003  (topology)\n",
+        "max_clock_skew   5m  (--max-clock-skew)\n",
+        "drain_delay      7s  (HERD_DRAIN_DELAY)\n",
     ] {
         assert!(output.contains(line), "{line}: {output}");
     }
@@ -32,14 +40,14 @@ async fn every_mistake_is_shown_and_the_exit_code_is_that_of_wrong_usage() {
             output,
             "herd: 4 mistakes in the settings\n  \
              herd.toml line 1: `colour` is not a setting\n  \
+             HERD_LOG: `loud` is neither a level (error, warn, info, debug, trace, off) nor \
+             TARGET=LEVEL\n  \
              no name is given: set --name, HERD_NAME or `name` in the configuration file\n  \
              --topology: topology topology is not valid\n    \
              topology line 1: there is no server; add lines `server NAME client ADDRESS peer \
              ADDRESS http ADDRESS`\n    \
              topology line 2: no server is called A\n    \
-             topology line 2: no server is called B\n  \
-             HERD_LOG: `loud` is neither a level (error, warn, info, debug, trace, off) nor \
-             TARGET=LEVEL\n"
+             topology line 2: no server is called B\n"
         );
     }
 }
@@ -51,7 +59,7 @@ async fn an_unknown_variable_is_a_warning() {
         .run()
         .await;
     assert_eq!(code, 0, "{output}");
-    let warning = "herd: warning: HERD_NAMES is not read by this command\n";
+    let warning = "herd: warning: HERD_NAMES is not read by this command; HERD_NAME would be\n";
     assert!(output.contains(warning), "{output}");
 }
 

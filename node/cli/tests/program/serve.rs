@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::process::{Herd, free_ports, get, healthz, herd};
+use crate::process::{Herd, Start, free_ports, get, healthz, herd};
 
 const FREE: [&str; 10] = [
     "serve",
@@ -20,6 +20,16 @@ const FREE: [&str; 10] = [
     "--ephemeral",
     "--drain-delay=0",
 ];
+
+/// [`FREE`] without one flag, in whose place the variable says this.
+fn free_but(flag: &str, variable: &str, text: &str) -> Start {
+    let others = FREE.iter().copied();
+    let others: Vec<&str> = others
+        .filter(|argument| !argument.starts_with(flag))
+        .collect();
+    assert_eq!(others.len(), FREE.len() - 1, "no {flag}");
+    herd(&others).env(variable, text)
+}
 
 /// The port that the server chose, from its first log line.
 async fn port(server: &mut Herd, purpose: &str) -> u16 {
@@ -54,7 +64,7 @@ async fn serves_until_told_to_stop() {
 
 #[tokio::test]
 async fn http_can_be_off() {
-    let mut server = herd(&FREE).env("HERD_HTTP_LISTEN", "off").start();
+    let mut server = free_but("--http-listen", "HERD_HTTP_LISTEN", "off").start();
     server
         .wait_for("nothing can ask whether this server is well")
         .await;
@@ -68,12 +78,13 @@ async fn http_can_be_off() {
 async fn taken_ports_are_named_with_their_purpose() {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap();
-    for (setting, purpose) in [
-        ("HERD_CLIENT_LISTEN", "clients"),
-        ("HERD_PEER_LISTEN", "links between servers"),
-        ("HERD_HTTP_LISTEN", "HTTP"),
+    for (flag, variable, purpose) in [
+        ("--client-listen", "HERD_CLIENT_LISTEN", "clients"),
+        ("--peer-listen", "HERD_PEER_LISTEN", "links between servers"),
+        ("--http-listen", "HERD_HTTP_LISTEN", "HTTP"),
     ] {
-        let (code, output) = herd(&FREE).env(setting, &taken.to_string()).run().await;
+        let start = free_but(flag, variable, &taken.to_string());
+        let (code, output) = start.run().await;
         assert_eq!(code, 69, "{output}");
         let message =
             format!("cannot listen on {taken} for {purpose}: the port is taken by another process");

@@ -115,7 +115,10 @@ async fn mistakes_in_the_arguments_are_told() {
     assert!(output.contains("has no port; write HOST:PORT"), "{output}");
     let (code, output) = herd(&["status", "--topology=/nonexistent"]).run().await;
     assert_eq!(code, 64, "{output}");
-    assert!(output.contains("cannot read it"), "{output}");
+    assert!(
+        output.contains("--topology: cannot read topology /nonexistent: "),
+        "{output}"
+    );
 }
 
 #[tokio::test]

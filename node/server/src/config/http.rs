@@ -1,11 +1,7 @@
 //! Settings about HTTP: whether and where it is served, and whether it shows locations.
 
-use std::sync::Arc;
-
-use super::report::Row;
-use super::resolver::Resolver;
-use super::{Mistake, Origin, Setting, values};
 use crate::listeners::Listen;
+use crate::settings::{Mistake, Origin, Resolver, Setting, Values};
 use herd_topology::HostPort;
 
 /// What a user can set about HTTP, checked.
@@ -15,55 +11,38 @@ pub struct HttpSettings {
     pub listen: Option<Listen>,
     /// Whether whoever reaches HTTP may see where clients are, and the inside of the herd.
     pub shows_locations: bool,
-    /// Names that it answers to, besides IP addresses, those of loopback and those of the topology; in lower case.
-    pub hosts: Vec<Arc<str>>,
 }
 
 /// Where the user says, else where the topology says.
 pub(super) fn resolve(
     resolver: &mut Resolver<'_>,
+    values: &Values,
     in_topology: Option<&HostPort>,
-) -> Option<(HttpSettings, [Row; 3])> {
-    let set = resolver.checked(Setting::HttpListen, values::listen_address_or_off);
-    let locations = resolver.checked_or(Setting::HttpLocations, false, values::switch);
-    let (listen, origin) = match set {
-        Some(set) => (set.value.map(Listen::Address), Some(set.origin)),
-        None => (Some(Listen::from(in_topology?)), None),
+) -> Option<HttpSettings> {
+    let shows_locations = values.http_locations.unwrap_or(false);
+    if values.http_locations.is_none() {
+        let shown = shows_locations.to_string();
+        resolver.show(Setting::HttpLocations, shown, &Origin::Default);
+    }
+    let listen = match values.http_listen {
+        Some(set) => set.map(Listen::Address),
+        None => {
+            let listen = Listen::from(in_topology?);
+            resolver.show(Setting::HttpListen, listen.to_string(), &Origin::Topology);
+            Some(listen)
+        }
     };
-    if let (None, true, Some(listen_origin)) = (listen, locations.value, &origin) {
+    if listen.is_none() && shows_locations {
         resolver.mistake(Mistake::Contradiction {
             first: Setting::HttpListen,
-            first_origin: listen_origin.clone(),
+            first_origin: resolver.origin(Setting::HttpListen),
             second: Setting::HttpLocations,
-            second_origin: locations.origin.clone(),
+            second_origin: resolver.origin(Setting::HttpLocations),
             reason: "without HTTP nothing can show locations",
         });
     }
-    let hosts = resolver.checked_or(Setting::HttpHosts, Vec::new(), values::host_names);
-    let rows = [
-        Row {
-            setting: Setting::HttpListen,
-            value: listen.map_or("off".to_owned(), |listen| listen.to_string()),
-            origin: origin.map_or("topology".to_owned(), |origin: Origin| origin.to_string()),
-        },
-        Row::new(
-            Setting::HttpLocations,
-            locations.value.to_string(),
-            &locations.origin,
-        ),
-        Row::new(
-            Setting::HttpHosts,
-            match &hosts.value[..] {
-                [] => "none".to_owned(),
-                names => names.join(", "),
-            },
-            &hosts.origin,
-        ),
-    ];
-    let settings = HttpSettings {
+    Some(HttpSettings {
         listen,
-        shows_locations: locations.value,
-        hosts: hosts.value,
-    };
-    Some((settings, rows))
+        shows_locations,
+    })
 }

@@ -1,46 +1,41 @@
 //! The settings of a herd on this machine.
 
-use super::resolver::Resolver;
-use super::{
-    ConfigError, Durability, Environment, Flags, Setting, TopologyChoice, durability, places,
-    topology_choice, values,
+use super::{Durability, TopologyChoice, durability, places, topology_choice};
+use crate::settings::{
+    Command, ConfigError, DATA_DIR, Environment, Flags, Resolver, Secret, Setting, Values,
 };
-use crate::logging::{LogFilter, LogFormat};
-use herd_places::online::ApiKey;
 
-/// The folder for data unless something else is said, in the current folder. Each server has a
-/// folder of its own in it.
-pub const DATA_DIR: &str = "herd-data";
-
-/// The name of a server's own folder in it. Names of servers are safe in a path, and the ending keeps
+/// The name of a server's own folder in [`DATA_DIR`]. Names of servers are safe in a path, and the ending keeps
 /// them apart from other files there.
 #[must_use]
 pub fn data_folder_name(server: &str) -> String {
     format!("{server}.data")
 }
 
-/// What `herd local` needs to know, checked. Texts that only the servers use are passed on to them
-/// as they were written.
+/// What `herd local` says to each server itself; everything else that it was given is passed on.
+const SAID_TO_EACH: [Setting; 7] = [
+    Setting::Topology,
+    Setting::ClientPortBase,
+    Setting::HttpPortBase,
+    Setting::PeerPortBase,
+    Setting::HttpLocations,
+    Setting::DataDir,
+    Setting::Ephemeral,
+];
+
+/// What `herd local` needs to know, checked.
 #[derive(Clone, Debug)]
 pub struct LocalSettings {
     /// The herd.
     pub topology: TopologyChoice,
     /// The folder for data, wire logs and logs, and what a reply promises.
     pub durability: Durability,
-    /// How far a report's time may lie ahead of a server's clock, if it was set.
-    pub max_clock_skew: Option<String>,
-    /// After how long records expire, if it was set.
-    pub expire_after: Option<String>,
-    /// Whether HTTP shows locations, if it was set.
-    pub http_locations: Option<bool>,
-    /// What was set about places, but for the key.
-    pub places: Vec<(Setting, String)>,
-    /// The key of the provider of places, if the environment has it.
-    pub places_key: Option<ApiKey>,
-    /// Which log lines are shown.
-    pub log: LogFilter,
-    /// The form of log lines.
-    pub log_format: LogFormat,
+    /// What was set, and what was not.
+    pub values: Values,
+    /// What is passed on to servers by flags, as it was written.
+    pub passed_on: Vec<(Setting, String)>,
+    /// What is passed on to them by variables.
+    pub secrets: Vec<(Setting, Secret)>,
 }
 
 impl LocalSettings {
@@ -49,38 +44,31 @@ impl LocalSettings {
     /// # Errors
     /// Every mistake that was found.
     pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
-        let mut resolver = Resolver::new(flags, environment);
+        let mut resolver = Resolver::new(Command::Local, flags, environment);
         let settings = resolve(&mut resolver);
         resolver.finish(settings)
     }
 }
 
 fn resolve(resolver: &mut Resolver<'_>) -> Option<LocalSettings> {
-    let topology = topology_choice::resolve(resolver);
-    let (durability, _) = durability::resolve(resolver, DATA_DIR.into());
-    resolver.checked(Setting::MaxClockSkew, values::limit);
-    resolver.checked(Setting::ExpireAfter, values::expiry);
-    let http_locations = resolver.checked(Setting::HttpLocations, values::switch);
+    let values = Values::resolve(resolver);
+    let topology = topology_choice::resolve(resolver, &values);
+    let durability = durability::resolve(resolver, &values, DATA_DIR.into());
     // The servers read it all again; checked here, a mistake is told once.
-    let places = places::resolve(resolver);
-    let log = resolver.checked_or(Setting::Log, LogFilter::default(), str::parse);
-    let log_format = resolver.checked_or(Setting::LogFormat, LogFormat::default(), str::parse);
-    places?;
+    places::resolve(resolver, &values)?;
+    let given = Setting::of(Command::Local)
+        .filter(|setting| !SAID_TO_EACH.contains(setting))
+        .filter_map(|setting| Some((setting, resolver.given(setting)?.text)));
+    let (passed_on, secrets): (Vec<_>, Vec<_>) = given.partition(|(setting, _)| setting.has_flag());
+    let secrets = secrets.into_iter();
     Some(LocalSettings {
         topology: topology?,
-        places: Setting::PLACES
-            .into_iter()
-            .filter_map(|setting| Some((setting, resolver.given(setting)?.text)))
-            .collect(),
-        places_key: places::key_of_environment(resolver),
         durability,
-        http_locations: http_locations.map(|shown| shown.value),
-        max_clock_skew: resolver
-            .given(Setting::MaxClockSkew)
-            .map(|given| given.text),
-        expire_after: resolver.given(Setting::ExpireAfter).map(|given| given.text),
-        log: log.value,
-        log_format: log_format.value,
+        values,
+        passed_on,
+        secrets: secrets
+            .map(|(setting, text)| (setting, Secret::new(text)))
+            .collect(),
     })
 }
 
@@ -110,7 +98,7 @@ mod tests {
         let bases = PortBases::default();
         assert!(matches!(settings.topology.made_from, MadeFrom::Builtin(b) if b == bases));
         assert_eq!(settings.topology.topology.servers().len(), 5);
-        assert_eq!(settings.max_clock_skew, None);
+        assert_eq!(settings.passed_on, []);
     }
 
     #[test]
@@ -121,7 +109,27 @@ mod tests {
             &[(Setting::Ephemeral, "true")],
             &[("HERD_EPHEMERAL", "false")],
         );
-        assert!(settings.unwrap().durability.data_dir.is_some());
+        assert_eq!(settings.unwrap().durability.data_dir, None);
+        let settings = load(&[], &[("HERD_EPHEMERAL", "true")]);
+        assert_eq!(settings.unwrap().durability.data_dir, None);
+    }
+
+    #[test]
+    fn servers_get_everything_that_was_given() {
+        let settings = load(
+            &[(Setting::AckTimeout, "3s"), (Setting::DataDir, "d")],
+            &[("HERD_LOG", "debug"), ("HERD_PLACES_KEY", "k")],
+        );
+        let settings = settings.unwrap();
+        let passed_on = [(Setting::Log, "debug"), (Setting::AckTimeout, "3s")];
+        assert_eq!(
+            settings.passed_on,
+            passed_on.map(|(setting, text)| (setting, text.to_owned()))
+        );
+        let [(Setting::PlacesKey, key)] = &settings.secrets[..] else {
+            panic!("{settings:?}");
+        };
+        assert_eq!(key.reveal(), "k");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Which server of the topology this one is: by its name, or by the number of its pod.
 
-use super::resolver::Resolver;
-use super::{Given, Mistake, Origin, Setting};
+use crate::settings::{Given, Mistake, Origin, Resolver, Setting};
 use herd_topology::{Server, Topology};
 
 /// What says which server this one is.

@@ -3,6 +3,7 @@ use std::fs;
 
 use super::super::ServeSettings;
 use super::*;
+use crate::settings::{Environment, Flags};
 
 const KEY: &str = "AIza-very-secret";
 
@@ -30,7 +31,7 @@ fn embedded_places_are_the_default() {
     assert!(
         settings
             .to_string()
-            .contains("\nplaces          embedded  (default)\n")
+            .contains("\nplaces           embedded  (default)\n")
     );
 }
 

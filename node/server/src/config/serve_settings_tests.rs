@@ -1,5 +1,6 @@
 use std::ffi::OsString;
 use std::io::Write;
+use std::time::Duration;
 
 use super::*;
 
@@ -38,23 +39,28 @@ fn the_name_alone_is_enough() {
     assert_eq!(settings.http.listen.unwrap().to_string(), "127.0.0.1:13002");
     assert!(!settings.http.shows_locations);
     assert_eq!(settings.peer_listen.to_string(), "127.0.0.1:14002");
-    assert_eq!(settings.max_clock_skew, Some(MAX_CLOCK_SKEW));
-    assert_eq!(settings.wire_log, None);
-    assert_eq!(settings.drain_delay, DRAIN_DELAY);
+    assert_eq!(
+        settings.values.max_clock_skew,
+        Some(Duration::from_secs(7_200))
+    );
+    assert_eq!(settings.values.wire_log, None);
+    assert_eq!(settings.values.drain_delay, Duration::from_secs(5));
 }
 
 #[test]
-fn the_environment_wins_over_a_flag_and_a_flag_over_the_file() {
+fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
     let file = Some("name = \"Hill\"\nmax_clock_skew = \"1s\"\nwire_log = \"file.log\"\n");
     let skew = |flags: &[(Setting, &str)], variables: &[(&str, &str)]| {
         let settings = load(file, flags, variables).unwrap();
-        settings.max_clock_skew.map(|limit| limit.as_secs())
+        settings.values.max_clock_skew.map(|limit| limit.as_secs())
     };
     let flag = [(Setting::MaxClockSkew, "2s")];
     assert_eq!(skew(&[], &[]), Some(1));
     assert_eq!(skew(&flag, &[]), Some(2));
-    assert_eq!(skew(&flag, &[("HERD_MAX_CLOCK_SKEW", "3s")]), Some(3));
+    assert_eq!(skew(&[], &[("HERD_MAX_CLOCK_SKEW", "3s")]), Some(3));
+    assert_eq!(skew(&flag, &[("HERD_MAX_CLOCK_SKEW", "3s")]), Some(2));
     assert_eq!(skew(&[], &[("HERD_MAX_CLOCK_SKEW", "0")]), None);
+    assert_eq!(skew(&[], &[("HERD_MAX_CLOCK_SKEW", "")]), Some(1));
     assert_eq!(skew(&flag, &[("HERD_MAX_CLOCK_SKEW", "")]), Some(2));
 }
 
@@ -87,14 +93,14 @@ fn all_mistakes_are_reported_at_once() {
         [
             "6 mistakes in the settings",
             "  FILE line 1: `colour` is not a setting",
-            "  port bases 12000 and 12003 lie less than 5 ports apart",
             "  --client-listen: `localhost:1` is not an IP address with a port, such as \
              127.0.0.1:12000, 0.0.0.0:12000 or [::]:12000",
-            "  --max-clock-skew: `soon` is not a duration such as `90s` or `2h`: expected number \
+            "  --max-clock-skew: `soon` is not a duration such as `800ms` or `2h`: expected number \
              at 0",
             "  HERD_LOG: `loud` is neither a level (error, warn, info, debug, trace, off) nor \
              TARGET=LEVEL",
             "  FILE line 2: `xml` is neither `text` nor `json`",
+            "  port bases 12000 and 12003 lie less than 5 ports apart",
         ]
     );
 }
@@ -213,6 +219,7 @@ const LIMIT_LINES: [&str; 18] = [
 fn limits_are_numbers_times_or_off() {
     let set = |setting, text| load(None, &[(Setting::Name, "Hill"), (setting, text)], &[]);
     let limits = |setting, text| set(setting, text).unwrap().limits;
+    let values = |setting, text| set(setting, text).unwrap().values;
     assert_eq!(limits(Setting::MaxClients, "off").clients.max_clients, None);
     assert_eq!(
         limits(Setting::MaxClients, "7").clients.max_clients,
@@ -225,18 +232,22 @@ fn limits_are_numbers_times_or_off() {
     let replies = limits(Setting::ReplyBytesMax, "1048576").clients;
     assert_eq!(replies.reply_bytes_max, 1 << 20);
     assert_eq!(limits(Setting::ConnectionsMax, "3").connections_max, 3);
-    assert_eq!(limits(Setting::LineBytesMax, "1024").line_bytes_max, 1_024);
+    assert_eq!(values(Setting::LineBytesMax, "1024").line_bytes_max, 1_024);
     let rate = limits(Setting::CommandsPerSecondPerAddress, "9").clients;
     assert_eq!(
         rate.commands_per_second_per_address.map(|rate| rate.get()),
         Some(9)
     );
-    assert_eq!(limits(Setting::ClientThreads, "auto").client_threads, None);
-    assert_eq!(limits(Setting::ClientThreads, "3").client_threads, Some(3));
+    assert_eq!(values(Setting::ClientThreads, "auto").client_threads, None);
+    assert_eq!(values(Setting::ClientThreads, "3").client_threads, Some(3));
     let idle = limits(Setting::IdleTimeout, "90s").clients.idle_timeout;
     assert_eq!(idle, Some(Duration::from_secs(90)));
     for (setting, text, reason) in [
-        (Setting::ClientThreads, "0", "1024, or `auto`"),
+        (
+            Setting::ClientThreads,
+            "0",
+            "is not `auto` and is not a whole number from 1 to 1024",
+        ),
         (
             Setting::ConnectionsMax,
             "off",
@@ -255,7 +266,7 @@ fn limits_are_numbers_times_or_off() {
         (
             Setting::ClientIdBytesMax,
             "8193",
-            "is not a whole number from 1 to 8192",
+            "is not a whole number of bytes from 1 to 8192",
         ),
         (
             Setting::LineBytesMax,
@@ -308,35 +319,39 @@ fn the_report_says_where_each_value_came_from() {
             "  linked to Smith at 127.0.0.1:14002",
         ]
     );
-    assert!(lines[3].starts_with("name            Hill  ("), "{report}");
-    assert!(lines[3].ends_with(" line 1)"), "{report}");
-    let (own, limits) = lines[4..].split_at(lines.len() - 4 - LIMIT_LINES.len());
+    assert!(lines[3].starts_with("config           ") && lines[3].ends_with("  (--config)"));
+    assert!(lines[4].starts_with("name             Hill  ("), "{report}");
+    assert!(lines[4].ends_with(" line 1)"), "{report}");
+    let (own, limits) = lines[5..].split_at(lines.len() - 5 - LIMIT_LINES.len());
     assert_eq!(limits, LIMIT_LINES);
     assert_eq!(
         own,
         [
-            "topology        built-in  (default)",
-            "client_listen   127.0.0.1:12000  (topology)",
-            "peer_listen     127.0.0.1:14000  (topology)",
-            "http_listen     127.0.0.1:13000  (topology)",
-            "http_locations  false  (default)",
-            "http_hosts      none  (default)",
-            "max_clock_skew  no limit  (HERD_MAX_CLOCK_SKEW)",
-            "expire_after    off  (default)",
-            "log             debug  (HERD_LOG)",
-            "log_format      text  (default)",
-            "wire_log        w.log  (--wire-log)",
-            "drain_delay     5s  (default)",
-            "data_dir        herd-data/Hill.data  (default)",
-            "ephemeral       false  (default)",
-            "ack             memory  (default)",
-            "ack_timeout     2s  (default)",
-            "control_socket  herd-data/Hill.data/control.sock  (default)",
-            "links_certs     none  (default)",
-            "insecure_links  false  (default)",
-            "client_tls_cert off  (default)",
-            "places          embedded  (default)",
-            "places_file     built-in  (default)",
+            "topology         built-in  (default)",
+            "client_port_base 12000  (default)",
+            "http_port_base   13000  (default)",
+            "peer_port_base   14000  (default)",
+            "client_listen    127.0.0.1:12000  (topology)",
+            "peer_listen      127.0.0.1:14000  (topology)",
+            "http_listen      127.0.0.1:13000  (topology)",
+            "http_locations   false  (default)",
+            "http_hosts       none  (default)",
+            "max_clock_skew   no limit  (HERD_MAX_CLOCK_SKEW)",
+            "expire_after     off  (default)",
+            "log              debug  (HERD_LOG)",
+            "log_format       text  (default)",
+            "wire_log         w.log  (--wire-log)",
+            "drain_delay      5s  (default)",
+            "data_dir         herd-data/Hill.data  (default)",
+            "ephemeral        false  (default)",
+            "ack              memory  (default)",
+            "ack_timeout      2s  (default)",
+            "control_socket   herd-data/Hill.data/control.sock  (default)",
+            "links_certs      none  (default)",
+            "insecure_links   false  (default)",
+            "client_tls_cert  off  (default)",
+            "places           embedded  (default)",
+            "places_file      built-in  (default)",
         ]
     );
 }
@@ -350,7 +365,7 @@ fn one_address_gets_three_quarters_of_whatever_is_set() {
             (Setting::HttpConnectionsMax, connections_max),
         ];
         let limits = load(None, &flags, &[]).unwrap().limits;
-        assert_eq!(limits.http_connections_per_address_max, Some(share));
+        assert_eq!(limits.http.connections_per_address_max, Some(share));
         assert_eq!(limits.clients.connections_per_address_max, Some(share));
     }
     let flags = [
@@ -361,7 +376,7 @@ fn one_address_gets_three_quarters_of_whatever_is_set() {
         (Setting::ConnectionsPerAddressMax, "9"),
     ];
     let limits = load(None, &flags, &[]).unwrap().limits;
-    assert_eq!(limits.http_connections_per_address_max, None);
+    assert_eq!(limits.http.connections_per_address_max, None);
     assert_eq!(limits.clients.connections_per_address_max, Some(9));
 }
 
@@ -373,7 +388,7 @@ fn the_number_of_a_pod_picks_its_server() {
     assert!(
         settings
             .to_string()
-            .contains("name            Hill  (HERD_POD_NAME)\n")
+            .contains("name             Hill  (HERD_POD_NAME)\n")
     );
     assert_eq!(&*pod("my-herd-4").unwrap().name, "Singleton");
     assert_eq!(
@@ -408,9 +423,12 @@ fn the_drain_delay_has_bounds() {
             &[],
         )
     };
-    assert_eq!(delay("0").unwrap().drain_delay, Duration::ZERO);
-    assert_eq!(delay("10m").unwrap().drain_delay, DRAIN_DELAY_MAX);
-    assert!(delay("11m").unwrap_err().contains("is longer than 10m"));
+    assert_eq!(delay("0").unwrap().values.drain_delay, Duration::ZERO);
+    assert_eq!(
+        delay("10m").unwrap().values.drain_delay,
+        Duration::from_secs(600)
+    );
+    assert!(delay("11m").unwrap_err().contains("is not from 0s to 10m"));
 }
 
 #[test]
@@ -428,7 +446,7 @@ fn http_can_be_off_and_then_shows_nothing() {
     assert!(
         settings
             .to_string()
-            .contains("http_listen     off  (--http-listen)\n")
+            .contains("http_listen      off  (--http-listen)\n")
     );
     assert!(http("true").unwrap_err().contains(
         "http_listen (--http-listen) and http_locations (--http-locations) contradict each other"

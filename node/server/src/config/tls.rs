@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::report::Row;
-use super::resolver::{Resolved, Resolver};
-use super::{Given, MadeFrom, Mistake, Origin, Setting, TopologyChoice, values};
+use super::{MadeFrom, TopologyChoice};
 use crate::listeners::Listen;
+use crate::settings::{Mistake, Origin, Resolver, Setting, Values};
 use herd_clock::clock::{SharedClock, SystemClock};
 use herd_tls::client_port::ClientPortMaterial;
 use herd_tls::folder::CertificateFolder;
@@ -37,43 +36,28 @@ pub struct TlsSettings {
 /// `own` and what it listens on for neighbours are known if nothing is wrong with them.
 pub(super) fn resolve(
     resolver: &mut Resolver<'_>,
-    choice: Option<&TopologyChoice>,
-    own: Option<&Server>,
+    values: &Values,
+    place: Option<(&TopologyChoice, &Server)>,
     peer_listen: Option<Listen>,
-) -> (Option<TlsSettings>, Vec<Row>) {
-    let (links, mut rows) = links(resolver, choice.zip(own), peer_listen);
-    let (clients, client_rows) = client_port(resolver);
-    rows.extend(client_rows);
-    (links.map(|links| TlsSettings { links, clients }), rows)
+) -> Option<TlsSettings> {
+    let links = links(resolver, values, place, peer_listen);
+    let clients = client_port(resolver, values);
+    links.map(|links| TlsSettings { links, clients })
 }
 
 fn links(
     resolver: &mut Resolver<'_>,
+    values: &Values,
     place: Option<(&TopologyChoice, &Server)>,
     peer_listen: Option<Listen>,
-) -> (Option<LinkSecurity>, Vec<Row>) {
-    let folder = resolver.given(Setting::LinksCerts);
-    let text = resolver.given(Setting::LinksCredentials);
-    let insecure = resolver.checked_or(Setting::InsecureLinks, false, values::switch);
-    let sources = [
-        (Setting::LinksCerts, &folder),
-        (Setting::LinksCredentials, &text),
-    ];
-    if contradict(resolver, sources, &insecure) {
-        return (None, Vec::new());
+) -> Option<LinkSecurity> {
+    if contradict(resolver, values) {
+        return None;
     }
     let beside = place.and_then(|(choice, _)| beside(choice));
-    let beside = beside.filter(|_| !insecure.value);
-    let (source, row) = source(folder, text, beside);
-    let insecure_row = Row::new(
-        Setting::InsecureLinks,
-        insecure.value.to_string(),
-        &insecure.origin,
-    );
-    let rows = vec![row, insecure_row];
-    let Some((choice, own)) = place else {
-        return (None, rows);
-    };
+    let beside = beside.filter(|_| !values.insecure_links);
+    let source = source(resolver, values, beside);
+    let (choice, own) = place?;
     if let Some((source, origin)) = source {
         let material = LinkMaterial {
             source,
@@ -81,63 +65,68 @@ fn links(
             server: own.name.to_string(),
         };
         let loaded = check(resolver, &origin, material.clone());
-        return (loaded.then_some(LinkSecurity::Certificates(material)), rows);
+        return loaded.then_some(LinkSecurity::Certificates(material));
     }
     let Some(beyond) = beyond_loopback(choice, own, peer_listen) else {
-        return (Some(LinkSecurity::Loopback), rows);
+        return Some(LinkSecurity::Loopback);
     };
-    if insecure.value {
-        return (Some(LinkSecurity::Insecure), rows);
+    if values.insecure_links {
+        return Some(LinkSecurity::Insecure);
     }
     resolver.mistake(Mistake::InsecureLinks { beyond });
-    (None, rows)
+    None
 }
 
-/// Where certificates are, if anywhere, and the line that says so: where a setting says, else `beside` the topology.
+/// Where certificates are, if anywhere: where a setting says, else `beside` the topology. The report has one line for
+/// it.
 fn source(
-    folder: Option<Given>,
-    text: Option<Given>,
+    resolver: &mut Resolver<'_>,
+    values: &Values,
     beside: Option<PathBuf>,
-) -> (Option<(LinkSource, Origin)>, Row) {
-    if let Some(folder) = folder {
-        let source = LinkSource::Folder(PathBuf::from(&folder.text));
-        let row = Row::new(Setting::LinksCerts, folder.text, &folder.origin);
-        return (Some((source, folder.origin)), row);
+) -> Option<(LinkSource, Origin)> {
+    if let Some(text) = &values.links_credentials {
+        resolver.hide([Setting::LinksCerts]);
+        let origin = resolver.origin(Setting::LinksCredentials);
+        return Some((LinkSource::Text(text.reveal().into()), origin));
     }
-    if let Some(text) = text {
-        let row = Row::new(Setting::LinksCredentials, "set", &text.origin);
-        return (Some((LinkSource::Text(text.text.into()), text.origin)), row);
+    resolver.hide([Setting::LinksCredentials]);
+    if let Some(folder) = values.links_certs.clone() {
+        let origin = resolver.origin(Setting::LinksCerts);
+        return Some((LinkSource::Folder(folder), origin));
     }
     let shown = beside.as_ref().map(|path| path.display().to_string());
     let shown = shown.unwrap_or_else(|| "none".to_owned());
-    let row = Row::new(Setting::LinksCerts, shown, &Origin::Default);
-    let source = beside.map(|path| (LinkSource::Folder(path), Origin::Default));
-    (source, row)
+    resolver.show(Setting::LinksCerts, shown, &Origin::Default);
+    beside.map(|path| (LinkSource::Folder(path), Origin::Default))
 }
 
 /// Notes that two settings exclude each other, if they do.
-fn contradict(
-    resolver: &mut Resolver<'_>,
-    sources: [(Setting, &Option<Given>); 2],
-    insecure: &Resolved<bool>,
-) -> bool {
-    let given = sources.map(|(setting, given)| given.as_ref().map(|given| (setting, given)));
-    let (first, (second, second_origin), reason) = match given {
-        [Some(first), Some((second, other))] => {
-            let reason = "one of them would be ignored";
-            (first, (second, other.origin.clone()), reason)
-        }
-        [Some(first), None] | [None, Some(first)] if insecure.value => {
-            let second = (Setting::InsecureLinks, insecure.origin.clone());
-            (first, second, "links with certificates are secure")
-        }
-        _ => return false,
+fn contradict(resolver: &mut Resolver<'_>, values: &Values) -> bool {
+    let folder = values.links_certs.is_some();
+    let (first, second, reason) = match (folder, values.links_credentials.is_some()) {
+        (true, true) => (
+            Setting::LinksCerts,
+            Setting::LinksCredentials,
+            "one of them would be ignored",
+        ),
+        (false, false) => return false,
+        _ if !values.insecure_links => return false,
+        (true, false) => (
+            Setting::LinksCerts,
+            Setting::InsecureLinks,
+            "links with certificates are secure",
+        ),
+        (false, true) => (
+            Setting::LinksCredentials,
+            Setting::InsecureLinks,
+            "links with certificates are secure",
+        ),
     };
     resolver.mistake(Mistake::Contradiction {
-        first: first.0,
-        first_origin: first.1.origin.clone(),
+        first,
+        first_origin: resolver.origin(first),
         second,
-        second_origin,
+        second_origin: resolver.origin(second),
         reason,
     });
     true
@@ -179,16 +168,10 @@ fn beyond_loopback(
         .map(|neighbour| format!("{} is at {}", neighbour.name, neighbour.peer))
 }
 
-fn client_port(resolver: &mut Resolver<'_>) -> (Option<ClientPortMaterial>, Vec<Row>) {
-    let certificate = resolver.given(Setting::ClientTlsCert);
-    let key = resolver.given(Setting::ClientTlsKey);
-    let authorities = resolver.given(Setting::ClientTlsCa);
-    let Some(certificate) = certificate else {
-        for (setting, given) in [
-            (Setting::ClientTlsKey, key),
-            (Setting::ClientTlsCa, authorities),
-        ] {
-            if let Some(given) = given {
+fn client_port(resolver: &mut Resolver<'_>, values: &Values) -> Option<ClientPortMaterial> {
+    let Some(certificate) = values.client_tls_cert.clone() else {
+        for setting in [Setting::ClientTlsKey, Setting::ClientTlsCa] {
+            if let Some(given) = resolver.given(setting) {
                 resolver.mistake(Mistake::Meaningless {
                     setting,
                     origin: given.origin,
@@ -196,30 +179,21 @@ fn client_port(resolver: &mut Resolver<'_>) -> (Option<ClientPortMaterial>, Vec<
                 });
             }
         }
-        let row = Row::new(Setting::ClientTlsCert, "off", &Origin::Default);
-        return (None, vec![row]);
+        resolver.hide([Setting::ClientTlsKey, Setting::ClientTlsCa]);
+        return None;
     };
-    let mut rows = vec![Row::new(
-        Setting::ClientTlsCert,
-        &*certificate.text,
-        &certificate.origin,
-    )];
-    let Some(key) = key else {
+    let Some(key) = values.client_tls_key.clone() else {
         resolver.mistake(Mistake::Missing(Setting::ClientTlsKey));
-        return (None, rows);
+        return None;
     };
-    rows.push(Row::new(Setting::ClientTlsKey, &*key.text, &key.origin));
-    rows.push(match &authorities {
-        Some(given) => Row::new(Setting::ClientTlsCa, &*given.text, &given.origin),
-        None => Row::new(Setting::ClientTlsCa, "off", &Origin::Default),
-    });
     let material = ClientPortMaterial {
-        certificate: PathBuf::from(&certificate.text),
-        key: PathBuf::from(&key.text),
-        client_authorities: authorities.map(|given| PathBuf::from(given.text)),
+        certificate,
+        key,
+        client_authorities: values.client_tls_ca.clone(),
     };
-    let loaded = check(resolver, &certificate.origin, material.clone());
-    (loaded.then_some(material), rows)
+    let origin = resolver.origin(Setting::ClientTlsCert);
+    let loaded = check(resolver, &origin, material.clone());
+    loaded.then_some(material)
 }
 
 /// Whether it can be used; if not, everything that is wrong is a mistake.

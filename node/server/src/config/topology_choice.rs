@@ -3,9 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::resolver::Resolver;
-use super::{Mistake, Origin, Setting, values};
-use herd_topology::{CLIENT_PORT_BASE, HTTP_PORT_BASE, PEER_PORT_BASE, PortBases, Topology};
+use crate::settings::{Mistake, Origin, Resolver, Setting, Values};
+use herd_topology::{PortBases, Topology};
+
+/// What says the ports of the built-in topology.
+const PORT_BASES: [Setting; 3] = [
+    Setting::ClientPortBase,
+    Setting::PeerPortBase,
+    Setting::HttpPortBase,
+];
 
 /// The topology, and what it was made from.
 #[derive(Clone, Debug)]
@@ -14,7 +20,6 @@ pub struct TopologyChoice {
     pub topology: Arc<Topology>,
     /// What it was made from.
     pub made_from: MadeFrom,
-    pub(super) origin: Origin,
 }
 
 /// What a topology was made from.
@@ -28,36 +33,31 @@ pub enum MadeFrom {
 
 /// Reads the topology file, or builds the topology when no file is set. Port bases beside a file
 /// would be ignored, so they are a mistake.
-pub(super) fn resolve(resolver: &mut Resolver<'_>) -> Option<TopologyChoice> {
-    let Some(named) = resolver.given(Setting::Topology) else {
-        return builtin(resolver);
+pub(super) fn resolve(resolver: &mut Resolver<'_>, values: &Values) -> Option<TopologyChoice> {
+    let Some(path) = values.topology.clone() else {
+        return builtin(resolver, values);
     };
-    for setting in [
-        Setting::ClientPortBase,
-        Setting::PeerPortBase,
-        Setting::HttpPortBase,
-    ] {
+    let named = resolver.origin(Setting::Topology);
+    for setting in PORT_BASES {
         if let Some(base) = resolver.given(setting) {
             resolver.mistake(Mistake::Contradiction {
                 first: setting,
                 first_origin: base.origin,
                 second: Setting::Topology,
-                second_origin: named.origin.clone(),
+                second_origin: named.clone(),
                 reason: "a topology file says the ports itself",
             });
         }
     }
-    let path = PathBuf::from(&named.text);
+    resolver.hide(PORT_BASES);
     match herd_topology::read(&path) {
         Ok(topology) => Some(TopologyChoice {
             topology: Arc::new(topology),
             made_from: MadeFrom::File(path),
-            origin: named.origin,
         }),
         Err(error) => {
-            let origin = named.origin;
             resolver.mistake(Mistake::Topology {
-                origin,
+                origin: named,
                 path,
                 error,
             });
@@ -66,16 +66,13 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) -> Option<TopologyChoice> {
     }
 }
 
-fn builtin(resolver: &mut Resolver<'_>) -> Option<TopologyChoice> {
-    let mut base = |setting, default| resolver.checked_or(setting, default, values::port).value;
-    let client = base(Setting::ClientPortBase, CLIENT_PORT_BASE);
-    let peer = base(Setting::PeerPortBase, PEER_PORT_BASE);
-    let http = base(Setting::HttpPortBase, HTTP_PORT_BASE);
-    match PortBases::new(client, peer, http) {
+fn builtin(resolver: &mut Resolver<'_>, values: &Values) -> Option<TopologyChoice> {
+    resolver.show(Setting::Topology, "built-in", &Origin::Default);
+    let (client, peer) = (values.client_port_base, values.peer_port_base);
+    match PortBases::new(client, peer, values.http_port_base) {
         Ok(bases) => Some(TopologyChoice {
             topology: Arc::new(herd_topology::builtin(bases)),
             made_from: MadeFrom::Builtin(bases),
-            origin: Origin::Default,
         }),
         Err(error) => {
             resolver.mistake(error.into());

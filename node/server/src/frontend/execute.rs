@@ -394,6 +394,7 @@ fn too_many_questions() -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Values;
 
     /// A provider that never answers.
     struct Silent;
@@ -413,7 +414,7 @@ mod tests {
     async fn a_provider_that_never_answers_does_not_cost_the_client_its_at_line() {
         let statistics = Arc::new(Statistics::default());
         let executor = Executor::new(
-            Arc::new(FrontendSettings::new("Hill".into())),
+            Arc::new(FrontendSettings::new("Hill".into(), &Values::default())),
             Arc::new(Locations::default()),
             Arc::new(Silent),
             Arc::clone(&statistics),

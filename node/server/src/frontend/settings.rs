@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 
 use super::limits::Limits;
 use crate::access::Access;
+use crate::settings::Values;
 use herd_expiry::ExpireAfter;
-use herd_protocol::LINE_BYTES_MAX;
 use herd_tls::client_port::ClientPortCredentials;
 
 /// What can be set about the frontend.
@@ -45,22 +45,22 @@ pub struct FrontendSettings {
 }
 
 impl FrontendSettings {
-    /// The defaults, for a server of this name.
+    /// Those that were set, for a server of this name; the rest are defaults.
     #[must_use]
-    pub fn new(server: ServerName) -> Self {
+    pub fn new(server: ServerName, values: &Values) -> Self {
         FrontendSettings {
             server,
             bulk: None,
-            max_clock_skew: Duration::from_secs(2 * 60 * 60),
-            expire_after: None,
-            line_bytes_max: LINE_BYTES_MAX,
+            max_clock_skew: values.max_clock_skew.unwrap_or(Duration::ZERO),
+            expire_after: values.expire_after.map(ExpireAfter::new),
+            line_bytes_max: values.line_bytes_max,
             reply_write_timeout: Duration::from_secs(30),
             unanswered_max: 1_024,
-            connections_max: 16_384,
+            connections_max: values.connections_max,
             drain_timeout: Duration::from_secs(5),
             tls: None,
             tls_handshake_timeout: Duration::from_secs(10),
-            limits: Limits::default(),
+            limits: Limits::new(values),
             access: None,
         }
     }

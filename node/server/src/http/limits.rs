@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
+use crate::settings::Values;
 use herd_admission::one_address_share;
 
 /// Connections that were displaced and have not ended yet. While there are more, none is accepted.
 const ENDING_MAX: usize = 16;
-
-/// Connections that are served at a time, unless something else is set.
-const CONNECTIONS_MAX: usize = 128;
 
 /// Bounds on HTTP connections.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +35,26 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Those that were set; the rest are defaults.
+    #[must_use]
+    pub fn new(values: &Values) -> Self {
+        let connections_max = values.http_connections_max;
+        let share = one_address_share(connections_max);
+        Limits {
+            connections_max,
+            connections_per_address_max: values
+                .http_connections_per_address_max
+                .unwrap_or(Some(share)),
+            probes_max: 16,
+            header_read_timeout: Duration::from_secs(5),
+            probe_read_timeout: Duration::from_secs(2),
+            displaced_timeout: Duration::from_secs(1),
+            write_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(3),
+            head_bytes_max: 16 * 1024,
+        }
+    }
+
     /// Connections that may be open, those that are about to end included.
     #[must_use]
     pub fn open_max(&self) -> usize {
@@ -47,16 +65,6 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            connections_max: CONNECTIONS_MAX,
-            connections_per_address_max: Some(one_address_share(CONNECTIONS_MAX)),
-            probes_max: 16,
-            header_read_timeout: Duration::from_secs(5),
-            probe_read_timeout: Duration::from_secs(2),
-            displaced_timeout: Duration::from_secs(1),
-            write_timeout: Duration::from_secs(10),
-            drain_timeout: Duration::from_secs(3),
-            head_bytes_max: 16 * 1024,
-        }
+        Limits::new(&Values::default())
     }
 }

@@ -30,8 +30,5 @@ pub use question::{InvalidQuestion, Question};
 pub use routes::routes;
 pub use viewport::InvalidViewport;
 
-/// The pages that may be open at the same time on one server, if nothing else is set.
-pub const VIEWERS_MAX: usize = 16;
-
 /// The most dots that a page is sent; where there are more clients, each dot stands for those of one cell.
 pub const DOTS_MAX: usize = 2_500;

@@ -6,9 +6,9 @@ use herd_crdt::Record;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::super::VIEWERS_MAX;
 use super::super::{Figures, HerdSource};
 use super::*;
+use crate::settings::Values;
 use herd_clock::clock::SystemClock;
 use herd_locations::Locations;
 use herd_places::EmbeddedPlaces;
@@ -47,7 +47,7 @@ fn page() -> Page {
         },
         EmbeddedPlaces::new().unwrap(),
         clock,
-        (VIEWERS_MAX, Arc::default()),
+        (Values::default().viewers_max, Arc::default()),
         shutdown.clone(),
     );
     Page {
@@ -170,7 +170,7 @@ async fn a_client_that_nobody_reported_is_told_as_such() {
 async fn one_page_too_many_is_told_so_and_gets_in_when_another_closes() {
     let page = page();
     let mut open = Vec::new();
-    for _ in 0..VIEWERS_MAX {
+    for _ in 0..Values::default().viewers_max {
         open.push(page.ask("/live/events", &[]).await);
     }
     let refused = page.ask("/live/events", &[]).await;

@@ -4,13 +4,17 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The form of log lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
-    #[default]
     Text,
     /// One JSON object a line, each with the server's name.
     Json,
+}
+
+impl LogFormat {
+    /// All forms.
+    pub const ALL: [LogFormat; 2] = [LogFormat::Text, LogFormat::Json];
 }
 
 /// A word that names no form.

@@ -18,7 +18,7 @@ use super::text_fields::TextFields;
 use super::{LogFilter, LogFormat, panic_hook};
 
 /// What is logged, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LogSettings {
     /// Which lines.
     pub filter: LogFilter,
@@ -127,7 +127,7 @@ mod tests {
         let captured = Captured::default();
         let settings = LogSettings {
             format,
-            ..LogSettings::default()
+            filter: LogFilter::default(),
         };
         let shape = LineShape {
             format,

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -71,9 +70,9 @@ impl Core {
             observer,
             self.acknowledgements.clone(),
         )
-        .with_allowed_skew(settings.max_clock_skew)
-        .with_strangers_per_address(settings.limits.peer_connections_per_address_max)
-        .with_expiry(settings.expire_after.is_some());
+        .with_allowed_skew(settings.values.max_clock_skew)
+        .with_strangers_per_address(settings.values.peer_connections_per_address_max)
+        .with_expiry(settings.values.expire_after.is_some());
         match data_folder {
             Some(folder) => replication.with_store(store_in(folder, settings)),
             None => replication,
@@ -88,13 +87,10 @@ impl Core {
         wire_log: Option<WireLog>,
     ) -> Frontend {
         let Core { settings, .. } = self;
-        let mut of_frontend = FrontendSettings::new(settings.name.clone());
+        let mut of_frontend = FrontendSettings::new(settings.name.clone(), &settings.values);
         of_frontend.bulk = Some(bulk);
         of_frontend.tls.clone_from(&self.tls.clients);
-        of_frontend.max_clock_skew = settings.max_clock_skew.unwrap_or(Duration::ZERO);
-        of_frontend.expire_after = settings.expire_after.map(ExpireAfter::new);
         of_frontend.connections_max = settings.limits.connections_max;
-        of_frontend.line_bytes_max = settings.limits.line_bytes_max;
         of_frontend.limits = settings.limits.clients;
         of_frontend.access.clone_from(&self.access);
         Frontend::new(
@@ -112,15 +108,15 @@ impl Core {
         Control::new(
             self.locations.clone(),
             self.clock.clone(),
-            self.settings.max_clock_skew,
+            self.settings.values.max_clock_skew,
             self.acknowledgements.clone(),
         )
-        .with_expiry(self.settings.expire_after.map(ExpireAfter::new))
+        .with_expiry(self.settings.values.expire_after.map(ExpireAfter::new))
     }
 
     /// The look-out for a floor of expiry that is wrong, where records expire.
     pub(super) fn floor_watch(&self) -> Option<FloorWatch> {
-        let after = self.settings.expire_after?;
+        let after = self.settings.values.expire_after?;
         Some(FloorWatch::new(
             after,
             self.locations.clone(),
@@ -135,7 +131,7 @@ impl Core {
         herd: HerdClocks,
         stop: CancellationToken,
     ) -> Option<Task> {
-        let after = self.settings.expire_after?;
+        let after = self.settings.values.expire_after?;
         info!(
             after = %humantime::format_duration(after),
             "records expire; all servers must use the same time"

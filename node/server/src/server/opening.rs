@@ -96,7 +96,7 @@ fn open_wire_log(
     settings: &ServeSettings,
     clock: &SharedClock,
 ) -> Result<(Option<WireLog>, Option<WireLogWriter>), WireLogError> {
-    match &settings.wire_log {
+    match &settings.values.wire_log {
         Some(path) => {
             let (log, writer) = WireLog::open(path, clock.clone())?;
             let may_store = settings.places.may_be_stored();

@@ -93,15 +93,12 @@ impl Views {
         let settings = &core.settings;
         let routes = http::routes(self.endpoints(core, places));
         let routes = http::guarded(routes, core.access.clone());
-        let names = http::OwnNames::new(&settings.topology, &settings.http.hosts);
+        let names = http::OwnNames::new(
+            &settings.topology,
+            settings.values.http_hosts.as_deref().unwrap_or_default(),
+        );
         let routes = http::for_own_names(routes, names);
-        http::serve(
-            listener,
-            routes,
-            settings.limits.http(),
-            statistics,
-            shutdown,
-        )
+        http::serve(listener, routes, settings.limits.http, statistics, shutdown)
     }
 
     fn endpoints(self, core: &Core, places: Arc<OnlineStatistics>) -> Endpoints {
@@ -193,7 +190,7 @@ fn live_page(
         herd,
         places,
         core.clock.clone(),
-        (settings.limits.viewers_max, http_statistics.clone()),
+        (settings.values.viewers_max, http_statistics.clone()),
         shutdown.clone(),
     ))
 }

@@ -5,28 +5,30 @@ use std::time::Duration;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{failed, print, servers_or_builtin};
+use super::{failed, print, refused, servers};
+use crate::commands::options::{Bench, SettingFlags};
 use herd_bench::convergence::{self, ConvergencePlan};
+use herd_server::settings::{ConfigError, Environment, duration};
+use herd_topology::HostPort;
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct ConvergenceArgs {
-    /// The servers' client ports. Without any: those of `herd local`
-    #[arg(long, value_name = "HOST:PORT", env = "HERD_TO", value_delimiter = ',')]
-    to: Vec<String>,
+    #[command(flatten)]
+    settings: SettingFlags<Bench>,
     /// The servers to report at, of those of --to. Without any: all of them in turn
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
-    report_at: Vec<String>,
+    report_at: Vec<HostPort>,
     /// Reports a second, at all of them together
     #[arg(long, value_name = "COUNT", default_value_t = 100.0)]
     rate: f64,
     /// How long to report
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     duration: Duration,
     /// The time between two questions for the same client at the same server
-    #[arg(long, value_name = "DURATION", default_value = "500us", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "500us", value_parser = duration)]
     poll: Duration,
     /// After what time a record is counted as never arriving
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     give_up: Duration,
     /// Print the result as JSON
     #[arg(long)]
@@ -34,10 +36,11 @@ pub(super) struct ConvergenceArgs {
 }
 
 impl ConvergenceArgs {
-    fn plan(self) -> ConvergencePlan {
-        let servers = servers_or_builtin(self.to);
-        let place = |named: &String| {
-            let found = servers.iter().position(|server| server == named);
+    fn plan(self, environment: &Environment) -> Result<ConvergencePlan, ConfigError> {
+        let servers = servers(&self.settings, environment)?;
+        let place = |named: &HostPort| {
+            let named = named.to_string();
+            let found = servers.iter().position(|server| *server == named);
             // One that is not there is refused with the plan.
             found.unwrap_or(servers.len())
         };
@@ -46,20 +49,24 @@ impl ConvergenceArgs {
         } else {
             self.report_at.iter().map(place).collect()
         };
-        ConvergencePlan {
+        Ok(ConvergencePlan {
             report_at,
             servers,
             rate: self.rate,
             duration: self.duration,
             poll: self.poll,
             give_up: self.give_up,
-        }
+        })
     }
 }
 
 pub(super) async fn run(args: ConvergenceArgs, stop: CancellationToken) -> u8 {
     let as_json = args.json;
-    match convergence::run(args.plan(), stop).await {
+    let plan = match args.plan(&Environment::of_process()) {
+        Ok(plan) => plan,
+        Err(mistakes) => return refused(&mistakes),
+    };
+    match convergence::run(plan, stop).await {
         Ok(result) => print(&result, as_json, result.is_clean()),
         Err(error) => failed(&error),
     }

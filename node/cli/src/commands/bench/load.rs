@@ -5,9 +5,11 @@ use std::time::Duration;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{failed, print, servers_or_builtin};
+use super::{failed, print, refused, servers};
+use crate::commands::options::{Bench, SettingFlags};
 use crate::commands::report;
 use herd_bench::{Plan, Protocol, Snapshot};
+use herd_server::settings::{ConfigError, Environment, duration};
 
 /// Puts a load on servers and says how fast and how late the replies came.
 ///
@@ -17,9 +19,8 @@ use herd_bench::{Plan, Protocol, Snapshot};
 /// charged for all that had to wait.
 #[derive(Clone, Debug, Args)]
 pub(super) struct LoadArgs {
-    /// A server's client port; several take connections in turn. Without any: those of `herd local`
-    #[arg(long, value_name = "HOST:PORT", env = "HERD_TO", value_delimiter = ',')]
-    to: Vec<String>,
+    #[command(flatten)]
+    settings: SettingFlags<Bench>,
     /// Redis instead of a herd: a report is GEOADD and HSET, a look-up is GEOPOS and HGET
     #[arg(long, value_name = "redis://HOST:PORT", value_parser = redis_address)]
     target: Option<String>,
@@ -49,10 +50,10 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     results: u8,
     /// How long to measure
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     duration: Duration,
     /// How long to run before measuring
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     warmup: Duration,
     /// How many requests to measure at most
     #[arg(long, value_name = "COUNT")]
@@ -94,12 +95,12 @@ fn per_mille(text: &str) -> Result<u64, String> {
 }
 
 impl LoadArgs {
-    fn plan(self) -> Plan {
+    fn plan(self, environment: &Environment) -> Result<Plan, ConfigError> {
         let (protocol, servers) = match self.target {
             Some(address) => (Protocol::Redis, vec![address]),
-            None => (Protocol::Herd, servers_or_builtin(self.to)),
+            None => (Protocol::Herd, servers(&self.settings, environment)?),
         };
-        Plan {
+        Ok(Plan {
             protocol,
             servers,
             connections: self.connections,
@@ -115,7 +116,7 @@ impl LoadArgs {
             count: self.count,
             threads: self.threads,
             seed: self.seed,
-        }
+        })
     }
 }
 
@@ -126,7 +127,11 @@ pub(super) async fn run(args: LoadArgs, stop: CancellationToken) -> u8 {
             report::complain(in_words(&snapshot));
         }
     };
-    match herd_bench::run(args.plan(), stop, progress).await {
+    let plan = match args.plan(&Environment::of_process()) {
+        Ok(plan) => plan,
+        Err(mistakes) => return refused(&mistakes),
+    };
+    match herd_bench::run(plan, stop, progress).await {
         Ok(result) => print(&result, as_json, result.is_clean()),
         Err(error) => failed(&error),
     }
@@ -155,12 +160,15 @@ mod tests {
     fn plan(arguments: &[&str]) -> Result<Plan, String> {
         let arguments = std::iter::once("bench").chain(arguments.iter().copied());
         let command = Command::try_parse_from(arguments).map_err(|error| error.to_string())?;
-        Ok(command.load.plan())
+        let environment = Environment::new([("HERD_TO".into(), "variable:1".into())]);
+        let plan = command.load.plan(&environment);
+        plan.map_err(|error| error.to_string())
     }
 
     #[test]
     fn without_options_it_is_the_local_herd() {
-        let plan = plan(&[]).unwrap();
+        let command = Command::try_parse_from(["bench"]).unwrap();
+        let plan = command.load.plan(&Environment::default()).unwrap();
         assert_eq!(plan.servers.len(), 5);
         assert_eq!(plan.servers[4], "127.0.0.1:12004");
         assert_eq!(plan.protocol, Protocol::Herd);
@@ -169,7 +177,12 @@ mod tests {
 
     #[test]
     fn servers_and_redis_are_told_apart() {
+        assert_eq!(plan(&[]).unwrap().servers, ["variable:1"]);
         assert_eq!(plan(&["--to", "a:1,b:2"]).unwrap().servers, ["a:1", "b:2"]);
+        let servers = plan(&["--to", "a:1", "--to=b:2"]).unwrap().servers;
+        assert_eq!(servers, ["a:1", "b:2"]);
+        let wrong = plan(&["--to", "a"]).unwrap_err();
+        assert!(wrong.contains("--to: `a` has no port"), "{wrong}");
         let redis = plan(&["--target", "redis://a:6379/"]).unwrap();
         assert_eq!(
             (redis.protocol, redis.servers),

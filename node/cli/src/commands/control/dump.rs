@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::super::options::{Dump, SettingFlags};
 use super::super::output::Output;
 use super::ControlError;
-use super::find::ServerArgs;
+use super::find::connect;
 use super::new_file::NewFile;
 use super::progress::Progress;
 use super::server::Server;
 use crate::exit_code;
-use herd_server::config::Environment;
 use herd_server::control::{Request, parse_end};
+use herd_server::settings::Environment;
 
 const BROKEN: &str = "the dump is not complete; try again";
 
@@ -21,7 +22,7 @@ const BROKEN: &str = "the dump is not complete; try again";
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DumpArgs {
     #[command(flatten)]
-    server: ServerArgs,
+    settings: SettingFlags<Dump>,
     /// Write to this file, which must not be there yet, instead of standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -67,7 +68,7 @@ fn write_all(
     progress: &Progress,
     what: &str,
 ) -> Result<u64, ControlError> {
-    let (stream, _) = args.server.connect(&Environment::of_process())?;
+    let (stream, _) = connect(args.settings.given(), &Environment::of_process())?;
     let mut server = Server::new(stream, Request::Dump, BROKEN)?;
     let mut records = 0;
     loop {

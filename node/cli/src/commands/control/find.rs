@@ -5,26 +5,12 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-
 use super::ControlError;
-use herd_server::config::{DATA_DIR, Environment, Setting, Source as _};
 use herd_server::control::SOCKET_FILE;
+use herd_server::settings::{Command, DATA_DIR, Environment, Flags, Resolver, Setting};
 
 /// Folders of servers that are looked at.
 const FOLDERS_MAX: usize = 10_000;
-
-/// The options that say it.
-#[derive(Clone, Debug, Args)]
-pub(super) struct ServerArgs {
-    /// The server's control socket
-    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
-    control_socket: Option<PathBuf>,
-    /// Data folder of the server, or of a `herd local`: then its first server that runs
-    /// [default: herd-data]
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-}
 
 /// Where to look.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,37 +19,30 @@ enum Place {
     Folder(PathBuf),
 }
 
-impl ServerArgs {
-    /// Options win over variables here: the variables are those of a server, and in its environment
-    /// they find it.
-    fn place(&self, environment: &Environment) -> Place {
-        let variable = |setting| environment.get(setting).map(|given| given.text.into());
-        if let Some(path) = &self.control_socket {
-            Place::Socket(path.clone())
-        } else if let Some(path) = &self.data_dir {
-            Place::Folder(path.clone())
-        } else if let Some(path) = variable(Setting::ControlSocket) {
-            Place::Socket(path)
-        } else {
-            Place::Folder(variable(Setting::DataDir).unwrap_or_else(|| DATA_DIR.into()))
-        }
+/// The place that the settings name. A flag for the folder wins over a variable for the socket.
+fn place(flags: &Flags, environment: &Environment) -> Place {
+    let resolver = Resolver::new(Command::Dump, flags, environment);
+    match resolver.first_of([Setting::ControlSocket, Setting::DataDir]) {
+        Some((Setting::ControlSocket, given)) => Place::Socket(given.text.into()),
+        Some((_, given)) => Place::Folder(given.text.into()),
+        None => Place::Folder(DATA_DIR.into()),
     }
+}
 
-    /// Connects to the server that is meant; the path is that of its socket.
-    ///
-    /// # Errors
-    /// If there is none, with what to do about it.
-    pub(super) fn connect(
-        &self,
-        environment: &Environment,
-    ) -> Result<(UnixStream, PathBuf), ControlError> {
-        match self.place(environment) {
-            Place::Socket(path) => match UnixStream::connect(&path) {
-                Ok(stream) => Ok((stream, path)),
-                Err(error) => Err(ControlError::NotFound(cannot_connect(&path, &error))),
-            },
-            Place::Folder(folder) => connect_in(&folder),
-        }
+/// Connects to the server that is meant; the path is that of its socket.
+///
+/// # Errors
+/// If there is none, with what to do about it.
+pub(super) fn connect(
+    flags: &Flags,
+    environment: &Environment,
+) -> Result<(UnixStream, PathBuf), ControlError> {
+    match place(flags, environment) {
+        Place::Socket(path) => match UnixStream::connect(&path) {
+            Ok(stream) => Ok((stream, path)),
+            Err(error) => Err(ControlError::NotFound(cannot_connect(&path, &error))),
+        },
+        Place::Folder(folder) => connect_in(&folder),
     }
 }
 
@@ -123,14 +102,14 @@ mod tests {
     use super::*;
 
     fn place(socket: Option<&str>, folder: Option<&str>, variables: &[(&str, &str)]) -> Place {
-        let args = ServerArgs {
-            control_socket: socket.map(Into::into),
-            data_dir: folder.map(Into::into),
-        };
+        let flags = Flags::new([
+            (Setting::ControlSocket, socket.map(str::to_owned)),
+            (Setting::DataDir, folder.map(str::to_owned)),
+        ]);
         let variables = variables
             .iter()
             .map(|&(name, value)| (name.into(), value.into()));
-        args.place(&Environment::new(variables))
+        super::place(&flags, &Environment::new(variables))
     }
 
     #[test]

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::super::options::{Dump, SettingFlags};
 use super::ControlError;
-use super::find::ServerArgs;
+use super::find::connect;
 use super::progress::Progress;
 use super::report::complain;
 use super::server::Server;
 use crate::exit_code;
 use herd_files::byte_order_mark;
-use herd_server::config::Environment;
 use herd_server::control::{LoadCounts, LoadReport, ReportLine, Request};
+use herd_server::settings::Environment;
 
 /// How much is read and sent at once, in bytes.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -26,7 +27,7 @@ const BROKEN: &str =
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LoadArgs {
     #[command(flatten)]
-    server: ServerArgs,
+    settings: SettingFlags<Dump>,
     /// The records, as `herd dump` writes them; `-` or nothing is standard input
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -65,7 +66,7 @@ fn open(args: &LoadArgs) -> Result<Box<dyn Read>, u8> {
 }
 
 fn load(args: &LoadArgs, mut input: Box<dyn Read>) -> Result<u8, ControlError> {
-    let (stream, _) = args.server.connect(&Environment::of_process())?;
+    let (stream, _) = connect(args.settings.given(), &Environment::of_process())?;
     let mut server = Server::new(stream, Request::Load, BROKEN)?;
     let progress = Progress::new("{decimal_bytes} sent", true);
     let mut piece = vec![0; PIECE_BYTES];

@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use bytes::Bytes;
 
 use herd_places::table::Table;
-use herd_server::config::{self, Environment, Flags, Setting};
+use herd_server::config::places_data;
+use herd_server::settings::{Environment, Flags};
 
 /// Shows one table.
 pub(super) fn of_file(file: &Path, output: &mut dyn Write) -> anyhow::Result<()> {
@@ -21,12 +22,11 @@ pub(super) fn of_file(file: &Path, output: &mut dyn Write) -> anyhow::Result<()>
 
 /// Shows the tables that a server with these options and variables would answer from.
 pub(super) fn of_settings(
-    options: &[(Setting, Option<String>)],
+    flags: &Flags,
     environment: &Environment,
     output: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let flags = Flags::new(options.iter().cloned());
-    let (places, file) = config::places_data(&flags, environment)?;
+    let (places, file) = places_data(flags, environment)?;
     for (index, table) in places.tables().iter().enumerate() {
         if index > 0 {
             writeln!(output)?;

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use herd_files::{byte_order_mark, own_file};
 use herd_protocol::ACCEPTED_LINE;
 use herd_server::access::{AUTH_WORD, InvalidToken, Token};
-use herd_server::config::TOKEN_VARIABLE;
+use herd_server::settings::{Given, Mistake, Resolver, Setting};
 
 /// How long the server may take to say whether it knows the token.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -36,28 +36,31 @@ pub(in crate::commands) enum TokenError {
     Refused,
 }
 
-/// The token of a file, else of `HERD_TOKEN`.
-///
-/// # Errors
-/// If there is one that cannot be used.
-pub(in crate::commands) fn chosen(file: Option<&Path>) -> Result<Option<Token>, TokenError> {
-    let variable = std::env::var(TOKEN_VARIABLE).ok();
-    chosen_of(file, variable.as_deref().filter(|text| !text.is_empty()))
+/// The token to show, if there is one: of a file or of a variable. A mistake in it is added to those of `resolver`.
+pub(in crate::commands) fn chosen(resolver: &mut Resolver<'_>) -> Option<Token> {
+    let settings = [Setting::TokenFile, Setting::Token];
+    let (setting, given) = resolver.first_of(settings)?;
+    let Given { text, origin } = given;
+    let token = match setting {
+        Setting::TokenFile => read(Path::new(&text)),
+        _ => Token::new(&text).map_err(TokenError::from),
+    };
+    match token {
+        Ok(token) => Some(token),
+        Err(error) => {
+            let reason = error.to_string();
+            resolver.mistake(Mistake::Untold { origin, reason });
+            None
+        }
+    }
 }
 
-fn chosen_of(file: Option<&Path>, variable: Option<&str>) -> Result<Option<Token>, TokenError> {
-    let text = match (file, variable) {
-        (Some(path), _) => {
-            let bytes = own_file::read_once(path, FILE_BYTES_MAX).map_err(TokenError::File)?;
-            let mut text = String::new();
-            let mut read = byte_order_mark::skip_in(&*bytes).map_err(TokenError::File)?;
-            read.read_to_string(&mut text).map_err(TokenError::File)?;
-            text
-        }
-        (None, Some(text)) => text.to_owned(),
-        (None, None) => return Ok(None),
-    };
-    Ok(Some(Token::new(&text)?))
+fn read(path: &Path) -> Result<Token, TokenError> {
+    let bytes = own_file::read_once(path, FILE_BYTES_MAX).map_err(TokenError::File)?;
+    let mut text = String::new();
+    let mut read = byte_order_mark::skip_in(&*bytes).map_err(TokenError::File)?;
+    read.read_to_string(&mut text).map_err(TokenError::File)?;
+    Ok(Token::new(&text)?)
 }
 
 /// Shows a token, and reads the answer up to its LF and no further.
@@ -94,6 +97,7 @@ pub(super) async fn show<S: AsyncRead + AsyncWrite + Unpin>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use herd_server::settings::{Command, Environment, Flags};
 
     async fn answered(answer: &[u8]) -> Result<(), TokenError> {
         let token = Token::random();
@@ -114,17 +118,40 @@ mod tests {
         }
     }
 
+    /// The token of a flag and of variables.
+    fn chosen_of(file: Option<&Path>, variables: &[(&str, &str)]) -> Result<Option<Token>, String> {
+        let flag = file.map(|path| path.to_str().unwrap().to_owned());
+        let flags = Flags::new([(Setting::TokenFile, flag)]);
+        let variables = variables
+            .iter()
+            .map(|&(name, value)| (name.into(), value.into()));
+        let environment = Environment::new(variables);
+        let mut resolver = Resolver::new(Command::Send, &flags, &environment);
+        let token = chosen(&mut resolver);
+        resolver
+            .finish(Some(token))
+            .map_err(|error| error.to_string())
+    }
+
     #[test]
-    fn a_file_wins_over_the_variable() {
+    fn a_flag_wins_over_the_variables() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         let (one, other) = (Token::random(), Token::random());
         std::fs::write(&path, format!("{}\n", one.reveal())).unwrap();
-        let token = |file, variable| chosen_of(file, variable).unwrap();
-        assert_eq!(token(Some(&path), Some(other.reveal())), Some(one));
-        assert_eq!(token(None, Some(other.reveal())), Some(other.clone()));
-        assert_eq!(token(None, None), None);
-        assert!(chosen_of(None, Some("short")).is_err());
-        assert!(chosen_of(Some(folder.path()), None).is_err());
+        let of_file = [("HERD_TOKEN_FILE", path.to_str().unwrap())];
+        let of_variable = [("HERD_TOKEN", other.reveal())];
+        assert_eq!(chosen_of(Some(&path), &of_variable), Ok(Some(one.clone())));
+        assert_eq!(chosen_of(None, &of_variable), Ok(Some(other)));
+        assert_eq!(chosen_of(None, &of_file), Ok(Some(one)));
+        assert_eq!(chosen_of(None, &[]), Ok(None));
+        let short = chosen_of(None, &[("HERD_TOKEN", "shrt")]).unwrap_err();
+        assert!(
+            short.contains("HERD_TOKEN: the token cannot be used"),
+            "{short}"
+        );
+        assert!(!short.contains("shrt"), "{short}");
+        let no_file = chosen_of(Some(folder.path()), &[]).unwrap_err();
+        assert!(no_file.contains("--token-file: cannot read"), "{no_file}");
     }
 }

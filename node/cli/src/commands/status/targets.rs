@@ -1,12 +1,14 @@
 //! Which servers to ask, and where.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::commands::options::{SettingFlags, Status};
 use crate::commands::send::token;
 use herd_server::access::Token;
-use herd_server::config::{DATA_DIR, Setting};
-use herd_topology::{HostPort, PortBases};
+use herd_server::settings::{
+    Command, ConfigError, DATA_DIR, Environment, Mistake, Origin, Resolver, Setting,
+};
+use herd_topology::{HostPort, PortBases, builtin};
 
 /// Options that name servers.
 #[derive(Clone, Debug, clap::Args)]
@@ -15,12 +17,8 @@ pub(in crate::commands) struct TargetOptions {
     /// the built-in five]
     #[arg(long, value_name = "HTTP_HOST:PORT", conflicts_with = "topology")]
     to: Vec<HostPort>,
-    /// Ask all servers of this topology file; or set HERD_TOPOLOGY
-    #[arg(long, value_name = "FILE")]
-    topology: Option<PathBuf>,
-    /// File with a token to show the servers; or set HERD_TOKEN
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingFlags<Status>,
 }
 
 /// One server to ask.
@@ -33,61 +31,79 @@ pub(in crate::commands) struct Target {
 }
 
 impl TargetOptions {
-    /// The servers that the options name, and the token to show them, if there is one.
+    /// The servers that options and variables name, and the token to show them, if there is one.
     ///
     /// # Errors
     /// The topology file is none, or the token cannot be used. Nobody was asked.
-    pub(in crate::commands) fn chosen(&self) -> Result<(Vec<Target>, Option<Token>), String> {
-        let token = token::chosen(self.token_file.as_deref());
-        let token = token.map_err(|error| error.to_string())?;
-        Ok((self.targets()?, token))
+    pub(in crate::commands) fn chosen(
+        &self,
+        environment: &Environment,
+    ) -> Result<(Vec<Target>, Option<Token>), ConfigError> {
+        let mut resolver = Resolver::new(Command::Status, self.settings.given(), environment);
+        let token = token::chosen(&mut resolver);
+        let targets = self.targets(&mut resolver);
+        resolver.finish(targets.map(|targets| (targets, token)))
     }
 
-    fn targets(&self) -> Result<Vec<Target>, String> {
-        let variable = std::env::var_os(Setting::Topology.variable());
-        self.targets_beside(variable.filter(|path| !path.is_empty()))
-    }
-
-    /// [`TargetOptions::targets`] where the variable says this. Options win over it: it is there for servers.
-    fn targets_beside(&self, variable: Option<OsString>) -> Result<Vec<Target>, String> {
+    /// The servers that an option names one by one, else those of a topology.
+    fn targets(&self, resolver: &mut Resolver<'_>) -> Option<Vec<Target>> {
         if !self.to.is_empty() {
             let named = self.to.iter().map(|at| Target {
                 at: at.to_string(),
                 name: None,
             });
-            return Ok(named.collect());
+            return Some(named.collect());
         }
         let of_local = Path::new(DATA_DIR).join("topology");
-        let named = self.topology.clone().or(variable.map(PathBuf::from));
-        let file = named.or_else(|| of_local.is_file().then_some(of_local));
+        let of_local = of_local.is_file().then_some((of_local, Origin::Default));
+        let named = resolver.given(Setting::Topology);
+        let file = named
+            .map(|given| (PathBuf::from(given.text), given.origin))
+            .or(of_local);
         let topology = match file {
-            None => herd_topology::builtin(PortBases::default()),
-            Some(path) => herd_topology::read(&path)
-                .map_err(|error| format!("topology {}: {error}", path.display()))?,
+            None => builtin(PortBases::default()),
+            Some((path, origin)) => match herd_topology::read(&path) {
+                Ok(topology) => topology,
+                Err(error) => {
+                    resolver.mistake(Mistake::Topology {
+                        origin,
+                        path,
+                        error,
+                    });
+                    return None;
+                }
+            },
         };
         let servers = topology.servers().iter().map(|server| Target {
             at: server.http.to_string(),
             name: Some(server.name.to_string()),
         });
-        Ok(servers.collect())
+        Some(servers.collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use herd_server::settings::Flags;
 
-    fn options(to: &[&str], topology: Option<&str>) -> TargetOptions {
-        TargetOptions {
+    /// The targets of options, beside a variable that names a topology.
+    fn targets(to: &[&str], topology: Option<&str>, variable: &str) -> Result<Vec<Target>, String> {
+        let flags = Flags::new([(Setting::Topology, topology.map(str::to_owned))]);
+        let options = TargetOptions {
             to: to.iter().map(|at| at.parse().unwrap()).collect(),
-            topology: topology.map(PathBuf::from),
-            token_file: None,
-        }
+            settings: flags.into(),
+        };
+        let environment = Environment::new([("HERD_TOPOLOGY".into(), variable.into())]);
+        let chosen = options.chosen(&environment);
+        chosen
+            .map(|(targets, _)| targets)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
     fn without_options_it_is_the_builtin_herd() {
-        let targets = options(&[], None).targets_beside(None).unwrap();
+        let targets = targets(&[], None, "").unwrap();
         assert_eq!(targets.len(), 5);
         assert_eq!(targets[4].at, "127.0.0.1:13004");
         assert_eq!(targets[4].name.as_deref(), Some("Singleton"));
@@ -95,8 +111,7 @@ mod tests {
 
     #[test]
     fn servers_can_be_named_one_by_one() {
-        let variable = Some("/nonexistent/topology".into());
-        let targets = options(&["[::1]:3", "hill:4"], None).targets_beside(variable);
+        let targets = targets(&["[::1]:3", "hill:4"], None, "/nonexistent/topology");
         let targets = targets.unwrap();
         let at: Vec<&str> = targets.iter().map(|target| target.at.as_str()).collect();
         assert_eq!(at, ["[::1]:3", "hill:4"]);
@@ -104,16 +119,19 @@ mod tests {
 
     #[test]
     fn a_topology_that_is_none_is_a_mistake() {
-        let path = "/nonexistent/topology";
-        for mistake in [
-            options(&[], Some(path)).targets_beside(None),
-            options(&[], None).targets_beside(Some(path.into())),
+        let (flag, variable) = ("/nonexistent/flag", "/nonexistent/variable");
+        for (mistake, told) in [
+            (
+                targets(&[], Some(flag), variable),
+                "--topology: cannot read topology /nonexistent/flag",
+            ),
+            (
+                targets(&[], None, variable),
+                "HERD_TOPOLOGY: cannot read topology /nonexistent/variable",
+            ),
         ] {
             let mistake = mistake.unwrap_err();
-            assert!(
-                mistake.starts_with("topology /nonexistent/topology: cannot read it"),
-                "{mistake}"
-            );
+            assert!(mistake.contains(told), "{mistake}");
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::commands::report;
 use crate::exit_code;
 use herd_clock::clock::{SystemClock, WallClock, fault, rfc3339_millis};
 use herd_expiry::ExpireAfter;
+use herd_server::settings::{EXPIRE_AFTER, Kind as _};
 use herd_storage::{DataFolder, DataFolderError, FjallStore, FloorChange, Store as _, StoreError};
 
 /// `herd store lower-floor ...`.
@@ -21,7 +22,7 @@ pub(super) struct LowerFloorArgs {
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     /// The server's setting: the floor falls to this machine's clock less this long
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = expire_after)]
     expire_after: Duration,
 }
 
@@ -36,12 +37,8 @@ enum LowerFloorError {
     Store(#[from] StoreError),
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text.trim()) {
-        Ok(duration) if duration >= Duration::from_secs(1) => Ok(duration),
-        Ok(_) => Err("is less than 1s".to_owned()),
-        Err(error) => Err(format!("is not a duration such as `12h` or `30d`: {error}")),
-    }
+fn expire_after(text: &str) -> Result<Duration, String> {
+    EXPIRE_AFTER.parse(text)
 }
 
 pub(super) fn run(args: &LowerFloorArgs) -> u8 {

@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use herd_crdt::CLIENT_ID_BYTES_MAX;
+use crate::settings::Values;
+use herd_admission::one_address_share;
 
 /// Limits on what clients use. `None` is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,21 +31,29 @@ pub struct Limits {
     pub client_id_bytes_max: usize,
 }
 
+impl Limits {
+    /// Those that were set.
+    #[must_use]
+    pub fn new(values: &Values) -> Self {
+        // Three quarters of all: no address shuts out all others.
+        let share = one_address_share(values.connections_max);
+        Limits {
+            connections_per_address_max: values.connections_per_address_max.unwrap_or(Some(share)),
+            commands_per_second: values.commands_per_second,
+            commands_per_second_per_address: values.commands_per_second_per_address,
+            idle_timeout: values.idle_timeout,
+            half_line_timeout: values.half_line_timeout,
+            whatsat_in_flight_max: values.whatsat_in_flight_max,
+            max_clients: values.max_clients,
+            max_client_bytes: values.max_client_bytes,
+            reply_bytes_max: values.reply_bytes_max,
+            client_id_bytes_max: values.client_id_bytes_max,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            // Three quarters of all: no address shuts out all others.
-            connections_per_address_max: Some(12_288),
-            commands_per_second: None,
-            commands_per_second_per_address: None,
-            idle_timeout: None,
-            half_line_timeout: Some(Duration::from_secs(120)),
-            whatsat_in_flight_max: 4_096,
-            max_clients: Some(10_000_000),
-            // Room for as many with IDs of 20 bytes.
-            max_client_bytes: Some(4 << 30),
-            reply_bytes_max: 256 << 20,
-            client_id_bytes_max: CLIENT_ID_BYTES_MAX,
-        }
+        Limits::new(&Values::default())
     }
 }

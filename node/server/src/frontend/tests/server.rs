@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::frontend::{Frontend, FrontendSettings, Statistics};
+use crate::settings::Values;
 use crate::wire_log::WireLog;
 use herd_acknowledgement::{AckLevel, Acknowledgements};
 use herd_clock::clock::WallClock;
@@ -146,7 +147,7 @@ impl TestServer {
         ack: AckLevel,
     ) -> Self {
         let acknowledgements = Arc::new(Acknowledgements::new(ack, ACK_TIMEOUT));
-        let mut settings = FrontendSettings::new("Hill".into());
+        let mut settings = FrontendSettings::new("Hill".into(), &Values::default());
         // So that connections move in all tests that send much.
         settings.bulk = Some(BULK.handle().clone());
         set(&mut settings);

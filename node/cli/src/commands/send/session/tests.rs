@@ -11,8 +11,8 @@ use herd_acknowledgement::{AckLevel, Acknowledgements};
 use herd_clock::clock::SystemClock;
 use herd_locations::Locations;
 use herd_places::{NearbyQuery, Places};
-use herd_server::config::ACK_TIMEOUT;
 use herd_server::frontend::{Frontend, FrontendSettings};
+use herd_server::settings::Values;
 
 struct Nowhere;
 
@@ -32,9 +32,12 @@ async fn connect() -> TcpStream {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let frontend = Frontend::new(
-        FrontendSettings::new("Hill".into()),
+        FrontendSettings::new("Hill".into(), &Values::default()),
         Arc::new(Locations::default()),
-        Arc::new(Acknowledgements::new(AckLevel::Memory, ACK_TIMEOUT)),
+        Arc::new(Acknowledgements::new(
+            AckLevel::Memory,
+            Values::default().ack_timeout,
+        )),
         Arc::new(SystemClock),
         Arc::new(Nowhere),
         None,

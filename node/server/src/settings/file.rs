@@ -9,7 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use herd_files::{byte_order_mark, own_file};
 
-use super::{Given, Mistake, Origin, Setting, Source};
+use super::nearest::nearest;
+use super::{Command, Given, Mistake, Origin, Setting, Source, Ways};
 
 /// The largest configuration file, in bytes.
 const CONFIG_BYTES_MAX: usize = 1 << 20;
@@ -90,26 +91,19 @@ fn read_text(path: &Path) -> io::Result<String> {
 }
 
 fn settable(key: &str) -> Result<Setting, String> {
-    let found = Setting::SERVE
-        .into_iter()
-        .find(|setting| setting.key() == key);
-    match found {
-        Some(Setting::Config) => Err("`config` cannot be set in the file itself".to_owned()),
-        Some(Setting::PodName) => Err(format!(
-            "`{key}` differs from pod to pod and is not set here, but by {}",
-            Setting::PodName.variable()
-        )),
-        Some(Setting::LinksCredentials) => Err(format!(
-            "`{key}` holds a private key and is not set here: name a folder with `{}`",
-            Setting::LinksCerts.key()
-        )),
-        Some(secret) if !secret.is_public() => Err(format!(
-            "`{key}` is a secret and not set here: name a file of its own with `{}`, or set {}",
-            Setting::PlacesKeyFile.key(),
-            secret.variable()
-        )),
-        Some(setting) => Ok(setting),
-        None => Err(format!("`{key}` is not a setting")),
+    let mut taken = Setting::of(Command::Serve);
+    let Some(setting) = taken.find(|setting| setting.key() == key) else {
+        let known = Setting::ALL.iter().filter(|setting| setting.is_in_file());
+        let meant = nearest(key, known.map(|setting| setting.key().to_owned()));
+        let meant = meant.map(|meant| format!("; `{meant}` is one"));
+        return Err(format!(
+            "`{key}` is not a setting{}",
+            meant.unwrap_or_default()
+        ));
+    };
+    match setting.ways() {
+        Ways::Every => Ok(setting),
+        Ways::NotInFile(why) | Ways::VariableOnly(why) => Err(format!("`{key}` {why}")),
     }
 }
 
@@ -161,7 +155,7 @@ mod tests {
         assert_eq!(
             mistakes,
             [
-                "herd.toml line 1: `nam` is not a setting",
+                "herd.toml line 1: `nam` is not a setting; `name` is one",
                 "herd.toml line 2: the value is not a text in quotes, a whole number, true or false",
                 "herd.toml line 4: `config` cannot be set in the file itself",
                 "herd.toml line 5: string values must be quoted, expected literal string",

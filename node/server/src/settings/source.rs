@@ -35,6 +35,8 @@ pub enum Origin {
     Flag(Setting),
     /// In the environment.
     Variable(Setting),
+    /// In the topology.
+    Topology,
     /// Nowhere.
     Default,
 }
@@ -45,6 +47,7 @@ impl fmt::Display for Origin {
             Origin::File { path, line } => write!(f, "{} line {line}", path.display()),
             Origin::Flag(setting) => f.write_str(&setting.flag()),
             Origin::Variable(setting) => f.write_str(&setting.variable()),
+            Origin::Topology => f.write_str("topology"),
             Origin::Default => f.write_str("default"),
         }
     }

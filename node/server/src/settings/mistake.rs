@@ -114,9 +114,9 @@ pub enum Mistake {
         /// How many servers there are.
         servers: usize,
     },
-    /// Something about places that is not told with the text that was written: it may be a key.
+    /// A value that is not told with the text that was written: the text may hold a key or a password.
     #[error("{origin}: {reason}")]
-    Places {
+    Untold {
         /// Where it was written.
         origin: Origin,
         /// What is wrong.

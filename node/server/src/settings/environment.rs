@@ -4,16 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 
-use super::{Given, Origin, Setting, Source};
+use super::nearest::nearest;
+use super::{Command, Given, Origin, Setting, Source};
 
 const PREFIX: &str = "HERD_";
-
-/// Where `herd send` connects to, if its flag does not say. A person sets it for a session, so it is
-/// in the environment of other commands too.
-pub(super) const SEND_TO: &str = "HERD_TO";
-
-/// The token that `herd send`, `herd status` and `herd top` show a server, set for a session too.
-pub const TOKEN_VARIABLE: &str = "HERD_TOKEN";
 
 /// The `HERD_*` variables that are set and not empty.
 #[derive(Clone, Default)]
@@ -52,20 +46,27 @@ impl Environment {
         &self.not_text
     }
 
-    /// The variables that set none of `settings`: likely misspelt. `HERD_TO` and `HERD_TOKEN` are meant
-    /// for another command.
+    /// The variables that set nothing of `command`, likely misspelt, each with the known one that is like it. Those
+    /// that a person sets for a session, such as `HERD_TO`, are meant for another command.
     #[must_use]
-    pub fn unknown(&self, settings: &[Setting]) -> Vec<&str> {
-        let known: Vec<String> = settings.iter().map(|setting| setting.variable()).collect();
-        let names = self
-            .values
-            .keys()
-            .map(String::as_str)
-            .filter(|name| ![SEND_TO, TOKEN_VARIABLE].contains(name));
+    pub fn unknown(&self, command: Command) -> Vec<(&str, Option<String>)> {
+        let is_of_session = |setting: &Setting| !setting.is_of(Command::Serve);
+        let read: Vec<String> = Setting::of(command).map(Setting::variable).collect();
+        let all = Setting::ALL.iter().copied();
+        let of_session: Vec<String> = all.filter(is_of_session).map(Setting::variable).collect();
+        let names = self.values.keys().map(String::as_str);
         names
-            .filter(|name| known.iter().all(|known| known != name))
+            .filter(|name| read.iter().chain(&of_session).all(|known| known != name))
+            .map(|name| (name, like(name, &read)))
             .collect()
     }
+}
+
+/// The known variable that is like this one. The prefix makes none alike.
+fn like(name: &str, known: &[String]) -> Option<String> {
+    let known = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
+    let like = nearest(name.strip_prefix(PREFIX)?, known.map(str::to_owned));
+    like.map(|like| format!("{PREFIX}{like}"))
 }
 
 /// Names only: a value may be a key.
@@ -114,6 +115,7 @@ mod tests {
             ("HERD_LOG", "debug"),
             ("HERD_NAME", ""),
             ("HERD_LOGG", "debug"),
+            ("HERD_TO", "hill:1"),
             ("PATH", "/bin"),
         ];
         let environment = Environment::new(pairs.map(|(name, value)| (name.into(), value.into())));
@@ -121,7 +123,9 @@ mod tests {
         assert_eq!(log.text, "debug");
         assert_eq!(log.origin.to_string(), "HERD_LOG");
         assert_eq!(environment.get(Setting::Name), None);
-        assert_eq!(environment.unknown(&Setting::SERVE), ["HERD_LOGG"]);
-        assert_eq!(environment.unknown(&[]), ["HERD_LOG", "HERD_LOGG"]);
+        let misspelt = ("HERD_LOGG", Some("HERD_LOG".to_owned()));
+        assert_eq!(environment.unknown(Command::Serve), [misspelt]);
+        let unknown = environment.unknown(Command::Send);
+        assert_eq!(unknown, [("HERD_LOG", None), ("HERD_LOGG", None)]);
     }
 }

@@ -1,0 +1,57 @@
+//! The types that settings can have. Each has one parser, whose errors continue a sentence that starts with the text.
+
+mod addresses;
+mod choices;
+mod counts;
+mod durations;
+mod or_word;
+mod paths;
+mod secrets;
+
+pub(super) use addresses::{HostNames, Listen, Port, Servers, Text, WebAddress};
+pub(super) use choices::{Choice, Filter, OneOf, Switch};
+pub(super) use counts::{Counts, Rates, Sizes};
+pub use durations::{Durations, duration};
+pub(super) use durations::{EVER, UnlessZero};
+pub(super) use or_word::{auto_or, off_or};
+pub(super) use paths::{FileToAppend, PathTo, Socket};
+pub use secrets::Secret;
+pub(super) use secrets::Secrets;
+
+/// A type of values, with their bounds.
+pub trait Kind {
+    /// What a text becomes.
+    type Value;
+
+    /// The value that `text` stands for.
+    ///
+    /// # Errors
+    /// What is wrong with the text, and what would be right.
+    fn parse(&self, text: &str) -> Result<Self::Value, String>;
+
+    /// A text that stands for the value, or says what it is.
+    fn show(&self, value: &Self::Value) -> String;
+
+    /// What a value is, for `--help`: `DURATION`, `COUNT`, `FILE`, ...
+    fn unit(&self) -> String;
+
+    /// Which values there are, for documents; empty where the unit says it.
+    fn range(&self) -> String {
+        String::new()
+    }
+
+    /// Whether the flag alone stands for `true`.
+    fn is_switch(&self) -> bool {
+        false
+    }
+
+    /// Whether the flag may be given several times.
+    fn is_list(&self) -> bool {
+        false
+    }
+
+    /// Whether a wrong text may be repeated in messages: some may hold a key or a password.
+    fn may_be_told(&self) -> bool {
+        true
+    }
+}

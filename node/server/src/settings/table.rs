@@ -1,0 +1,320 @@
+//! The table of settings. One entry is one setting; [`settings`] says how an entry is written.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use herd_acknowledgement::AckLevel;
+use herd_admission::one_address_share;
+use herd_crdt::CLIENT_ID_BYTES_MAX;
+use herd_places::ProviderName;
+use herd_protocol::{LINE_BYTES_MAX, OVERSIZED_COPY_BYTES};
+use herd_replication::timing::SPARE_PEER_CONNECTIONS_MAX;
+use herd_topology::{CLIENT_PORT_BASE, HTTP_PORT_BASE, HostPort, PEER_PORT_BASE};
+use reqwest::Url;
+
+use super::definition::{Described, default_text, either, field_type, resolved, settings};
+use super::kinds::{
+    Choice, Counts, Durations, EVER, FileToAppend, Filter, HostNames, Kind, Listen, OneOf, PathTo,
+    Port, Rates, Secrets, Servers, Sizes, Socket, Switch, Text, UnlessZero, WebAddress, auto_or,
+    off_or,
+};
+use super::{Command, ConfigError, Environment, Flags, Group, Resolver, Secret, Ways};
+use crate::logging::{LogFilter, LogFormat};
+
+/// The folder for data unless something else is said, in the current folder. Each server has a folder of its own in
+/// it.
+pub const DATA_DIR: &str = "herd-data";
+
+/// The times after which records can expire.
+pub const EXPIRE_AFTER: Durations = Durations {
+    min: SECOND,
+    max: EVER,
+};
+
+/// The most of anything that is counted.
+const COUNT_MAX: usize = 1_000_000_000;
+/// The highest rate.
+const RATE_MAX: u32 = 1_000_000_000;
+/// The most memory, in bytes.
+const MEMORY_BYTES_MAX: usize = 1 << 50;
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+settings! {
+Server {
+    Config config: PathBuf, PathTo("FILE"), otherwise "none", only Ways::NotInFile("cannot be set in the file itself"),
+        for [Serve], "Configuration file (TOML); flags and variables win over it";
+    Name name: String, Text("NAME"), otherwise "none, must be given",
+        for [Serve], "Name of this server, one of the topology's";
+    PodName pod_name: String, Text("POD"), otherwise "none",
+        only Ways::VariableOnly("differs from pod to pod and is not set here, but by the variable HERD_POD_NAME"),
+        for [Serve], "Name of a StatefulSet's pod, in place of a name: the number at its end picks the server",
+        "`herd-0` is the topology's first. [Kubernetes](../k8s/README.md) sets it.";
+    Topology topology: PathBuf, PathTo("FILE"), otherwise "the built-in five servers",
+        for [Serve, Local, Status: "Ask all servers of this topology file"],
+        "Topology file: servers, addresses and links", "Its [form](topology.md) has a page of its own.";
+    ClientPortBase client_port_base: u16, Port, default CLIENT_PORT_BASE,
+        for [Serve, Local], "First port for clients of the built-in topology";
+    HttpPortBase http_port_base: u16, Port, default HTTP_PORT_BASE,
+        for [Serve, Local], "First port for HTTP of the built-in topology";
+    PeerPortBase peer_port_base: u16, Port, default PEER_PORT_BASE,
+        for [Serve, Local], "First port for links between servers of the built-in topology";
+    ClientListen client_listen: std::net::SocketAddr, Listen, otherwise "as the topology says",
+        for [Serve], "Listen here for clients";
+    PeerListen peer_listen: std::net::SocketAddr, Listen, otherwise "as the topology says",
+        for [Serve], "Listen here for neighbours";
+    HttpListen http_listen: Option<std::net::SocketAddr>, off_or(Listen), otherwise "as the topology says",
+        for [Serve], "Listen here for HTTP; `off` is no HTTP at all", "Without HTTP there are no probes and no metrics.";
+    HttpLocations http_locations: bool, Switch,
+        otherwise "`false`; `herd local`: `true` where HTTP listens on loopback",
+        for [Serve, Local], "Show locations and the inside of the herd to everyone who reaches HTTP",
+        "These are the page at `/`, and [`/status`](operations.md#status). `/healthz`, `/readyz` and `/metrics` tell no \
+         location and are always there.";
+    HttpHosts http_hosts: Vec<Arc<str>>, HostNames, otherwise "none",
+        for [Serve], "Answer HTTP under these names too, with commas between them",
+        "HTTP answers to IP addresses, `localhost` and the names in the topology anyway. Further names are those of a \
+         proxy or of a Service; [why](security.md#pages-from-elsewhere).";
+    MaxClockSkew max_clock_skew: Option<Duration>, UnlessZero, default Some(2 * HOUR),
+        for [Serve, Local], "Refuse reports whose time is further ahead of the server's clock than this; `0` for no limit";
+    ExpireAfter expire_after: Option<Duration>, off_or(EXPIRE_AFTER), default None,
+        for [Serve, Local], "Forget records older than this by their own time; the same on all servers",
+        "**All servers of a herd must use the same**, see [expiry](replication.md#expiry).";
+    Log log: LogFilter, Filter, default LogFilter::default(),
+        for [Serve, Local], "Log lines to show: error, warn, info, debug, trace, off, or parts TARGET=LEVEL between commas",
+        "Parts such as `info,herd_server::http=debug` are for one [target](operations.md#logs). Links made and lost are \
+         shown at every level but `off`.";
+    LogFormat log_format: LogFormat, Choice(&LogFormat::ALL), default LogFormat::Text,
+        for [Serve, Local], "Form of log lines", "Log lines go to [standard error](operations.md#logs).";
+    WireLog wire_log: PathBuf, FileToAppend, otherwise "off",
+        for [Serve], "Write every line in and out to this file",
+        "The file is no symbolic link, but for those in `/dev`, such as `/dev/stdout`. \
+         [SIGHUP](operations.md#signals) opens it anew.";
+    DrainDelay drain_delay: Duration, Durations { min: Duration::ZERO, max: 10 * MINUTE }, default 5 * SECOND,
+        for [Serve], "After SIGTERM, say \"not ready\" and go on accepting for this long",
+        "A load balancer or a Service of Kubernetes sends clients to this server until it notices. SIGINT does without \
+         the delay.";
+    DataDir data_dir: PathBuf, PathTo("DIR"),
+        otherwise format!("`{DATA_DIR}`; `herd serve`: `{DATA_DIR}/NAME.data`"),
+        for [Serve, Local, Dump: "Data folder of the server, or of a `herd local`: then its first server that runs"],
+        "Folder for data, made if need be",
+        "`herd local` keeps topology, logs and wire logs there too, and gives each server the folder `NAME.data` in it.";
+    Ephemeral ephemeral: bool, Switch, default false,
+        for [Serve, Local], "Write no data to disk; `herd local` then writes nothing at all";
+    Ack ack: AckLevel, Choice(&AckLevel::ALL), default AckLevel::Memory,
+        for [Serve, Local], "Reply to a report when it is in memory, on disk, at a peer, or both of these",
+        "See [durability](durability.md).";
+    AckTimeout ack_timeout: Duration, Durations::up_to(MINUTE), default 2 * SECOND,
+        for [Serve, Local], "How long that may take before the error reply goes out instead";
+    ControlSocket control_socket: PathBuf, Socket, otherwise "`control.sock` in the data folder, if there is one",
+        for [Serve, Dump: "The server's control socket"], "Socket for herd dump and herd load, open to this user alone",
+        "It is a Unix domain socket; see [back up and restore](operations.md#back-up-and-restore).";
+}
+Tls {
+    LinksCerts links_certs: PathBuf, PathTo("DIR"),
+        otherwise "the folder `certs` beside the topology file, if it is there",
+        for [Serve], "Folder with certificate, key and trusted authorities for links", "[`herd certs`](tls.md) makes it.";
+    LinksCredentials links_credentials: Secret, Secrets, otherwise "none",
+        only Ways::VariableOnly("holds a private key and is not set here: name a folder with `links_certs`"),
+        for [Serve], "Certificate, key and trusted authorities for links themselves, in PEM",
+        "`herd local --ephemeral` hands them to its servers.";
+    InsecureLinks insecure_links: bool, Switch, default false,
+        for [Serve], "Allow links to other machines without certificates: anyone on the way can read and join";
+    ClientTlsCert client_tls_cert: PathBuf, PathTo("FILE"), otherwise "off",
+        for [Serve], "Certificate of the client port (PEM, its chain behind it), which then speaks TLS only",
+        "See [TLS for clients](tls.md#clients).";
+    ClientTlsKey client_tls_key: PathBuf, PathTo("FILE"), otherwise "none",
+        for [Serve], "Private key of that certificate";
+    ClientTlsCa client_tls_ca: PathBuf, PathTo("FILE"), otherwise "off",
+        for [Serve], "Let in clients with a certificate of these authorities only";
+}
+Places {
+    Places places: ProviderName, Choice(&ProviderName::ALL), default ProviderName::Embedded,
+        for [Serve, Local], "Provider of places",
+        "See [places](places.md).";
+    PlacesUrl places_url: Url, WebAddress, otherwise "the service's own",
+        for [Serve, Local], "Base address of an online provider, for a proxy or a server of your own";
+    PlacesKeyFile places_key_file: PathBuf, PathTo("FILE"), otherwise "none",
+        for [Serve, Local], "File with the key of an online provider and nothing else; or set HERD_PLACES_KEY";
+    PlacesKey places_key: Secret, Secrets, otherwise "none",
+        only Ways::VariableOnly("is a secret and not set here: name a file of its own with `places_key_file`, or set \
+                                 the variable HERD_PLACES_KEY"),
+        for [Serve, Local], "Key of an online provider itself", "There is no flag, since lists of processes show flags.";
+    PlacesTimeout places_timeout: Duration, Durations::up_to(25 * SECOND), default 800 * MILLISECOND,
+        for [Serve, Local], "How long a question to an online provider may take in all",
+        "Its wait and a second attempt are part of that.";
+    PlacesConnectTimeout places_connect_timeout: Duration, Durations::up_to(25 * SECOND), default 500 * MILLISECOND,
+        for [Serve, Local], "How long a connection to it may take, out of that time",
+        "Where `places_timeout` is less than the default, the default is `places_timeout`.";
+    PlacesInFlightMax places_in_flight_max: usize, Counts::up_to(1_024), otherwise in_flight_defaults(),
+        for [Serve, Local], "How many questions to it may be in flight", "Eight times as many wait.";
+    PlacesFallback places_fallback: bool, OneOf("embedded", "off"), default true,
+        for [Serve, Local], "Answer from the embedded table when it fails or is too slow, or `off` for an error";
+    PlacesCache places_cache: Option<usize>, off_or(Counts::up_to(10_000)), default None,
+        for [Serve, Local], "How many of its answers to keep, for overpass", "Google's terms forbid it.";
+    PlacesCacheAge places_cache_age: Duration, Durations::up_to(WEEK), default 10 * MINUTE,
+        for [Serve, Local], "How long to keep them";
+    PlacesPerMinute places_per_minute: Option<NonZeroU32>, off_or(Rates { max: 10_000_000 }), default NonZeroU32::new(600),
+        for [Serve, Local], "How many requests it gets in a minute",
+        "After a minute without requests it may get all of them at once.";
+    PlacesFile places_file: PathBuf, PathTo("TABLE"), otherwise "built-in",
+        for [Serve, Local, PlacesInfo], "Table of places, used instead of the embedded one; see `herd places import`";
+    PlacesAdd places_add: bool, Switch, default false,
+        for [Serve, Local, PlacesInfo], "Use that table beside the embedded one";
+}
+Limits {
+    Tokens tokens: PathBuf, PathTo("FILE"), otherwise "off",
+        for [Serve], "File with the tokens that clients and HTTP requests must show; see `herd token new`",
+        "It is read again when it changes; see [tokens](security.md#tokens).";
+    ClientThreads client_threads: Option<usize>, auto_or(Counts::up_to(1_024)), default None,
+        for [Serve], "How many threads serve clients that send little at a time; `auto` is one for each core but one",
+        "Clients that send many commands at a time have other threads, one more than this. Replication, the store and \
+         HTTP have one for each core.";
+    ConnectionsMax connections_max: usize, Counts::up_to(COUNT_MAX), default 16_384,
+        for [Serve], "How many connections of clients may be open",
+        "There are fewer if there are too few [open files](security.md#open-files).";
+    ConnectionsPerAddressMax connections_per_address_max: Option<usize>, off_or(Counts::up_to(COUNT_MAX)),
+        otherwise "3/4 of `connections_max`", for [Serve], "How many of them may be of one address",
+        "An address is one of IPv4, or a /64 of IPv6; `off` is no limit of its own.";
+    LineBytesMax line_bytes_max: usize, Sizes { min: OVERSIZED_COPY_BYTES, max: 1 << 20 }, default LINE_BYTES_MAX,
+        for [Serve], "The longest line of a client, before its LF";
+    CommandsPerSecond commands_per_second: Option<NonZeroU32>, off_or(Rates { max: RATE_MAX }), default None,
+        for [Serve], "How many lines of a connection are executed in a second";
+    CommandsPerSecondPerAddress commands_per_second_per_address: Option<NonZeroU32>, off_or(Rates { max: RATE_MAX }),
+        default None, for [Serve], "How many lines of all connections of an address are executed in a second";
+    IdleTimeout idle_timeout: Option<Duration>, off_or(Durations::up_to(WEEK)), default None,
+        for [Serve], "Close connections that are silent for this long while no reply waits";
+    HalfLineTimeout half_line_timeout: Option<Duration>, off_or(Durations::up_to(WEEK)), default Some(2 * MINUTE),
+        for [Serve], "Close connections that do not end a line for this long after they began it";
+    WhatsatInFlightMax whatsat_in_flight_max: usize, Counts::up_to(COUNT_MAX), default 4_096,
+        for [Serve], "How many WHATSATs of all connections may wait for places";
+    MaxClients max_clients: Option<usize>, off_or(Counts::up_to(COUNT_MAX)), default Some(10_000_000),
+        for [Serve], "Refuse reports of further clients when this number is known";
+    // Room for as many clients with IDs of 20 bytes.
+    MaxClientBytes max_client_bytes: Option<usize>, off_or(Sizes { min: 1, max: MEMORY_BYTES_MAX }), default Some(4 << 30),
+        for [Serve], "Refuse them too when the known ones take this much memory",
+        "See [how memory is counted](security.md#memory).";
+    ClientIdBytesMax client_id_bytes_max: usize, Sizes { min: 1, max: CLIENT_ID_BYTES_MAX }, default CLIENT_ID_BYTES_MAX,
+        for [Serve], "Refuse reports of clients whose ID is longer than this, at the server that hears them";
+    ReplyBytesMax reply_bytes_max: usize, Sizes { min: 1, max: MEMORY_BYTES_MAX }, default 256 << 20,
+        for [Serve], "How many bytes of replies may wait for all clients together",
+        "Beyond it, clients with more than 8 KiB waiting are read no further.";
+    HttpConnectionsMax http_connections_max: usize, Counts::up_to(COUNT_MAX), default 128,
+        for [Serve], "How many HTTP connections are served at a time",
+        "16 more are for [probes](security.md#places-for-probes).";
+    HttpConnectionsPerAddressMax http_connections_per_address_max: Option<usize>, off_or(Counts::up_to(COUNT_MAX)),
+        otherwise "3/4 of `http_connections_max`", for [Serve], "How many of them may be of one address",
+        "An address is one of IPv4, or a /64 of IPv6; `off` is no limit of its own.";
+    PeerConnectionsPerAddressMax peer_connections_per_address_max: Option<usize>, off_or(Counts::up_to(COUNT_MAX)),
+        default Some(one_address_share(SPARE_PEER_CONNECTIONS_MAX)),
+        for [Serve], "How many connections of an address to the peer port may be in their handshake",
+        "One for each neighbour comes on top; `off` is no limit of its own.";
+    ViewersMax viewers_max: usize, Counts::up_to(COUNT_MAX), default 16,
+        for [Serve], "How many live pages may be open at a time", "Further ones are refused.";
+}
+Client {
+    To to: Vec<HostPort>, Servers, otherwise "the first of the built-in topology; `herd bench`: all of them",
+        for [Send, Bench: "A server's client port; several take connections in turn"], "The server's client port";
+    TokenFile token_file: PathBuf, PathTo("FILE"), otherwise "none",
+        for [Send, Status], "File with a token to show the server first; or set HERD_TOKEN";
+    Token token: Secret, Secrets, otherwise "none", only Ways::VariableOnly("is a secret"),
+        for [Send, Status], "The [token](security.md#tokens) itself",
+        "There is no flag, since lists of processes show flags.";
+}
+}
+
+/// How many questions each kind of provider gets at a time.
+fn in_flight_defaults() -> String {
+    let overpass = ProviderName::Overpass;
+    let [most, few] = [ProviderName::Google, overpass].map(ProviderName::default_in_flight_max);
+    format!("`{most}`; `{overpass}` `{few}`")
+}
+
+impl Values {
+    /// The values for a command whose settings are no more than that.
+    ///
+    /// # Errors
+    /// Every mistake that was found.
+    pub fn load(
+        command: Command,
+        flags: &Flags,
+        environment: &Environment,
+    ) -> Result<Self, ConfigError> {
+        let mut resolver = Resolver::new(command, flags, environment);
+        let values = Values::resolve(&mut resolver);
+        resolver.finish(Some(values))
+    }
+}
+
+impl Setting {
+    /// Whether the command takes it.
+    #[must_use]
+    pub fn is_of(self, command: Command) -> bool {
+        self.commands().contains(&command)
+    }
+
+    /// Those that the command takes.
+    pub fn of(command: Command) -> impl Iterator<Item = Setting> {
+        let all = Setting::ALL.iter().copied();
+        all.filter(move |setting| setting.is_of(command))
+    }
+
+    /// Whether there is a flag.
+    #[must_use]
+    pub fn has_flag(self) -> bool {
+        !matches!(self.ways(), Ways::VariableOnly(_))
+    }
+
+    /// Whether a configuration file can have it.
+    #[must_use]
+    pub fn is_in_file(self) -> bool {
+        self.is_of(Command::Serve) && self.ways() == Ways::Every
+    }
+
+    /// The flag, such as `--max-clock-skew`.
+    #[must_use]
+    pub fn flag(self) -> String {
+        format!("--{}", self.key().replace('_', "-"))
+    }
+
+    /// The environment variable, such as `HERD_MAX_CLOCK_SKEW`.
+    #[must_use]
+    pub fn variable(self) -> String {
+        format!("HERD_{}", self.key().to_ascii_uppercase())
+    }
+
+    /// What a value is, such as `DURATION`.
+    #[must_use]
+    pub fn unit(self) -> String {
+        self.described().unit
+    }
+
+    /// Which values there are, with backticks around what is typed; empty where the unit says it.
+    #[must_use]
+    pub fn range(self) -> String {
+        self.described().range
+    }
+
+    /// The value that holds if none is given, or how the program chooses then, with backticks around what is typed.
+    #[must_use]
+    pub fn default_text(self) -> String {
+        self.described().default
+    }
+
+    /// Whether the flag alone stands for `true`.
+    #[must_use]
+    pub fn is_switch(self) -> bool {
+        self.described().is_switch
+    }
+
+    /// Whether the flag may be given several times.
+    #[must_use]
+    pub fn is_list(self) -> bool {
+        self.described().is_list
+    }
+}
