@@ -126,7 +126,7 @@ async fn status(args: SendArgs, environment: &Environment) -> u8 {
             return failed(EXIT_UNREACHABLE, &cannot_connect(&to, &error));
         }
         Ok(Err(Unreached::Tls(fault))) => {
-            let message = format!("cannot connect to {} with TLS: {fault}", to);
+            let message = format!("cannot connect to {to} with TLS: {fault}");
             return failed(EXIT_UNREACHABLE, &message);
         }
         Err(_) => {

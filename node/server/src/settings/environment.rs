@@ -40,10 +40,13 @@ impl Environment {
         Self::new(std::env::vars_os())
     }
 
-    /// The names of the variables whose values are not UTF-8.
-    #[must_use]
-    pub fn not_text(&self) -> &[String] {
-        &self.not_text
+    /// The names of the variables of `command` whose values are not UTF-8.
+    pub fn not_text(&self, command: Command) -> impl Iterator<Item = &str> {
+        let read: Vec<String> = Setting::of(command).map(Setting::variable).collect();
+        let names = self.not_text.iter();
+        names
+            .filter(move |name| read.contains(name))
+            .map(String::as_str)
     }
 
     /// The variables that set nothing of `command`, likely misspelt, each with the known one that is like it. Those
@@ -54,7 +57,7 @@ impl Environment {
         let read: Vec<String> = Setting::of(command).map(Setting::variable).collect();
         let all = Setting::ALL.iter().copied();
         let of_session: Vec<String> = all.filter(is_of_session).map(Setting::variable).collect();
-        let names = self.values.keys().map(String::as_str);
+        let names = self.values.keys().chain(&self.not_text).map(String::as_str);
         names
             .filter(|name| read.iter().chain(&of_session).all(|known| known != name))
             .map(|name| (name, like(name, &read)))
@@ -101,12 +104,15 @@ mod tests {
     fn bytes_that_are_not_text_are_noted() {
         let value = OsString::from_vec(vec![0xff]);
         let environment = Environment::new([("HERD_NAME".into(), value.clone())]);
-        assert_eq!(environment.not_text(), ["HERD_NAME"]);
-        assert!(
-            Environment::new([("PATH".into(), value)])
-                .not_text()
-                .is_empty()
+        let names = |environment: &Environment, command| environment.not_text(command).count();
+        assert_eq!(
+            environment.not_text(Command::Serve).next(),
+            Some("HERD_NAME")
         );
+        assert_eq!(names(&environment, Command::Send), 0);
+        assert_eq!(environment.unknown(Command::Local), [("HERD_NAME", None)]);
+        let other = Environment::new([("PATH".into(), value)]);
+        assert_eq!(names(&other, Command::Serve), 0);
     }
 
     #[test]

@@ -29,10 +29,8 @@ impl<'a> Resolver<'a> {
             file: ConfigFile::default(),
             warnings: Vec::new(),
             mistakes: environment
-                .not_text()
-                .iter()
-                .cloned()
-                .map(Mistake::NotText)
+                .not_text(command)
+                .map(|name| Mistake::NotText(name.to_owned()))
                 .collect(),
             rows: BTreeMap::new(),
         }
