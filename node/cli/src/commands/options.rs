@@ -153,6 +153,37 @@ fn without_links(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use herd_server::settings::Source as _;
+
+    /// The text that the flag of a setting gives where `argument` is typed.
+    fn parsed<C: OfCommand>(setting: Setting, argument: &str) -> Option<String> {
+        let command = SettingFlags::<C>::augment_args(clap::Command::new("herd"));
+        let matches = command.try_get_matches_from(["herd", argument]);
+        let flags = SettingFlags::<C>::from_arg_matches(&matches.unwrap()).unwrap();
+        flags.given().get(setting).map(|given| given.text)
+    }
+
+    fn assert_flags_of<C: OfCommand>() {
+        for setting in Setting::of(C::COMMAND).filter(|setting| setting.has_flag()) {
+            let flag = setting.flag();
+            let typed = parsed::<C>(setting, &format!("{flag}=text"));
+            assert_eq!(typed.as_deref(), Some("text"), "{flag}");
+            if setting.is_switch() {
+                assert_eq!(parsed::<C>(setting, &flag).as_deref(), Some("true"));
+            }
+        }
+    }
+
+    #[test]
+    fn every_flag_gives_its_setting() {
+        assert_flags_of::<Serve>();
+        assert_flags_of::<Local>();
+        assert_flags_of::<Send>();
+        assert_flags_of::<Dump>();
+        assert_flags_of::<Status>();
+        assert_flags_of::<Bench>();
+        assert_flags_of::<PlacesInfo>();
+    }
 
     #[test]
     fn links_are_for_documents_only() {
