@@ -14,7 +14,7 @@ pub struct Decimal<'a> {
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads a decimal from the start of `bytes`; the second part is what follows it.
+    /// Reads a decimal from the start of `bytes`; the second part is the bytes behind it.
     ///
     /// `None` if there is no digit before the dot, or a dot without a digit after it.
     #[must_use]
@@ -93,7 +93,7 @@ pub fn whole_number(digits: &[u8]) -> Option<u64> {
         .try_fold(value, |value, &digit| Some(value * 10 + value_of(digit)?))
 }
 
-/// So many digits always fit into 64 bits.
+/// The number of digits that always fit into 64 bits.
 const SAFE_DIGITS: usize = 19;
 
 /// A number with this in each of its bytes.

@@ -47,7 +47,7 @@ fn golden_bytes_of_the_version_to_come() {
 }
 
 #[test]
-fn a_newer_format_reads_an_older_one_and_not_the_other_way_round() {
+fn a_format_reads_older_ones_and_no_newer_ones() {
     let (present, next) = (GroupFormat::PRESENT, GroupFormat::next());
     let ready = GroupFormat::ready_for_next();
     let records = [record("kiwi", "Hill"), record("fig", "Smith")];
@@ -126,7 +126,7 @@ fn the_largest_record_fits_and_a_full_group_says_so() {
 }
 
 #[test]
-fn what_is_not_a_group_is_refused_with_its_reason() {
+fn bytes_that_are_no_group_are_refused_with_a_reason() {
     let mut good = GroupBuilder::default();
     assert!(good.try_push(&record("kiwi", "Hill")));
     let good = good.finish();

@@ -150,7 +150,7 @@ impl Server {
         self.now_ms += 10;
     }
 
-    /// Sets groups one by one, and after each looks at what a crash would leave.
+    /// Sets groups one by one, and after each looks at the state that a crash would leave.
     fn emit(&mut self, groups: Vec<SlotGroup>) {
         for SlotGroup { slot, group } in groups {
             assert!(group.len() <= GROUP_BYTES_MAX);
@@ -174,7 +174,7 @@ impl Server {
         }
     }
 
-    /// Slots are drained when the floor is 5 s beyond what they hold.
+    /// Slots are drained when the floor is 5 s beyond their oldest record.
     fn drained_below_ns(&self) -> i64 {
         let floor_ns = self.world.map.floor_ns();
         floor_ns.saturating_sub(5 * NANOSECONDS_PER_SECOND)
@@ -426,7 +426,7 @@ fn heard(client: usize, time_s: i64) -> Event {
 /// Found by review: a record that takes just under half a group fills a slot of its own, but the
 /// slot counted as hardly alive; eight of them were compacted into eight again, without end.
 #[test]
-fn slots_that_are_full_with_less_than_half_a_group_are_left_alone() {
+fn slots_with_few_long_records_are_left_alone() {
     let mut server = Server::new(client_ids(&[5_975; 20]), Masked(u64::MAX));
     for client in 0..20 {
         server.step(Step::Event(heard(client, 1)));

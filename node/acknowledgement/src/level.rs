@@ -1,9 +1,9 @@
-//! What a reply promises.
+//! The promise of a reply.
 
 use std::fmt;
 use std::str::FromStr;
 
-use herd_crdt::Again;
+use herd_crdt::RepublishPolicy;
 
 /// How safe a report has to be before the client is told that it was taken in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,13 +38,15 @@ impl AckLevel {
     /// What a report that changes nothing asks of the record that is known in its place, so that a
     /// reply to it promises no less than one to a report that was taken in.
     #[must_use]
-    pub fn again(self) -> Again {
+    pub fn republish_policy(self) -> RepublishPolicy {
         match self {
-            AckLevel::Memory => Again::Never,
+            AckLevel::Memory => RepublishPolicy::Never,
             // What others publish is stored as it comes, but for what this server published itself
             // in an earlier life. That a neighbour has it is known of what this server publishes only, and
             // whether it still has, its next answer says.
-            AckLevel::Disk | AckLevel::Peer | AckLevel::DiskAndPeer => Again::Learnt,
+            AckLevel::Disk | AckLevel::Peer | AckLevel::DiskAndPeer => {
+                RepublishPolicy::UnlessInSlot
+            }
         }
     }
 

@@ -31,7 +31,7 @@ pub const OFFSETS_SETTLE: Duration = Duration::from_secs(3);
 /// How long a server that has started waits for a neighbour's clock before it goes on without one.
 pub const FIRST_CLOCKS_WAIT: Duration = Duration::from_secs(60);
 
-/// The wall clock has jumped, by so many nanoseconds; backwards if negative.
+/// The wall clock has jumped, by this number of nanoseconds; backwards if negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jump(pub i128);
 
@@ -49,7 +49,7 @@ impl Jump {
     }
 }
 
-/// What a look at the clocks says.
+/// The result of a look at the clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     /// The time that nothing speaks against, in nanoseconds since the epoch; `None` while neighbours
@@ -66,7 +66,7 @@ pub struct Look {
 struct Last {
     at: Instant,
     wall_ns: i64,
-    /// What the wall clocks say, ours and the neighbours'.
+    /// The time by the wall clocks, this server's and the neighbours'.
     clocks_ns: Option<i64>,
 }
 
@@ -135,7 +135,7 @@ impl FloorClock {
         self.believed_ns()
     }
 
-    /// What the wall clocks say; `None` while neighbours are waited for.
+    /// The time by the wall clocks; `None` while neighbours are waited for.
     fn clocks_ns(
         &mut self,
         now: Instant,

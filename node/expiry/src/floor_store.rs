@@ -7,7 +7,7 @@ use async_trait::async_trait;
 #[error("cannot store the floor of expiry, so it stays where it is: {0}")]
 pub struct FloorStoreError(pub String);
 
-/// Stores the floor, so that a server that restarts does not take in what had expired.
+/// Stores the floor, so that a server that restarts does not accept expired records.
 #[async_trait]
 pub trait FloorStore: Send + Sync + 'static {
     /// Returns when `floor_ns`, in nanoseconds since the epoch, will be there after a crash. Called

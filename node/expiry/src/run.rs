@@ -21,7 +21,7 @@ const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// Looks in the time after which records expire: so they leave at most this part of it late.
 const LOOKS: u32 = 100;
 
-/// What expiry asks of the other servers, by way of the links.
+/// The facts that expiry gets from other servers, over the links.
 pub struct HerdClocks {
     /// Whether the topology gives this server neighbours.
     pub has_neighbours: bool,
@@ -38,7 +38,7 @@ pub struct Expiry {
     store: Arc<dyn FloorStore>,
     herd: HerdClocks,
     expire_after: ExpireAfter,
-    /// What the floor had come to when the server ran last.
+    /// The floor when the server ran last.
     stored_floor_ns: Option<i64>,
     interval: Duration,
 }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_disk_that_hangs_neither_raises_the_floor_nor_holds_up_the_stop() {
+    async fn a_hanging_disk_neither_raises_the_floor_nor_delays_stops() {
         let locations = Arc::new(Locations::default());
         // Else nothing says what time it is.
         let record = Record::new(b"kiwi", b"+1+1", b"1700000000", "Hill".into(), 0);

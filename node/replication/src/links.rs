@@ -23,7 +23,7 @@ use super::neighbour::{Neighbour, NeighbourConfig, delta_bytes};
 use super::report::AppliedReport;
 use super::rounds::Rounds;
 use super::settlement::Settlements;
-use super::status::{ReplicationPulses, ReplicationStatus, SlotsStatus};
+use super::status::{ReplicationStatus, ReplicationWatchdogs, SlotsStatus};
 use super::storing::StorageState;
 use herd_storage::StorageWriter;
 use herd_telemetry::histogram::{Histogram, TRAVEL_ENDS};
@@ -121,7 +121,7 @@ pub struct Links {
     /// By origin server: from receipt there to receipt here.
     propagation: BTreeMap<ServerName, Histogram>,
     /// Signs of life of the loops of each incarnation.
-    pub(super) pulses: ReplicationPulses,
+    pub(super) watchdogs: ReplicationWatchdogs,
     /// The receiver is to merge again all that this server holds of others.
     rejoin: AtomicBool,
     pub(super) observer: Option<Arc<dyn LinkObserver>>,
@@ -170,7 +170,7 @@ impl Links {
             processing: Mutex::new(None),
             suppressed: AtomicU64::new(0),
             closed: ClosedCounts::default(),
-            pulses: ReplicationPulses::default(),
+            watchdogs: ReplicationWatchdogs::default(),
             rejoin: AtomicBool::new(false),
             observer,
             chance,
@@ -412,8 +412,8 @@ impl Links {
 
     /// Signs of life of replication's loops.
     #[must_use]
-    pub fn pulses(&self) -> &ReplicationPulses {
-        &self.pulses
+    pub fn watchdogs(&self) -> &ReplicationWatchdogs {
+        &self.watchdogs
     }
 
     /// The greatest generation of `server` that we know of, 0 if none.

@@ -24,7 +24,7 @@ use super::store_feed::StoreFeed;
 use super::timing::{ADOPTION_REVIEW, RECEIVER_TICK};
 use herd_locations::Locations;
 use herd_storage::{StorageWriter, SyncState, Ticket};
-use herd_telemetry::pulse::Beating;
+use herd_telemetry::watchdog::Watched;
 
 mod forgetting;
 mod garbled;
@@ -44,7 +44,7 @@ pub(super) async fn receive(
     allowed_skew: Option<Duration>,
     format: GroupFormat,
 ) -> Incarnation {
-    let links_pulses = links.pulses.clone();
+    let links_watchdogs = links.watchdogs.clone();
     let mut synced = known.feed.writer().map(StorageWriter::synced);
     let mut receiver = Receiver {
         began: Instant::now(),
@@ -70,8 +70,8 @@ pub(super) async fn receive(
         clock_watch: ClockWatch::default(),
         allowed_skew,
         forgetting: Forgetting::default(),
-        beating: links_pulses.receiver.begin(),
-        gossip_beating: links_pulses.gossip.begin(),
+        watched: links_watchdogs.receiver.begin(),
+        gossip_watched: links_watchdogs.gossip.begin(),
         heartbeat: 0,
     };
     let mut next_look = Instant::now();
@@ -82,7 +82,7 @@ pub(super) async fn receive(
             () = sleep_until(next_look) => true,
             () = until_synced(&mut synced, receiver.known.feed.first_unsynced()) => false,
         };
-        receiver.beating.beat();
+        receiver.watched.heartbeat();
         if look_at_gossip && let Some(buried_by) = receiver.merge_changes().await {
             return buried_by;
         }
@@ -152,9 +152,9 @@ struct Receiver {
     /// How far a neighbour's clock may differ from ours; `None` for no limit.
     allowed_skew: Option<Duration>,
     forgetting: Forgetting,
-    beating: Beating,
+    watched: Watched,
     /// Of the engine's loop, which this task sees by its heartbeat.
-    gossip_beating: Beating,
+    gossip_watched: Watched,
     heartbeat: u64,
 }
 

@@ -102,7 +102,7 @@ impl Replication {
             feed: StoreFeed::new(view.me.clone()),
         };
         let links = Arc::new(Links::new(view, chance, observer));
-        locations.publish_known(acknowledgements.level().again());
+        locations.set_republish_policy(acknowledgements.level().republish_policy());
         Replication {
             locations,
             links,

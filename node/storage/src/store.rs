@@ -1,4 +1,4 @@
-//! What a store does, whichever it is: a folder on disk, or a model of one.
+//! The interface of a store: a folder on disk, or a model of one.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use herd_topology::Incarnation;
 /// One group as it lies in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredGroup {
-    /// Who published it.
+    /// Its publisher.
     pub incarnation: Incarnation,
     /// The slot it was published in.
     pub slot: SlotId,
@@ -21,12 +21,12 @@ pub struct StoredGroup {
     pub group: Bytes,
 }
 
-/// One change of what is stored.
+/// One change of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// Sets a slot to a group, in place of what it held.
+    /// Sets a slot to a group, in place of its older group.
     Put {
-        /// Who published the group.
+        /// The publisher of the group.
         incarnation: Incarnation,
         /// The slot it was published in.
         slot: SlotId,
@@ -56,7 +56,7 @@ pub enum Write {
 }
 
 impl Write {
-    /// What a write takes in a queue beside its group and name, in bytes.
+    /// The bytes of a write in a queue beside its group and name.
     const OVERHEAD_BYTES: usize = 64;
 
     /// Whether a store can hold it: the name in a group's place is one that a server can have. What cannot is refused
@@ -82,7 +82,7 @@ impl Write {
     }
 }
 
-/// What a load found.
+/// The findings of a load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
     /// How many groups were handed out.

@@ -1,4 +1,4 @@
-//! What a certificate says.
+//! The statements of a certificate.
 
 use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;

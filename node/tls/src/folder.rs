@@ -28,7 +28,7 @@ const FILE_MODE: u32 = 0o600;
 #[derive(Clone, Debug)]
 pub struct CertificateFolder {
     path: PathBuf,
-    /// Whether what is written must survive a loss of power.
+    /// Whether written files must survive a loss of power.
     synced: bool,
 }
 
@@ -213,7 +213,7 @@ impl CertificateFolder {
         }
     }
 
-    /// What the certificate of a server says; nothing if there is none.
+    /// The statements of a server's certificate; `None` if there is none.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -221,7 +221,7 @@ impl CertificateFolder {
         facts(&self.certificate(server)).map(|all| all.and_then(|all| all.into_iter().next()))
     }
 
-    /// What the authorities that are trusted say, the newest first.
+    /// The statements of the trusted authorities, the newest first.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -276,7 +276,7 @@ fn make_folder(path: &Path) -> Result<(), TlsError> {
     })
 }
 
-/// Puts a file in the place of what was there, at once and whole.
+/// Replaces a file, at once and whole.
 fn replace(path: &Path, text: &str, synced: bool) -> Result<(), TlsError> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");

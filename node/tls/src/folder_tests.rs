@@ -104,7 +104,7 @@ fn every_missing_file_is_named() {
 }
 
 #[test]
-fn what_is_thrown_away_leaves_no_key_that_signs() {
+fn a_discarded_authority_leaves_no_key_that_signs() {
     let parent = tempfile::tempdir().unwrap();
     let folder = CertificateFolder::new(&parent.path().join("certs"));
     let servers = ["Hill", "Smith"];

@@ -1,4 +1,4 @@
-//! TLS: who is at the other end of a link between servers, and encryption of links and of the client
+//! TLS: the identity of the other end of a link between servers, and encryption of links and of the client
 //! port.
 //!
 //! A server's certificate carries its [`name`]: a URI with the herd and the server in it. Links take

@@ -1,4 +1,4 @@
-//! Who a certificate proves to be at the other end of a link.
+//! The server that a certificate proves to be at the other end of a link.
 
 use std::sync::Arc;
 use std::time::Duration;

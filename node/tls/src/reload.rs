@@ -28,15 +28,15 @@ const EXPIRY_WARNING_GAP: Duration = Duration::from_secs(24 * 3_600);
 
 /// Something that is made from files, and made again when they change.
 pub trait Material: Send + Sync + 'static {
-    /// What the files hold.
+    /// The content of the files.
     type Texts: PartialEq + Send + Sync;
-    /// What is made of it.
+    /// The material that is made of it.
     type Ready: Send + Sync;
 
-    /// What it is for, as the log has it.
+    /// Its purpose, in the words of the log.
     const FOR: &'static str;
 
-    /// What follows while it is out of its time, as the log has it.
+    /// The consequence while it is out of its time, in the words of the log.
     const OUT_OF_TIME: &'static str;
 
     /// Reads the files.
@@ -101,12 +101,12 @@ impl<M: Material> Live<M> {
         }))
     }
 
-    /// What is in use.
+    /// The material in use.
     pub fn current(&self) -> Arc<M::Ready> {
         self.current.borrow().clone()
     }
 
-    /// What is in use, and its changes.
+    /// The material in use, and its changes.
     pub fn subscribe(&self) -> watch::Receiver<Arc<M::Ready>> {
         self.current.subscribe()
     }
@@ -121,7 +121,7 @@ impl<M: Material> Live<M> {
         M::expires_s(&self.current.borrow())
     }
 
-    /// Why what is in use was over or had not begun when it was taken, which is only taken at the start.
+    /// The reason why the material in use was out of its time when it was loaded, which is possible at the start only.
     pub fn out_of_time(&self) -> Option<String> {
         M::out_of_time(&self.current.borrow()).map(str::to_owned)
     }
@@ -138,7 +138,7 @@ impl<M: Material> Live<M> {
 
     /// Follows the files until told to stop.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        let mut look = Look::default();
+        let mut look = FileLook::default();
         let mut warned: Option<Instant> = None;
         loop {
             let due = warned.is_none_or(|at| at.elapsed() >= EXPIRY_WARNING_GAP);
@@ -161,7 +161,7 @@ impl<M: Material> Live<M> {
                     Ok(looked) => looked,
                     Err(error) => {
                         error!(%error, "BUG: looking at certificates panicked");
-                        (Look::default(), false)
+                        (FileLook::default(), false)
                     }
                 },
                 () = stop.cancelled() => return,
@@ -173,7 +173,7 @@ impl<M: Material> Live<M> {
     }
 
     /// One look at the files. Whether something new is in use.
-    fn look(&self, look: &mut Look<M::Texts>) -> bool {
+    fn look(&self, look: &mut FileLook<M::Texts>) -> bool {
         let texts = match self.material.read() {
             Ok(texts) => texts,
             Err(errors) => {
@@ -183,7 +183,7 @@ impl<M: Material> Live<M> {
         };
         let stale = M::stale_s(&self.current.borrow()) < now_s(&self.clock);
         if *self.loaded.lock() == texts && !stale {
-            *look = Look::default();
+            *look = FileLook::default();
             return false;
         }
         // Files are replaced one after the other: what does not stay for two looks may be half of it.
@@ -202,15 +202,15 @@ impl<M: Material> Live<M> {
                 self.current.send_replace(Arc::new(ready));
                 self.reloads.fetch_add(1, Ordering::Relaxed);
                 info!(until, "new certificates for {} are in use", M::FOR);
-                *look = Look::default();
+                *look = FileLook::default();
                 true
             }
             Err(errors) => self.fail(look, in_one_line(&errors)),
         }
     }
 
-    /// Says once what is wrong, until something else is.
-    fn fail(&self, look: &mut Look<M::Texts>, reason: String) -> bool {
+    /// Logs a fault once, until there is another one.
+    fn fail(&self, look: &mut FileLook<M::Texts>, reason: String) -> bool {
         // A single look may have met files that were just being replaced.
         if look.failed.as_ref() != Some(&reason) {
             look.failed = Some(reason);
@@ -261,19 +261,19 @@ impl<M: Material> Live<M> {
     }
 }
 
-/// What was seen since something new was taken.
-struct Look<T> {
-    /// What the files held at the last look.
+/// The findings since new files were taken.
+struct FileLook<T> {
+    /// The content of the files at the last look.
     seen: Option<T>,
-    /// What was wrong at the last look.
+    /// The fault at the last look.
     failed: Option<String>,
     /// Whether the log has it.
     told: bool,
 }
 
-impl<T> Default for Look<T> {
+impl<T> Default for FileLook<T> {
     fn default() -> Self {
-        Look {
+        FileLook {
             seen: None,
             failed: None,
             told: false,

@@ -70,7 +70,7 @@ fn a_change_is_taken_when_it_has_stayed_for_two_looks() {
 }
 
 #[test]
-fn what_cannot_be_used_leaves_the_one_before_in_use_and_is_told_once() {
+fn unusable_files_leave_the_old_ones_in_use_and_are_told_once() {
     let (live, _) = live("10");
     let mut look = Look::default();
     "bad".clone_into(&mut live.material.0.lock());
@@ -92,7 +92,7 @@ fn what_cannot_be_used_leaves_the_one_before_in_use_and_is_told_once() {
 }
 
 #[test]
-fn what_has_become_stale_is_made_anew_without_a_change() {
+fn stale_material_is_made_anew_without_a_change() {
     let (live, clock) = live("10");
     let mut look = Look::default();
     clock.0.store(11, Ordering::SeqCst);
@@ -129,7 +129,7 @@ async fn watching_takes_changes_and_ends_when_told() {
 }
 
 #[test]
-fn what_is_out_of_its_time_is_taken_at_the_start_and_never_later() {
+fn expired_certificates_are_used_at_the_start_only() {
     let (live, _) = live("0");
     assert_eq!(live.out_of_time().as_deref(), Some("it is over"));
     assert!(live.warn_of_expiry());

@@ -1,4 +1,4 @@
-//! Certificates in memory: whose are taken, and what is said of the others.
+//! Certificates in memory: accepted ones, and the faults of the others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -127,7 +127,7 @@ async fn another_authority_is_refused_by_either_side() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_has_expired_is_refused_and_a_link_with_it_cut() {
+async fn an_expired_certificate_is_refused_and_its_link_cut() {
     let clock = TestClock::at(NOW_S);
     let shared: SharedClock = clock.clone();
     let behind: SharedClock = TestClock::at(NOW_S);

@@ -1,4 +1,4 @@
-//! Whose certificates are taken: those of a few authorities, whatever host name they are for.
+//! Trust: certificates of a few authorities are accepted, for any host name.
 
 use std::fmt;
 use std::sync::Arc;
@@ -97,7 +97,7 @@ impl Trust {
         })
     }
 
-    /// What clients' certificates are checked by.
+    /// The verifier of clients' certificates.
     pub(super) fn client_verifier(&self) -> Arc<dyn ClientCertVerifier> {
         self.clients.clone()
     }

@@ -25,7 +25,7 @@ impl<W: AsyncWrite + Unpin> WriteThrough<W> {
         WriteThrough { below, taken: 0 }
     }
 
-    /// What it writes to.
+    /// The stream under it.
     #[must_use]
     pub fn below_mut(&mut self) -> &mut W {
         &mut self.below

@@ -136,8 +136,8 @@ fn health(
     floor: Option<FloorWatch>,
     stop: Stop,
 ) -> Arc<Health> {
-    let mut pulses = vec![frontend.pulse()];
-    pulses.extend(links.pulses().all());
+    let mut watchdogs = vec![frontend.watchdog()];
+    watchdogs.extend(links.watchdogs().all());
     let (links, started) = (links.clone(), Instant::now());
     let facts = move || Facts {
         up_for: started.elapsed(),
@@ -159,7 +159,7 @@ fn health(
         catch_up: links.catch_up(),
         linkless_for: links.linkless_for(),
     };
-    Health::new(pulses, Box::new(facts))
+    Health::new(watchdogs, Box::new(facts))
 }
 
 /// The live page, where locations are shown.

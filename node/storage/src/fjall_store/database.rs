@@ -1,4 +1,4 @@
-//! The fjall database: how it is set up, and what its errors mean.
+//! The fjall database: its settings, and the meaning of its errors.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::fault::{Fault, guarded};
 const KEYSPACE: &str = "groups";
 /// Blocks that were read are not asked for again: all is read once, at the start.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
-/// What is written is held in memory until so much of it goes into a table.
+/// Writes are held in memory until this many bytes of them go into a table.
 const MEMTABLE_BYTES: u64 = 8 * 1024 * 1024;
 /// The least that fjall allows. A journal is sealed at 64 MB.
 const JOURNALS_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -47,7 +47,7 @@ pub(super) fn open(path: &Path) -> Result<(Database, Keyspace), Fault> {
     })
 }
 
-/// What an error of fjall while `doing` something comes to for the store in `data_dir`.
+/// The meaning of an error of fjall while `doing` something, for the store in `data_dir`.
 pub(super) fn write_error(data_dir: &Path, doing: &'static str, error: fjall::Error) -> StoreError {
     let source = match error {
         fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) => source,

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::super::StoreError;
 use super::super::error::{has_descriptors, is_full, no_descriptors};
 
-/// What went wrong.
+/// The kinds of faults.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// Files are missing or garbled.

@@ -35,7 +35,7 @@ pub fn group_key(incarnation: &Incarnation, slot: SlotId) -> Option<Vec<u8>> {
     Some(key)
 }
 
-/// What [`group_key`] made a key of; `None` if nothing did.
+/// The slot of a key of [`group_key`]; `None` for other keys.
 #[must_use]
 pub fn parse_group_key(key: &[u8]) -> Option<(Incarnation, SlotId)> {
     let (&tag, rest) = key.split_first()?;
@@ -74,7 +74,7 @@ pub(super) fn group_hash(key: &[u8], value: &[u8]) -> u64 {
     xxh3_64_with_seed(value, xxh3_64(key))
 }
 
-/// What every commit writes along, so that all of it can be checked after a load.
+/// The summary that every commit writes too, so that the whole store can be checked after a load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
     /// The number of this commit, from 1 without gaps.
@@ -115,7 +115,7 @@ impl Meta {
         bytes
     }
 
-    /// What [`Meta::encode`] wrote; `None` for anything else.
+    /// The value that [`Meta::encode`] wrote; `None` for other bytes.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (body, checksum) = bytes.split_last_chunk::<8>()?;

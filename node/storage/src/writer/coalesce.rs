@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_overwritten_or_forgotten_goes_and_the_rest_stays_in_order() {
+    fn overwritten_writes_go_and_the_rest_keeps_its_order() {
         let forget = Write::Forget {
             incarnation: incarnation(1),
         };

@@ -1,4 +1,4 @@
-//! What a writer promises, and how far it has come.
+//! The promise of a writer, and its progress.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::super::{StoreError, Write};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
-/// When what was committed is synced.
+/// When committed writes are synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncPolicy {
     /// After each commit, at once. What is written meanwhile goes into the next commit together.
