@@ -35,7 +35,7 @@ pub fn encode_into<T: Encode>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecE
     }
 }
 
-/// Decodes a value from the start of `bytes`; the second part is what follows it. Byte slices and
+/// Decodes a value from the start of `bytes`; the second part is the bytes behind it. Byte slices and
 /// strings in the value borrow from `bytes`.
 ///
 /// # Errors

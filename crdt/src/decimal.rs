@@ -116,8 +116,8 @@ fn value_of_eight(digits: [u8; 8]) -> Option<u64> {
     Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
-/// How many of eight bytes, from the first, are digits. What a byte has beyond `0` to `9` is seen in its highest bit,
-/// and no byte's sum reaches the next.
+/// The number of digits at the start of eight bytes. The highest bit of a byte shows that it is outside `0` to `9`, and
+/// no byte's sum reaches the next.
 fn leading_digits(bytes: [u8; 8]) -> usize {
     let beyond_zero = u64::from_le_bytes(bytes) ^ (EVERY_BYTE * u64::from(b'0'));
     let sum = (beyond_zero & (EVERY_BYTE * 0x7f)) + EVERY_BYTE * (0x80 - 10);

@@ -112,7 +112,7 @@ impl Publisher {
     ///
     /// A record that died in the map, but whose death was not applied yet, is left where it is; its
     /// slot is not compacted again, and is free once that death is applied. So compacting while
-    /// there are sources comes to an end, whatever happens to the map meanwhile.
+    /// there are sources comes to an end, however the map changes meanwhile.
     pub fn compact(
         &mut self,
         sources: &[SlotId],

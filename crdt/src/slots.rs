@@ -230,8 +230,8 @@ impl Slots {
         }
     }
 
-    /// The group of `slot` is complete: one more record did not fit. What it weighs now counts as
-    /// all that it can hold.
+    /// The group of `slot` is complete: one more record did not fit. Its present weight counts as its capacity from now
+    /// on.
     pub fn closed_full(&mut self, slot: SlotId) {
         self.change(slot, |slot| slot.full_weight = slot.live_weight);
     }
@@ -244,8 +244,8 @@ impl Slots {
 
     /// Slots to be compacted together, least alive first; empty while there is room enough.
     ///
-    /// Less than half of each lives. So what is written takes fewer slots than become free, or, where long
-    /// records leave gaps, fills as many to the end: compacting while there are sources comes to an end.
+    /// Less than half of each lives. So the new groups take fewer slots than become free, or, where long records leave
+    /// gaps, fill as many to the end: compacting while there are sources comes to an end.
     #[must_use]
     pub fn compaction_sources(&self) -> Vec<SlotId> {
         if self.has_room() {
@@ -295,8 +295,8 @@ impl Slots {
         sources
     }
 
-    /// Slots that have been free for [`FREE_SLOT_CLEARED_AFTER_MS`] and still publish what they
-    /// held: the caller sets each of them to the empty group.
+    /// Slots that have been free for [`FREE_SLOT_CLEARED_AFTER_MS`] and still publish their old group: the caller sets
+    /// each of them to the empty group.
     pub fn clear_idle(&mut self, now_ms: u64) -> Vec<SlotId> {
         let mut idle = Vec::new();
         for free in &mut self.free {

@@ -91,7 +91,7 @@ fn a_client_is_found_in_the_groups_that_have_it() {
                 .unwrap()
         };
         assert!(has("kiwi") && has("fig"));
-        // What else stands in it, parts of an ID among it, is nobody's ID.
+        // Other texts in it, such as a part of an ID, are nobody's ID.
         assert!(["kiw", "iwi", "Hill", "1520023934.9", ""].map(has) == [false; 5]);
         let empty = format.empty_group();
         assert!(!format.has_client(&empty, |_| true).unwrap());

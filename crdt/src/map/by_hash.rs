@@ -1,5 +1,5 @@
-//! Records by the hashes of their clients, for whoever walks over a map that goes on changing: where
-//! an entry stands in the table may change with every insertion, its hash never does.
+//! Records by the hashes of their clients, for walks over a map that goes on changing: the place of an entry in the
+//! table may change with every insertion, its hash never does.
 
 use std::hash::BuildHasher;
 use std::hint::black_box;

@@ -163,7 +163,7 @@ fn a_repeat_is_published_as_the_policy_says() {
             } else {
                 Publication::Elsewhere
             };
-            // Until it stands in our slot it relies on who delivered it.
+            // Until it stands in a slot of this server it relies on its publisher.
             assert_eq!(map.state(), (expected, LIVE_LOW));
             let merged = map.0.merge_heard_with(hash, record(time), again);
             assert!(!merged.queue, "it is queued once");

@@ -133,7 +133,7 @@ fn a_closed_slot_is_healthy_until_half_of_it_is_dead() {
     assert_eq!(slots.tiers, [1, 0, 0]);
     slots.record_died(slot, Weight(2_000), 0);
     assert_eq!(slots.tiers, [0, 0, 0]);
-    // Whoever takes it next starts anew.
+    // The next group in it starts anew.
     assert_eq!(slots.take_free(), slot);
     slots.record_placed(slot, Weight(5_000), 0);
     assert_eq!(slots.tiers, [1, 0, 0]);

@@ -239,8 +239,7 @@ impl Herd {
         current
     }
 
-    /// Whoever holds a current record publishes it, or relies on one who does, or on one who is
-    /// gone.
+    /// A server that holds a current record publishes it, or relies on a server that does, or on one that is gone.
     fn check(&self) {
         for record in self.current().values() {
             for (number, server) in self.servers.iter().enumerate() {
@@ -407,7 +406,7 @@ impl Herd {
     }
 }
 
-/// A record of a server that is gone, adopted by all of `adopters`, who have not heard of it.
+/// A record of a server that is gone, adopted by all of `adopters`, which have not heard of it.
 fn herd_where_all_publish(adopters: &[usize]) -> Herd {
     let mut herd = Herd::new();
     herd.step(Step::Hear {

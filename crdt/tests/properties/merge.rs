@@ -1,5 +1,5 @@
-//! The order of records is total, and merge is a join: whatever arrives in whatever order, however
-//! often, the map holds for each client the greatest record.
+//! The order of records is total, and merge is a join: the map holds for each client the greatest record that arrived,
+//! in any order and any number of times.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
@@ -231,7 +231,7 @@ proptest! {
             for map in [&mut raised_first, &mut between] {
                 let below = made[which].time_ns < map.floor_ns();
                 let before = contents(map);
-                // Of what is heard the floor swallows only what nothing known is greater than.
+                // The floor swallows a heard record only if no known record is greater.
                 let is_stale = heard && map.find(map.hash(record.client()), record.client()).is_some();
                 let merged = merge(map, record, heard);
                 prop_assert_eq!(merged.outcome == Outcome::Expired, below && !is_stale);

@@ -19,7 +19,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     round: u64,
-    /// Everything that it stands for was reported after so many rounds had begun; `None` for a ticket that stands for
+    /// Its reports came after this many rounds had begun; `None` for a ticket that stands for
     /// the backlog too.
     since: Option<Begun>,
 }
@@ -61,7 +61,7 @@ struct RoundProgress {
     reached: Reached,
     /// The same for reports from before a new incarnation filled the backlog last.
     whole: Reached,
-    /// So many rounds had begun then, at most; `None` if no incarnation had anything to publish anew.
+    /// The most rounds that had begun then; `None` if no incarnation had anything to publish anew.
     republished_at: Option<Begun>,
     disk_failed: bool,
 }
@@ -124,7 +124,7 @@ impl Acknowledgements {
         self.next_round(None)
     }
 
-    /// As [`Acknowledgements::ticket`], for what was reported after [`Acknowledgements::begun`] was asked. It does not
+    /// As [`Acknowledgements::ticket`], for reports from after a call of [`Acknowledgements::begun`]. It does not
     /// wait for the backlog, unless the reports may be in it: a new incarnation has begun meanwhile.
     #[must_use]
     pub fn ticket_since(&self, since: Begun) -> Ticket {
@@ -151,8 +151,8 @@ impl Acknowledgements {
             .send_modify(|progress| progress.republished_at = Some(republished_at));
     }
 
-    /// Asks for the round of this ticket: it begins even if nothing is to be published, since a round that was
-    /// under way may have taken along what it is for. [`Acknowledgements::reach`] does this too.
+    /// Asks for the round of this ticket: it begins even if nothing is to be published, since a round that was under
+    /// way may have taken the reports along. [`Acknowledgements::reach`] does this too.
     pub fn ask_for(&self, ticket: Ticket) {
         let asked = self.asked.fetch_max(ticket.round, Ordering::SeqCst);
         if asked < ticket.round && self.begun.load(Ordering::SeqCst) < ticket.round {
@@ -376,7 +376,7 @@ mod tests {
         assert!(is_asked() && is_asked(), "until it begins");
         acks.begin_round();
         assert!(!is_asked());
-        // A round took along what this is for, and with it what woke the publisher.
+        // A round took this report along, and with it the wake-up of the publisher.
         let late = acks.ticket();
         let (asked, unconfirmed) = tokio::join!(
             async {

@@ -35,15 +35,15 @@ impl AckLevel {
         matches!(self, AckLevel::Disk | AckLevel::DiskAndPeer)
     }
 
-    /// What a report that changes nothing asks of the record that is known in its place, so that a
-    /// reply to it promises no less than one to a report that was taken in.
+    /// Whether a repeat publishes the record of the map, so that its reply promises no less than the reply to a report
+    /// that changes the map.
     #[must_use]
     pub fn republish_policy(self) -> RepublishPolicy {
         match self {
             AckLevel::Memory => RepublishPolicy::Never,
-            // What others publish is stored as it comes, but for what this server published itself
-            // in an earlier life. That a neighbour has it is known of what this server publishes only, and
-            // whether it still has, its next answer says.
+            // Groups of others are stored as they come, except for those that this server published in an earlier life.
+            // This server knows only of its own groups which neighbours have them, and the next answer of a neighbour
+            // says whether it still has them.
             AckLevel::Disk | AckLevel::Peer | AckLevel::DiskAndPeer => {
                 RepublishPolicy::UnlessInSlot
             }

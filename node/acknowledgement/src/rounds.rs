@@ -369,7 +369,7 @@ mod tests {
         rounds.written(asked(1, 3, 0));
         rounds.applied(answers(3, 3, 0));
         assert_eq!(rounds.reached().peer, 1);
-        // Nothing is published, and what that neighbour had it may have lost.
+        // Nothing is published, and that neighbour may have lost its records.
         rounds.written(asked(2, 3, 1));
         rounds.applied(answers(3, 3, 0));
         assert_eq!(rounds.reached().peer, 1);
@@ -380,7 +380,7 @@ mod tests {
         assert_eq!((rounds.reached().peer, rounds.reached().peer_disk), (2, 1));
         rounds.applied(answers(3, 3, 1));
         assert_eq!(rounds.reached().peer_disk, 2);
-        // The next round asks nothing, and needs what it published only.
+        // The next round asks nothing, and needs only its own records.
         rounds.written(asked(3, 4, 1));
         rounds.applied(answers(4, 4, 0));
         assert_eq!((rounds.reached().peer, rounds.reached().peer_disk), (3, 3));

@@ -131,7 +131,7 @@ impl Drop for AddressShare {
     }
 }
 
-/// A host is an IPv4 address, in whatever form, or a /64 of IPv6, all of which one host may use.
+/// The host of an address: an IPv4 address, in any form, or a /64 of IPv6, all of which one host may use.
 pub(super) fn one_host(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -289,7 +289,7 @@ mod tests {
         assert_eq!(open(&admission), 8);
         let left = strangers.iter().filter(|it| !is_displaced(it)).count();
         assert_eq!(left, 7);
-        // Several addresses share what is left, the newest first.
+        // Several addresses share the rest, the newest first.
         for last in 3..7 {
             for _ in 0..100 {
                 strangers.push(enter(&admission, last).unwrap().0);

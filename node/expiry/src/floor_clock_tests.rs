@@ -76,7 +76,7 @@ fn the_own_clock_counts_up_to_the_median_of_the_neighbours() {
         (0, vec![YEAR_NS, YEAR_NS], 0),
     ] {
         let mut server = Server::new(true, off_ns);
-        // Whatever clients say.
+        // Whatever clients report.
         let found = server.borne_out(1, &offsets_ns, 9 * YEAR_NS);
         assert_eq!(found, Some(believed), "{offsets_ns:?}");
     }
@@ -91,7 +91,7 @@ fn all_clocks_together_carry_nobody_ahead_without_clients() {
         let look = server.look(1, &[0, 0]);
         assert_eq!(look.believed_ns, Some(server.true_ns()));
     }
-    // Clients that go on to report what is true change nothing.
+    // Clients that go on to report true times change nothing.
     for _ in 0..40 {
         assert_eq!(server.borne_out(1, &[0, 0], -5), Some(0));
     }
@@ -203,7 +203,7 @@ fn differences_from_before_a_jump_do_not_count() {
     let mut server = Server::new(true, 0);
     server.look(1, &[0, 0]);
     server.off_ns = YEAR_NS;
-    // The neighbours' clocks are still known as equal to what ours was, and clients' clocks jumped with ours.
+    // The neighbours' clocks are still known as equal to the server's old clock, and clients' clocks jumped with ours.
     for _ in 0..OFFSETS_SETTLE.as_secs() {
         assert_eq!(server.borne_out(1, &[0, 0], YEAR_NS), Some(0));
     }

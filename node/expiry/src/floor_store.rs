@@ -18,8 +18,8 @@ pub trait FloorStore: Send + Sync + 'static {
     async fn store(&self, floor_ns: i64) -> Result<(), FloorStoreError>;
 }
 
-/// For a server that keeps nothing on disk: what has expired is not there after a restart, but for
-/// what other servers hold, and those expire it too.
+/// For a server that keeps nothing on disk: expired records are not there after a restart, except for those of other
+/// servers, which expire them too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoFloorStore;
 

@@ -1,7 +1,7 @@
 //! Whether the floor keeps out reports that are not old.
 //!
 //! The floor never falls while a server runs, so one that was raised by a wrong clock, in an earlier life perhaps, lies
-//! ahead of what the clock would have it be. Then reports fall below it that are not old.
+//! ahead of the floor that the clock would give. Then reports that are not old fall below it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use herd_clock::clock::SharedClock;
 use herd_locations::Locations;
 
 /// A floor is at fault if reports are kept out that are no older than this, or than nine tenths of the time after which
-/// records expire if that is less. A floor that is ahead by less is what remains when the clock was set back a little,
-/// or when records are to be kept for longer than before.
+/// records expire if that is less. A floor that is ahead by less remains when the clock was set back a little, or when
+/// records are to be kept for longer than before.
 pub const KEPT_OUT_AGE_MAX: Duration = Duration::from_secs(600);
 
-/// After how long records expire, and what follows from that for one report.
+/// The time after which records expire, and the consequence for one report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpireAfter {
     after_ns: i64,

@@ -122,7 +122,7 @@ impl Expiry {
         }
     }
 
-    /// Tells the log when the floor begins to keep out what it must not, and when that is over; says whether it does.
+    /// Logs when the floor begins to keep out reports that are not old, and when that is over; returns whether it does.
     fn look_at_floor(&self, was_at_fault: bool) -> bool {
         let floor_ns = self.locations.floor_ns();
         let fault = self.expire_after.floor_fault(floor_ns, self.clock.now_ns());
@@ -136,9 +136,9 @@ impl Expiry {
         fault.is_some()
     }
 
-    /// The floor is stored before it is raised: a server that crashes in between expires too much
-    /// of nothing, while the other way round it would take in again what had left. A disk that hangs does
-    /// not hold up the stop: the floor stays where it is.
+    /// The floor is stored before it is raised: a server that crashes in between expires nothing too early, while the
+    /// other way round it would accept again records that had left. A disk that hangs does not hold up the stop: the
+    /// floor stays where it is.
     async fn raise(&self, floor_ns: i64, stop: &CancellationToken) {
         if floor_ns <= self.locations.floor_ns() {
             return;
@@ -181,7 +181,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_hanging_disk_neither_raises_the_floor_nor_delays_stops() {
         let locations = Arc::new(Locations::default());
-        // Else nothing says what time it is.
+        // Without it nothing gives the time.
         let record = Record::new(b"kiwi", b"+1+1", b"1700000000", "Hill".into(), 0);
         locations.report(record.unwrap());
         let reached = CancellationToken::new();

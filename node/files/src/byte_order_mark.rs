@@ -1,7 +1,7 @@
 //! The mark that some editors put before a text, and texts in another encoding that it tells of.
 //!
-//! A UTF-8 text may begin with U+FEFF, which says nothing and is passed over. UTF-16 is not read, and named, since what
-//! would be complained of otherwise is no help.
+//! A UTF-8 text may begin with U+FEFF, which says nothing and is passed over. UTF-16 is refused by name, since another
+//! complaint would not help.
 
 use std::io::{self, Chain, Cursor, Read};
 

@@ -62,9 +62,9 @@ pub fn read_regular(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
     read_whole(regular(open_without_waiting(path)?)?, bytes_max)
 }
 
-/// Reads a file that is read once: a regular one, or what comes out of a FIFO or a device, such as that of
-/// `<(command)`. Of what is larger than `bytes_max` bytes that many and one more. Waits for a writer, and for all that
-/// it writes, for `WRITER_WAIT_MAX` at most.
+/// Reads a file that is read once: a regular one, or the output of a FIFO or a device, such as that of `<(command)`.
+/// Reads at most `bytes_max` bytes and one more. Waits for a writer, and for all its output, for `WRITER_WAIT_MAX` at
+/// most.
 ///
 /// # Errors
 /// The system's error, or `TimedOut`.

@@ -13,7 +13,7 @@ impl Locations {
         self.news.notified().await;
     }
 
-    /// Wakes whoever waits for [`Locations::news`].
+    /// Wakes the task that waits for [`Locations::news`].
     pub fn nudge(&self) {
         self.news.notify_one();
     }
@@ -30,7 +30,7 @@ impl Locations {
     }
 
     /// Takes the records that died in our slots. To be called before [`Locations::take_pending`]:
-    /// then whatever superseded them is among what that call takes, or was published before.
+    /// then their successors are among the records that that call takes, or were published before.
     pub fn take_deaths(&self) -> Vec<Death> {
         let mut deaths = Vec::new();
         for shard in &self.shards {

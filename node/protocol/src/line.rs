@@ -21,12 +21,12 @@ const READ_BYTES_MAX: usize = 64 * 1024;
 pub enum Line<'a> {
     /// A line without its LF and without a CR just before that LF.
     Text(&'a [u8]),
-    /// The first bytes of a line that has more bytes before its LF than the limit. It is told once,
-    /// when the limit is crossed; what follows up to the LF is discarded.
+    /// The first bytes of a line that has more bytes before its LF than the limit. It is returned once, when the limit
+    /// is crossed; the rest up to the LF is discarded.
     Oversized(&'a [u8]),
 }
 
-/// Cuts a stream of bytes into lines, the same lines whatever the pieces were.
+/// Cuts a stream of bytes into lines, the same lines for any pieces.
 ///
 /// Bytes are read straight into the reader's buffer ([`LineReader::room`], then [`LineReader::filled`]) and lines are
 /// borrowed from it, so a line that arrives whole is never copied. Each byte is searched for an LF once. Between reads
@@ -86,8 +86,8 @@ impl LineReader {
         self.stopped
     }
 
-    /// Where to read the next bytes to; never empty. Take all lines out before, or what is stored
-    /// grows beyond the limit.
+    /// Where to read the next bytes to; never empty. Take all lines out before, or the stored bytes grow beyond the
+    /// limit.
     pub fn room(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);

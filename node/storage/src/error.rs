@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// A store that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Something that had been reported synced is missing or not what was written.
+    /// A write that had been reported synced is missing or garbled.
     #[error(
         "the store in {} is damaged: {what}. Nothing was changed. The other servers of the herd \
          have the data: run `herd store set-aside --data-dir {}` to keep the damaged store for a \
@@ -110,8 +110,8 @@ impl StoreError {
         matches!(self, StoreError::Full { .. })
     }
 
-    /// Whether nothing is wrong with the disk and what is on it, so that a store that is opened anew may do: no room,
-    /// no descriptors, no memory. Never after a sync that failed: the system may have dropped what it could not write.
+    /// Whether disk and store are sound, so that opening the store anew may do: no room, no descriptors, no memory.
+    /// Never after a sync that failed: the system may have dropped the data that it could not write.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         matches!(self, StoreError::Full { .. } | StoreError::Exhausted { .. })

@@ -47,7 +47,7 @@ pub enum Write {
     },
     /// Raises the generation that this server has used. A lower one than is stored changes nothing.
     /// A generation that was published under once is never to be used again, even if no group of it was stored. It is
-    /// queued ahead of all groups that are published under it, so whatever of these is stored, it is. Gossip does not
+    /// queued ahead of all groups that are published under it, so it is stored if any of these is. Gossip does not
     /// wait for it: a loss of power may forget a generation that neighbours have heard of, which they tell.
     Generation {
         /// The generation of this server's incarnation.
@@ -59,7 +59,7 @@ impl Write {
     /// The bytes of a write in a queue beside its group and name.
     const OVERHEAD_BYTES: usize = 64;
 
-    /// Whether a store can hold it: the name in a group's place is one that a server can have. What cannot is refused
+    /// Whether a store can hold it: the name in a group's place is one that a server can have. Other writes are refused
     /// by every store, and left out by the writer in front of one.
     #[must_use]
     pub fn is_storable(&self) -> bool {
@@ -148,7 +148,7 @@ pub trait Store: Send {
     /// Waits until everything committed is on the disk, and survives a loss of power.
     ///
     /// # Errors
-    /// What was not synced before may be lost, whatever a later call would say: the system may have
+    /// Data that was not synced before may be lost, even if a later call succeeds: the system may have
     /// dropped the pages that it could not write, and count them as written (Rebello et al., "Can
     /// applications recover from fsync failures?", 2020). So the store is of no use any more.
     fn sync(&mut self) -> Result<(), StoreError>;

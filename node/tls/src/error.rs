@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use super::files::PEM_BYTES_MAX;
 
-/// Something about certificates of this server's own that cannot be used. Whatever was in use before
-/// stays in use.
+/// A fault of this server's own certificates. The material that was in use before stays in use.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.

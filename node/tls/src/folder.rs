@@ -1,7 +1,6 @@
-//! The folder with a herd's certificates: what each file is called, who may read it, and how it is
-//! replaced.
+//! The folder with a herd's certificates: the names of its files, their modes, and their replacement.
 //!
-//! Servers need what lies in the folder itself. What lies in its folder `signing` they must not have.
+//! Servers need the files in the folder itself. They must not have the files in its folder `signing`.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -145,7 +144,7 @@ impl CertificateFolder {
     /// If it cannot be written.
     pub fn write_authority(&self, authority: &Authority) -> Result<(), TlsError> {
         make_folder(&self.signing())?;
-        // The key last: what signs is there as soon as it is whole.
+        // The key last: with it the authority is complete.
         replace(
             &self.authority_certificate(),
             authority.certificate_pem(),

@@ -52,7 +52,7 @@ fn files_are_for_their_user_alone_and_replaced_as_a_whole() {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
     load(&folder, "Hill").unwrap();
-    // What an end in the middle has left behind is in nobody's way.
+    // A file that an interrupted run has left behind is in nobody's way.
     fs::write(folder.path().join("Hill.key.pem.new"), "half").unwrap();
     issue(&folder, &authority, "Hill");
     load(&folder, "Hill").unwrap();

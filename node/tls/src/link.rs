@@ -27,7 +27,7 @@ use herd_clock::clock::SharedClock;
 /// Only TLS 1.3: all servers of a herd run this program.
 const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
-/// What TLS says a server is called, where a host name must stand. Names are compared by
+/// The name that stands for a server where TLS needs a host name. Names are compared by
 /// [`LinkName`].
 const ANY_SERVER: &str = "herd";
 

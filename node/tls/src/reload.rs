@@ -45,7 +45,8 @@ pub trait Material: Send + Sync + 'static {
     /// Every file that cannot be read.
     fn read(&self) -> Result<Self::Texts, Vec<TlsError>>;
 
-    /// Checks what was read, and makes it ready. What is only out of its time is as ready as it can be, and says so.
+    /// Checks the read files, and makes the material ready. Material that is only out of its time is made as ready as
+    /// it can be, with that fault.
     ///
     /// # Errors
     /// Everything that is wrong with it.
@@ -84,7 +85,8 @@ impl<M: Material> std::fmt::Debug for Live<M> {
 }
 
 impl<M: Material> Live<M> {
-    /// Reads and checks it for the first time. What is only out of its time is taken: see [`Live::out_of_time`].
+    /// Reads and checks it for the first time. Material that is only out of its time is accepted: see
+    /// [`Live::out_of_time`].
     ///
     /// # Errors
     /// Everything that is wrong.
@@ -186,7 +188,7 @@ impl<M: Material> Live<M> {
             *look = FileLook::default();
             return false;
         }
-        // Files are replaced one after the other: what does not stay for two looks may be half of it.
+        // Files are replaced one after the other: a state that does not last for two looks may be half of the change.
         if look.seen.as_ref() != Some(&texts) {
             look.seen = Some(texts);
             return false;
@@ -227,7 +229,7 @@ impl<M: Material> Live<M> {
         false
     }
 
-    /// Warns if the end is near, or what is in use is out of its time. Whether it did.
+    /// Warns if the end is near, or if the material in use is out of its time. Returns whether it did.
     fn warn_of_expiry(&self) -> bool {
         if let Some(reason) = self.out_of_time() {
             error!(

@@ -59,7 +59,7 @@ fn credentials(authority: &Authority, server: &str, clock: &SharedClock) -> Arc<
     LinkCredentials::new(live, clock.clone())
 }
 
-/// What each side makes of the other: the one that dialled first. The dialler says a word, since only
+/// The verdict of each side on the other: first that of the side that dialled. The dialler says a word, since only
 /// the answer shows whether its certificate was taken.
 async fn meet(
     dialler: &Arc<LinkCredentials>,

@@ -69,7 +69,7 @@ impl Trust {
         for authority in pem.certificates()? {
             let facts = CertificateFacts::of(&authority).ok_or_else(malformed)?;
             last_end_s = last_end_s.max(facts.expires_s);
-            // What a rotation has left behind.
+            // It is left over from a rotation.
             if facts.expires_s < now_s {
                 continue;
             }
@@ -138,8 +138,8 @@ impl Trust {
     }
 }
 
-/// Checks who signed the certificate of a server, and not its host name: which server it is for is
-/// looked at when it is known which one is meant.
+/// Checks the signature of a server's certificate, and not its host name: its server is checked when it is known which
+/// one is meant.
 #[derive(Debug)]
 pub(super) struct AnyServerOf(pub(super) Arc<Trust>);
 

@@ -12,7 +12,7 @@ const NAMES_LISTED_MAX: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct TopologyError {
-    /// The line at fault, counted from 1. What is missing altogether is reported for line 1.
+    /// The line at fault, counted from 1. A missing part is reported for line 1.
     pub line: usize,
     /// Its fault.
     pub problem: TopologyProblem,

@@ -22,7 +22,7 @@ impl fmt::Display for Incarnation {
     }
 }
 
-/// How far above what is known a generation may be when the clock has gone back: a quarter of a second,
+/// How far above the known ones a generation may be when the clock has gone back: a quarter of a second,
 /// as a clock would count it.
 const STEP_MAX: u64 = 1 << 24;
 

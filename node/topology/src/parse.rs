@@ -99,7 +99,7 @@ impl<'a> TopologyReader<'a> {
         let mut given: [Option<Option<HostPort>>; 3] = [None, None, None];
         while let Some(word) = words.next() {
             let Some(kind) = KINDS.iter().position(|&kind| kind == word) else {
-                // What follows an unknown word cannot be told apart from its value.
+                // The word behind an unknown word may be its value.
                 return self.unfinished_server(line, name, word);
             };
             let Some(text) = words.next() else {

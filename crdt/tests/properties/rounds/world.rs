@@ -166,7 +166,7 @@ impl World {
         };
         assert_eq!(expired.deaths.len(), before.iter().filter(in_slots).count());
         self.deaths.extend(expired.deaths);
-        // What has expired may be lost.
+        // Expired records may be lost.
         for known in [&mut self.floor, &mut self.elsewhere] {
             known.retain(|_, record| !below(record));
         }

@@ -27,8 +27,7 @@ pub const FILES_OPEN_MAX: usize = 64;
 /// With less room than this a flush or compaction has probably failed for it.
 const ROOM_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
-/// Opens the database in `path`, or makes it. What goes wrong, and panics of fjall on garbled files,
-/// are errors.
+/// Opens the database in `path`, or makes it. Failures, and panics of fjall on garbled files, are errors.
 pub(super) fn open(path: &Path) -> Result<(Database, Keyspace), Fault> {
     guarded(|| {
         let database = Database::builder(path)

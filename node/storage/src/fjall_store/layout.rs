@@ -1,6 +1,6 @@
 //! Keys and values as they lie in the database, version 1.
 //!
-//! - One byte 0: what is stored about the store itself, [`Meta`].
+//! - One byte 0: the facts about the store itself, [`Meta`].
 //! - One byte 1, the length of the server's name in one byte, the name, the generation and the slot,
 //!   both big-endian: the version of the group's slot in 8 bytes, big-endian, and the group as it was
 //!   published.
@@ -177,7 +177,7 @@ mod tests {
             spoilt[index] ^= 1;
             assert_eq!(Meta::decode(&spoilt), None);
         }
-        // A checksum of version 1 is what this function said then.
+        // Version 1 has the checksums that this function gave then.
         assert_eq!(group_hash(b"key", b"group"), GOLDEN_HASH);
     }
 

@@ -1,7 +1,7 @@
 //! The store of a server: one fjall database, and beside it a file that says how far it was synced.
 //!
-//! In the data folder `store/db` is the database and `store/watermark` that file. What is stored in
-//! the database is in `layout.rs`.
+//! In the data folder `store/db` is the database and `store/watermark` that file. The layout of the database is in
+//! `layout.rs`.
 //!
 //! # Detected damage, and its detection
 //!
@@ -14,13 +14,13 @@
 //!   that changed: all of them show.
 //! - **The watermark** says which commit was the last one synced (`watermark.rs`). If the database
 //!   ends before it, something is missing that may not be; if it ends behind it, a crash at most
-//!   tore what was never synced.
+//!   tore unsynced data.
 //! - **Journals are read before fjall opens them** (`journal.rs`). A torn end behind the watermark is
 //!   cut off, reported in [`LoadReport::torn_tail_bytes`], and opened then. Everything else is
 //!   damage, and fjall is not let near it.
 //! - A watermark without a database, a database without a watermark, and any panic of fjall while it
 //!   opens or reads are damage.
-//! - After a failed sync the watermark says so, and the store is not opened again: what reads back
+//! - After a failed sync the watermark says so, and the store is not opened again: data that reads back
 //!   well may never have reached the disk.
 //!
 //! A store that is deleted as a whole is a new store. Damage to the watermark itself, and a data
@@ -100,7 +100,7 @@ impl FjallStore {
     }
 
     /// Opens the store of this server again after it has failed for want of room or descriptors, in the same process.
-    /// What was not synced is checked as after a crash.
+    /// Unsynced data is checked as after a crash.
     ///
     /// # Errors
     /// As [`FjallStore::open`], or if there is still no room.
@@ -113,7 +113,7 @@ impl FjallStore {
         let folder = DataFolder::open(path, server, cluster).map_err(|error| {
             let source = match error {
                 DataFolderError::Io { source, .. } => source,
-                // Whatever holds it now, it is ours.
+                // Another holder of the lock is temporary: the folder is this server's.
                 in_use @ DataFolderError::InUse { .. } => {
                     io::Error::new(io::ErrorKind::WouldBlock, in_use)
                 }
@@ -339,8 +339,7 @@ fn open_live(path: &Path, watermark: Watermark) -> Result<Opened, Fault> {
     Ok((watermark, database, torn_tail_bytes))
 }
 
-/// Cuts off what a crash left behind the last whole batch. All that was synced is known to be before
-/// it.
+/// Cuts off the bytes that a crash left behind the last whole batch. All synced data is known to be before them.
 fn cut(torn: &TornTail) -> io::Result<u64> {
     let file = OpenOptions::new().write(true).open(&torn.path)?;
     file.set_len(torn.whole_bytes)?;

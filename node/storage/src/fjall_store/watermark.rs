@@ -3,9 +3,9 @@
 //! fjall drops the end of a journal that it cannot read, without an error. With this file, an end
 //! that was never synced (a crash; allowed) is told apart from one that was (damage).
 //!
-//! The file is written after each sync, and not synced itself then: it may be behind by what the
-//! system had not written back when power was lost, but never ahead. So there is no second sync for
-//! each commit. The price: synced data that a bad disk loses right at a loss of power may go unseen.
+//! The file is written after each sync, and not synced itself then: it may be behind by the data that the system had
+//! not written back when power was lost, but never ahead. So there is no second sync for each commit. The price: synced
+//! data that a bad disk loses right at a loss of power may go unseen.
 //!
 //! Two places of 32 bytes are written in turn, so that one is whole whenever the other is torn: 4
 //! bytes of magic, state, three zeros, serial number, sequence, CRC-32 of all that, four zeros; all

@@ -145,7 +145,7 @@ impl ModelledDisk {
     }
 
     /// Lets the next sync fail. As on a real disk nothing that was not synced by then can be trusted
-    /// again, whatever is read back: after it, a load reports damage until the disk is wiped.
+    /// again, even if it reads back well: after it, a load reports damage until the disk is wiped.
     pub fn fail_sync(&self) {
         self.state.lock().failing_sync = true;
     }
@@ -155,7 +155,7 @@ impl ModelledDisk {
         self.state.lock().damaged = true;
     }
 
-    /// From now on each commit and each sync takes so long, by the runtime's clock. Only
+    /// From now on each commit and each sync takes this long, by the runtime's clock. Only
     /// [`super::StorageWriter::spawn_on_runtime`] waits for it.
     pub fn set_latency(&self, commit: Duration, sync: Duration) {
         let mut state = self.state.lock();
@@ -168,7 +168,7 @@ impl ModelledDisk {
         self.state.lock().stall_once = time;
     }
 
-    /// The next load that stalls does so after so many groups, one at least, and not before it begins.
+    /// The next load that stalls does so after `groups` groups, one at least, and not before it begins.
     pub fn stall_loads_after(&self, groups: usize) {
         self.state.lock().groups_before_stall = Some(groups);
     }

@@ -123,7 +123,7 @@ impl WriterCore {
         if !writes.is_empty() {
             self.queue_bytes += queue_bytes(&writes);
             self.queue.extend(writes);
-            // Each look halves the queue or doubles what has to come before the next.
+            // Each look halves the queue, or doubles the bytes that have to come before the next look.
             if self.queue_bytes > self.limits.bytes_max + 2 * self.coalesced_bytes
                 || self.queue.len() > self.limits.writes_max + 2 * self.coalesced_writes
             {

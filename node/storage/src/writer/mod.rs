@@ -1,7 +1,7 @@
-//! Writing to a store without waiting for it: a queue that holds one group a slot, and one driver that commits
-//! what queued together and syncs it (group commit).
+//! Writing to a store without waiting for it: a queue that holds one group a slot, and one driver that commits the
+//! queued writes together and syncs them (group commit).
 //!
-//! `core` decides what is to be done next, purely. `shared` does it. A `thread` drives both in
+//! `core` decides the next action, purely. `shared` performs it. A `thread` drives both in
 //! a server, and a `task` in a simulation with paused time.
 //!
 //! **A failure is for good**, for this writer. When a commit or a sync failed, [`SyncState::failure`] says so, and

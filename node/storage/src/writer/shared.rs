@@ -69,8 +69,8 @@ impl Shared {
         }
     }
 
-    /// Syncs what a killed process had left to the system, before anything else is done: the first commit may fail, and
-    /// no sync come after it. Says whether to go on.
+    /// Syncs the data that a killed process had left to the system, before anything else: the first commit may fail,
+    /// and then no sync comes after it. Returns whether to go on.
     pub(super) fn sync_what_was_left(&self, store: &mut dyn Store) -> bool {
         match store.sync() {
             Ok(()) => true,
@@ -95,7 +95,7 @@ impl Shared {
             figures.group_bytes += group_bytes.sum::<u64>();
         }
         self.core.lock().note_committed(batch.through);
-        // Nobody waits for it, and to wake those who wait for a sync is dear where syncs are quick.
+        // Nobody waits for a commit, and waking the tasks that wait for a sync is dear where syncs are quick.
         self.state.send_if_modified(|state| {
             state.committed = batch.through;
             false

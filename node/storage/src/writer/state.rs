@@ -12,10 +12,10 @@ pub struct Ticket(pub u64);
 /// When committed writes are synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncPolicy {
-    /// After each commit, at once. What is written meanwhile goes into the next commit together.
+    /// After each commit, at once. Writes of the meantime go into the next commit together.
     EachCommit,
-    /// At most once in so much time, while there is something to sync. What is written reaches the
-    /// operating system within [`super::COMMIT_GAP`].
+    /// At most once in this time, while there is something to sync. Writes reach the operating system within
+    /// [`super::COMMIT_GAP`].
     Every(Duration),
 }
 

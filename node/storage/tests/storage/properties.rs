@@ -1,5 +1,5 @@
-//! Random writes, syncs and crashes against a plain model: what was synced is always there, a
-//! commit is there whole or not at all, and commits are lost from the end only.
+//! Random writes, syncs and crashes against a plain model: synced writes are always there, a commit is there whole or
+//! not at all, and commits are lost from the end only.
 
 use std::fs;
 
@@ -17,8 +17,8 @@ enum Step {
     Sync,
     /// The process is killed.
     Kill,
-    /// Power is lost; of the unsynced part of the journal so many thousandths remain, and behind
-    /// them so many bytes of something else.
+    /// Power is lost; of the unsynced part of the journal some thousandths remain, and behind them some bytes of
+    /// something else.
     PowerLoss {
         kept: usize,
         garbage: usize,
