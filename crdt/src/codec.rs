@@ -14,7 +14,7 @@ pub const DECODE_BYTES_MAX: usize = 128 * 1024;
 const CONFIG: Configuration<LittleEndian, Varint, Limit<DECODE_BYTES_MAX>> =
     bincode::config::standard().with_limit::<DECODE_BYTES_MAX>();
 
-/// Bytes that are not what they should be, or a value that cannot be written. Nothing was changed.
+/// Garbled bytes, or a value that cannot be written. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[error("bytes are not a value of the expected kind: {reason}")]
 pub struct CodecError {
@@ -35,7 +35,7 @@ pub fn encode_into<T: Encode>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecE
     }
 }
 
-/// Decodes a value from the start of `bytes`; the second part is what follows it. Byte slices and
+/// Decodes a value from the start of `bytes`; the second part is the bytes behind it. Byte slices and
 /// strings in the value borrow from `bytes`.
 ///
 /// # Errors
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_encoded_is_decoded() {
+    fn encoding_and_decoding_gives_the_value_back() {
         let mut bytes = Vec::new();
         encode_into(&(7_u16, "kiwi", -1_i64), &mut bytes).unwrap();
         assert_eq!(decode::<(u16, &str, i64)>(&bytes).unwrap(), (7, "kiwi", -1));

@@ -14,7 +14,7 @@ pub struct Decimal<'a> {
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads a decimal from the start of `bytes`; the second part is what follows it.
+    /// Reads a decimal from the start of `bytes`; the second part is the bytes behind it.
     ///
     /// `None` if there is no digit before the dot, or a dot without a digit after it.
     #[must_use]
@@ -93,7 +93,7 @@ pub fn whole_number(digits: &[u8]) -> Option<u64> {
         .try_fold(value, |value, &digit| Some(value * 10 + value_of(digit)?))
 }
 
-/// So many digits always fit into 64 bits.
+/// The number of digits that always fit into 64 bits.
 const SAFE_DIGITS: usize = 19;
 
 /// A number with this in each of its bytes.
@@ -116,8 +116,8 @@ fn value_of_eight(digits: [u8; 8]) -> Option<u64> {
     Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
-/// How many of eight bytes, from the first, are digits. What a byte has beyond `0` to `9` is seen in its highest bit,
-/// and no byte's sum reaches the next.
+/// The number of digits at the start of eight bytes. The highest bit of a byte shows that it is outside `0` to `9`, and
+/// no byte's sum reaches the next.
 fn leading_digits(bytes: [u8; 8]) -> usize {
     let beyond_zero = u64::from_le_bytes(bytes) ^ (EVERY_BYTE * u64::from(b'0'));
     let sum = (beyond_zero & (EVERY_BYTE * 0x7f)) + EVERY_BYTE * (0x80 - 10);

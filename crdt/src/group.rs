@@ -1,4 +1,4 @@
-//! Delta groups: what is published in one slot, and the unit of gossip and of storage.
+//! Delta groups: the content of one slot, and the unit of gossip and of storage.
 //!
 //! A group is a set of records; joining it into a map is idempotent, so groups may repeat, overlap
 //! and arrive in any order (delta-groups of delta-state CRDTs: Almeida, Shoker, Baquero, "Delta
@@ -8,8 +8,8 @@
 //! once; the number of records; the records, each with client ID, location, time, the index of its
 //! server's name, and that server's clock at receipt. All by [`crate::codec`].
 //!
-//! Which versions a server writes and reads is its [`GroupFormat`]. It reads every version up to the
-//! one that it knows; one that it does not know it keeps and passes on as it is.
+//! A server's [`GroupFormat`] says which version it writes and which versions it reads. It reads every version up to
+//! the newest that it knows; it keeps a group of an unknown version and passes it on as it is.
 
 use crate::codec;
 use crate::location::LOCATION_BYTES_MAX;
@@ -29,7 +29,7 @@ pub const GROUP_FORMAT_VERSION: u8 = 1;
 /// The version after it, which only [`GroupFormat::next`] speaks.
 const NEXT_VERSION: u8 = GROUP_FORMAT_VERSION + 1;
 
-/// What the next version writes behind the last record.
+/// The number that the next version writes behind the last record.
 const NEXT_TRAILER: u64 = 0;
 
 /// The most bytes of an encoded group. As base64 it is 16,000 bytes, and four of those fit into one
@@ -100,7 +100,7 @@ impl Default for GroupFormat {
 }
 
 impl GroupFormat {
-    /// What servers of this version of herd speak.
+    /// The versions that servers of this version of herd speak.
     pub const PRESENT: GroupFormat = GroupFormat {
         writes: GROUP_FORMAT_VERSION,
         reads_up_to: GROUP_FORMAT_VERSION,
@@ -144,7 +144,7 @@ impl GroupFormat {
     ///
     /// # Errors
     /// See [`GroupError`]. One bad record or server name spoils the group: no server writes such a
-    /// group, so what else it holds is not to be trusted either.
+    /// group, so the rest of it is not to be trusted either.
     pub fn decode(self, bytes: &[u8]) -> Result<Vec<Record>, GroupError> {
         let group = self.read(bytes)?;
         Ok(group.records().map(|record| record.to_record()).collect())
@@ -167,8 +167,8 @@ impl GroupFormat {
         }
     }
 
-    /// Whether a group has a record of a client that `is_wanted`, without a look at what else it says of
-    /// it: for a search through many groups, most of which have none.
+    /// Whether a group has a record of a client that `is_wanted`, without decoding the rest of the record: for a search
+    /// through many groups, most of which have none.
     ///
     /// # Errors
     /// If the group is of another version or malformed, as far as that is noticed.
@@ -193,7 +193,7 @@ impl GroupFormat {
         Ok(false)
     }
 
-    /// The version of a group that it reads, and what follows it.
+    /// The version of a group that it reads, and the bytes behind it.
     fn open(self, bytes: &[u8]) -> Result<(u8, &[u8]), GroupError> {
         let (&version, body) = bytes.split_first().ok_or(GroupError::NoVersion)?;
         if !(FIRST_VERSION..=self.reads_up_to).contains(&version) {
@@ -205,7 +205,7 @@ impl GroupFormat {
         Ok((version, body))
     }
 
-    /// What a group takes besides server names and records, at most.
+    /// The most bytes that a group takes besides server names and records.
     const fn frame_bytes_max(self) -> usize {
         if self.writes == NEXT_VERSION {
             HEADER_BYTES_MAX + VARINT_U64_BYTES_MAX
@@ -360,7 +360,7 @@ pub fn decode_group(bytes: &[u8]) -> Result<Vec<Record>, GroupError> {
     GroupFormat::PRESENT.decode(bytes)
 }
 
-/// Decodes server names and records; the second part is what follows them.
+/// Decodes server names and records; the second part is the bytes behind them.
 fn read_records(body: &[u8]) -> Result<(ReadGroup<'_>, &[u8]), GroupError> {
     // Counts are not trusted with an allocation: every name and record takes bytes of the input.
     let (servers_count, mut rest): (usize, _) = codec::decode_prefix(body)?;

@@ -1,14 +1,14 @@
 //! The replicated state of a herd, and nothing else.
 //!
 //! Everything here is pure: no sockets, no clock, no randomness, no logging, no runtime. Time comes
-//! in as an argument, and so does the hasher. What the crate holds, from the inside out:
+//! in as an argument, and so does the hasher. The content of the crate, from the inside out:
 //!
-//! - [`Record`]: what one `IAMAT` said and who heard it, with the [total order](Record::order) that
+//! - [`Record`]: a report and the server that heard it, with the [total order](Record::order) that
 //!   decides which of two records of a client stays. Its texts are checked once: [`decimal`],
 //!   [`Location`], [`ReportTime`].
-//! - [`LocationMap`]: for each client the greatest record, and who publishes it.
+//! - [`LocationMap`]: for each client the greatest record, and its publisher.
 //! - [`group`]: delta groups, the unit of gossip and of storage, encoded by [`codec`].
-//! - [`Slots`] and [`Publisher`]: which group stands in which slot, and compaction.
+//! - [`Slots`] and [`Publisher`]: the groups in slots, and compaction.
 
 #![forbid(unsafe_code)]
 
@@ -25,8 +25,8 @@ mod slots;
 
 pub use location::{Coordinates, InvalidLocation, LOCATION_BYTES_MAX, Location};
 pub use map::{
-    Again, Death, Expired, LocationMap, Merged, Outcome, Place, Publication, PublisherId,
-    Publishers,
+    Death, Expired, LocationMap, Merged, Outcome, Publication, PublisherId, Publishers,
+    RepublishPolicy, SlotAddress,
 };
 pub use operands::Operands;
 pub use publisher::{Publications, Publisher, SlotGroup};

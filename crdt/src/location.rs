@@ -31,8 +31,8 @@ pub struct Coordinates {
     pub longitude_degrees: f64,
 }
 
-/// A checked location text such as `+34.068930-118.445127`. It borrows the text, which is what
-/// herd stores, compares and echoes; coordinates are computed when they are asked for.
+/// A checked location text such as `+34.068930-118.445127`. It borrows the text, which herd stores, compares and
+/// echoes; coordinates are computed on demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location<'a> {
     latitude: Signed<'a>,

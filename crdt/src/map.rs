@@ -1,5 +1,5 @@
-//! The last-writer-wins map: for each client the greatest record, who publishes it, and whether we
-//! do.
+//! The last-writer-wins map: for each client the greatest record, its publisher, and whether this server
+//! publishes it.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -7,9 +7,9 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
 
-use entry::{Entry, State};
-pub use merged::{Again, Death, Expired, Merged, Outcome, Publication};
-pub use standing::Place;
+use entry::{ClientEntry, EntryState};
+pub use merged::{Death, Expired, Merged, Outcome, Publication, RepublishPolicy};
+pub use standing::SlotAddress;
 
 use crate::record::{Incoming, Record};
 use crate::slots::SlotId;
@@ -29,7 +29,7 @@ impl PublisherId {
     pub const NOBODY: PublisherId = PublisherId(0);
 }
 
-/// What the map has to know of publishers to remember the right one.
+/// The facts about publishers that the map needs to remember the right one.
 pub trait Publishers {
     /// Whether `publisher` counts as live: not known to be gone.
     fn presumed_live(&self, publisher: PublisherId) -> bool;
@@ -50,13 +50,13 @@ pub trait Publishers {
 /// into shards hashes an ID once.
 #[derive(Debug)]
 pub struct LocationMap<S> {
-    table: HashTable<Entry>,
+    table: HashTable<ClientEntry>,
     hasher: S,
     /// For each publisher, how many entries rely on it. Never zero.
     relying: BTreeMap<PublisherId, usize>,
     /// No entry has a time below this, in nanoseconds since the epoch.
     floor_ns: i64,
-    /// What the texts of all records take.
+    /// The bytes of the texts of all records.
     texts_bytes: usize,
 }
 
@@ -112,7 +112,7 @@ impl<S: BuildHasher> LocationMap<S> {
     /// Raises the floor and removes every entry below it; a lower floor than the present one changes
     /// nothing. Looks at every entry.
     ///
-    /// Nothing takes the place of what is removed, so its deaths may be counted at any time. Entries
+    /// Nothing takes the place of removed records, so their deaths may be counted at any time. Entries
     /// that were pending are gone too: their hashes stay queued, and [`LocationMap::place_pending`]
     /// finds nothing there.
     pub fn raise_floor(&mut self, floor_ns: i64) -> Expired {
@@ -142,13 +142,17 @@ impl<S: BuildHasher> LocationMap<S> {
 
     /// Takes in a record that this server heard from a client, to be published here.
     pub fn merge_heard(&mut self, hash: u64, record: impl Incoming) -> Merged {
-        self.merge_heard_again(hash, record, Again::Never)
+        self.merge_heard_with(hash, record, RepublishPolicy::Never)
     }
 
-    /// As [`LocationMap::merge_heard`]; `again` says what is to be done with the known record if it is
-    /// not the lesser. [`Outcome::Expired`] says that the floor alone keeps the record out: nothing is known that is
-    /// greater.
-    pub fn merge_heard_again(&mut self, hash: u64, record: impl Incoming, again: Again) -> Merged {
+    /// As [`LocationMap::merge_heard`]; `policy` says whether a repeat publishes the record of the map.
+    /// [`Outcome::Expired`] says that only the floor keeps the record out: the map holds no greater one.
+    pub fn merge_heard_with(
+        &mut self,
+        hash: u64,
+        record: impl Incoming,
+        policy: RepublishPolicy,
+    ) -> Merged {
         let said = record.borrowed();
         let Self {
             table,
@@ -157,7 +161,7 @@ impl<S: BuildHasher> LocationMap<S> {
             floor_ns,
             texts_bytes,
         } = self;
-        let same_client = |entry: &Entry| entry.record.client() == said.client();
+        let same_client = |entry: &ClientEntry| entry.record.client() == said.client();
         match table.entry(hash, same_client, |entry| {
             hasher.hash_one(entry.record.client())
         }) {
@@ -166,7 +170,7 @@ impl<S: BuildHasher> LocationMap<S> {
             TableEntry::Vacant(vacant) => {
                 let record = record.into_record();
                 *texts_bytes += record.texts_bytes();
-                vacant.insert(Entry::heard(record));
+                vacant.insert(ClientEntry::heard(record));
                 count_up(relying, PublisherId::NOBODY);
                 Merged {
                     outcome: Outcome::New,
@@ -179,7 +183,7 @@ impl<S: BuildHasher> LocationMap<S> {
                 let outcome = Outcome::of(&entry.record, &said);
                 let relied_on = entry.relies_on();
                 if !outcome.changed() {
-                    let queue = entry.publish_again(again);
+                    let queue = entry.repeat(policy);
                     recount(relying, relied_on, entry.relies_on());
                     return Merged {
                         outcome,
@@ -187,7 +191,7 @@ impl<S: BuildHasher> LocationMap<S> {
                         queue,
                     };
                 }
-                let queue = entry.state != State::Pending;
+                let queue = entry.state != EntryState::Pending;
                 let death = entry.withdraw();
                 *texts_bytes -= entry.record.texts_bytes();
                 entry.hear(record);
@@ -216,7 +220,7 @@ impl<S: BuildHasher> LocationMap<S> {
         &mut self,
         hash: u64,
         record: impl Incoming,
-        from: impl Into<Place>,
+        from: impl Into<SlotAddress>,
         publishers: &impl Publishers,
     ) -> Merged {
         let from = from.into();
@@ -231,14 +235,14 @@ impl<S: BuildHasher> LocationMap<S> {
             texts_bytes,
             ..
         } = self;
-        let same_client = |entry: &Entry| entry.record.client() == said.client();
+        let same_client = |entry: &ClientEntry| entry.record.client() == said.client();
         match table.entry(hash, same_client, |entry| {
             hasher.hash_one(entry.record.client())
         }) {
             TableEntry::Vacant(vacant) => {
                 let record = record.into_record();
                 *texts_bytes += record.texts_bytes();
-                vacant.insert(Entry::delivered(record, from));
+                vacant.insert(ClientEntry::delivered(record, from));
                 count_up(relying, from.publisher);
                 Merged {
                     outcome: Outcome::New,
@@ -289,22 +293,22 @@ impl<S: BuildHasher> LocationMap<S> {
         let Self { table, hasher, .. } = self;
         let mut queue = Vec::new();
         for entry in table.iter_mut() {
-            if entry.state == State::Elsewhere && is_ours(&entry.record, entry.publisher) {
+            if entry.state == EntryState::Elsewhere && is_ours(&entry.record, entry.publisher) {
                 // It relies on its last publisher as before, until it stands in a slot of ours.
-                entry.state = State::Backlog;
+                entry.state = EntryState::Backlog;
                 queue.push(hasher.hash_one(entry.record.client()));
             }
         }
         queue
     }
 
-    /// Gives up our publication of every record that a live server of lower rank publishes too. What is in the backlog
-    /// is left there: it is given up when that server delivers it.
+    /// Gives up this server's publication of every record that a live server of lower rank publishes too. Records in
+    /// the backlog stay there: they are given up when that server delivers them.
     pub fn yield_publications(&mut self, publishers: &impl Publishers) -> Vec<Death> {
         let Self { table, relying, .. } = self;
         let mut deaths = Vec::new();
         for entry in table.iter_mut() {
-            if matches!(entry.state, State::Elsewhere | State::Backlog)
+            if matches!(entry.state, EntryState::Elsewhere | EntryState::Backlog)
                 || entry.publisher == PublisherId::NOBODY
                 || !publishers.presumed_live(entry.publisher)
                 || !publishers.outranks(entry.publisher, &entry.record)
@@ -318,14 +322,14 @@ impl<S: BuildHasher> LocationMap<S> {
         deaths
     }
 
-    /// Forgets publishers that are gone of records that we publish. Returns of how many: a live one of lower rank
-    /// may publish them too, which was not the last to deliver them, so what the living deliver is worth another
-    /// look.
+    /// Forgets the publisher of each record that this server publishes and whose publisher is gone. Returns the number
+    /// of records: a live server of lower rank, which was not the last to deliver one, may publish it too, so
+    /// everything that the live deliver is worth another look.
     pub fn forget_gone(&mut self, publishers: &impl Publishers) -> usize {
         let mut forgotten = 0;
         for entry in self.table.iter_mut() {
             let is_known = entry.publisher != PublisherId::NOBODY;
-            if entry.state == State::InSlot
+            if entry.state == EntryState::InSlot
                 && is_known
                 && !publishers.presumed_live(entry.publisher)
             {
@@ -337,8 +341,8 @@ impl<S: BuildHasher> LocationMap<S> {
         forgotten
     }
 
-    /// Puts into the backlog everything that we publish, for a new incarnation whose slots are empty; what waits in
-    /// the caller's queue is to be hastened again. Returns the hashes in the backlog.
+    /// Puts every record that this server publishes into the backlog, for a new incarnation whose slots are empty; the
+    /// caller hastens the records of its own queue again. Returns the hashes in the backlog.
     ///
     /// Deaths that the map reported before this call are of slots of the old incarnation: the caller
     /// forgets them all, and never applies them to the new incarnation's publisher.
@@ -351,28 +355,29 @@ impl<S: BuildHasher> LocationMap<S> {
         } = self;
         let mut queue = Vec::new();
         for entry in table.iter_mut() {
-            if entry.state == State::Elsewhere {
+            if entry.state == EntryState::Elsewhere {
                 continue;
             }
             let relied_on = entry.relies_on();
-            entry.state = State::Backlog;
+            entry.state = EntryState::Backlog;
             recount(relying, relied_on, entry.relies_on());
             queue.push(hasher.hash_one(entry.record.client()));
         }
         queue
     }
 
-    /// Makes pending what is in the backlog with this hash, which the caller has queued.
+    /// Makes the records with this hash pending that are in the backlog; the caller has queued the hash.
     pub fn hasten(&mut self, hash: u64) {
         let Self { table, hasher, .. } = self;
         for entry in table.iter_hash_mut(hash) {
-            if entry.state == State::Backlog && hasher.hash_one(entry.record.client()) == hash {
-                entry.state = State::Pending;
+            if entry.state == EntryState::Backlog && hasher.hash_one(entry.record.client()) == hash
+            {
+                entry.state = EntryState::Pending;
             }
         }
     }
 
-    /// Where a client's record is published, and who delivered it last.
+    /// Where a client's record is published, and the publisher that delivered it last.
     pub fn publication(&self, hash: u64, client: &[u8]) -> Option<(Publication, PublisherId)> {
         let entry = self
             .table
@@ -391,7 +396,7 @@ impl<S: BuildHasher> LocationMap<S> {
         } = self;
         for entry in table.iter_hash_mut(hash) {
             // Entries with other hashes turn up here too.
-            let waits = matches!(entry.state, State::Pending | State::Backlog);
+            let waits = matches!(entry.state, EntryState::Pending | EntryState::Backlog);
             if waits && hasher.hash_one(entry.record.client()) == hash {
                 let relied_on = entry.relies_on();
                 entry.place(place(&entry.record));

@@ -1,4 +1,4 @@
-//! What an `IAMAT` says, checked once.
+//! The operands of an `IAMAT`, checked once.
 
 use crate::location::Location;
 use crate::record::{CLIENT_ID_BYTES_MAX, InvalidRecord, is_blank};

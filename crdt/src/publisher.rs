@@ -1,11 +1,11 @@
-//! What one server publishes: from pending records to groups in slots, and compaction.
+//! The publisher's bookkeeping: from pending records to groups in slots, and compaction.
 //!
 //! The caller owns the map, the groups that are out (in gossip and in a store) and the clock; this
-//! module decides what goes where. It relies on three things, in this order, for each round:
+//! module decides which record goes into which slot. It relies on three things, in this order, for each round:
 //! deaths are taken from the map before pending records are; all pending records that were taken
 //! are published; and only then are the deaths applied, those of a compaction too. So a slot is
-//! never overwritten before whatever superseded its records is out. A caller with a store applies
-//! deaths later still, when what was out by then is on disk.
+//! never overwritten before the successors of its records are out. A caller with a store applies
+//! deaths later still, when these successors are on disk.
 
 use crate::group::{GroupBuilder, GroupFormat};
 use crate::map::{Death, LocationMap};
@@ -13,8 +13,8 @@ use crate::record::Record;
 use crate::slots::{SlotId, Slots, Weight};
 use std::hash::BuildHasher;
 
-/// A map in which publications can be moved. Implemented by one [`LocationMap`], and by whoever
-/// splits one into shards.
+/// A map in which publications can be moved. Implemented by one [`LocationMap`], and by a map that is split into
+/// shards.
 pub trait Publications {
     /// See [`LocationMap::place_pending`].
     fn place_pending(&mut self, hash: u64, place: &mut dyn FnMut(&Record) -> SlotId);
@@ -43,7 +43,7 @@ pub struct SlotGroup {
     pub group: Vec<u8>,
 }
 
-/// Decides which slot holds what, for one incarnation of this server.
+/// Decides which slot holds which records, for one incarnation of this server.
 #[derive(Debug, Default)]
 pub struct Publisher {
     slots: Slots,
@@ -67,7 +67,7 @@ impl Publisher {
         }
     }
 
-    /// As [`Publisher::new`], with so many spare slots instead of [`crate::SPARE_SLOTS`].
+    /// As [`Publisher::new`], with `spare` spare slots instead of [`crate::SPARE_SLOTS`].
     #[must_use]
     pub fn with_spare_slots(format: GroupFormat, spare: usize) -> Self {
         Publisher {
@@ -100,19 +100,19 @@ impl Publisher {
 
     /// Slots to be compacted because their groups hold something older than `below_ns`, at most
     /// [`crate::COMPACTED_SLOTS`]; see [`Slots::outdated_sources`]. With a time that lies a while below the
-    /// map's floor, no live record moves twice in that while on account of this: what it moves with
-    /// is above the floor.
+    /// map's floor, no live record moves twice in that while for this reason: the records that it moves with
+    /// are above the floor.
     #[must_use]
     pub fn outdated_sources(&mut self, below_ns: i64) -> Vec<SlotId> {
         self.slots.outdated_sources(below_ns)
     }
 
-    /// Moves what still lives in `sources` into new groups. Returns these, and the deaths to apply when
+    /// Moves the live records of `sources` into new groups. Returns these, and the deaths to apply when
     /// they are out: the emptied slots are free then.
     ///
     /// A record that died in the map, but whose death was not applied yet, is left where it is; its
     /// slot is not compacted again, and is free once that death is applied. So compacting while
-    /// there are sources comes to an end, whatever happens to the map meanwhile.
+    /// there are sources comes to an end, however the map changes meanwhile.
     pub fn compact(
         &mut self,
         sources: &[SlotId],

@@ -46,7 +46,7 @@ pub enum InvalidRecord {
     Time(#[from] InvalidTime),
 }
 
-/// What one `IAMAT` said, and who heard it when.
+/// A report, the server that heard it, and the time on that server's clock.
 ///
 /// Location and time are kept as the client wrote them, since replies copy them byte for byte. The
 /// three texts share one allocation: a herd holds millions of records.
@@ -96,8 +96,8 @@ impl Record {
         }
     }
 
-    /// Takes over what a record of the same client says, in its own allocation if the texts are as
-    /// long, which they mostly are.
+    /// Assigns the content of another record of the same client, in the present allocation if the texts are as long,
+    /// which they mostly are.
     #[inline]
     pub(crate) fn assign(&mut self, record: &BorrowedRecord<'_>) {
         let operands = &record.operands;
@@ -234,7 +234,7 @@ pub struct BorrowedRecord<'a> {
 }
 
 impl<'a> BorrowedRecord<'a> {
-    /// What [`Record::of`] makes a record of.
+    /// The parts of which [`Record::of`] makes a record.
     #[must_use]
     #[inline]
     pub fn of(operands: Operands<'a>, server: &'a ServerName, received_ns: i64) -> Self {
@@ -309,7 +309,7 @@ impl<'a> BorrowedRecord<'a> {
 
 /// A record that a map may take in: one that it can keep as it is, or one that it must copy.
 pub trait Incoming {
-    /// What it says.
+    /// Its content.
     fn borrowed(&self) -> BorrowedRecord<'_>;
 
     /// As one that can be kept.
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_goes_by_time_server_location_text_and_smaller_difference() {
+    fn the_order_is_time_server_location_text_difference() {
         let ascending = [
             record("Smith", "+9+9", "1.5", 10),
             record("Hill", "+1+1", "1.500000001", 0),
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_takes_over_another_says_what_that_says() {
+    fn an_assigned_record_equals_its_source() {
         let others = [
             record("Hill", "+1+10", "2", 7),
             record("Hill", "+10+1", "3", 8),

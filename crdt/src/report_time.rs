@@ -19,7 +19,7 @@ pub enum InvalidTime {
     /// Not an optional sign, digits, and an optional fraction of 1 to 9 digits.
     #[error("time is not a plain decimal number with at most 9 decimals")]
     Malformed,
-    /// Beyond what an `i64` of nanoseconds holds (the years 1677 to 2262).
+    /// Outside the years 1677 to 2262, the range of an `i64` of nanoseconds.
     #[error("time does not fit in 64 bits of nanoseconds")]
     OutOfRange,
 }

@@ -1,18 +1,18 @@
 //! The slots that a server publishes its records in: how full each is, which are free, and which
 //! are worth compacting.
 //!
-//! A slot is written as a whole, by one group. Its records die one by one, as newer ones for their
-//! clients arrive from anywhere, and a slot in which nothing lives is free again at no cost. So, but for
-//! what expires (below), nothing is compacted until slots take more than [`ROOM_FACTOR`] times what lives in them would,
-//! and [`SPARE_SLOTS`] beside it: the longer a slot is left alone, the less there is to move
-//! (Rosenblum, Ousterhout, "The design and implementation of a log-structured file system", 1992).
-//! Every record that moves is sent to and merged by the whole herd once more.
+//! A slot is written as a whole, by one group. Its records die one by one, as newer ones for their clients arrive from
+//! anywhere, and a slot without live records is free again at no cost. So, except for expiry (below), nothing is
+//! compacted until slots take more than [`ROOM_FACTOR`] times the room of their live records, and [`SPARE_SLOTS`]
+//! beside it: the longer a slot is left alone, the less there is to move (Rosenblum, Ousterhout, "The design and
+//! implementation of a log-structured file system", 1992). Every record that moves is sent to and merged by the whole
+//! herd once more.
 //!
-//! Then [`COMPACTED_SLOTS`] slots are written together into new groups. They are of one tier, by how
-//! little of them lives, so that small groups become large ones in few steps (size-tiered compaction:
-//! O'Neil et al., "The log-structured merge-tree", 1996), and of the emptiest that has so many.
+//! Then [`COMPACTED_SLOTS`] slots are written together into new groups. They are of one tier, by the small part of
+//! them that lives, so that small groups become large ones in few steps (size-tiered compaction:
+//! O'Neil et al., "The log-structured merge-tree", 1996). The emptiest tier that has enough slots is taken.
 //!
-//! How much of a slot lives is measured against what it can hold: a slot whose group was closed
+//! The live part of a slot is measured against its capacity: a slot whose group was closed
 //! because the next record did not fit holds no more than it did then, however little that is (long
 //! client IDs, many server names). Measured against the size of a group, such slots would be
 //! compacted into as many again, without end.
@@ -46,13 +46,13 @@ impl Weight {
     }
 }
 
-/// What a full slot weighs.
+/// The weight of a full slot.
 const SLOT_WEIGHT_FULL: u32 = GROUP_BYTES_MAX as u32;
 
-/// So many slots are compacted together.
+/// The number of slots that are compacted together.
 pub const COMPACTED_SLOTS: usize = 8;
 
-/// Slots may take this many times what lives in them would. In a herd whose clients report at random, a
+/// Slots may take this many times the room of their live records. In a herd whose clients report at random, a
 /// quarter of a record moves for each report then; with a factor of 3, an eighth. When every slot that was
 /// half dead was compacted, it was more than one.
 pub const ROOM_FACTOR: usize = 2;
@@ -73,11 +73,11 @@ const TIERS: usize = 3;
 /// tier would have enough.
 pub const CROWDED_TIERS_SLOTS_MAX: usize = TIERS * (COMPACTED_SLOTS - 1);
 
-// Slots that belong to no tier have room by what lives in them, so when there is no room a tier has enough.
+// Slots that belong to no tier have room by their live records, so when there is no room a tier has enough.
 const _: () = assert!(SPARE_SLOTS > CROWDED_TIERS_SLOTS_MAX);
 const _: () = assert!(ROOM_FACTOR >= HEALTHY_FRACTION as usize);
 
-/// What all that a slot can hold counts as, where parts of slots are added up.
+/// The unit in which parts of slots are added up: a whole slot.
 const WHOLE_SLOT: u64 = 1 << 20;
 
 /// A slot that stays free this long is set to the empty group.
@@ -87,9 +87,9 @@ pub const FREE_SLOT_CLEARED_AFTER_MS: u64 = 1_000;
 struct Slot {
     live_weight: u32,
     live_records: u32,
-    /// What the slot weighs when all of it lives.
+    /// The weight of the slot when all its records live.
     full_weight: u32,
-    /// All that lived moved away; what still counts as live has died, and its deaths are to come.
+    /// All live records have moved away; records that still count as live have died, and their deaths are to come.
     drained: bool,
     /// The least time of all records in the slot's group, dead ones too; `i64::MAX` without any.
     oldest_ns: i64,
@@ -104,7 +104,7 @@ impl Slot {
         oldest_ns: i64::MAX,
     };
 
-    /// Whether what lives here has to make way for what is below this time to leave.
+    /// Whether the live records have to move so that records below this time leave.
     fn is_outdated(self, below_ns: i64) -> bool {
         self.is_in_use() && self.oldest_ns < below_ns
     }
@@ -230,8 +230,8 @@ impl Slots {
         }
     }
 
-    /// The group of `slot` is complete: one more record did not fit. What it weighs now counts as
-    /// all that it can hold.
+    /// The group of `slot` is complete: one more record did not fit. Its present weight counts as its capacity from now
+    /// on.
     pub fn closed_full(&mut self, slot: SlotId) {
         self.change(slot, |slot| slot.full_weight = slot.live_weight);
     }
@@ -244,8 +244,8 @@ impl Slots {
 
     /// Slots to be compacted together, least alive first; empty while there is room enough.
     ///
-    /// Less than half of each lives. So what is written takes fewer slots than become free, or, where long
-    /// records leave gaps, fills as many to the end: compacting while there are sources comes to an end.
+    /// Less than half of each lives. So the new groups take fewer slots than become free, or, where long records leave
+    /// gaps, fill as many to the end: compacting while there are sources comes to an end.
     #[must_use]
     pub fn compaction_sources(&self) -> Vec<SlotId> {
         if self.has_room() {
@@ -295,8 +295,8 @@ impl Slots {
         sources
     }
 
-    /// Slots that have been free for [`FREE_SLOT_CLEARED_AFTER_MS`] and still publish what they
-    /// held: the caller sets each of them to the empty group.
+    /// Slots that have been free for [`FREE_SLOT_CLEARED_AFTER_MS`] and still publish their old group: the caller sets
+    /// each of them to the empty group.
     pub fn clear_idle(&mut self, now_ms: u64) -> Vec<SlotId> {
         let mut idle = Vec::new();
         for free in &mut self.free {

@@ -1,4 +1,4 @@
-//! What decoding a group allocates is bounded by the bytes of the group, whatever they say.
+//! The bytes of a group bound the allocations of decoding it, whatever its content.
 
 use herd_crdt::codec::encode_into;
 use herd_crdt::group::{GROUP_BYTES_MAX, GROUP_FORMAT_VERSION, GroupBuilder, decode_group};
@@ -12,7 +12,7 @@ const FACTOR: u64 = 24;
 /// Bytes allocated for an error's text.
 const ERROR_BYTES_MAX: u64 = 1_024;
 
-/// What decoding `bytes` allocated in all, freed or not.
+/// The bytes that decoding `bytes` allocated in all, freed or not.
 fn allocated(bytes: &[u8]) -> u64 {
     let measured = allocation_counter::measure(|| {
         let decoded = decode_group(bytes);

@@ -47,7 +47,7 @@ fn golden_bytes_of_the_version_to_come() {
 }
 
 #[test]
-fn a_newer_format_reads_an_older_one_and_not_the_other_way_round() {
+fn a_format_reads_older_ones_and_no_newer_ones() {
     let (present, next) = (GroupFormat::PRESENT, GroupFormat::next());
     let ready = GroupFormat::ready_for_next();
     let records = [record("kiwi", "Hill"), record("fig", "Smith")];
@@ -91,7 +91,7 @@ fn a_client_is_found_in_the_groups_that_have_it() {
                 .unwrap()
         };
         assert!(has("kiwi") && has("fig"));
-        // What else stands in it, parts of an ID among it, is nobody's ID.
+        // Other texts in it, such as a part of an ID, are nobody's ID.
         assert!(["kiw", "iwi", "Hill", "1520023934.9", ""].map(has) == [false; 5]);
         let empty = format.empty_group();
         assert!(!format.has_client(&empty, |_| true).unwrap());
@@ -126,7 +126,7 @@ fn the_largest_record_fits_and_a_full_group_says_so() {
 }
 
 #[test]
-fn what_is_not_a_group_is_refused_with_its_reason() {
+fn bytes_that_are_no_group_are_refused_with_a_reason() {
     let mut good = GroupBuilder::default();
     assert!(good.try_push(&record("kiwi", "Hill")));
     let good = good.finish();

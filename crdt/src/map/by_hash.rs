@@ -1,5 +1,5 @@
-//! Records by the hashes of their clients, for whoever walks over a map that goes on changing: where
-//! an entry stands in the table may change with every insertion, its hash never does.
+//! Records by the hashes of their clients, for walks over a map that goes on changing: the place of an entry in the
+//! table may change with every insertion, its hash never does.
 
 use std::hash::BuildHasher;
 use std::hint::black_box;
@@ -26,13 +26,13 @@ impl<S: BuildHasher> LocationMap<S> {
             .filter(move |record| hasher.hash_one(record.client()) == hash)
     }
 
-    /// Reads what merges and look-ups of records with these hashes will read, so that it is in the processor's caches.
+    /// Prefetches into the processor's caches the memory that merges and look-ups of these hashes will read.
     ///
     /// In a large map each step of a merge waits for memory: for the table, for the entry, for its text. Here
-    /// nothing depends on what was read before for another hash, so the processor waits for many at
+    /// no read depends on an earlier one for another hash, so the processor waits for many at
     /// once (group prefetching: Chen, Ailamaki, Gibbons, Mowry, "Improving hash join performance through
     /// prefetching", 2004).
-    pub fn warm(&self, hashes: impl IntoIterator<Item = u64>) {
+    pub fn prefetch(&self, hashes: impl IntoIterator<Item = u64>) {
         for hash in hashes {
             // Whichever entry comes first: nearly always the right one, and nothing is compared.
             let entry = self.table.find(hash, |_| true);

@@ -1,66 +1,70 @@
-//! What the map holds of one client.
+//! The entry of one client in the map.
 
-use super::{Again, Death, Place, Publication, PublisherId, Publishers};
+use super::{Death, Publication, PublisherId, Publishers, RepublishPolicy, SlotAddress};
 use crate::record::{Incoming, Record};
 use crate::slots::{SlotId, Weight};
 
-/// A client's greatest record, and who publishes it.
+/// A client's greatest record, and its publisher.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ClientEntry {
     pub(super) record: Record,
+    /// The incarnation that delivered the record last.
     pub(super) publisher: PublisherId,
-    /// Which of its slots.
+    /// The slot of `publisher` that delivered it.
     pub(super) publisher_slot: SlotId,
-    /// The slot of ours that holds the record, if one does.
+    /// The slot of this server that holds the record in the state [`EntryState::InSlot`].
     pub(super) slot: SlotId,
-    pub(super) state: State,
-    /// We published this very record, or were about to, and left it to a server of lower rank.
+    pub(super) state: EntryState,
+    /// This server published this very record, or was about to, and gave it up to a server of lower rank.
     pub(super) yielded: bool,
 }
 
 /// [`Publication`] without its slot, which every entry has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum EntryState {
+    /// Another server publishes it, as far as this server knows.
     Elsewhere,
-    /// Ours to publish, behind all that is pending.
+    /// This server is to publish it, behind all pending entries.
     Backlog,
+    /// This server is to publish it in its next round.
     Pending,
+    /// This server publishes it in a slot.
     InSlot,
 }
 
-impl Entry {
+impl ClientEntry {
     pub(super) fn heard(record: Record) -> Self {
-        Entry {
-            state: State::Pending,
-            ..Entry::delivered(record, PublisherId::NOBODY.into())
+        ClientEntry {
+            state: EntryState::Pending,
+            ..ClientEntry::delivered(record, PublisherId::NOBODY.into())
         }
     }
 
-    pub(super) fn delivered(record: Record, from: Place) -> Self {
-        Entry {
+    pub(super) fn delivered(record: Record, from: SlotAddress) -> Self {
+        ClientEntry {
             record,
             publisher: from.publisher,
             publisher_slot: from.slot,
             slot: from.slot,
-            state: State::Elsewhere,
+            state: EntryState::Elsewhere,
             yielded: false,
         }
     }
 
     pub(super) fn publication(&self) -> Publication {
         match self.state {
-            State::Elsewhere => Publication::Elsewhere,
-            State::Backlog | State::Pending => Publication::Pending,
-            State::InSlot => Publication::InSlot(self.slot),
+            EntryState::Elsewhere => Publication::Elsewhere,
+            EntryState::Backlog | EntryState::Pending => Publication::Pending,
+            EntryState::InSlot => Publication::InSlot(self.slot),
         }
     }
 
     pub(super) fn place(&mut self, slot: SlotId) {
-        self.state = State::InSlot;
+        self.state = EntryState::InSlot;
         self.slot = slot;
     }
 
-    pub(super) fn set_publisher(&mut self, from: Place) {
+    pub(super) fn set_publisher(&mut self, from: SlotAddress) {
         self.publisher = from.publisher;
         self.publisher_slot = from.slot;
     }
@@ -69,66 +73,70 @@ impl Entry {
     pub(super) fn hear(&mut self, record: impl Incoming) {
         record.replace(&mut self.record);
         self.set_publisher(PublisherId::NOBODY.into());
-        self.state = State::Pending;
+        self.state = EntryState::Pending;
         self.yielded = false;
     }
 
     /// A greater record was delivered.
-    pub(super) fn take(&mut self, record: impl Incoming, from: Place) {
+    pub(super) fn take(&mut self, record: impl Incoming, from: SlotAddress) {
         record.replace(&mut self.record);
         self.set_publisher(from);
-        self.state = State::Elsewhere;
+        self.state = EntryState::Elsewhere;
         self.yielded = false;
     }
 
-    /// Whether, as far as we know, the record would stand nowhere without this slot of another server.
-    pub(super) fn stands_in(&self, place: Place) -> bool {
-        let Place { publisher, slot } = place;
-        self.state != State::InSlot && self.publisher == publisher && self.publisher_slot == slot
+    /// Whether this slot of another server is the only one that holds the record, as far as this server knows.
+    pub(super) fn stands_in(&self, place: SlotAddress) -> bool {
+        let SlotAddress { publisher, slot } = place;
+        self.state != EntryState::InSlot
+            && self.publisher == publisher
+            && self.publisher_slot == slot
     }
 
-    /// The publisher that this entry's safety hangs on: `None` while one of our slots holds it.
+    /// The publisher that this entry relies on: `None` while a slot of this server holds the record.
     pub(super) fn relies_on(&self) -> Option<PublisherId> {
         match self.state {
-            State::InSlot => None,
-            State::Elsewhere | State::Backlog | State::Pending => Some(self.publisher),
+            EntryState::InSlot => None,
+            EntryState::Elsewhere | EntryState::Backlog | EntryState::Pending => {
+                Some(self.publisher)
+            }
         }
     }
 
-    /// Makes it pending, if `again` says so; says whether it is to be queued.
-    pub(super) fn publish_again(&mut self, again: Again) -> bool {
+    /// A report repeats the record: makes the entry pending if `policy` says so. Returns whether it is to be queued.
+    pub(super) fn repeat(&mut self, policy: RepublishPolicy) -> bool {
         let is_meant = match self.state {
-            State::Pending | State::InSlot => false,
+            EntryState::Pending | EntryState::InSlot => false,
             // A reply that waits for this record does not wait for the backlog.
-            State::Elsewhere | State::Backlog => again == Again::Learnt,
+            EntryState::Elsewhere | EntryState::Backlog => policy == RepublishPolicy::UnlessInSlot,
         };
         if is_meant {
-            self.state = State::Pending;
+            self.state = EntryState::Pending;
         }
         is_meant
     }
 
-    /// Leaves the publication to a server of lower rank.
+    /// Gives the publication up to a server of lower rank.
     pub(super) fn give_up(&mut self) -> Option<Death> {
         self.yielded = true;
         self.withdraw()
     }
 
-    /// Ends our publication, if any.
+    /// Ends the publication of this server, if there is one.
     pub(super) fn withdraw(&mut self) -> Option<Death> {
-        match std::mem::replace(&mut self.state, State::Elsewhere) {
-            State::InSlot => Some(Death {
+        match std::mem::replace(&mut self.state, EntryState::Elsewhere) {
+            EntryState::InSlot => Some(Death {
                 slot: self.slot,
                 weight: Weight::of(&self.record),
             }),
-            State::Elsewhere | State::Backlog | State::Pending => None,
+            EntryState::Elsewhere | EntryState::Backlog | EntryState::Pending => None,
         }
     }
 
     /// Exactly this record was delivered.
     pub(super) fn note_delivery(
         &mut self,
-        from: Place,
+        from: SlotAddress,
         publishers: &impl Publishers,
     ) -> Option<Death> {
         let publisher = from.publisher;
@@ -136,14 +144,15 @@ impl Entry {
             return None;
         }
         if publisher == self.publisher {
-            // It moves its records from slot to slot.
+            // A publisher moves its records from slot to slot.
             self.publisher_slot = from.slot;
         }
         let live = publishers.presumed_live(publisher);
         let outranks = publishers.outranks(publisher, &self.record);
-        if self.state == State::Elsewhere {
+        if self.state == EntryState::Elsewhere {
             let known_live = publishers.presumed_live(self.publisher);
-            // One that outranks us is kept: should we publish this record too, we give it up to that one.
+            // A publisher that outranks this server stays: it is the one that this server would give a publication up
+            // to.
             let known_kept =
                 known_live && !outranks && publishers.outranks(self.publisher, &self.record);
             if (outranks || !self.yielded) && (live || !known_live) && !known_kept {
@@ -154,7 +163,7 @@ impl Entry {
         if !outranks {
             return None;
         }
-        // Remembered even if it is gone: should it come back, the publication is yielded then.
+        // Remembered even if it is gone: if it comes back, the publication is given up to it.
         self.set_publisher(from);
         if live { self.give_up() } else { None }
     }

@@ -1,4 +1,4 @@
-//! What a merge did to an entry, and what it leaves for the publisher.
+//! The result of a merge: its effect on an entry, and the work that it leaves for the publisher.
 
 use std::cmp::Ordering;
 
@@ -8,25 +8,25 @@ use crate::slots::{SlotId, Weight};
 /// Whether this server publishes an entry's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Publication {
-    /// Another server does, as far as we know.
+    /// Another server does, as far as this server knows.
     Elsewhere,
-    /// We will: it waits for the next group, or in the backlog.
+    /// This server will: the record waits for the next group, or in the backlog.
     Pending,
-    /// We do, in this slot.
+    /// This server does, in this slot.
     InSlot(SlotId),
 }
 
-/// Whether a record is published once more because a client reported what is no greater. A server
-/// that tells a client that its report is safe has to know that of the record that it holds in its
-/// place: that another server heard it and passed it on does not say where it is now. One that stands in a slot of ours
-/// is out already, and whoever asks where it has got to need not send it anew.
+/// Whether a repeat (a report that is not greater than the record of the map) makes this server publish that record.
+/// A server that tells a client that its report is safe must know that the record of the map is safe: another server
+/// heard it and passed it on, which does not say where it is now. A record in one of our slots is out already, and need
+/// not be sent anew to find out who has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Again {
-    /// It is not.
+pub enum RepublishPolicy {
+    /// A repeat publishes nothing.
     #[default]
     Never,
-    /// If no slot of ours holds it.
-    Learnt,
+    /// A repeat publishes the record, unless one of our slots holds it.
+    UnlessInSlot,
 }
 
 /// A record that is no longer live in one of our slots.
@@ -34,11 +34,11 @@ pub enum Again {
 pub struct Death {
     /// The slot that held it.
     pub slot: SlotId,
-    /// What it weighed there.
+    /// Its weight there.
     pub weight: Weight,
 }
 
-/// How a record compared with what the map held.
+/// How a record compared with the one that the map held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The client was unknown.
@@ -79,7 +79,7 @@ impl Outcome {
     }
 }
 
-/// What a rise of the floor removed.
+/// The entries that a rise of the floor removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
     /// How many entries.
@@ -88,19 +88,19 @@ pub struct Expired {
     pub deaths: Vec<Death>,
 }
 
-/// What a merge did.
+/// The result of a merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Merged {
     /// How the record compared.
     pub outcome: Outcome,
-    /// Our publication of what was there before has ended.
+    /// This server's publication of the older record has ended.
     pub death: Option<Death>,
     /// The entry has become [`Publication::Pending`] and must be queued for the next group.
     pub queue: bool,
 }
 
 impl Merged {
-    /// What comes of a record that is below the floor: nothing.
+    /// The result for a record below the floor.
     pub(super) const EXPIRED: Merged = Merged {
         outcome: Outcome::Expired,
         death: None,

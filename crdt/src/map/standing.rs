@@ -1,25 +1,25 @@
-//! In which slot of another server a record stands, and what becomes of it when that slot is overwritten before
-//! anything greater has come.
+//! The slot of another server that holds a record, and the fate of the record when that slot is overwritten before a
+//! greater record has come.
 
 use std::hash::BuildHasher;
 
-use super::{LocationMap, PublisherId, State, recount};
+use super::{EntryState, LocationMap, PublisherId, recount};
 use crate::record::Record;
 use crate::slots::SlotId;
 
-/// Where a record was delivered from.
+/// A slot of one publisher: the place from which a record was delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// Who published it.
+pub struct SlotAddress {
+    /// The publisher.
     pub publisher: PublisherId,
-    /// In which of its slots.
+    /// Its slot.
     pub slot: SlotId,
 }
 
-/// In none of the publisher's slots: of a publisher whose slots do not count.
-impl From<PublisherId> for Place {
+/// No slot: for a publisher whose slots do not count.
+impl From<PublisherId> for SlotAddress {
     fn from(publisher: PublisherId) -> Self {
-        Place {
+        SlotAddress {
             publisher,
             slot: SlotId(u32::MAX),
         }
@@ -27,9 +27,9 @@ impl From<PublisherId> for Place {
 }
 
 impl<S: BuildHasher> LocationMap<S> {
-    /// The records with this hash that stand nowhere but in this slot of another server, as far as we know:
-    /// without it they would be in memory only.
-    pub fn standing(&self, hash: u64, place: Place) -> impl Iterator<Item = &Record> {
+    /// The records with this hash that only this slot of another server holds, as far as this server knows: without the
+    /// slot they would be in memory only.
+    pub fn standing(&self, hash: u64, place: SlotAddress) -> impl Iterator<Item = &Record> {
         let hasher = &self.hasher;
         let entries = self.table.iter_hash(hash);
         entries
@@ -40,13 +40,13 @@ impl<S: BuildHasher> LocationMap<S> {
     }
 
     /// Whether [`LocationMap::standing`] finds any.
-    pub fn stands_in(&self, hash: u64, place: Place) -> bool {
+    pub fn stands_in(&self, hash: u64, place: SlotAddress) -> bool {
         self.standing(hash, place).next().is_some()
     }
 
-    /// The slot does not hold them any more: makes pending what [`LocationMap::standing`] finds, with nobody as
-    /// its publisher. Returns how often the hash is to be queued.
-    pub fn take_over(&mut self, hash: u64, place: Place) -> usize {
+    /// The slot does not hold its records any more: makes the records of [`LocationMap::standing`] pending, with nobody
+    /// as their publisher. Returns how often the hash is to be queued.
+    pub fn take_over(&mut self, hash: u64, place: SlotAddress) -> usize {
         let Self {
             table,
             hasher,
@@ -59,8 +59,8 @@ impl<S: BuildHasher> LocationMap<S> {
                 continue;
             }
             let relied_on = entry.relies_on();
-            queue += usize::from(entry.state != State::Pending);
-            entry.state = State::Pending;
+            queue += usize::from(entry.state != EntryState::Pending);
+            entry.state = EntryState::Pending;
             entry.set_publisher(PublisherId::NOBODY.into());
             entry.yielded = false;
             recount(relying, relied_on, entry.relies_on());
@@ -101,9 +101,9 @@ mod tests {
         Record::new(b"kiwi", b"+1+1", time.as_bytes(), "Hill".into(), 0).unwrap()
     }
 
-    fn place(publisher: PublisherId, slot: u32) -> Place {
+    fn place(publisher: PublisherId, slot: u32) -> SlotAddress {
         let slot = SlotId(slot);
-        Place { publisher, slot }
+        SlotAddress { publisher, slot }
     }
 
     impl Map {
@@ -113,14 +113,14 @@ mod tests {
             Map { map, hash }
         }
 
-        fn deliver(&mut self, time: &str, from: Place) -> Outcome {
+        fn deliver(&mut self, time: &str, from: SlotAddress) -> Outcome {
             let merged = self
                 .map
                 .merge_delivered(self.hash, record(time), from, &Ranks);
             merged.outcome
         }
 
-        fn stands(&self, place: Place) -> bool {
+        fn stands(&self, place: SlotAddress) -> bool {
             self.map.standing(self.hash, place).count() > 0
         }
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_stands_where_it_was_delivered_last_and_is_taken_over_from_there_only() {
+    fn a_record_is_taken_over_from_its_last_slot_only() {
         let mut map = Map::new();
         map.deliver("1", place(HIGHER, 3));
         assert!(map.stands(place(HIGHER, 3)));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_a_slot_of_ours_stands_with_its_publisher_until_then() {
+    fn a_pending_record_stands_in_its_publishers_slot() {
         let mut map = Map::new();
         map.deliver("1", place(HIGHER, 3));
         map.map.adopt(|_, _| true);
@@ -164,11 +164,11 @@ mod tests {
     }
 
     #[test]
-    fn a_publication_given_up_later_stands_where_it_stood_all_the_time() {
+    fn a_given_up_publication_stands_where_it_stood() {
         let mut map = Map::new();
         map.map.merge_heard(map.hash, record("1"));
         map.map.place_pending(map.hash, |_| SlotId(3));
-        /// The one that outranks us is gone, and back.
+        /// The one that outranks this server is gone, and back.
         struct Gone;
         impl Publishers for Gone {
             fn presumed_live(&self, _: PublisherId) -> bool {

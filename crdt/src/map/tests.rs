@@ -115,7 +115,7 @@ fn death() -> Option<Death> {
 }
 
 #[test]
-fn what_is_heard_is_queued_once_and_dies_when_it_is_superseded() {
+fn a_heard_record_is_queued_once_and_dies_when_superseded() {
     let mut map = Map::new();
     let merged = map.hear("1");
     assert_eq!((merged.outcome, merged.queue), (Outcome::New, true));
@@ -131,7 +131,7 @@ fn what_is_heard_is_queued_once_and_dies_when_it_is_superseded() {
 }
 
 #[test]
-fn what_changes_nothing_moves_nothing() {
+fn a_repeat_moves_nothing() {
     for (time, outcome) in [
         ("1", Outcome::Same),
         ("1.0", Outcome::TieWon),
@@ -147,27 +147,30 @@ fn what_changes_nothing_moves_nothing() {
 }
 
 #[test]
-fn what_a_report_finds_known_is_published_again_if_that_is_asked_for() {
-    for (again, if_learnt) in [(Again::Never, false), (Again::Learnt, true)] {
+fn a_repeat_is_published_as_the_policy_says() {
+    for (again, if_learnt) in [
+        (RepublishPolicy::Never, false),
+        (RepublishPolicy::UnlessInSlot, true),
+    ] {
         for time in ["1", "0.9"] {
             let mut map = Map::new();
             map.deliver("1", LIVE_LOW);
             let hash = map.hash();
-            let merged = map.0.merge_heard_again(hash, record(time), again);
+            let merged = map.0.merge_heard_with(hash, record(time), again);
             assert_eq!((merged.queue, merged.death), (if_learnt, None));
             let expected = if if_learnt {
                 Publication::Pending
             } else {
                 Publication::Elsewhere
             };
-            // Until it stands in our slot it relies on who delivered it.
+            // Until it stands in a slot of this server it relies on its publisher.
             assert_eq!(map.state(), (expected, LIVE_LOW));
-            let merged = map.0.merge_heard_again(hash, record(time), again);
+            let merged = map.0.merge_heard_with(hash, record(time), again);
             assert!(!merged.queue, "it is queued once");
 
             let mut map = Map::with_published();
             let hash = map.hash();
-            let merged = map.0.merge_heard_again(hash, record(time), again);
+            let merged = map.0.merge_heard_with(hash, record(time), again);
             assert_eq!((merged.queue, merged.death), (false, None));
             assert_eq!(
                 map.state().0,
@@ -179,7 +182,7 @@ fn what_a_report_finds_known_is_published_again_if_that_is_asked_for() {
 }
 
 #[test]
-fn a_newer_record_from_elsewhere_ends_our_publication_even_if_its_publisher_is_gone() {
+fn a_newer_record_ends_a_publication_though_its_source_is_gone() {
     for publisher in [LIVE_LOW, GONE_LOW, LIVE_HIGH, GONE_HIGH] {
         let mut map = Map::with_published();
         let merged = map.deliver("2", publisher);
@@ -190,7 +193,7 @@ fn a_newer_record_from_elsewhere_ends_our_publication_even_if_its_publisher_is_g
 }
 
 #[test]
-fn elsewhere_a_live_publisher_is_remembered_best_one_that_outranks_us_or_else_the_last() {
+fn a_live_publisher_that_outranks_us_is_remembered_first() {
     for (before, delivers, after) in [
         (LIVE_HIGH, LIVE_LOW, LIVE_LOW),
         (LIVE_LOW, LIVE_HIGH, LIVE_LOW),
@@ -211,7 +214,7 @@ fn elsewhere_a_live_publisher_is_remembered_best_one_that_outranks_us_or_else_th
 }
 
 #[test]
-fn a_publication_is_given_up_only_to_a_live_publisher_that_outranks_us() {
+fn publications_are_given_up_to_live_lower_ranks_only() {
     for (publisher, died, publication, remembered) in [
         (LIVE_LOW, true, Publication::Elsewhere, LIVE_LOW),
         (GONE_LOW, false, Publication::InSlot(SLOT), GONE_LOW),
@@ -242,7 +245,7 @@ fn a_publication_is_given_up_only_to_a_live_publisher_that_outranks_us() {
 }
 
 #[test]
-fn what_is_pending_is_given_up_without_a_death() {
+fn a_pending_record_is_given_up_without_a_death() {
     let mut map = Map::new();
     map.hear("1");
     assert_eq!(map.deliver("1", LIVE_LOW).death, None);
@@ -276,14 +279,14 @@ fn having_yielded_we_remember_only_publishers_that_outrank_us() {
 }
 
 #[test]
-fn what_we_publish_again_is_given_up_to_one_that_outranks_us_whoever_delivered_last() {
+fn a_repeat_is_given_up_though_another_delivered_last() {
     let mut map = Map::new();
     map.deliver("1", LIVE_LOW);
     map.deliver("1", LIVE_HIGH);
     let hash = map.hash();
     assert!(
         map.0
-            .merge_heard_again(hash, record("1"), Again::Learnt)
+            .merge_heard_with(hash, record("1"), RepublishPolicy::UnlessInSlot)
             .queue
     );
     map.place();
@@ -291,7 +294,7 @@ fn what_we_publish_again_is_given_up_to_one_that_outranks_us_whoever_delivered_l
 }
 
 #[test]
-fn having_yielded_to_one_that_is_gone_we_are_not_calmed_by_one_that_may_yield_to_us() {
+fn after_giving_up_no_higher_rank_is_relied_on() {
     let mut map = Map::with_published();
     map.deliver("1", GONE_LOW);
     assert_eq!(map.0.yield_publications(&AllLive), [death().unwrap()]);
@@ -325,7 +328,7 @@ fn a_publication_is_yielded_when_the_publisher_is_back() {
 }
 
 #[test]
-fn adoption_makes_pending_what_is_picked_and_keeps_the_publisher_until_it_is_placed() {
+fn adopted_records_rely_on_their_publisher_until_placed() {
     let mut map = Map::new();
     map.deliver("1", GONE_HIGH);
     assert!(map.0.adopt(|_, _| false).is_empty());
@@ -339,7 +342,7 @@ fn adoption_makes_pending_what_is_picked_and_keeps_the_publisher_until_it_is_pla
 }
 
 #[test]
-fn a_new_incarnation_publishes_what_the_old_one_did() {
+fn a_new_incarnation_publishes_all_records_of_the_old_one() {
     let mut map = Map::with_published();
     let hash = map.hash();
     assert_eq!(map.0.republish_all(), [hash]);
@@ -351,7 +354,7 @@ fn a_new_incarnation_publishes_what_the_old_one_did() {
 }
 
 #[test]
-fn what_is_in_the_backlog_is_hastened_by_a_report_and_given_up_to_who_delivers_it() {
+fn a_report_hastens_the_backlog_and_a_delivery_ends_it() {
     let backlog = || {
         let mut map = Map::with_published();
         map.0.republish_all();
@@ -362,8 +365,10 @@ fn what_is_in_the_backlog_is_hastened_by_a_report_and_given_up_to_who_delivers_i
     let hash = map.hash();
     assert!(!map.hear("1").queue, "none does");
     let (first, second) = (
-        map.0.merge_heard_again(hash, record("1"), Again::Learnt),
-        map.0.merge_heard_again(hash, record("1"), Again::Learnt),
+        map.0
+            .merge_heard_with(hash, record("1"), RepublishPolicy::UnlessInSlot),
+        map.0
+            .merge_heard_with(hash, record("1"), RepublishPolicy::UnlessInSlot),
     );
     assert_eq!((first.queue, second.queue), (true, false), "once");
     // Something greater is heard.
@@ -386,7 +391,7 @@ fn what_is_in_the_backlog_is_hastened_by_a_report_and_given_up_to_who_delivers_i
 }
 
 #[test]
-fn what_is_below_the_floor_leaves_and_is_not_taken_in_again() {
+fn records_below_the_floor_leave_and_are_kept_out() {
     for pending in [false, true] {
         let mut map = Map::with_published();
         if pending {
@@ -413,7 +418,7 @@ fn what_is_below_the_floor_leaves_and_is_not_taken_in_again() {
 }
 
 #[test]
-fn what_others_publish_leaves_too_and_is_relied_on_no_more() {
+fn delivered_records_leave_at_the_floor_too() {
     let mut map = Map::new();
     map.deliver("1", GONE_HIGH);
     assert_eq!(map.0.raise_floor(SECOND_NS + 1).records, 1);
@@ -432,7 +437,7 @@ fn the_floor_never_falls() {
 }
 
 #[test]
-fn only_what_lives_in_the_named_slot_is_relocated() {
+fn only_records_of_the_named_slot_are_relocated() {
     let mut map = Map::with_published();
     let hash = map.hash();
     let mut moved = 0;
@@ -452,13 +457,14 @@ fn only_what_lives_in_the_named_slot_is_relocated() {
 }
 
 #[test]
-fn what_we_publish_beside_a_live_server_is_given_up_to_it_though_one_that_is_gone_delivered_it_last()
- {
+fn a_duplicate_is_given_up_though_a_gone_one_delivered_last() {
     let mut map = Map::new();
     map.deliver("1", LIVE_LOW);
     map.deliver("1", OTHER_LIVE_LOW);
     let hash = map.hash();
-    let again = map.0.merge_heard_again(hash, record("1"), Again::Learnt);
+    let again = map
+        .0
+        .merge_heard_with(hash, record("1"), RepublishPolicy::UnlessInSlot);
     assert!(again.queue);
     assert_eq!(
         map.0.forget_gone(&AllGone),

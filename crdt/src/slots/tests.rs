@@ -73,7 +73,7 @@ fn a_tier_is_the_part_that_lives() {
     assert_eq!(Slot::FREE.tier(), None);
 }
 
-/// Slots with one record of this weight, as many as there is room for beside what lives in them.
+/// As many slots with one record of this weight as there is room for.
 fn fill_with(slots: &mut Slots, weight: u32) {
     while slots.compaction_sources().is_empty() {
         slot_with(slots, weight);
@@ -97,7 +97,7 @@ fn nothing_is_compacted_while_there_is_room() {
 }
 
 #[test]
-fn the_emptiest_tier_with_slots_enough_is_compacted_least_alive_first() {
+fn the_emptiest_tier_with_enough_slots_is_compacted() {
     let mut slots = Slots::default();
     let tier_1 = HEALTHY_FLOOR / 8 - 1;
     let heavier: Vec<SlotId> = (1..COMPACTED_SLOTS as u32)
@@ -122,7 +122,7 @@ fn the_emptiest_tier_with_slots_enough_is_compacted_least_alive_first() {
 }
 
 #[test]
-fn a_slot_that_was_closed_full_is_healthy_until_half_of_it_is_dead() {
+fn a_closed_slot_is_healthy_until_half_of_it_is_dead() {
     let mut slots = Slots::default();
     let slot = slot_with(&mut slots, 2_000);
     slots.record_placed(slot, Weight(2_100), 0);
@@ -133,7 +133,7 @@ fn a_slot_that_was_closed_full_is_healthy_until_half_of_it_is_dead() {
     assert_eq!(slots.tiers, [1, 0, 0]);
     slots.record_died(slot, Weight(2_000), 0);
     assert_eq!(slots.tiers, [0, 0, 0]);
-    // Whoever takes it next starts anew.
+    // The next group in it starts anew.
     assert_eq!(slots.take_free(), slot);
     slots.record_placed(slot, Weight(5_000), 0);
     assert_eq!(slots.tiers, [1, 0, 0]);
@@ -171,7 +171,7 @@ fn a_free_slot_is_used_again_and_cleared_once_if_it_is_not() {
 }
 
 #[test]
-fn a_slot_that_holds_something_outdated_is_drained_once_dead_or_alive() {
+fn a_slot_with_anything_outdated_is_drained_once() {
     let mut slots = Slots::default();
     let (old, mixed, new) = (slots.take_free(), slots.take_free(), slots.take_free());
     slots.record_placed(old, Weight(100), 1);

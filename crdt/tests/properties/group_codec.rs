@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn what_follows_the_last_record_is_refused(records in records(), more in vec(any::<u8>(), 1..9)) {
+    fn bytes_after_the_last_record_are_refused(records in records(), more in vec(any::<u8>(), 1..9)) {
         let (mut group, _) = group_of(&records);
         group.extend(more);
         prop_assert!(matches!(
@@ -144,7 +144,7 @@ fn counts_and_lengths_that_lie_are_refused() {
 
 /// Found by review: names that no record used were not looked at.
 #[test]
-fn a_name_that_is_no_servers_is_refused_even_if_no_record_uses_it() {
+fn an_invalid_server_name_is_refused_even_if_unused() {
     for name in ["", "Hi ll", "H\u{ef}ll", &"s".repeat(65)] {
         let mut bytes = header(&[1]);
         encode_into(&name, &mut bytes).unwrap();

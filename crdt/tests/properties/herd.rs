@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use herd_crdt::group::decode_group;
 use herd_crdt::{
-    Again, Death, LocationMap, NANOSECONDS_PER_SECOND, Publication, Publisher, PublisherId,
-    Publishers, Record, SlotId,
+    Death, LocationMap, NANOSECONDS_PER_SECOND, Publication, Publisher, PublisherId, Publishers,
+    Record, RepublishPolicy, SlotId,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -47,7 +47,7 @@ struct Server {
     queue: Vec<u64>,
     deaths: Vec<Death>,
     publisher: Publisher,
-    /// What stands in each slot.
+    /// The group in each slot.
     out: BTreeMap<SlotId, Vec<u8>>,
     /// Whom it takes for live.
     live: BTreeMap<PublisherId, bool>,
@@ -80,16 +80,16 @@ enum Step {
         server: usize,
         client: usize,
         time_s: i64,
-        again: Again,
+        again: RepublishPolicy,
     },
-    /// A server publishes what is pending.
+    /// A server publishes its pending records.
     Round { server: usize },
     /// One of all groups that were ever out reaches a server, however late.
     Deliver {
         to: usize,
         group: prop::sample::Index,
     },
-    /// What stands in one server's slots reaches another.
+    /// The groups in one server's slots reach another server.
     DeliverAll { from: usize, to: usize },
     /// One server takes another's present incarnation for live, or for gone.
     Judge {
@@ -97,9 +97,9 @@ enum Step {
         other: usize,
         live: bool,
     },
-    /// A server adopts what publishers that it takes for gone delivered.
+    /// A server adopts records of publishers that it takes for gone.
     Adopt { server: usize },
-    /// A server gives up what it may.
+    /// A server gives up every publication that it may.
     Yield { server: usize },
     /// A server restarts with nothing, not even its floor.
     Crash { server: usize },
@@ -139,7 +139,7 @@ impl Herd {
                     Record::new(client, b"+1+1", time.as_bytes(), name.as_str().into(), 0).unwrap();
                 let server = &mut self.servers[server];
                 let hash = server.map.hash(client);
-                let merged = server.map.merge_heard_again(hash, record, again);
+                let merged = server.map.merge_heard_with(hash, record, again);
                 server.deaths.extend(merged.death);
                 server.queue.extend(merged.queue.then_some(hash));
             }
@@ -239,8 +239,7 @@ impl Herd {
         current
     }
 
-    /// Whoever holds a current record publishes it, or relies on one who does, or on one who is
-    /// gone.
+    /// A server that holds a current record publishes it, or relies on a server that does, or on one that is gone.
     fn check(&self) {
         for record in self.current().values() {
             for (number, server) in self.servers.iter().enumerate() {
@@ -322,8 +321,8 @@ impl Herd {
     }
 }
 
-fn again() -> impl Strategy<Value = Again> {
-    prop::sample::select(vec![Again::Never, Again::Learnt])
+fn again() -> impl Strategy<Value = RepublishPolicy> {
+    prop::sample::select(vec![RepublishPolicy::Never, RepublishPolicy::UnlessInSlot])
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -407,14 +406,14 @@ impl Herd {
     }
 }
 
-/// A record of a server that is gone, adopted by all of `adopters`, who have not heard of it.
+/// A record of a server that is gone, adopted by all of `adopters`, which have not heard of it.
 fn herd_where_all_publish(adopters: &[usize]) -> Herd {
     let mut herd = Herd::new();
     herd.step(Step::Hear {
         server: 0,
         client: 0,
         time_s: 1,
-        again: Again::Never,
+        again: RepublishPolicy::Never,
     });
     herd.step(Step::Round { server: 0 });
     let (gone, group) = herd.sent[0].clone();
@@ -449,7 +448,7 @@ fn two_that_yielded_never_rely_on_each_other() {
 /// Found by review. The same with two servers, when the one that both yield to is gone before its
 /// group has reached the second.
 #[test]
-fn one_that_yielded_to_a_server_that_is_gone_is_not_calmed_by_one_that_yields_to_it() {
+fn after_giving_up_to_a_gone_server_an_orphan_is_adopted() {
     let mut herd = herd_where_all_publish(&[1, 2, 3]);
     herd.deliver_all(1, 2);
     let gone = herd.servers[1].id;

@@ -1,5 +1,5 @@
-//! The order of records is total, and merge is a join: whatever arrives in whatever order, however
-//! often, the map holds for each client the greatest record.
+//! The order of records is total, and merge is a join: the map holds for each client the greatest record that arrived,
+//! in any order and any number of times.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::strategies::{Made, Masked, any_record, contents, hashers, tying};
 
-/// Nobody is live and nobody outranks us: what it says must not matter to what the map holds.
+/// Nobody is live and nobody outranks this server: its answers must not change the content of the map.
 struct Unknown;
 
 impl Publishers for Unknown {
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn an_outcome_says_what_happened(a in tying(), b in tying(), heard: bool) {
+    fn an_outcome_matches_the_change(a in tying(), b in tying(), heard: bool) {
         let mut map = map_of(Masked(u64::MAX), [&a.record]);
         let merged = merge(&mut map, &b.record, heard);
         let expected = match (a.client == b.client, expected_order(&b, &a)) {
@@ -168,7 +168,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn any_order_and_duplication_of_deliveries_ends_with_the_greatest(
+    fn deliveries_in_any_order_end_with_the_greatest(
         (made, order) in deliveries(),
         hasher in hashers(),
     ) {
@@ -231,7 +231,7 @@ proptest! {
             for map in [&mut raised_first, &mut between] {
                 let below = made[which].time_ns < map.floor_ns();
                 let before = contents(map);
-                // Of what is heard the floor swallows only what nothing known is greater than.
+                // The floor swallows a heard record only if no known record is greater.
                 let is_stale = heard && map.find(map.hash(record.client()), record.client()).is_some();
                 let merged = merge(map, record, heard);
                 prop_assert_eq!(merged.outcome == Outcome::Expired, below && !is_stale);

@@ -1,9 +1,9 @@
 //! One server that hears records, gets others delivered and publishes in rounds, while updates
 //! arrive at every point of a round, as they do in a map that is split into shards.
 //!
-//! Checked all the time: a crash between any two groups that go out costs nothing that was ever
-//! out; what the map says is in a slot is there; what is pending is queued; the counters agree with
-//! a recount; and the slots stay within a constant factor of what lives in them.
+//! Checked all the time: a crash between any two groups that go out costs nothing that was ever out; every record that
+//! the map has in a slot is there; every pending record is queued; the counters agree with a recount; and the slots
+//! stay within a constant factor of their live records.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,7 +23,7 @@ mod world;
 
 use world::{Event, Interleaved, World, raise};
 
-/// The least that lives in a slot which no tier holds, in bytes, whatever the records. A group is
+/// The least live bytes of a slot that no tier holds, with any records. A group is
 /// closed when the next record does not fit; the largest record takes 8.4 KB, so the group holds at
 /// least 3.5 KB, and half of it lives.
 const HEALTHY_BYTES_MIN: u64 = 1_700;
@@ -150,7 +150,7 @@ impl Server {
         self.now_ms += 10;
     }
 
-    /// Sets groups one by one, and after each looks at what a crash would leave.
+    /// Sets groups one by one, and after each looks at the state that a crash would leave.
     fn emit(&mut self, groups: Vec<SlotGroup>) {
         for SlotGroup { slot, group } in groups {
             assert!(group.len() <= GROUP_BYTES_MAX);
@@ -174,7 +174,7 @@ impl Server {
         }
     }
 
-    /// Slots are drained when the floor is 5 s beyond what they hold.
+    /// Slots are drained when the floor is 5 s beyond their oldest record.
     fn drained_below_ns(&self) -> i64 {
         let floor_ns = self.world.map.floor_ns();
         floor_ns.saturating_sub(5 * NANOSECONDS_PER_SECOND)
@@ -386,8 +386,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// Every client reports again and again, some more often than others. Slots are bounded by what
-    /// lives, not by how long it goes on.
+    /// Every client reports again and again, some more often than others. The live records bound the slots, not the
+    /// time that passes.
     #[test]
     fn slots_do_not_grow_under_endless_updates_to_the_same_clients(
         len in select(vec![40_usize, 400, 1_500, 3_990, 5_975]),
@@ -408,7 +408,7 @@ proptest! {
         }
         server.check();
         server.settle();
-        // At the worst moment: what lives, the tiers, and the groups of one round before its
+        // At the worst moment: live records, the tiers, and the groups of one round before its
         // deaths are counted and of one compaction.
         let live_bytes = ((len + 100) * count) as u64;
         let round_bytes = ((len + 100) * in_a_round.min(count)) as u64;
@@ -426,7 +426,7 @@ fn heard(client: usize, time_s: i64) -> Event {
 /// Found by review: a record that takes just under half a group fills a slot of its own, but the
 /// slot counted as hardly alive; eight of them were compacted into eight again, without end.
 #[test]
-fn slots_that_are_full_with_less_than_half_a_group_are_left_alone() {
+fn slots_with_few_long_records_are_left_alone() {
     let mut server = Server::new(client_ids(&[5_975; 20]), Masked(u64::MAX));
     for client in 0..20 {
         server.step(Step::Event(heard(client, 1)));

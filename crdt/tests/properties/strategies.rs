@@ -47,7 +47,7 @@ pub(crate) fn hashers() -> impl Strategy<Value = Masked> {
     select(vec![Masked(u64::MAX), Masked(3), Masked(0)])
 }
 
-/// What a map holds, in the order of client IDs.
+/// The records of a map, in the order of client IDs.
 pub(crate) fn contents(map: &LocationMap<Masked>) -> BTreeMap<Vec<u8>, Record> {
     let contents: BTreeMap<_, _> = map
         .records()

@@ -21,7 +21,7 @@ fn split_decimal(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Compares by the lengths and bytes of what is left without leading zeros.
+/// Compares by length and bytes, without leading zeros.
 fn at_most(whole: &str, fraction: &str, limit: u32) -> bool {
     let whole = whole.trim_start_matches('0');
     let limit = limit.to_string();
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_taken_and_what_follows_are_the_input(bytes in vec(any::<u8>(), 0..20)) {
+    fn a_prefix_and_its_rest_are_the_input(bytes in vec(any::<u8>(), 0..20)) {
         let _ = whole_number(&bytes);
         if let Some((decimal, rest)) = Decimal::take(&bytes) {
             let dot: &[u8] = if decimal.fraction.is_empty() { b"" } else { b"." };

@@ -5,9 +5,9 @@ use crate::wire::{
     framed, gossip, node, report, set, syn,
 };
 
-/// The generations of those who are there. The attacker has Hill's place.
+/// The generations of the servers, which the attacker knows. It plays Hill.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Generations {
     pub(crate) hill: u64,
     pub(crate) smith: u64,
     pub(crate) campbell: u64,
@@ -34,7 +34,7 @@ pub(crate) enum End {
 }
 
 /// All of them.
-pub(crate) fn attacks(place: Place) -> Vec<Attack> {
+pub(crate) fn attacks(known: Generations) -> Vec<Attack> {
     let attack = |name, rounds, frames, end| Attack {
         name,
         frames,
@@ -43,15 +43,15 @@ pub(crate) fn attacks(place: Place) -> Vec<Attack> {
     };
     vec![
         attack("bombs", 8, bombs(), End::CutOff),
-        attack("regular-bombs", 32, regular_bombs(place), End::Taken),
-        attack("names", 1, names(place), End::CutOff),
+        attack("regular-bombs", 32, regular_bombs(known), End::Taken),
+        attack("names", 1, names(known), End::CutOff),
         attack("foreign-names", 1, foreign_names(), End::Taken),
-        attack("incarnations", 1, incarnations(place), End::Taken),
-        attack("own", 1, own(place), End::Taken),
-        attack("own-beyond", 1, own_beyond(place), End::CutOff),
-        attack("garbled-groups", 1, garbled(place), End::Taken),
-        attack("reports", 20, reports(place), End::Taken),
-        attack("long-reports", 1, long_reports(place), End::CutOff),
+        attack("incarnations", 1, incarnations(known), End::Taken),
+        attack("own", 1, own(known), End::Taken),
+        attack("own-beyond", 1, own_beyond(known), End::CutOff),
+        attack("garbled-groups", 1, garbled(known), End::Taken),
+        attack("reports", 20, reports(known), End::Taken),
+        attack("long-reports", 1, long_reports(known), End::CutOff),
         attack("unknown-frames", 1, unknown(), End::CutOff),
         attack("small-frames", usize::MAX, small(), End::After(5)),
     ]
@@ -74,17 +74,17 @@ fn bombs() -> Vec<Vec<u8>> {
 }
 
 /// The same, of operations as a server may say them.
-fn regular_bombs(place: Place) -> Vec<Vec<u8>> {
-    let mut operations = vec![node("Hill", place.hill, 0)];
+fn regular_bombs(known: Generations) -> Vec<Vec<u8>> {
+    let mut operations = vec![node("Hill", known.hill, 0)];
     let value = vec![b'a'; 16_000];
     operations.extend((1..=2_500).map(|number| set(&format!("slot/{number:08x}"), &value, number)));
     let frame = ack(&operations);
     assert!(frame.len() < FRAME_BYTES_MAX, "{}", frame.len());
-    vec![syn(&[entry("Hill", place.hill, [1, 0, 0])]), frame]
+    vec![syn(&[entry("Hill", known.hill, [1, 0, 0])]), frame]
 }
 
 /// Ids of names that no server can have.
-fn names(place: Place) -> Vec<Vec<u8>> {
+fn names(known: Generations) -> Vec<Vec<u8>> {
     let longest = "n".repeat(60_000);
     let names = [
         "",
@@ -96,8 +96,8 @@ fn names(place: Place) -> Vec<Vec<u8>> {
         &longest,
     ];
     let said = |name| {
-        let begun = syn(&[entry(name, place.hill, [1; 3])]);
-        let ended = ack(&[node(name, place.hill, 0), set("links", b"", 1)]);
+        let begun = syn(&[entry(name, known.hill, [1; 3])]);
+        let ended = ack(&[node(name, known.hill, 0), set("links", b"", 1)]);
         [begun, ended]
     };
     names.into_iter().flat_map(said).collect()
@@ -124,11 +124,11 @@ fn foreign_names() -> Vec<Vec<u8>> {
 }
 
 /// Thousands of incarnations, of the attacker's own name, of an honest server's, and of one that is not there.
-fn incarnations(place: Place) -> Vec<Vec<u8>> {
+fn incarnations(known: Generations) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     for (name, newest) in [
-        ("Hill", place.hill - 1),
-        ("Campbell", place.campbell - 1),
+        ("Hill", known.hill - 1),
+        ("Campbell", known.campbell - 1),
         ("foreign0001", 10_000),
     ] {
         for thousand in 0..4 {
@@ -148,8 +148,8 @@ fn incarnations(place: Place) -> Vec<Vec<u8>> {
 }
 
 /// What the attacked server publishes itself, and incarnations that it never had.
-fn own(place: Place) -> Vec<Vec<u8>> {
-    let smith = place.smith;
+fn own(known: Generations) -> Vec<Vec<u8>> {
+    let smith = known.smith;
     let stolen = |version| {
         ack(&[
             node("Smith", smith, 0),
@@ -168,20 +168,20 @@ fn own(place: Place) -> Vec<Vec<u8>> {
 }
 
 /// More of what it publishes than it has published.
-fn own_beyond(place: Place) -> Vec<Vec<u8>> {
-    let said = |numbers| syn(&[entry("Smith", place.smith, numbers)]);
+fn own_beyond(known: Generations) -> Vec<Vec<u8>> {
+    let said = |numbers| syn(&[entry("Smith", known.smith, numbers)]);
     vec![said([1, 0, 1 << 50]), said([1, 1 << 50, 0])]
 }
 
 /// Groups that nobody can read, and such as unpack to much.
-fn garbled(place: Place) -> Vec<Vec<u8>> {
+fn garbled(known: Generations) -> Vec<Vec<u8>> {
     // Behind what was said before.
     let first = 1 << 20;
     let values: [&[u8]; 6] = [b"", b"!", b"~", b"~!", b"AAAA", &[b'A'; 16_000]];
-    let mut frames = vec![syn(&[entry("Hill", place.hill, [2, 0, 0])])];
+    let mut frames = vec![syn(&[entry("Hill", known.hill, [2, 0, 0])])];
     let mut version = first;
     for _ in 0..20 {
-        let mut operations = vec![node("Hill", place.hill, 0)];
+        let mut operations = vec![node("Hill", known.hill, 0)];
         for slot in 0..600 {
             version += 1;
             let value = values[(version % 6) as usize];
@@ -189,7 +189,7 @@ fn garbled(place: Place) -> Vec<Vec<u8>> {
         }
         frames.push(ack(&operations));
     }
-    let mut operations = vec![node("Hill", place.hill, 0)];
+    let mut operations = vec![node("Hill", known.hill, 0)];
     for (key, value) in [
         ("links", &b"\xc3\xa9 up down 7"[..]),
         ("buried", b"0 nobody, 1 Smith"),
@@ -203,17 +203,17 @@ fn garbled(place: Place) -> Vec<Vec<u8>> {
 }
 
 /// Versions that were never published, and clocks that are none.
-fn reports(place: Place) -> Vec<Vec<u8>> {
+fn reports(known: Generations) -> Vec<Vec<u8>> {
     let all = [
-        ("Smith", place.smith),
-        ("Campbell", place.campbell),
-        ("Hill", place.hill),
+        ("Smith", known.smith),
+        ("Campbell", known.campbell),
+        ("Hill", known.hill),
     ];
     let lies = all.map(|(name, generation)| (name, generation, u64::MAX, u64::MAX));
     let names: Vec<String> = (0..2_500).map(|number| format!("s{number:04}")).collect();
     let many: Vec<(&str, u64, u64, u64)> = names.iter().map(|name| (&**name, 1, 1, 1)).collect();
     let of_one: Vec<(&str, u64, u64, u64)> = (0..2_500)
-        .map(|number| ("Hill", place.hill - number, u64::MAX, 1))
+        .map(|number| ("Hill", known.hill - number, u64::MAX, 1))
         .collect();
     let mut frames = Vec::new();
     for clock_ns in [0, 1, -1, i64::MIN, i64::MAX] {
@@ -229,8 +229,8 @@ fn reports(place: Place) -> Vec<Vec<u8>> {
 }
 
 /// Far more entries than a report has, and than it claims to have.
-fn long_reports(place: Place) -> Vec<Vec<u8>> {
-    let many: Vec<(&str, u64, u64, u64)> = vec![("Hill", place.hill, 1, 1); 7_000];
+fn long_reports(known: Generations) -> Vec<Vec<u8>> {
+    let many: Vec<(&str, u64, u64, u64)> = vec![("Hill", known.hill, 1, 1); 7_000];
     // A clock, then a count of 2^64 - 1 entries.
     let claimed = [&[0, 253][..], &[0xff; 8], &[0; 100]].concat();
     vec![report(0, &many), framed(REPORT, &claimed)]

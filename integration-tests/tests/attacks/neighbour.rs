@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::evil::{Attack, End, Place, attacks};
+use crate::evil::{Attack, End, Generations, attacks};
 use crate::peers;
 use crate::speaker::Speaker;
 
@@ -56,7 +56,7 @@ async fn report_on(mut client: Client, prefix: &str, over: Arc<AtomicBool>) -> V
 /// Hill's place is taken; Smith is attacked; Campbell is behind it.
 struct Siege {
     herd: Herd,
-    place: Place,
+    known: Generations,
     /// Where the logs of the honest ended when it began.
     marks: [usize; 2],
     /// The peaks of their memory until then, in KiB.
@@ -85,7 +85,7 @@ impl Siege {
         let log = herd.log("Smith");
         log.wait_for(0, &["link lost", "neighbour=Hill"]).await;
         let smith = ("Smith", herd.server("Smith").peer_address());
-        let place = Place {
+        let known = Generations {
             hill,
             smith: Speaker::link(smith, "Hill", hill).await.other,
             campbell,
@@ -94,7 +94,7 @@ impl Siege {
             marks: HONEST.map(|name| herd.log(name).end()),
             peaks: HONEST.map(|name| peak_kib(&mut herd, name)),
             herd,
-            place,
+            known,
             ids: vec!["early".to_owned()],
         }
     }
@@ -120,7 +120,7 @@ impl Siege {
     /// Says all frames of an attack, and sees what comes of it. Returns how many were said.
     async fn say_all(&self, attack: &Attack) -> usize {
         let address = self.herd.server("Smith").peer_address();
-        let link = || Speaker::link(("Smith", address), "Hill", self.place.hill);
+        let link = || Speaker::link(("Smith", address), "Hill", self.known.hill);
         let frames = (0..attack.rounds).flat_map(|_| &attack.frames);
         let mut said = 0;
         match attack.end {
@@ -221,9 +221,9 @@ impl Siege {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hostile_neighbour_takes_neither_memory_nor_service_nor_stores() {
+async fn a_hostile_neighbour_costs_no_memory_service_or_store() {
     let mut siege = Siege::begin().await;
-    for attack in attacks(siege.place) {
+    for attack in attacks(siege.known) {
         siege.attack(&attack).await;
     }
     siege.hill_returns().await;

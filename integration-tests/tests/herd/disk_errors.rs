@@ -63,7 +63,7 @@ async fn what_was_acknowledged_on_disk_outlives_a_loss_of_power() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_answers_with_errors_is_told_and_the_server_goes_on() {
+async fn a_server_reports_disk_errors_and_goes_on() {
     let Some(disk) = LoopDisk::mount() else {
         return;
     };

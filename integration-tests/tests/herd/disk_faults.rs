@@ -61,7 +61,7 @@ async fn pair(ack: &str) -> Herd {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_refuses_what_it_cannot_keep_and_the_server_goes_on() {
+async fn a_server_with_a_full_disk_refuses_and_goes_on() {
     let Some(disk) = SmallDisk::mount("48m") else {
         return;
     };

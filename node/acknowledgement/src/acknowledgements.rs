@@ -19,7 +19,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     round: u64,
-    /// Everything that it stands for was reported after so many rounds had begun; `None` for a ticket that stands for
+    /// Its reports came after this many rounds had begun; `None` for a ticket that stands for
     /// the backlog too.
     since: Option<Begun>,
 }
@@ -43,7 +43,7 @@ pub enum Unconfirmed {
     PeerLate,
 }
 
-/// What was counted since the start.
+/// The counts since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AckFigures {
     /// Batches of reports that were confirmed.
@@ -57,11 +57,11 @@ pub struct AckFigures {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Progress {
+struct RoundProgress {
     reached: Reached,
-    /// The same for what was reported before the backlog was filled last by a new incarnation.
+    /// The same for reports from before a new incarnation filled the backlog last.
     whole: Reached,
-    /// So many rounds had begun then, at most; `None` if no incarnation had anything to publish anew.
+    /// The most rounds that had begun then; `None` if no incarnation had anything to publish anew.
     republished_at: Option<Begun>,
     disk_failed: bool,
 }
@@ -76,7 +76,7 @@ pub struct Acknowledgements {
     /// Wakes the publisher for it.
     round_asked: Notify,
     rounds: Mutex<Rounds>,
-    progress: watch::Sender<Progress>,
+    progress: watch::Sender<RoundProgress>,
     counts: [AtomicU64; 4],
     last_logged: Mutex<Option<Instant>>,
 }
@@ -93,13 +93,13 @@ impl Acknowledgements {
             asked: AtomicU64::new(0),
             round_asked: Notify::new(),
             rounds: Mutex::default(),
-            progress: watch::Sender::new(Progress::default()),
+            progress: watch::Sender::new(RoundProgress::default()),
             counts: Default::default(),
             last_logged: Mutex::new(None),
         }
     }
 
-    /// What a reply promises.
+    /// The promise of a reply.
     #[must_use]
     pub fn level(&self) -> AckLevel {
         self.level
@@ -118,14 +118,14 @@ impl Acknowledgements {
     /// begins after this call sees the report. Taken before the publisher is told of the report, the round is
     /// the one that it is woken for: told first, it may have begun that one, and a second is needed.
     ///
-    /// What a new incarnation has to publish anew, and what this server has adopted, counts too, which may take seconds.
+    /// The backlog of a new incarnation and adopted records count too, which may take seconds.
     #[must_use]
     pub fn ticket(&self) -> Ticket {
         self.next_round(None)
     }
 
-    /// As [`Acknowledgements::ticket`], for what was reported after [`Acknowledgements::begun`] was asked. It does not wait
-    /// for the backlog, unless the reports may be in it: a new incarnation has begun meanwhile.
+    /// As [`Acknowledgements::ticket`], for reports from after a call of [`Acknowledgements::begun`]. It does not
+    /// wait for the backlog, unless the reports may be in it: a new incarnation has begun meanwhile.
     #[must_use]
     pub fn ticket_since(&self, since: Begun) -> Ticket {
         self.next_round(Some(since))
@@ -143,16 +143,16 @@ impl Acknowledgements {
         Begun(self.begun.load(Ordering::SeqCst))
     }
 
-    /// A new incarnation publishes anew what is in the backlog. To be called after it was filled and before the first round.
+    /// A new incarnation publishes the backlog anew. To be called after it was filled and before the first round.
     pub fn note_republishing(&self) {
-        // One number is left out: whoever asks from now on has a greater one.
+        // One number is left out: tickets from now on have a greater one.
         let republished_at = Begun(self.begun.fetch_add(1, Ordering::SeqCst));
         self.progress
             .send_modify(|progress| progress.republished_at = Some(republished_at));
     }
 
-    /// Asks for the round of this ticket: it begins even if nothing is to be published, since a round that was
-    /// under way may have taken along what it is for. [`Acknowledgements::reach`] does this too.
+    /// Asks for the round of this ticket: it begins even if nothing is to be published, since a round that was under
+    /// way may have taken the reports along. [`Acknowledgements::reach`] does this too.
     pub fn ask_for(&self, ticket: Ticket) {
         let asked = self.asked.fetch_max(ticket.round, Ordering::SeqCst);
         if asked < ticket.round && self.begun.load(Ordering::SeqCst) < ticket.round {
@@ -183,7 +183,8 @@ impl Acknowledgements {
         self.update(|rounds| rounds.synced(storage_ticket));
     }
 
-    /// The store is open, after rounds that were written to none perhaps: the next incarnation writes all of them to it.
+    /// The store is open, after rounds that were written to none perhaps: the next incarnation writes all of them to
+    /// it.
     pub fn note_store_opened(&self) {
         self.update(Rounds::store_opened);
     }
@@ -205,7 +206,7 @@ impl Acknowledgements {
         self.update(|rounds| rounds.applied(peer));
     }
 
-    /// Waits until what the ticket stands for is as safe as the level says.
+    /// Waits until the reports of the ticket are as safe as the level says.
     ///
     /// # Errors
     /// If that cannot be, or takes too long.
@@ -225,7 +226,7 @@ impl Acknowledgements {
         result
     }
 
-    /// Waits, at most `wait_max`, until what the ticket stands for is as safe as `level` says.
+    /// Waits, at most `wait_max`, until the reports of the ticket are as safe as `level` says.
     ///
     /// # Errors
     /// If that cannot be, or takes too long.
@@ -254,7 +255,7 @@ impl Acknowledgements {
         }
     }
 
-    /// What was counted since the start.
+    /// The counts since the start.
     #[must_use]
     pub fn figures(&self) -> AckFigures {
         let [confirmed, disk_failed, disk_late, peer_late] =
@@ -289,7 +290,7 @@ impl Acknowledgements {
     }
 }
 
-impl Progress {
+impl RoundProgress {
     fn covers(&self, level: AckLevel, ticket: Ticket) -> bool {
         let Reached {
             disk,
@@ -347,7 +348,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_report_is_confirmed_by_the_next_round_and_not_by_the_one_that_runs() {
+    async fn a_report_is_confirmed_by_the_next_round_only() {
         let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
         assert_eq!(acks.begin_round(), 1);
         let ticket = acks.ticket();
@@ -365,7 +366,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_asks_for_a_round_until_one_that_is_late_enough_begins() {
+    async fn a_waiting_reply_asks_until_a_late_enough_round_begins() {
         let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
         let is_asked = || acks.round_asked().now_or_never().is_some();
         assert!(!is_asked());
@@ -375,7 +376,7 @@ mod tests {
         assert!(is_asked() && is_asked(), "until it begins");
         acks.begin_round();
         assert!(!is_asked());
-        // A round took along what this is for, and with it what woke the publisher.
+        // A round took this report along, and with it the wake-up of the publisher.
         let late = acks.ticket();
         let (asked, unconfirmed) = tokio::join!(
             async {
@@ -390,7 +391,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_level_waits_for_what_it_promises() {
+    async fn each_level_waits_for_its_promise() {
         for level in AckLevel::ALL {
             let acks = Acknowledgements::new(level, WAIT_MAX);
             let ticket = acks.ticket();
@@ -408,7 +409,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_reported_before_the_first_round_does_not_wait_for_what_is_adopted_later() {
+    async fn early_reports_do_not_wait_for_later_adoptions() {
         let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
         let early = acks.ticket_since(acks.begun());
         let first = acks.begin_round();
@@ -425,7 +426,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_reported_after_a_new_incarnation_began_does_not_wait_for_its_backlog() {
+    async fn reports_to_a_new_incarnation_do_not_wait_for_its_backlog() {
         let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
         let before = acks.begun();
         acks.note_republishing();
@@ -455,7 +456,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_store_that_failed_refuses_at_once_what_it_does_not_hold() {
+    async fn a_failed_store_refuses_unsynced_reports_at_once() {
         let acks = Acknowledgements::new(AckLevel::Disk, WAIT_MAX);
         let early = acks.ticket();
         let round = acks.begin_round();

@@ -1,9 +1,9 @@
-//! What a reply promises.
+//! The promise of a reply.
 
 use std::fmt;
 use std::str::FromStr;
 
-use herd_crdt::Again;
+use herd_crdt::RepublishPolicy;
 
 /// How safe a report has to be before the client is told that it was taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +34,18 @@ impl AckLevel {
         matches!(self, AckLevel::Disk | AckLevel::DiskAndPeer)
     }
 
-    /// What a report that changes nothing asks of the record that is known in its place, so that a
-    /// reply to it promises no less than one to a report that was taken in.
+    /// Whether a repeat publishes the record of the map, so that its reply promises no less than the reply to a report
+    /// that changes the map.
     #[must_use]
-    pub fn again(self) -> Again {
+    pub fn republish_policy(self) -> RepublishPolicy {
         match self {
-            AckLevel::Memory => Again::Never,
-            // What others publish is stored as it comes, but for what this server published itself
-            // in an earlier life. That a neighbour has it is known of what this server publishes only, and
-            // whether it still has, its next answer says.
-            AckLevel::Disk | AckLevel::Peer | AckLevel::DiskAndPeer => Again::Learnt,
+            AckLevel::Memory => RepublishPolicy::Never,
+            // Groups of others are stored as they come, except for those that this server published in an earlier life.
+            // This server knows only of its own groups which neighbours have them, and the next answer of a neighbour
+            // says whether it still has them.
+            AckLevel::Disk | AckLevel::Peer | AckLevel::DiskAndPeer => {
+                RepublishPolicy::UnlessInSlot
+            }
         }
     }
 

@@ -1,10 +1,9 @@
-//! When a client may be told that its report was taken in.
+//! When a client may be told that its report was accepted.
 //!
-//! A report is in the map at once. What it takes for the reply to go out is the server's
-//! [`AckLevel`]. Everything works by rounds of the publisher: each round writes what was reported
-//! before it began to the disk and to gossip, so a report is as safe as the next round that begins
-//! after it. [`Acknowledgements`] hands out [`Ticket`]s for that round, and says when it is safe
-//! enough.
+//! A report is in the map at once. The server's [`AckLevel`] says how safe it must be before the reply goes out.
+//! Everything works by rounds of the publisher: each round writes all reports of the time before it to the disk and to
+//! gossip, so a report is as safe as the next round that begins after it. [`Acknowledgements`] hands out [`Ticket`]s
+//! for that round, and says when the round is safe enough.
 
 #![forbid(unsafe_code)]
 

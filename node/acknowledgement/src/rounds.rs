@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-/// Rounds that are remembered. When there are more, the oldest are forgotten: whoever waits for one
-/// of those is told with the next.
+/// The number of remembered rounds. When there are more, the oldest are forgotten: their replies go out with the next
+/// round.
 const ROUNDS_MAX: usize = 1_024;
 
 /// A round of the publisher that was written to the disk's queue and to gossip.
@@ -21,12 +21,11 @@ pub struct Written {
     /// The last question to the neighbours whether they are there, this round's included. Reports before the round that
     /// changed nothing have one asked: an old report of a neighbour that was lost since confirms none of them.
     pub question: u64,
-    /// Something that this server publishes was in the backlog after the round: what was reported before it was put there
-    /// may be.
+    /// The backlog was not empty after the round: records of older reports may be in it.
     pub behind: bool,
 }
 
-/// How far a neighbour has got with what one generation of this server published.
+/// How far a neighbour has got with the published state of one generation of this server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerProgress {
     /// That generation.
@@ -76,7 +75,7 @@ pub(super) struct Rounds {
     whole: Reached,
 }
 
-/// By what the neighbour had of the round: merged, or on disk.
+/// By the state of the round at the neighbour: merged, or on disk.
 #[derive(Clone, Copy, Debug, Default)]
 struct Answered {
     merged: u64,
@@ -86,7 +85,7 @@ struct Answered {
 impl Rounds {
     /// A round was written.
     pub(super) fn written(&mut self, mut written: Written) {
-        // A store that once took nothing has a hole, whatever it would take later.
+        // A store that once refused a write has a hole, whatever it accepts later.
         self.last_ticket = written.storage_ticket.max(self.last_ticket);
         written.storage_ticket = self.last_ticket;
         if self.written.len() == ROUNDS_MAX {
@@ -112,7 +111,7 @@ impl Rounds {
 
     /// A neighbour got this far.
     pub(super) fn applied(&mut self, peer: PeerProgress) {
-        // What one has and another answers says nothing together.
+        // The version of one neighbour and the answer of another say nothing together.
         let merged = self.answered_by(peer, peer.merged);
         self.answered.merged = self.answered.merged.max(merged);
         let durable = self.answered_by(peer, peer.durable);
@@ -120,7 +119,7 @@ impl Rounds {
         if peer.generation > self.peer.generation {
             self.peer = peer;
         } else if peer.generation == self.peer.generation {
-            // One neighbour after the other: what either of them has is safe.
+            // One neighbour after the other: a version that either of them has is safe.
             self.peer.merged = self.peer.merged.max(peer.merged);
             self.peer.durable = self.peer.durable.max(peer.durable);
         }
@@ -131,7 +130,7 @@ impl Rounds {
         self.reached
     }
 
-    /// Of everything that was in the map when the round began: what was put into the backlog is out.
+    /// The same for everything that was in the map when the round began: the backlog was empty.
     pub(super) fn whole(&self) -> Reached {
         self.whole
     }
@@ -141,9 +140,9 @@ impl Rounds {
             .written
             .partition_point(|round| round.storage_ticket <= self.synced_ticket);
         let disk = self.last_of(on_disk);
-        // What an older generation published is published anew by the next one: so only versions of the latest count.
-        // They cover all rounds before for what was reported since, and all that was before with the first round that has
-        // nothing left behind it.
+        // The next generation publishes anew the records of an older one: so only versions of the latest count. They
+        // cover all earlier rounds for reports since then, and all older reports with the first round that leaves no
+        // backlog.
         let peer = self.peer;
         let answered = self.answered;
         let merged = self.up_to_version(peer.generation, peer.merged);
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_to_no_store_is_on_disk_with_what_is_written_to_one_later() {
+    fn rounds_without_a_store_are_safe_with_a_later_store() {
         let mut rounds = Rounds::default();
         rounds.written(written(1, u64::MAX, 7, 3));
         rounds.store_opened();
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_without_news_is_safe_when_what_went_before_is() {
+    fn a_round_without_news_is_as_safe_as_the_one_before() {
         let mut rounds = Rounds::default();
         rounds.written(written(1, 10, 7, 3));
         rounds.synced(10);
@@ -312,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_before_is_safe_with_the_first_round_that_leaves_nothing_behind() {
+    fn older_reports_are_safe_with_the_first_round_without_backlog() {
         let mut rounds = Rounds::default();
         let behind = |round, ticket, version| Written {
             behind: true,
@@ -336,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_on_disk_any_more_once_a_round_was_written_without_a_store() {
+    fn after_a_round_without_a_store_nothing_counts_as_synced() {
         let mut rounds = Rounds::default();
         rounds.written(written(1, 10, 7, 3));
         rounds.synced(10);
@@ -357,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_with_a_question_is_confirmed_by_one_that_has_it_and_answers() {
+    fn a_question_is_confirmed_by_a_neighbour_that_has_the_round() {
         let mut rounds = Rounds::default();
         let asked = |round, version, question| Written {
             question,
@@ -370,7 +369,7 @@ mod tests {
         rounds.written(asked(1, 3, 0));
         rounds.applied(answers(3, 3, 0));
         assert_eq!(rounds.reached().peer, 1);
-        // Nothing is published, and what that neighbour had it may have lost.
+        // Nothing is published, and that neighbour may have lost its records.
         rounds.written(asked(2, 3, 1));
         rounds.applied(answers(3, 3, 0));
         assert_eq!(rounds.reached().peer, 1);
@@ -381,14 +380,14 @@ mod tests {
         assert_eq!((rounds.reached().peer, rounds.reached().peer_disk), (2, 1));
         rounds.applied(answers(3, 3, 1));
         assert_eq!(rounds.reached().peer_disk, 2);
-        // The next round asks nothing, and needs what it published only.
+        // The next round asks nothing, and needs only its own records.
         rounds.written(asked(3, 4, 1));
         rounds.applied(answers(4, 4, 0));
         assert_eq!((rounds.reached().peer, rounds.reached().peer_disk), (3, 3));
     }
 
     #[test]
-    fn what_is_forgotten_is_covered_by_what_comes_later() {
+    fn forgotten_rounds_are_covered_by_later_ones() {
         let mut rounds = Rounds::default();
         for round in 1..=3 * ROUNDS_MAX as u64 {
             rounds.written(written(round, round, 7, round));

@@ -1,4 +1,4 @@
-//! What the connections of one address share.
+//! The limits that all connections of one address share.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,14 +9,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use herd_clock::allowance::Allowance;
+use herd_clock::rate_limiter::RateLimiter;
 
-/// Addresses without connections that are remembered for what they used, before those that owe
-/// nothing are looked for.
+/// The addresses without connections whose rate limiters are remembered, before those that owe nothing are removed.
 const FORMER_KEPT: usize = 1_024;
 
-/// How many of `connections_max` connections one address may have unless something else is set: three quarters, so that
-/// no address shuts out all others. An address may have one in any case, so it has the only place of a port with one.
+/// The default bound on the connections of one address, where a port has `connections_max`: three quarters, so that no
+/// address shuts out all others. An address may have one in any case, also on a port with a single share.
 pub const fn one_address_share(connections_max: usize) -> usize {
     let share = connections_max - connections_max.div_ceil(4);
     if share == 0 { 1 } else { share }
@@ -32,23 +31,23 @@ pub struct Addresses {
 
 #[derive(Debug, Default)]
 struct Entries {
-    by_address: HashMap<IpAddr, Entry>,
-    /// At this size those are taken out that have no connection and owe nothing.
+    by_address: HashMap<IpAddr, AddressUse>,
+    /// At this size, addresses that have no connection and owe nothing are removed.
     sweep_at: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct AddressUse {
     connections: usize,
-    allowance: Option<Arc<Mutex<Allowance>>>,
+    rate_limiter: Option<Arc<Mutex<RateLimiter>>>,
 }
 
-/// One connection's place among those of its address, given back when this is dropped.
+/// One connection's share in the limits of its address, given back when this is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct AddressShare {
     addresses: Arc<Addresses>,
     address: IpAddr,
-    allowance: Option<Arc<Mutex<Allowance>>>,
+    rate_limiter: Option<Arc<Mutex<RateLimiter>>>,
 }
 
 impl Addresses {
@@ -68,18 +67,21 @@ impl Addresses {
         })
     }
 
-    /// Takes in a connection, unless its address has as many as it may.
-    pub fn enter(self: &Arc<Self>, address: IpAddr, now: Instant) -> Option<Place> {
+    /// Admits a connection, unless its address has as many as it may.
+    pub fn enter(self: &Arc<Self>, address: IpAddr, now: Instant) -> Option<AddressShare> {
         let address = one_host(address);
         let mut entries = self.entries.lock();
         entries.sweep(now);
-        let entry = entries.by_address.entry(address).or_insert_with(|| Entry {
-            connections: 0,
-            allowance: self.commands_per_second.map(|count| {
-                let allowance = Allowance::new(count.get(), Duration::from_secs(1), now);
-                Arc::new(Mutex::new(allowance))
-            }),
-        });
+        let entry = entries
+            .by_address
+            .entry(address)
+            .or_insert_with(|| AddressUse {
+                connections: 0,
+                rate_limiter: self.commands_per_second.map(|count| {
+                    let rate_limiter = RateLimiter::new(count.get(), Duration::from_secs(1), now);
+                    Arc::new(Mutex::new(rate_limiter))
+                }),
+            });
         if self
             .connections_max
             .is_some_and(|max| entry.connections >= max)
@@ -87,50 +89,49 @@ impl Addresses {
             return None;
         }
         entry.connections += 1;
-        Some(Place {
+        Some(AddressShare {
             addresses: Arc::clone(self),
             address,
-            allowance: entry.allowance.clone(),
+            rate_limiter: entry.rate_limiter.clone(),
         })
     }
 }
 
 impl Entries {
-    /// Bounds what is remembered: an address is forgotten at the latest a second after its last
-    /// command.
+    /// Bounds the remembered addresses: an address is forgotten at the latest a second after its last command.
     fn sweep(&mut self, now: Instant) {
         if self.by_address.len() < self.sweep_at {
             return;
         }
         self.by_address.retain(|_, entry| {
-            let owes = |allowance: &Arc<Mutex<Allowance>>| !allowance.lock().is_whole(now);
-            entry.connections > 0 || entry.allowance.as_ref().is_some_and(owes)
+            let owes = |rate_limiter: &Arc<Mutex<RateLimiter>>| !rate_limiter.lock().is_whole(now);
+            entry.connections > 0 || entry.rate_limiter.as_ref().is_some_and(owes)
         });
         self.sweep_at = (2 * self.by_address.len()).max(FORMER_KEPT);
     }
 }
 
-impl Place {
+impl AddressShare {
     /// The commands that the address may execute, if that is limited.
-    pub fn allowance(&self) -> Option<&Arc<Mutex<Allowance>>> {
-        self.allowance.as_ref()
+    pub fn rate_limiter(&self) -> Option<&Arc<Mutex<RateLimiter>>> {
+        self.rate_limiter.as_ref()
     }
 }
 
-impl Drop for Place {
+impl Drop for AddressShare {
     fn drop(&mut self) {
         let mut entries = self.addresses.entries.lock();
         let Some(entry) = entries.by_address.get_mut(&self.address) else {
             return;
         };
         entry.connections -= 1;
-        if entry.connections == 0 && entry.allowance.is_none() {
+        if entry.connections == 0 && entry.rate_limiter.is_none() {
             entries.by_address.remove(&self.address);
         }
     }
 }
 
-/// A host is an IPv4 address, in whatever form, or a /64 of IPv6, all of which one host may use.
+/// The host of an address: an IPv4 address, in any form, or a /64 of IPv6, all of which one host may use.
 pub(super) fn one_host(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_leaves_a_place_wherever_there_are_two() {
+    fn one_address_leaves_room_where_there_are_two_places() {
         let shares = [1, 2, 3, 4, 5, 8, 128, 16_384].map(one_address_share);
         assert_eq!(shares, [1, 1, 2, 3, 3, 6, 96, 12_288]);
         for connections_max in 2..1_000 {
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn each_address_has_so_many_places_and_gives_them_back() {
+    fn an_address_gets_its_connections_back_when_they_end() {
         let addresses = Addresses::new(Some(2), None);
         let now = Instant::now();
         let one = addresses.enter(ip("10.0.0.1"), now).unwrap();
@@ -177,21 +178,21 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_again_still_owes_and_who_owes_nothing_is_forgotten() {
+    fn an_address_that_owes_is_remembered_and_others_are_not() {
         let addresses = Addresses::new(None, NonZeroU32::new(10));
         let now = Instant::now();
-        let left = |place: &Place, now| place.allowance().unwrap().lock().left(now);
-        let place = addresses.enter(ip("10.0.0.1"), now).unwrap();
-        place.allowance().unwrap().lock().spend(10, now);
-        drop(place);
-        let place = addresses.enter(ip("10.0.0.1"), now).unwrap();
-        assert_eq!(left(&place, now), 0);
-        drop(place);
+        let left = |share: &AddressShare, now| share.rate_limiter().unwrap().lock().left(now);
+        let share = addresses.enter(ip("10.0.0.1"), now).unwrap();
+        share.rate_limiter().unwrap().lock().spend(10, now);
+        drop(share);
+        let share = addresses.enter(ip("10.0.0.1"), now).unwrap();
+        assert_eq!(left(&share, now), 0);
+        drop(share);
         for number in 0..3 * FORMER_KEPT as u32 {
             drop(addresses.enter(IpAddr::from(number.to_be_bytes()), now));
         }
         assert!(addresses.entries.lock().by_address.len() <= FORMER_KEPT);
-        let place = addresses.enter(ip("10.0.0.1"), now).unwrap();
-        assert_eq!(left(&place, now), 0, "it owes, so it was remembered");
+        let share = addresses.enter(ip("10.0.0.1"), now).unwrap();
+        assert_eq!(left(&share, now), 0, "it owes, so it was remembered");
     }
 }

@@ -1,5 +1,4 @@
-//! Failures to accept, such as for want of descriptors: a loop that tries again at once would do
-//! nothing else.
+//! Failures to accept, such as a lack of descriptors: a loop that tries again at once would do nothing else.
 
 use std::io;
 use std::time::Duration;
@@ -37,7 +36,7 @@ impl AcceptFailures {
 
     /// Accepting failed.
     pub fn failed(&mut self, error: &io::Error) {
-        // The client's fault and over: the next one waits for nothing.
+        // The client's fault, and over: the next connection waits for nothing.
         if matches!(
             error.kind(),
             io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
@@ -54,7 +53,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn failures_to_accept_pause_longer_and_longer_up_to_a_bound() {
+    async fn pauses_after_failures_grow_up_to_a_bound() {
         let mut failures = AcceptFailures::default();
         failures.failed(&io::ErrorKind::ConnectionAborted.into());
         assert_eq!(failures.until, None);

@@ -1,8 +1,8 @@
-//! Admission control: which connections of strangers a port takes in.
+//! Admission control of connections: the ones of strangers that a port accepts.
 //!
-//! [`Addresses`] bounds what the connections of one address use. [`Admission`] bounds the
-//! connections of a port on which a connection has to prove itself, by a handshake or a request: if
-//! there is no room, those that have not done so yet make room for newcomers.
+//! [`Addresses`] bounds the resources of one address. [`Admission`] bounds the connections of a port on which a
+//! connection has to prove itself, by a handshake or a request: without room, connections that have not proved
+//! themselves yet make room for newcomers.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,6 @@ mod addresses;
 mod failures;
 mod port;
 
-pub use addresses::{Addresses, Place, one_address_share};
+pub use addresses::{AddressShare, Addresses, one_address_share};
 pub use failures::AcceptFailures;
 pub use port::{Admission, Admitted, Met};

@@ -1,4 +1,4 @@
-//! The connections of one port, and which of them makes room for a newcomer.
+//! The connections of one port, and the choice of the one that makes room for a newcomer.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -8,69 +8,68 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::addresses::{Addresses, Place, one_host};
+use super::addresses::{AddressShare, Addresses, one_host};
 
 /// Bounds the connections of a port, in all and of one address.
 ///
-/// A connection waits until it has proved itself. While there is no room, the oldest connection
-/// that waits is displaced by a newcomer: of the newcomer's address, if that has as many as it may;
-/// else of the address that has most of those that wait. So a stranger with many connections
-/// displaces its own, and connections that prove themselves at once get through. A connection that
-/// is displaced and proves itself before it has noticed takes a place as a newcomer does.
+/// A connection waits until it has proved itself. While there is no room, a newcomer displaces the oldest waiting
+/// connection: of its own address, if that has as many as it may; else of the address with the most waiting
+/// connections. So a stranger with many connections displaces its own, and connections that prove themselves at once
+/// get through. A displaced connection that proves itself before it has noticed takes a place as a newcomer does.
 #[derive(Debug)]
 pub struct Admission {
     connections_max: usize,
     addresses: Arc<Addresses>,
-    open: Mutex<Open>,
+    open: Mutex<OpenConnections>,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenConnections {
     next_number: u64,
     /// In the order in which they came.
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, OpenConnection>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct OpenConnection {
     address: IpAddr,
-    /// Its place among those of its address, unless it does not count there any more.
-    place: Option<Place>,
-    stage: Stage,
+    /// Its share in the limits of its address; `None` once it does not count there any more.
+    share: Option<AddressShare>,
+    stage: ConnectionStage,
     displaced: Arc<Notify>,
 }
 
 /// Whether a connection makes room for newcomers.
 #[derive(Clone, Copy, Debug)]
-enum Stage {
+enum ConnectionStage {
     /// It waits for its client, and makes room.
     Waits,
     /// It is being served, and keeps its place.
     Served,
-    /// Its client takes the end of what it is sent. It keeps its place until then.
+    /// Its client receives the last bytes. It keeps its place until then.
     SendsUntil(Instant),
 }
 
-impl Stage {
+impl ConnectionStage {
     fn makes_room(self, now: Instant) -> bool {
         match self {
-            Stage::Waits => true,
-            Stage::Served => false,
-            Stage::SendsUntil(deadline) => deadline <= now,
+            ConnectionStage::Waits => true,
+            ConnectionStage::Served => false,
+            ConnectionStage::SendsUntil(deadline) => deadline <= now,
         }
     }
 }
 
-/// Which limit a newcomer met.
+/// The limit that a newcomer met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Met {
-    /// That of all connections.
+    /// The limit of all connections.
     All,
-    /// That of its address.
+    /// The limit of its address.
     Address,
 }
 
-/// A connection that was let in. Dropping this ends its stay.
+/// An admitted connection. Dropping this ends its stay.
 #[derive(Debug)]
 pub struct Admitted {
     admission: Arc<Admission>,
@@ -90,10 +89,10 @@ impl Admission {
         })
     }
 
-    /// Takes in a connection. If it met a limit, that is told, and another was displaced.
+    /// Admits a connection. If it met a limit, the limit is returned too, and another connection was displaced.
     ///
     /// # Errors
-    /// The limit that it met. There is no connection that it could displace.
+    /// The limit that it met, if there is no connection that it could displace.
     pub fn enter(
         self: &Arc<Self>,
         address: IpAddr,
@@ -107,7 +106,7 @@ impl Admission {
             displaced: Arc::default(),
         };
         open.next_number += 1;
-        match open.take_in(&admitted, Stage::Waits, now) {
+        match open.admit(&admitted, ConnectionStage::Waits, now) {
             Ok(met) => Ok((admitted, met)),
             Err(met) => {
                 // Its end locks this too.
@@ -118,34 +117,34 @@ impl Admission {
     }
 }
 
-impl Open {
-    /// Gives a connection a place. If it met a limit, that is told, and another was displaced.
-    fn take_in(
+impl OpenConnections {
+    /// Gives a connection a place. If it met a limit, the limit is returned, and another connection was displaced.
+    fn admit(
         &mut self,
         admitted: &Admitted,
-        stage: Stage,
+        stage: ConnectionStage,
         now: Instant,
     ) -> Result<Option<Met>, Met> {
         let Admitted {
             admission, address, ..
         } = admitted;
         let mut met = None;
-        let place = match admission.addresses.enter(*address, now) {
-            Some(place) => place,
+        let share = match admission.addresses.enter(*address, now) {
+            Some(share) => share,
             None => {
                 self.displace_of(*address, now).ok_or(Met::Address)?;
                 met = Some(Met::Address);
-                let place = admission.addresses.enter(*address, now);
-                place.ok_or(Met::Address)?
+                let share = admission.addresses.enter(*address, now);
+                share.ok_or(Met::Address)?
             }
         };
         if self.entries.len() >= admission.connections_max {
             self.displace_of_most(now).ok_or(Met::All)?;
             met = Some(Met::All);
         }
-        let entry = Entry {
+        let entry = OpenConnection {
             address: *address,
-            place: Some(place),
+            share: Some(share),
             stage,
             displaced: admitted.displaced.clone(),
         };
@@ -153,7 +152,7 @@ impl Open {
         Ok(met)
     }
 
-    /// Displaces the oldest connection of an address that makes room; nothing if none does.
+    /// Displaces the oldest connection of an address that makes room; `None` if none does.
     fn displace_of(&mut self, host: IpAddr, now: Instant) -> Option<()> {
         let mut entries = self.entries.iter();
         let (&number, _) =
@@ -163,8 +162,8 @@ impl Open {
         Some(())
     }
 
-    /// The same with the address that has most of those that make room; of two that have as many,
-    /// that of the oldest.
+    /// The same with the address that has the most connections that make room; of two such addresses, that of the
+    /// oldest connection.
     fn displace_of_most(&mut self, now: Instant) -> Option<()> {
         let mut counts: HashMap<IpAddr, usize> = HashMap::new();
         let entries = self.entries.values();
@@ -183,7 +182,7 @@ impl Open {
 impl Admitted {
     /// The connection waits again, and makes room for newcomers.
     pub fn waits(&self) {
-        self.set(Stage::Waits);
+        self.set(ConnectionStage::Waits);
     }
 
     /// The connection has proved itself, and keeps its place until it waits again. If it was
@@ -191,16 +190,16 @@ impl Admitted {
     pub fn is_served(&self, now: Instant) -> bool {
         let mut open = self.admission.open.lock();
         if let Some(entry) = open.entries.get_mut(&self.number) {
-            entry.stage = Stage::Served;
+            entry.stage = ConnectionStage::Served;
             return true;
         }
-        open.take_in(self, Stage::Served, now).is_ok()
+        open.admit(self, ConnectionStage::Served, now).is_ok()
     }
 
-    /// All that the connection is to send is ready. It keeps its place until it waits again, and at
+    /// Everything that the connection is to send is ready. It keeps its place until it waits again, and at
     /// most until `deadline`.
     pub fn sends_until(&self, deadline: Instant) {
-        self.set(Stage::SendsUntil(deadline));
+        self.set(ConnectionStage::SendsUntil(deadline));
     }
 
     /// Whether the connection has a place, and no newcomer has displaced it.
@@ -209,13 +208,12 @@ impl Admitted {
         open.entries.contains_key(&self.number)
     }
 
-    /// The connection has proved itself for good, and does not count among those of its address any
-    /// more.
+    /// The connection has proved itself for good, and does not count for its address any more.
     pub fn proved(&self) {
         let mut open = self.admission.open.lock();
         if let Some(entry) = open.entries.get_mut(&self.number) {
-            entry.stage = Stage::Served;
-            entry.place = None;
+            entry.stage = ConnectionStage::Served;
+            entry.share = None;
         }
     }
 
@@ -225,7 +223,7 @@ impl Admitted {
         self.displaced.notified().await;
     }
 
-    fn set(&self, stage: Stage) {
+    fn set(&self, stage: ConnectionStage) {
         if let Some(entry) = self.admission.open.lock().entries.get_mut(&self.number) {
             entry.stage = stage;
         }
@@ -291,7 +289,7 @@ mod tests {
         assert_eq!(open(&admission), 8);
         let left = strangers.iter().filter(|it| !is_displaced(it)).count();
         assert_eq!(left, 7);
-        // Several addresses share what is left, the newest first.
+        // Several addresses share the rest, the newest first.
         for last in 3..7 {
             for _ in 0..100 {
                 strangers.push(enter(&admission, last).unwrap().0);
@@ -302,11 +300,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_proved_itself_is_never_displaced() {
+    async fn a_proved_connection_is_never_displaced() {
         let admission = Admission::new(2, Some(1));
         let (link, _) = enter(&admission, 1).unwrap();
         link.proved();
-        // It does not count among those of its address either.
+        // It does not count for its address either.
         let (second, met) = enter(&admission, 1).unwrap();
         assert_eq!(met, None);
         second.proved();
@@ -332,7 +330,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_displaced_connection_that_proves_itself_takes_a_place_again() {
+    async fn a_displaced_connection_may_take_a_place_again() {
         let admission = Admission::new(1, None);
         let (first, _) = enter(&admission, 1).unwrap();
         let (second, _) = enter(&admission, 2).unwrap();
@@ -351,7 +349,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_room_for_any_nobody_is_let_in() {
+    async fn a_port_without_room_admits_nobody() {
         let admission = Admission::new(0, None);
         assert_eq!(enter(&admission, 1).unwrap_err(), Met::All);
     }

@@ -11,7 +11,7 @@ use super::tally::Tally;
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum RunStage {
     /// Requests go out.
     Running,
     /// No more do; replies are waited for.
@@ -23,8 +23,8 @@ pub(super) enum Stage {
 /// Shared by the tasks of one thread; never across threads.
 pub(super) struct Board {
     pub(super) tally: RefCell<Tally>,
-    pub(super) live: Arc<Live>,
-    stage: Cell<Stage>,
+    pub(super) live: Arc<ThreadFigures>,
+    stage: Cell<RunStage>,
     start: Cell<Option<Instant>>,
     alarms: Vec<Alarm>,
 }
@@ -37,11 +37,11 @@ pub(super) struct Alarm {
 }
 
 impl Board {
-    pub(super) fn new(connections: usize, live: Arc<Live>) -> Self {
+    pub(super) fn new(connections: usize, live: Arc<ThreadFigures>) -> Self {
         Board {
             tally: RefCell::default(),
             live,
-            stage: Cell::new(Stage::Running),
+            stage: Cell::new(RunStage::Running),
             start: Cell::new(None),
             alarms: std::iter::repeat_with(Alarm::default)
                 .take(connections)
@@ -59,12 +59,12 @@ impl Board {
         elapsed.map_or(0, |ns| u64::try_from(ns).unwrap_or(u64::MAX))
     }
 
-    pub(super) fn stage(&self) -> Stage {
+    pub(super) fn stage(&self) -> RunStage {
         self.stage.get()
     }
 
     /// Goes on to a stage and wakes every connection.
-    pub(super) fn enter(&self, stage: Stage) {
+    pub(super) fn enter(&self, stage: RunStage) {
         self.stage.set(stage);
         for alarm in &self.alarms {
             alarm.bell.notify_one();
@@ -96,13 +96,13 @@ impl Board {
 
 /// What a thread tells while it runs.
 #[derive(Debug, Default)]
-pub(super) struct Live {
+pub(super) struct ThreadFigures {
     answered: AtomicU64,
     errors: AtomicU64,
     slowest_ns: AtomicU64,
 }
 
-impl Live {
+impl ThreadFigures {
     pub(super) fn count(&self, answered: u64, errors: u64, slowest_ns: u64) {
         self.answered.fetch_add(answered, Ordering::Relaxed);
         self.errors.fetch_add(errors, Ordering::Relaxed);

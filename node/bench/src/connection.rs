@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::board::{Board, Stage};
+use super::board::{Board, RunStage};
 use super::dial::{REOPENS_MAX, dial, reopen_gap};
 use super::error::BenchError;
 use super::input::Input;
@@ -38,7 +38,7 @@ enum Loss {
 }
 
 /// What a connection is made of.
-pub(super) struct Parts<T> {
+pub(super) struct ConnectionParts<T> {
     /// Its place among those of its thread.
     pub(super) place: usize,
     pub(super) server: String,
@@ -50,7 +50,7 @@ pub(super) struct Parts<T> {
 
 /// An open connection.
 pub(super) struct Connection<T> {
-    parts: Parts<T>,
+    parts: ConnectionParts<T>,
     board: Rc<Board>,
     clock: SystemClock,
     stream: TcpStream,
@@ -64,7 +64,10 @@ pub(super) struct Connection<T> {
 }
 
 impl<T: Target> Connection<T> {
-    pub(super) async fn open(parts: Parts<T>, board: Rc<Board>) -> Result<Self, BenchError> {
+    pub(super) async fn open(
+        parts: ConnectionParts<T>,
+        board: Rc<Board>,
+    ) -> Result<Self, BenchError> {
         let stream = dial(&parts.server).await;
         let stream = stream.map_err(|error| BenchError::Unreachable {
             server: parts.server.clone(),
@@ -117,13 +120,13 @@ impl<T: Target> Connection<T> {
     /// Runs to the end of the load, or until the connection is given up.
     pub(super) async fn run(mut self) {
         loop {
-            if self.board.stage() == Stage::Abandoned {
+            if self.board.stage() == RunStage::Abandoned {
                 let unanswered = self.awaited.len() as u64;
                 self.board.tally.borrow_mut().errors.unanswered += unanswered;
                 break;
             }
             let now_ns = self.board.now_ns();
-            let is_running = self.board.stage() == Stage::Running;
+            let is_running = self.board.stage() == RunStage::Running;
             if is_running {
                 self.begin_requests(now_ns);
             }
@@ -300,7 +303,7 @@ impl<T: Target> Connection<T> {
                 () = sleep(reopen_gap(self.reopened)) => {}
                 () = self.board.woken(self.parts.place, None) => {}
             }
-            if self.board.stage() != Stage::Running {
+            if self.board.stage() != RunStage::Running {
                 return false;
             }
             self.reopened += 1;

@@ -35,7 +35,7 @@ const AROUND_DEGREES: f64 = 0.1;
 
 /// One place where a client may be, in the words of each protocol.
 #[derive(Clone, Debug)]
-pub(crate) struct Position {
+pub(crate) struct BenchPosition {
     /// Latitude and longitude as ISO 6709 has them: `+34.068930-118.445127`.
     pub(crate) iso: Vec<u8>,
     /// The latitude in degrees.
@@ -49,14 +49,14 @@ pub(crate) const POSITIONS_COUNT: usize = 1 << 12;
 
 /// All positions, the same in every run.
 #[must_use]
-pub(crate) fn positions() -> Vec<Position> {
+pub(crate) fn positions() -> Vec<BenchPosition> {
     let mut random = Random::new(0);
     let mut around = |degrees: f64| degrees + AROUND_DEGREES * (2.0 * random.unit() - 1.0);
     let cities = CITIES.iter().cycle().take(POSITIONS_COUNT);
     cities
         .map(|&(latitude, longitude)| {
             let (latitude, longitude) = (around(latitude), around(longitude));
-            Position {
+            BenchPosition {
                 iso: format!("{latitude:+.6}{longitude:+.6}").into_bytes(),
                 latitude: format!("{latitude:.6}").into_bytes(),
                 longitude: format!("{longitude:.6}").into_bytes(),

@@ -2,7 +2,7 @@
 
 /// What starts a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Pace {
+pub(crate) enum RequestPace {
     /// The replies to the last ones: a closed loop.
     Closed,
     /// The clock: an open loop. The first goes out at `first_ns`, each next one `gap_ns` later.
@@ -17,7 +17,7 @@ pub(crate) enum Pace {
 /// The schedule of one connection. All times are in nanoseconds since the run began.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
-    pace: Pace,
+    pace: RequestPace,
     pipeline: usize,
     measure_from_ns: u64,
     end_ns: u64,
@@ -33,7 +33,7 @@ impl Schedule {
     /// were due from `measure_from_ns` on.
     #[must_use]
     pub(crate) fn new(
-        pace: Pace,
+        pace: RequestPace,
         pipeline: usize,
         measure_from_ns: u64,
         end_ns: u64,
@@ -54,8 +54,8 @@ impl Schedule {
     #[must_use]
     pub(crate) fn next_ns(&self) -> Option<u64> {
         match self.pace {
-            Pace::Closed => None,
-            Pace::Open { first_ns, gap_ns } => {
+            RequestPace::Closed => None,
+            RequestPace::Open { first_ns, gap_ns } => {
                 let due_ns = (first_ns + gap_ns * self.taken as f64) as u64;
                 (self.left > 0 && due_ns < self.end_ns).then_some(due_ns)
             }
@@ -81,14 +81,14 @@ impl Schedule {
             return None;
         }
         let due_ns = match self.pace {
-            Pace::Closed => {
+            RequestPace::Closed => {
                 if unanswered == 0 {
                     self.batch_left = self.pipeline;
                 }
                 self.batch_left = self.batch_left.checked_sub(1)?;
                 now_ns
             }
-            Pace::Open { .. } => self.next_ns().filter(|&due_ns| due_ns <= now_ns)?,
+            RequestPace::Open { .. } => self.next_ns().filter(|&due_ns| due_ns <= now_ns)?,
         };
         self.taken += 1;
         if due_ns >= self.measure_from_ns {
@@ -101,7 +101,7 @@ impl Schedule {
     /// that could not keep up. Nothing in a closed one.
     #[must_use]
     pub(crate) fn missed(&self, until_ns: u64) -> u64 {
-        let Pace::Open { first_ns, gap_ns } = self.pace else {
+        let RequestPace::Open { first_ns, gap_ns } = self.pace else {
             return 0;
         };
         let due = |from_ns: u64| {
@@ -122,8 +122,8 @@ mod tests {
     const FOREVER: u64 = u64::MAX;
 
     #[test]
-    fn a_closed_loop_sends_the_next_batch_when_the_last_is_answered() {
-        let mut schedule = Schedule::new(Pace::Closed, 3, 0, FOREVER, FOREVER);
+    fn a_closed_loop_waits_for_all_replies_of_a_batch() {
+        let mut schedule = Schedule::new(RequestPace::Closed, 3, 0, FOREVER, FOREVER);
         for begun in 0..3 {
             assert_eq!(schedule.take(10, begun), Some(10));
         }
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn an_open_loop_keeps_to_the_clock_and_to_its_room() {
-        let pace = Pace::Open {
+        let pace = RequestPace::Open {
             first_ns: 5.0,
             gap_ns: 10.0,
         };
@@ -156,13 +156,13 @@ mod tests {
 
     #[test]
     fn only_measured_requests_count_towards_the_end() {
-        let mut schedule = Schedule::new(Pace::Closed, 1, 100, FOREVER, 2);
+        let mut schedule = Schedule::new(RequestPace::Closed, 1, 100, FOREVER, 2);
         for now_ns in [0, 50, 99, 100, 101] {
             assert_eq!(schedule.take(now_ns, 0), Some(now_ns));
         }
         assert_eq!(schedule.take(102, 0), None);
         assert!(schedule.is_over(102));
-        let pace = Pace::Open {
+        let pace = RequestPace::Open {
             first_ns: 0.0,
             gap_ns: 10.0,
         };

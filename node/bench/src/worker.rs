@@ -10,11 +10,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::board::{Board, Live, Stage};
-use super::connection::{Connection, Parts};
+use super::board::{Board, RunStage, ThreadFigures};
+use super::connection::{Connection, ConnectionParts};
 use super::error::BenchError;
 use super::plan::Plan;
-use super::schedule::{Pace, Schedule};
+use super::schedule::{RequestPace, Schedule};
 use super::tally::Tally;
 use super::target::Target;
 use super::ticks::Ticks;
@@ -43,7 +43,7 @@ pub(super) struct Worker<T> {
     pub(super) orders: watch::Receiver<Order>,
     /// Told when the thread is prepared.
     pub(super) ready: mpsc::Sender<()>,
-    pub(super) live: Arc<Live>,
+    pub(super) live: Arc<ThreadFigures>,
 }
 
 impl<T: Target + Send + Sync + 'static> Worker<T> {
@@ -109,13 +109,13 @@ impl<T: Target + Send + Sync + 'static> Worker<T> {
         Ok(filled)
     }
 
-    fn parts(&self, place: usize, number: usize) -> Parts<T> {
+    fn parts(&self, place: usize, number: usize) -> ConnectionParts<T> {
         let plan = &self.plan;
         let share = Share::new(plan.clients, plan.connections as u64, number as u64);
         let pace = match plan.rate {
-            None => Pace::Closed,
+            None => RequestPace::Closed,
             // Connection after connection, so that all together keep an even rate.
-            Some(rate) => Pace::Open {
+            Some(rate) => RequestPace::Open {
                 first_ns: number as f64 * 1e9 / rate,
                 gap_ns: plan.connections as f64 * 1e9 / rate,
             },
@@ -123,7 +123,7 @@ impl<T: Target + Send + Sync + 'static> Worker<T> {
         let (from_ns, end_ns) = (plan.measure_from_ns(), plan.end_ns());
         let count = plan.count_of(number);
         let server = plan.servers.get(number % plan.servers.len().max(1));
-        Parts {
+        ConnectionParts {
             place,
             server: server.cloned().unwrap_or_default(),
             target: self.target.clone(),
@@ -180,9 +180,9 @@ async fn keep_time(
             }
         }
     }
-    board.enter(Stage::Ending);
+    board.enter(RunStage::Ending);
     sleep(DRAIN_WAIT).await;
-    board.enter(Stage::Abandoned);
+    board.enter(RunStage::Abandoned);
     std::future::pending().await
 }
 

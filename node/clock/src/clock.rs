@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A source of wall clock time. It may jump, backwards too; nothing but the difference in a reply
-/// and the skew check may depend on it, and expiry as [`the floor of expiry`] says.
+/// A source of wall clock time. It may jump, backwards too. Only the difference in a reply and the skew check may
+/// depend on it, and expiry as far as clients bear it out.
 pub trait WallClock: Send + Sync + 'static {
     /// Nanoseconds since the POSIX epoch, negative before it, at the ends of `i64` beyond it.
     fn now_ns(&self) -> i64;
@@ -39,11 +39,11 @@ pub fn rfc3339_millis(ns: i64) -> String {
     humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string()
 }
 
-/// 2026-01-01, when herd was young: no clock that is right says an earlier time.
+/// 2026-01-01, when herd was young: no correct clock says an earlier time.
 const EARLIEST_NS: i64 = 1_767_225_600 * 1_000_000_000;
 
-/// What is wrong with a clock that says `now_ns`, if that can be told without another one. A server
-/// with such a clock refuses reports as coming from the future.
+/// The fault of a clock that says `now_ns`, if it shows without another clock. A server with such a clock refuses
+/// reports as coming from the future.
 #[must_use]
 pub fn fault(now_ns: i64) -> Option<&'static str> {
     (now_ns < EARLIEST_NS).then_some("this machine's clock says a time before 2026")
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_as_people_and_programs_read_them() {
+    fn times_are_written_as_rfc_3339() {
         assert_eq!(
             rfc3339_millis(1_520_023_934_918_963_997),
             "2018-03-02T20:52:14.918Z"

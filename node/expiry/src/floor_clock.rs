@@ -1,13 +1,13 @@
 //! Which time the floor follows.
 //!
-//! A floor that was raised too far cannot fall again, and takes with it what had not expired. So it
+//! A floor that was raised too far cannot fall again, and takes unexpired records with it. So it
 //! follows this server's own wall clock only as far as something else bears the clock out:
 //!
 //! - the middle of the connected neighbours' clocks, so that one wrong clock does not count;
 //! - the time **borne out**. It passes with the monotonic clock, which does not jump. It leaps forwards
 //!   only to times that clients have reported ([`herd_locations::Locations::time_borne_out`]), since
-//!   all servers may have taken their time from one source that is wrong. After a start it is what the
-//!   stored floor had come to.
+//!   all servers may have taken their time from one source that is wrong. After a start it goes on from
+//!   the stored floor.
 //!
 //! A clock that is behind is followed as it is: then records leave late, and none is lost.
 
@@ -31,7 +31,7 @@ pub const OFFSETS_SETTLE: Duration = Duration::from_secs(3);
 /// How long a server that has started waits for a neighbour's clock before it goes on without one.
 pub const FIRST_CLOCKS_WAIT: Duration = Duration::from_secs(60);
 
-/// The wall clock has jumped, by so many nanoseconds; backwards if negative.
+/// The wall clock has jumped, by this number of nanoseconds; backwards if negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jump(pub i128);
 
@@ -49,7 +49,7 @@ impl Jump {
     }
 }
 
-/// What a look at the clocks says.
+/// The result of a look at the clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     /// The time that nothing speaks against, in nanoseconds since the epoch; `None` while neighbours
@@ -57,7 +57,7 @@ pub struct Look {
     pub believed_ns: Option<i64>,
     /// The wall clock has jumped since the last look.
     pub jump: Option<Jump>,
-    /// The clocks are ahead of the time borne out: what clients reported is to be looked at, and
+    /// The clocks are ahead of the time borne out: the reports of clients are to be looked at, and
     /// [`FloorClock::bear_out`] called with it.
     pub asks_clients: bool,
 }
@@ -66,7 +66,7 @@ pub struct Look {
 struct Last {
     at: Instant,
     wall_ns: i64,
-    /// What the wall clocks say, ours and the neighbours'.
+    /// The time by the wall clocks, this server's and the neighbours'.
     clocks_ns: Option<i64>,
 }
 
@@ -122,7 +122,7 @@ impl FloorClock {
     }
 
     /// Clients have reported times up to this one, in nanoseconds since the epoch: it is borne out, as far as the
-    /// clocks had come at the last look. Returns what is believed now.
+    /// clocks had come at the last look. Returns the believed time.
     pub fn bear_out(&mut self, reported_ns: i64) -> Option<i64> {
         let last = self.last?;
         let reported_ns = reported_ns.min(last.clocks_ns?);
@@ -135,7 +135,7 @@ impl FloorClock {
         self.believed_ns()
     }
 
-    /// What the wall clocks say; `None` while neighbours are waited for.
+    /// The time by the wall clocks; `None` while neighbours are waited for.
     fn clocks_ns(
         &mut self,
         now: Instant,

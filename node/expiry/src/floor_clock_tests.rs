@@ -10,7 +10,7 @@ const YEAR_NS: i64 = 365 * 24 * 3_600 * SECOND_NS;
 /// The true time at the start.
 const TRUE_NS: i64 = 1_700_000_000 * SECOND_NS;
 
-/// A server whose clock is off by so many nanoseconds.
+/// A server whose clock is off by a number of nanoseconds.
 struct Server {
     clock: FloorClock,
     start: Instant,
@@ -42,13 +42,13 @@ impl Server {
             .look(now, self.true_ns() + self.off_ns, offsets_ns)
     }
 
-    /// What is believed, as its distance from the true time, where no client has reported anything.
+    /// The believed time, as its distance from the true time, where no client has reported anything.
     fn believed(&mut self, wait_s: u64, offsets_ns: &[i64]) -> Option<i64> {
         let believed_ns = self.look(wait_s, offsets_ns).believed_ns;
         believed_ns.map(|ns| ns - self.true_ns())
     }
 
-    /// The same where clients report what is off by so much.
+    /// The same where clients report times that are off.
     fn borne_out(&mut self, wait_s: u64, offsets_ns: &[i64], reported_off_ns: i64) -> Option<i64> {
         let look = self.look(wait_s, offsets_ns);
         let believed_ns = if look.asks_clients {
@@ -65,7 +65,7 @@ impl Server {
 }
 
 #[test]
-fn the_own_clock_counts_only_as_far_as_the_middle_of_the_neighbours() {
+fn the_own_clock_counts_up_to_the_median_of_the_neighbours() {
     for (off_ns, offsets_ns, believed) in [
         (0, vec![0, 0], 0),
         (0, vec![5, 9], 0),
@@ -76,7 +76,7 @@ fn the_own_clock_counts_only_as_far_as_the_middle_of_the_neighbours() {
         (0, vec![YEAR_NS, YEAR_NS], 0),
     ] {
         let mut server = Server::new(true, off_ns);
-        // Whatever clients say.
+        // Whatever clients report.
         let found = server.borne_out(1, &offsets_ns, 9 * YEAR_NS);
         assert_eq!(found, Some(believed), "{offsets_ns:?}");
     }
@@ -91,7 +91,7 @@ fn all_clocks_together_carry_nobody_ahead_without_clients() {
         let look = server.look(1, &[0, 0]);
         assert_eq!(look.believed_ns, Some(server.true_ns()));
     }
-    // Clients that go on to report what is true change nothing.
+    // Clients that go on to report true times change nothing.
     for _ in 0..40 {
         assert_eq!(server.borne_out(1, &[0, 0], -5), Some(0));
     }
@@ -102,7 +102,7 @@ fn all_clocks_together_carry_nobody_ahead_without_clients() {
 }
 
 #[test]
-fn what_clients_report_beyond_the_clocks_bears_nothing_out_for_later() {
+fn reports_beyond_the_clocks_bear_nothing_out() {
     const AHEAD_NS: i64 = 10 * SECOND_NS;
     let mut server = Server::new(false, AHEAD_NS);
     assert_eq!(server.borne_out(1, &[], YEAR_NS), Some(AHEAD_NS));
@@ -168,7 +168,7 @@ fn a_server_that_starts_waits_for_a_neighbour_and_not_for_ever() {
 }
 
 #[test]
-fn a_clock_that_goes_back_is_followed_at_once_and_so_is_its_return() {
+fn a_clock_that_goes_back_and_returns_is_followed() {
     let mut server = Server::new(true, 0);
     server.look(1, &[0]);
     server.off_ns = -YEAR_NS;
@@ -183,7 +183,7 @@ fn a_clock_that_goes_back_is_followed_at_once_and_so_is_its_return() {
 }
 
 #[test]
-fn small_steps_are_no_jumps_and_a_fast_clock_carries_nobody_far() {
+fn small_steps_are_no_jumps_and_carry_nobody_far() {
     let mut server = Server::new(false, 0);
     for step in 0..100 {
         server.off_ns = step * SECOND_NS / 20;
@@ -203,7 +203,7 @@ fn differences_from_before_a_jump_do_not_count() {
     let mut server = Server::new(true, 0);
     server.look(1, &[0, 0]);
     server.off_ns = YEAR_NS;
-    // The neighbours' clocks are still known as equal to what ours was, and clients' clocks jumped with ours.
+    // The neighbours' clocks are still known as equal to the server's old clock, and clients' clocks jumped with ours.
     for _ in 0..OFFSETS_SETTLE.as_secs() {
         assert_eq!(server.borne_out(1, &[0, 0], YEAR_NS), Some(0));
     }

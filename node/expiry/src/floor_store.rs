@@ -7,7 +7,7 @@ use async_trait::async_trait;
 #[error("cannot store the floor of expiry, so it stays where it is: {0}")]
 pub struct FloorStoreError(pub String);
 
-/// Stores the floor, so that a server that restarts does not take in what had expired.
+/// Stores the floor, so that a server that restarts does not accept expired records.
 #[async_trait]
 pub trait FloorStore: Send + Sync + 'static {
     /// Returns when `floor_ns`, in nanoseconds since the epoch, will be there after a crash. Called
@@ -18,8 +18,8 @@ pub trait FloorStore: Send + Sync + 'static {
     async fn store(&self, floor_ns: i64) -> Result<(), FloorStoreError>;
 }
 
-/// For a server that keeps nothing on disk: what has expired is not there after a restart, but for
-/// what other servers hold, and those expire it too.
+/// For a server that keeps nothing on disk: expired records are not there after a restart, except for those of other
+/// servers, which expire them too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoFloorStore;
 

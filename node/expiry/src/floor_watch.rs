@@ -1,7 +1,7 @@
-//! Whether the floor keeps out what it must not.
+//! Whether the floor keeps out reports that are not old.
 //!
 //! The floor never falls while a server runs, so one that was raised by a wrong clock, in an earlier life perhaps, lies
-//! ahead of what the clock would have it be. Then reports fall below it that are not old.
+//! ahead of the floor that the clock would give. Then reports that are not old fall below it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use herd_clock::clock::SharedClock;
 use herd_locations::Locations;
 
 /// A floor is at fault if reports are kept out that are no older than this, or than nine tenths of the time after which
-/// records expire if that is less. A floor that is ahead by less is what remains when the clock was set back a little,
-/// or when records are to be kept for longer than before.
+/// records expire if that is less. A floor that is ahead by less remains when the clock was set back a little, or when
+/// records are to be kept for longer than before.
 pub const KEPT_OUT_AGE_MAX: Duration = Duration::from_secs(600);
 
-/// After how long records expire, and what follows from that for one report.
+/// The time after which records expire, and the consequence for one report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpireAfter {
     after_ns: i64,
@@ -52,7 +52,7 @@ impl ExpireAfter {
             .max(0)
     }
 
-    /// What is wrong with a floor by this clock, if anything is: see [`KEPT_OUT_AGE_MAX`].
+    /// The fault of a floor by this clock, if it has one: see [`KEPT_OUT_AGE_MAX`].
     #[must_use]
     pub fn floor_fault(self, floor_ns: i64, now_ns: i64) -> Option<FloorFault> {
         let age_max_ns = i64::try_from(KEPT_OUT_AGE_MAX.as_nanos()).unwrap_or(i64::MAX);
@@ -64,7 +64,7 @@ impl ExpireAfter {
     }
 }
 
-/// The floor lies so far ahead of this server's clock that it keeps out what clients report now.
+/// The floor is ahead of this server's clock, and keeps out reports of now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FloorFault {
     /// By how much it is ahead of the clock less the time after which records expire, in seconds.
@@ -101,7 +101,7 @@ impl FloorWatch {
         }
     }
 
-    /// What is wrong with the floor now, if anything is.
+    /// The fault of the floor now, if it has one.
     #[must_use]
     pub fn fault(&self) -> Option<FloorFault> {
         let floor_ns = self.locations.floor_ns();
@@ -125,7 +125,7 @@ mod tests {
     const NOW_NS: i64 = 1_700_000_000 * SECOND_NS;
 
     #[test]
-    fn a_floor_that_keeps_out_what_is_reported_now_is_at_fault() {
+    fn a_floor_that_keeps_out_new_reports_is_at_fault() {
         let hour = ExpireAfter::new(Duration::from_secs(3_600));
         let fault = |age_s: i64| hour.floor_fault(NOW_NS - age_s * SECOND_NS, NOW_NS);
         assert_eq!(fault(3_600), None);

@@ -4,7 +4,7 @@
 //! The rule is a floor, the clock less the duration, below which a server holds and takes in nothing
 //! ([`herd_locations::Locations::raise_floor`]). [`floor_clock`] decides which clock that is, since
 //! wall clocks jump; [`floor_store`] is where the floor outlives a restart; [`run`] looks again and
-//! again and raises it; [`floor_watch`] tells when it keeps out what is not old.
+//! again and raises it; [`floor_watch`] tells when it keeps out reports that are not old.
 
 #![forbid(unsafe_code)]
 

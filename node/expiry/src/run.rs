@@ -21,7 +21,7 @@ const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// Looks in the time after which records expire: so they leave at most this part of it late.
 const LOOKS: u32 = 100;
 
-/// What expiry asks of the other servers, by way of the links.
+/// The facts that expiry gets from other servers, over the links.
 pub struct HerdClocks {
     /// Whether the topology gives this server neighbours.
     pub has_neighbours: bool,
@@ -38,7 +38,7 @@ pub struct Expiry {
     store: Arc<dyn FloorStore>,
     herd: HerdClocks,
     expire_after: ExpireAfter,
-    /// What the floor had come to when the server ran last.
+    /// The floor when the server ran last.
     stored_floor_ns: Option<i64>,
     interval: Duration,
 }
@@ -123,7 +123,7 @@ impl Expiry {
         }
     }
 
-    /// Tells the log when the floor begins to keep out what it must not, and when that is over; says whether it does.
+    /// Logs when the floor begins to keep out reports that are not old, and when that is over; returns whether it does.
     fn look_at_floor(&self, was_at_fault: bool) -> bool {
         let floor_ns = self.locations.floor_ns();
         let fault = self.expire_after.floor_fault(floor_ns, self.clock.now_ns());
@@ -137,9 +137,9 @@ impl Expiry {
         fault.is_some()
     }
 
-    /// The floor is stored before it is raised: a server that crashes in between expires too much
-    /// of nothing, while the other way round it would take in again what had left. A disk that hangs does
-    /// not hold up the stop: the floor stays where it is.
+    /// The floor is stored before it is raised: a server that crashes in between expires nothing too early, while the
+    /// other way round it would accept again records that had left. A disk that hangs does not hold up the stop: the
+    /// floor stays where it is.
     async fn raise(&self, floor_ns: i64, stop: &CancellationToken) {
         if floor_ns <= self.locations.floor_ns() {
             return;
@@ -181,9 +181,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_disk_that_hangs_neither_raises_the_floor_nor_holds_up_the_stop() {
+    async fn a_hanging_disk_neither_raises_the_floor_nor_delays_stops() {
         let locations = Arc::new(Locations::default());
-        // Else nothing says what time it is.
+        // Without it nothing gives the time.
         let record = Record::new(b"kiwi", b"+1+1", b"1700000000", "Hill".into(), 0);
         locations.report(record.unwrap());
         let reached = CancellationToken::new();

@@ -1,7 +1,7 @@
 //! The mark that some editors put before a text, and texts in another encoding that it tells of.
 //!
-//! A UTF-8 text may begin with U+FEFF, which says nothing and is passed over. UTF-16 is not read, and named, since what
-//! would be complained of otherwise is no help.
+//! A UTF-8 text may begin with U+FEFF, which says nothing and is passed over. UTF-16 is refused by name, since another
+//! complaint would not help.
 
 use std::io::{self, Chain, Cursor, Read};
 
@@ -19,7 +19,7 @@ impl From<Utf16> for io::Error {
     }
 }
 
-/// What follows the mark, if there is one.
+/// The bytes behind the mark, or all of them without a mark.
 ///
 /// # Errors
 /// If the bytes begin as UTF-16 does: with its mark, or with a character of which one byte is zero.
@@ -30,7 +30,7 @@ pub fn skip(bytes: &[u8]) -> Result<&[u8], Utf16> {
     }
 }
 
-/// A reader of what follows the mark, if there is one.
+/// A reader of the bytes behind the mark, or of all without a mark.
 ///
 /// # Errors
 /// As [`skip`], or if nothing can be read.

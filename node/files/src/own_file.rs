@@ -11,9 +11,9 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// How long [`read_once`] waits for whoever is at the other end of a FIFO or device.
+/// How long [`read_once`] waits for the writer of a FIFO or device.
 const WRITER_WAIT_MAX: Duration = Duration::from_secs(5);
-/// What is read of those at a time.
+/// The bytes that are read of a FIFO or device at a time.
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// Options that follow no symbolic link at the end of a path: a file that this program writes is in its place itself.
@@ -25,11 +25,11 @@ pub fn options() -> OpenOptions {
     options
 }
 
-/// Opens a file that this program writes, with these options, in its place itself: see [`options`]. Never waits for anything
-/// but the disk: a FIFO or a device in its place is an error.
+/// Opens a file that this program writes, with these options, in its place itself: see [`options`]. Never waits for
+/// anything but the disk: a FIFO or a device in its place is an error.
 ///
 /// # Errors
-/// What the system says, or that it is no regular file.
+/// The system's error, or that it is no regular file.
 pub fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     // Without O_NONBLOCK, opening a FIFO waits for its other end.
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
@@ -57,17 +57,17 @@ fn not_regular() -> io::Error {
 /// anything but the disk: a FIFO or a device in its place is an error.
 ///
 /// # Errors
-/// What the system says, or that it is no regular file.
+/// The system's error, or that it is no regular file.
 pub fn read_regular(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
     read_whole(regular(open_without_waiting(path)?)?, bytes_max)
 }
 
-/// Reads a file that is read once: a regular one, or what comes out of a FIFO or a device, such as that of
-/// `<(command)`. Of what is larger than `bytes_max` bytes that many and one more. Waits for a writer, and for all that it
-/// writes, for `WRITER_WAIT_MAX` at most.
+/// Reads a file that is read once: a regular one, or the output of a FIFO or a device, such as that of `<(command)`.
+/// Reads at most `bytes_max` bytes and one more. Waits for a writer, and for all its output, for `WRITER_WAIT_MAX` at
+/// most.
 ///
 /// # Errors
-/// What the system says, or `TimedOut`.
+/// The system's error, or `TimedOut`.
 pub fn read_once(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
     read_once_within(path, bytes_max, WRITER_WAIT_MAX)
 }
@@ -116,7 +116,7 @@ fn is_readable(file: &File, deadline: Instant) -> io::Result<bool> {
     }
 }
 
-/// The machine's own clock, since whoever writes into a FIFO is another process.
+/// The machine's own clock, since the writer of a FIFO is another process.
 #[expect(
     clippy::disallowed_methods,
     reason = "the system waits, whatever time a test is in"
@@ -140,11 +140,11 @@ fn read_whole(file: File, bytes_max: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Makes a folder with this mode, and those that it is in. Their names are on the disk when this returns, that of a folder
-/// that was there too: whoever made it may have been killed before.
+/// Makes a folder with this mode, and those that it is in. Their names are on the disk when this returns, that of a
+/// folder that was there too: the process that made it may have been killed before.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn create_folder(path: &Path, mode: u32) -> io::Result<()> {
     create_folder_with(path, mode, sync_folder)
 }
@@ -181,7 +181,7 @@ fn create_folder_with(
 /// Waits until the names in a folder are on the disk.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
@@ -189,7 +189,7 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 /// Waits until the name of a file or folder is on the disk.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn sync_name(path: &Path) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_once_may_be_a_fifo_whose_writer_comes_in_time() {
+    fn a_file_read_once_may_be_a_fifo_with_a_timely_writer() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "1234").unwrap();

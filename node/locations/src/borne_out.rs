@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::Locations;
 
-/// One client of so many has to have reported a time, or a later one, for it to be borne out,
+/// One client of this many has to have reported a time, or a later one, for the time to be borne out,
 const CLIENTS_SHARE: usize = 10;
 
 /// but never more clients than this,
@@ -36,7 +36,7 @@ impl Locations {
     }
 }
 
-/// How many of so many clients are enough.
+/// The number of clients that are enough, of `clients`.
 fn enough(clients: usize) -> usize {
     let of_few = clients / 2 + 1;
     let of_many = (clients / CLIENTS_SHARE).clamp(CLIENTS_MIN, CLIENTS_MAX);

@@ -1,21 +1,21 @@
 //! The map that all tasks of a server share: shards of the CRDT map, each behind its own lock, and
-//! the outbox of what is to be published.
+//! the outbox of records that are to be published.
 
 #![forbid(unsafe_code)]
 
+mod admission_control;
 mod borne_out;
-mod gate;
 mod hash_keys;
 mod loading;
 mod memory;
 mod outbox;
 mod outcomes;
+mod prefetch;
 mod shard;
 mod sharded;
 mod walk;
-mod warm;
 
-pub use gate::Gate;
+pub use admission_control::AdmissionControl;
 pub use hash_keys::HashKeys;
 pub use loading::{AnswerableAfter, ClientSearch, Loading};
 pub use memory::{Full, Room, memory_bytes};

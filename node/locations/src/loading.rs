@@ -1,9 +1,9 @@
 //! Whether the store is still being read into the map, and which clients are asked for meanwhile.
 //!
 //! The groups of a store come in no order: until all are merged, a client that is not found may be in
-//! the rest of them, and one that is found may have a greater record there. So whoever asks for a client
-//! leaves its ID here, and is told when every group that holds the client is merged. The loader takes
-//! all that are asked for at once, and searches for them together.
+//! the rest of them, and one that is found may have a greater record there. So a question about a client
+//! leaves the ID here, and waits until every group that holds the client is merged. The loader takes
+//! all requested IDs at once, and searches for them together.
 
 use std::collections::HashSet;
 
@@ -16,26 +16,26 @@ const ASKED_MAX: usize = 4_096;
 /// The load at the start. A map that is filled from nowhere has none.
 #[derive(Debug, Default)]
 pub struct Loading {
-    progress: watch::Sender<Progress>,
-    asked: Mutex<Asked>,
+    progress: watch::Sender<LoadProgress>,
+    asked: Mutex<AskedClients>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Progress {
+struct LoadProgress {
     running: bool,
     /// The number of the last search that is over; the first is 1.
     searched: u64,
 }
 
 #[derive(Debug, Default)]
-struct Asked {
-    /// What the next search is for.
+struct AskedClients {
+    /// The clients of the next search.
     clients: HashSet<Box<[u8]>>,
     /// How many searches have begun.
     searches: u64,
 }
 
-/// What whoever asks for a client waits for, at most: the end of the load comes first if it does.
+/// The event for which a question about a client waits, unless the load ends first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerableAfter {
     /// The search of this number.
@@ -104,7 +104,7 @@ impl Loading {
     /// more will come.
     pub async fn answerable(&self, after: AnswerableAfter) {
         let mut progress = self.progress.subscribe();
-        let is_over = |progress: &Progress| match after {
+        let is_over = |progress: &LoadProgress| match after {
             AnswerableAfter::Search(number) => !progress.running || progress.searched >= number,
             AnswerableAfter::Load => !progress.running,
         };
@@ -112,8 +112,8 @@ impl Loading {
         let _ = progress.wait_for(is_over).await;
     }
 
-    /// Begins a search for all clients that are asked for, if there are any. What is asked for from now
-    /// on is for the next one. To be ended with [`Loading::end_search`] before the next begins.
+    /// Begins a search for all requested clients, if there are any. Later requests are for the next search. To be ended
+    /// with [`Loading::end_search`] before the next begins.
     #[must_use]
     pub fn begin_search(&self) -> Option<ClientSearch> {
         let mut asked = self.asked.lock();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asks_during_a_search_waits_for_the_next_one() {
+    async fn a_question_during_a_search_waits_for_the_next_one() {
         let loading = Loading::default();
         loading.begin();
         assert!(loading.begin_search().is_none(), "nobody asks");

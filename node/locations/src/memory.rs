@@ -1,16 +1,17 @@
-//! What clients take up in memory, counted.
+//! The memory of clients, counted.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a client takes beside its texts, in bytes: its entry in a table that may be less than half full, the allocation of
-/// the texts, and its hashes in the publisher's, the store's and the outbox's books.
+/// The memory of a client beside its texts, in bytes: its entry in a table that may be less than half full, the
+/// allocation of the texts, and its hashes in the books of publisher, store and outbox.
 const CLIENT_BYTES: usize = 224;
 
-/// What gossip keeps of texts: groups in base64, four bytes for three, if they do not get smaller by compression.
+/// The share of texts that gossip keeps: groups in base64, four bytes for three, if compression does not make them
+/// smaller.
 const GOSSIP_SHARE: (usize, usize) = (4, 3);
 
-/// What so many clients take whose texts have so many bytes: map, gossip and books. It is an upper bound, but for slots in
-/// which dead records stand beside living ones, which may take as much of gossip again.
+/// The memory of `clients` clients whose texts have `texts_bytes` bytes: map, gossip and books. It is an upper bound,
+/// except for slots with dead records beside live ones, which may take as much of gossip again.
 #[must_use]
 pub fn memory_bytes(clients: usize, texts_bytes: usize) -> usize {
     let (times, of) = GOSSIP_SHARE;
@@ -28,7 +29,7 @@ pub struct Room {
     pub bytes_max: Option<usize>,
 }
 
-/// What there is no room for.
+/// The bound that is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
     /// As many clients are known as may be.
@@ -39,13 +40,13 @@ pub enum Full {
 
 /// Clients and the bytes of their texts, without locking any shard.
 #[derive(Debug, Default)]
-pub(super) struct Counted {
+pub(super) struct ClientCounts {
     clients: AtomicUsize,
     texts_bytes: AtomicUsize,
 }
 
-impl Counted {
-    /// A shard had so many clients and bytes of texts, and has so many now.
+impl ClientCounts {
+    /// A shard had `before` clients and bytes of texts, and has `now`.
     pub(super) fn changed(&self, before: (usize, usize), now: (usize, usize)) {
         // For a report of a client that is known both are mostly as before, and nothing shared is touched.
         for (count, before, now) in [
@@ -67,7 +68,7 @@ impl Counted {
         )
     }
 
-    /// What there is no room for, if another client comes with texts of so many bytes.
+    /// The bound that another client with `texts_bytes` bytes of texts would exceed.
     pub(super) fn full_for(&self, texts_bytes: usize, room: Room) -> Option<Full> {
         let clients = self.clients.load(Ordering::Relaxed);
         if room.clients_max.is_some_and(|max| clients >= max) {
@@ -87,8 +88,8 @@ mod tests {
     use super::super::Locations;
     use super::*;
 
-    struct Nobody;
-    impl Publishers for Nobody {
+    struct AllLive;
+    impl Publishers for AllLive {
         fn presumed_live(&self, _: PublisherId) -> bool {
             true
         }
@@ -110,12 +111,12 @@ mod tests {
         memory_bytes(clients, texts_bytes)
     }
 
-    /// Who, where, when, whether it was heard, and whether the floor rises to just below it.
+    /// Client, location, time, whether it was heard, and whether the floor rises to just below it.
     type Step = (u8, bool, u32, bool, bool);
 
     proptest! {
         #[test]
-        fn what_is_counted_is_what_the_map_holds(
+        fn the_counts_match_the_map(
             steps in prop::collection::vec(any::<Step>(), 0..200),
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -129,7 +130,7 @@ mod tests {
                 if heard {
                     locations.report(record.borrowed());
                 } else {
-                    locations.deliver([record.borrowed()], PublisherId(1), &Nobody);
+                    locations.deliver([record.borrowed()], PublisherId(1), &AllLive);
                 }
                 if rises {
                     runtime.block_on(locations.raise_floor(record.time().ns() - 1));
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_up_to_the_last_byte_and_for_those_who_are_known() {
+    fn there_is_room_to_the_last_byte_and_for_known_clients() {
         let locations = Locations::default();
         let time = b"1";
         let record = |client: &[u8]| Record::new(client, b"+1+1", time, "Hill".into(), 0).unwrap();

@@ -1,4 +1,4 @@
-//! What the map has for the publisher.
+//! The outbox: the work that the map has for the publisher.
 
 use std::sync::atomic::Ordering;
 
@@ -13,7 +13,7 @@ impl Locations {
         self.news.notified().await;
     }
 
-    /// Wakes whoever waits for [`Locations::news`].
+    /// Wakes the task that waits for [`Locations::news`].
     pub fn nudge(&self) {
         self.news.notify_one();
     }
@@ -23,14 +23,14 @@ impl Locations {
         usize::try_from(self.pending_len.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// Whether a report has changed nothing since the last call, where replies promise more than memory. To be called after
-    /// a round has begun: then that round, or one before it, is told of every report that its reply waits for.
+    /// Whether a report has changed nothing since the last call, where replies promise more than memory. To be called
+    /// after a round has begun: then that round, or one before it, is told of every report that its reply waits for.
     pub fn take_repeated(&self) -> bool {
         self.repeated.swap(false, Ordering::SeqCst)
     }
 
     /// Takes the records that died in our slots. To be called before [`Locations::take_pending`]:
-    /// then whatever superseded them is among what that call takes, or was published before.
+    /// then their successors are among the records that that call takes, or were published before.
     pub fn take_deaths(&self) -> Vec<Death> {
         let mut deaths = Vec::new();
         for shard in &self.shards {
@@ -66,8 +66,8 @@ impl Locations {
         adopted
     }
 
-    /// How many records this server has taken over, from others or from its incarnation before, and not published yet. No
-    /// client waits for one, or it is pending. None of what was taken before a call that finds none is left.
+    /// How many records this server has taken over, from others or from its incarnation before, and not published yet.
+    /// No client waits for one, or it is pending. None of what was taken before a call that finds none is left.
     pub fn backlog_len(&self) -> usize {
         self.backlog_len.load(Ordering::SeqCst)
     }
@@ -88,8 +88,8 @@ impl Locations {
         taken
     }
 
-    /// Puts everything that this server publishes into the backlog, for a new incarnation with empty slots; what is pending
-    /// stays so. Returns how long the backlog is.
+    /// Puts everything that this server publishes into the backlog, for a new incarnation with empty slots; what is
+    /// pending stays so. Returns how long the backlog is.
     pub fn republish_all(&self) -> usize {
         self.requeue(Shard::republish_all);
         self.news.notify_one();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn deaths_of_what_was_published_before_are_of_no_use_to_anybody() {
+    fn without_a_publisher_no_deaths_are_kept() {
         let locations = Locations::default();
         report(&locations, "1");
         let mut map = &locations;
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_incarnation_publishes_what_did_not_wait() {
+    fn a_new_incarnation_publishes_records_that_did_not_wait() {
         let locations = Locations::default();
         locations.publish_nothing();
         report(&locations, "1");
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_reported_does_not_wait_for_the_backlog_which_is_taken_in_pieces() {
+    fn reports_go_before_the_backlog_which_goes_in_pieces() {
         let locations = Locations::default();
         let client = |number: usize| {
             let client = format!("client{number}");

@@ -1,4 +1,4 @@
-//! How merges end, counted.
+//! Counts of the outcomes of merges.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,8 +40,7 @@ impl OutcomeCounts {
     }
 }
 
-/// What came of merges and was not told to other tasks yet: they share counters, which are not for every
-/// record to touch.
+/// Results of merges that are not in the shared counters yet: a batch of records touches these once.
 #[derive(Debug, Default)]
 pub(super) struct Merges {
     outcomes: [u64; OUTCOMES],

@@ -1,12 +1,12 @@
-//! One shard: a part of the map, and what it has for the publisher.
+//! One shard: a part of the map, and its work for the publisher.
 
 use herd_crdt::{Death, LocationMap, Merged};
 
 use super::hash_keys::HashKeys;
 
-/// So many of a shard's pending records are brought near when they are taken; of all shards together, about what the
-/// processor's nearer caches hold.
-const WARM_PENDING_MAX: usize = 64;
+/// The pending records of a shard that are prefetched when they are taken: those of all shards fill about the nearer
+/// caches of the processor.
+const PREFETCHED_PENDING_MAX: usize = 64;
 
 /// A part of the map and its outbox, changed together under one lock.
 pub(super) struct Shard {
@@ -17,10 +17,10 @@ pub(super) struct Shard {
     /// Hashes of clients that wait for the next group. An entry is queued when it becomes pending;
     /// twice, if its publication is given up and taken up again before the publisher looks.
     pending: Vec<u64>,
-    /// Hashes of clients that this server takes over from others, or from its incarnation before, and for which nobody
-    /// waits. Some may be pending by now, or another server's.
+    /// Hashes of clients that this server takes over from others, or from its earlier incarnation, and for which nobody
+    /// waits. Some may be pending by now, or published by another server.
     backlog: Vec<u64>,
-    /// Whether there is a publisher: else nothing is kept for it.
+    /// Whether there is a publisher; without one, nothing is queued for it.
     has_publisher: bool,
 }
 
@@ -40,7 +40,7 @@ impl Shard {
         (self.map.len(), self.map.texts_bytes())
     }
 
-    /// Notes what a merge leaves for the publisher; says whether a record is newly pending.
+    /// Notes the work that a merge leaves for the publisher; returns whether a record is newly pending.
     pub(super) fn note(&mut self, hash: u64, merged: &Merged) -> bool {
         if !self.has_publisher {
             return false;
@@ -82,7 +82,7 @@ impl Shard {
         }
     }
 
-    /// Removes what is below the floor; returns how many records.
+    /// Removes the records below the floor; returns how many.
     pub(super) fn raise_floor(&mut self, floor_ns: i64) -> usize {
         let expired = self.map.raise_floor(floor_ns);
         self.note_deaths(expired.deaths);
@@ -94,13 +94,13 @@ impl Shard {
     }
 
     pub(super) fn take_pending(&mut self, out: &mut Vec<u64>) {
-        // Whoever takes them looks them up one by one next. Of many the first would be forgotten by then.
-        let soon = self.pending.iter().take(WARM_PENDING_MAX);
-        self.map.warm(soon.copied());
+        // The caller looks them up one by one next. With more of them, the first would leave the caches before that.
+        let soon = self.pending.iter().take(PREFETCHED_PENDING_MAX);
+        self.map.prefetch(soon.copied());
         out.append(&mut self.pending);
     }
 
-    /// Takes at most so many of the backlog.
+    /// Takes at most `max` clients of the backlog.
     pub(super) fn take_backlog(&mut self, max: usize, out: &mut Vec<u64>) {
         let left = self.backlog.len().saturating_sub(max);
         out.extend(self.backlog.drain(left..));
@@ -109,8 +109,8 @@ impl Shard {
         }
     }
 
-    /// Everything that we publish is to be published anew, from slots that do not exist yet: what was reported last
-    /// first, as it waits already.
+    /// Every record that this server publishes is to be published anew, into slots that do not exist yet. Pending
+    /// records stay pending, so they go first.
     pub(super) fn republish_all(&mut self) {
         self.has_publisher = true;
         self.deaths.clear();
@@ -124,7 +124,7 @@ impl Shard {
             .retain(|hash| hastened.binary_search(hash).is_err());
     }
 
-    /// Nobody will ask for what is kept for a publisher.
+    /// There will be no publisher: its queues are emptied.
     pub(super) fn publish_nothing(&mut self) {
         self.has_publisher = false;
         self.deaths = Vec::new();

@@ -6,16 +6,16 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicIsize, AtomicUsize, Ordering};
 
 use herd_crdt::{
-    Again, Incoming, Outcome, Place, Publication, Publications, PublisherId, Publishers, Record,
-    SlotId,
+    Incoming, Outcome, Publication, Publications, PublisherId, Publishers, Record, RepublishPolicy,
+    SlotAddress, SlotId,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::gate::Gate;
+use super::admission_control::AdmissionControl;
 use super::hash_keys::HashKeys;
 use super::loading::Loading;
-use super::memory::{Counted, Full, Room};
+use super::memory::{ClientCounts, Full, Room};
 use super::outcomes::{Merges, OutcomeCounts};
 use super::shard::Shard;
 use herd_telemetry::marks::{self, Mark};
@@ -39,16 +39,16 @@ pub struct Locations {
     pub(super) pending_len: AtomicIsize,
     /// How many hashes are in the backlogs of all shards; changed under their locks.
     pub(super) backlog_len: AtomicUsize,
-    gate: Gate,
+    admission: AdmissionControl,
     loading: Loading,
     outcomes: OutcomeCounts,
-    /// How many clients are known, and what they take.
-    counted: Counted,
+    /// The number of known clients, and their memory.
+    counted: ClientCounts,
     /// Nothing below this time is found, in nanoseconds since the epoch.
     floor_ns: AtomicI64,
-    /// What becomes of records that a report finds known.
-    again: OnceLock<Again>,
-    /// A report has found one since the publisher asked last.
+    /// Whether a repeat publishes the record of the map.
+    republish_policy: OnceLock<RepublishPolicy>,
+    /// There was a repeat since the publisher asked last.
     pub(super) repeated: AtomicBool,
 }
 
@@ -56,8 +56,8 @@ pub struct Locations {
 /// when this is dropped. Not to be held over an await.
 pub struct Reports<'a> {
     locations: &'a Locations,
-    /// What becomes of a record that one of them finds known.
-    again: Again,
+    /// Whether a repeat among them publishes the record of the map.
+    policy: RepublishPolicy,
     merges: Merges,
 }
 
@@ -68,12 +68,12 @@ impl Reports<'_> {
         let hash = locations.hash(record.borrowed().client());
         let mut shard = locations.shard(hash).lock();
         let before = shard.size();
-        let merged = shard.map.merge_heard_again(hash, record, self.again);
+        let merged = shard.map.merge_heard_with(hash, record, self.policy);
         // Not with the other counters: how much there may be at most is looked up for each report.
         locations.counted.changed(before, shard.size());
         let queued = shard.note(hash, &merged);
         drop(shard);
-        if !merged.outcome.changed() && self.again != Again::Never {
+        if !merged.outcome.changed() && self.policy != RepublishPolicy::Never {
             // At once: a round that begins later is told.
             locations.repeated.store(true, Ordering::SeqCst);
         }
@@ -88,7 +88,7 @@ impl Drop for Reports<'_> {
     }
 }
 
-/// What came of a delivered group.
+/// The result of merging a delivered group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     /// Records that the map now holds because of it.
@@ -118,12 +118,12 @@ impl Locations {
             news: Notify::new(),
             pending_len: AtomicIsize::new(0),
             backlog_len: AtomicUsize::new(0),
-            gate: Gate::default(),
+            admission: AdmissionControl::default(),
             loading: Loading::default(),
             outcomes: OutcomeCounts::default(),
-            counted: Counted::default(),
+            counted: ClientCounts::default(),
             floor_ns: AtomicI64::new(i64::MIN),
-            again: OnceLock::new(),
+            republish_policy: OnceLock::new(),
             repeated: AtomicBool::new(false),
         }
     }
@@ -138,23 +138,23 @@ impl Locations {
     pub fn begin_reports(&self) -> Reports<'_> {
         Reports {
             locations: self,
-            again: self.again.get().copied().unwrap_or_default(),
+            policy: self.republish_policy.get().copied().unwrap_or_default(),
             merges: Merges::default(),
         }
     }
 
-    /// What [`Locations::report`] does with a record that is known and not the lesser; nothing if this
-    /// was never called. It counts once, before the first report.
-    pub fn publish_known(&self, again: Again) {
+    /// Sets whether a repeat in [`Locations::report`] publishes the record of the map; it does not before this call. It
+    /// counts once, before the first report.
+    pub fn set_republish_policy(&self, policy: RepublishPolicy) {
         // A second call is of a second replication of the same map, which has the same level.
-        let _ = self.again.set(again);
+        let _ = self.republish_policy.set(policy);
     }
 
     /// Takes in records that were delivered from this place.
     pub fn deliver(
         &self,
         records: impl IntoIterator<Item: Incoming>,
-        from: impl Into<Place>,
+        from: impl Into<SlotAddress>,
         publishers: &impl Publishers,
     ) -> Delivery {
         let hashed = records
@@ -167,7 +167,7 @@ impl Locations {
     pub fn deliver_hashed(
         &self,
         records: impl IntoIterator<Item = (u64, impl Incoming)>,
-        from: impl Into<Place>,
+        from: impl Into<SlotAddress>,
         publishers: &impl Publishers,
     ) -> Delivery {
         let from = from.into();
@@ -223,8 +223,8 @@ impl Locations {
         removed
     }
 
-    /// What a report of this client, with texts of so many bytes, finds no room for; nothing if the client is known
-    /// already. Two tasks that ask at the same time may both hear that there is room.
+    /// The bound that a report of this client, with `texts_bytes` bytes of texts, would exceed; `None` if there is room
+    /// or the client is known already. Two tasks that ask at the same time may both hear that there is room.
     pub fn full_for(&self, client: &[u8], texts_bytes: usize, room: Room) -> Option<Full> {
         let full = self.counted.full_for(texts_bytes, room)?;
         let hash = self.hash(client);
@@ -232,7 +232,7 @@ impl Locations {
         (!is_known).then_some(full)
     }
 
-    /// What all clients take in memory, in bytes; see [`memory_bytes`](super::memory_bytes).
+    /// The memory of all clients, in bytes; see [`memory_bytes`](super::memory_bytes).
     pub fn memory_bytes(&self) -> usize {
         self.counted.bytes()
     }
@@ -247,15 +247,15 @@ impl Locations {
         self.len() == 0
     }
 
-    /// Resolves when replication keeps up with what clients report: at once in ordinary times. A
-    /// connection waits for it before it reads more, which is how back-pressure reaches clients.
+    /// Resolves when replication keeps up with the reports of clients: at once in ordinary times. A feeder of the map
+    /// waits for it before it goes on: so back-pressure reaches it.
     pub async fn ready_for_more(&self) {
-        self.gate.pass().await;
+        self.admission.admit().await;
     }
 
-    /// The gate behind [`Locations::ready_for_more`].
-    pub fn gate(&self) -> &Gate {
-        &self.gate
+    /// The admission control behind [`Locations::ready_for_more`].
+    pub fn admission(&self) -> &AdmissionControl {
+        &self.admission
     }
 
     /// Whether the store is still being read into the map.
@@ -291,18 +291,18 @@ impl Locations {
     }
 
     /// See [`herd_crdt::LocationMap::stands_in`].
-    pub fn stands_in(&self, hash: u64, place: Place) -> bool {
+    pub fn stands_in(&self, hash: u64, place: SlotAddress) -> bool {
         self.shard(hash).lock().map.stands_in(hash, place)
     }
 
     /// See [`herd_crdt::LocationMap::standing`].
-    pub fn standing(&self, hash: u64, place: Place) -> Vec<Record> {
+    pub fn standing(&self, hash: u64, place: SlotAddress) -> Vec<Record> {
         let shard = self.shard(hash).lock();
         shard.map.standing(hash, place).cloned().collect()
     }
 
     /// See [`herd_crdt::LocationMap::take_over`]; returns how many records.
-    pub fn take_over(&self, hashes: impl IntoIterator<Item = u64>, place: Place) -> usize {
+    pub fn take_over(&self, hashes: impl IntoIterator<Item = u64>, place: SlotAddress) -> usize {
         let (mut taken, mut queued) = (0, 0);
         for hash in hashes {
             let mut shard = self.shard(hash).lock();
@@ -334,13 +334,13 @@ impl Locations {
             .sum()
     }
 
-    /// Where a client's record is published, and who delivered it last.
+    /// Where a client's record is published, and the publisher that delivered it last.
     pub fn publication(&self, client: &[u8]) -> Option<(Publication, PublisherId)> {
         let hash = self.hash(client);
         self.shard(hash).lock().map.publication(hash, client)
     }
 
-    /// Tells all tasks what came of some merges, and forgets it.
+    /// Tells all tasks the results of some merges, and forgets them.
     fn after(&self, merges: &mut Merges) {
         let merges = std::mem::take(merges);
         self.outcomes.add(&merges);
@@ -390,8 +390,8 @@ impl Publications for &Locations {
 mod tests {
     use super::*;
 
-    struct Nobody;
-    impl Publishers for Nobody {
+    struct AllLive;
+    impl Publishers for AllLive {
         fn presumed_live(&self, _: PublisherId) -> bool {
             true
         }
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_heard_is_found_and_pending_once() {
+    fn a_heard_record_is_found_and_pending_once() {
         let locations = Locations::default();
         assert_eq!(locations.report(record("kiwi", "1")), Outcome::New);
         assert_eq!(locations.report(record("kiwi", "2")), Outcome::Newer);
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_told_at_its_end_and_found_before() {
+    fn a_batch_is_counted_at_its_end_and_found_before() {
         let locations = Locations::default();
         let mut reports = locations.begin_reports();
         assert_eq!(reports.report(record("kiwi", "1")), Outcome::New);
@@ -448,10 +448,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_delivered_is_found_and_not_published_here() {
+    fn a_delivered_record_is_found_and_not_published() {
         let locations = Locations::default();
         let records = vec![record("kiwi", "1"), record("emu", "1"), record("emu", "1")];
-        let delivery = locations.deliver(records, PublisherId(1), &Nobody);
+        let delivery = locations.deliver(records, PublisherId(1), &AllLive);
         assert_eq!(
             delivery,
             Delivery {
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_below_the_floor_is_not_found_and_leaves() {
+    async fn a_record_below_the_floor_is_not_found() {
         let locations = Locations::default();
         for second in 0..1_000 {
             let client = format!("client{second}");

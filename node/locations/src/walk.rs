@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn every_client_that_was_known_comes_once_though_the_map_grows_meanwhile() {
+    fn a_walk_meets_each_client_once_while_the_map_grows() {
         const KNOWN: usize = 50_000;
         let locations = Locations::default();
         for number in 0..KNOWN {

@@ -21,18 +21,17 @@ const READ_BYTES_MAX: usize = 64 * 1024;
 pub enum Line<'a> {
     /// A line without its LF and without a CR just before that LF.
     Text(&'a [u8]),
-    /// The first bytes of a line that has more bytes before its LF than the limit. It is told once,
-    /// when the limit is crossed; what follows up to the LF is discarded.
+    /// The first bytes of a line that has more bytes before its LF than the limit. It is returned once, when the limit
+    /// is crossed; the rest up to the LF is discarded.
     Oversized(&'a [u8]),
 }
 
-/// Cuts a stream of bytes into lines, the same lines whatever the pieces were.
+/// Cuts a stream of bytes into lines, the same lines for any pieces.
 ///
-/// Bytes are read straight into the reader's buffer ([`LineReader::room`], then
-/// [`LineReader::filled`]) and lines are borrowed from it, so a line that arrives whole is never
-/// copied. Each byte is searched for an LF once. Between reads at most the limit is stored, in a buffer that grows to no
-/// more than one byte above the limit, or one read's room (64 KiB) where that is more. It is given back when nothing is
-/// stored and reads bring little.
+/// Bytes are read straight into the reader's buffer ([`LineReader::room`], then [`LineReader::filled`]) and lines are
+/// borrowed from it, so a line that arrives whole is never copied. Each byte is searched for an LF once. Between reads
+/// at most the limit is stored, in a buffer that grows to no more than one byte above the limit, or one read's room (64
+/// KiB) where that is more. It is given back when nothing is stored and reads bring little.
 ///
 /// The limit counts the bytes before the LF, a CR among them: with a limit of 5, `12345` LF is a
 /// line, and `12345` CR LF is an oversized one.
@@ -44,7 +43,7 @@ pub struct LineReader {
     start: usize,
     /// Up to here no LF was found.
     searched: usize,
-    /// Where what was read ends in `buffer`.
+    /// The end of the read bytes in `buffer`.
     end: usize,
     /// How much room the next read gets, in bytes.
     read_bytes: usize,
@@ -87,8 +86,8 @@ impl LineReader {
         self.stopped
     }
 
-    /// Where to read the next bytes to; never empty. Take all lines out before, or what is stored
-    /// grows beyond the limit.
+    /// Where to read the next bytes to; never empty. Take all lines out before, or the stored bytes grow beyond the
+    /// limit.
     pub fn room(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -110,7 +109,7 @@ impl LineReader {
         };
         let is_short = self.buffer.len() - self.end < self.read_bytes / 2;
         if is_short && self.buffer.len() < wanted {
-            // Exactly: what a vector adds by itself would be as much again.
+            // Exactly: a vector by itself would reserve as much again.
             self.buffer.reserve_exact(wanted - self.buffer.len());
             self.buffer.resize(wanted, 0);
         }
@@ -199,7 +198,7 @@ impl LineReader {
         Some(self.line(start, end, false))
     }
 
-    /// What lies between is of a line that is too long.
+    /// The bytes between belong to a line that is too long.
     fn oversized(&mut self, start: usize, end: usize) {
         if let Some(tail) = &mut self.tail {
             tail.push(&self.buffer[start..end]);
@@ -238,20 +237,23 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Debug, PartialEq, Eq)]
-    enum Seen {
+    enum OwnedLine {
         Text(Vec<u8>),
         Oversized(Vec<u8>),
     }
 
-    fn seen(line: Line<'_>) -> Seen {
+    fn seen(line: Line<'_>) -> OwnedLine {
         match line {
-            Line::Text(text) => Seen::Text(text.to_vec()),
-            Line::Oversized(copy) => Seen::Oversized(copy.to_vec()),
+            Line::Text(text) => OwnedLine::Text(text.to_vec()),
+            Line::Oversized(copy) => OwnedLine::Oversized(copy.to_vec()),
         }
     }
 
     /// All lines of `pieces`, and the most bytes that were stored between two of them.
-    fn lines<'a>(limit: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Seen>, usize) {
+    fn lines<'a>(
+        limit: usize,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> (Vec<OwnedLine>, usize) {
         let mut reader = LineReader::new(limit);
         let mut all = Vec::new();
         let mut stored_max = 0;
@@ -267,17 +269,17 @@ mod tests {
         (all, stored_max)
     }
 
-    fn text(bytes: &[u8]) -> Seen {
-        Seen::Text(bytes.to_vec())
+    fn text(bytes: &[u8]) -> OwnedLine {
+        OwnedLine::Text(bytes.to_vec())
     }
 
     /// The rule, written as plainly as it can be: for the whole input at once.
-    fn expected(limit: usize, input: &[u8]) -> Vec<Seen> {
+    fn expected(limit: usize, input: &[u8]) -> Vec<OwnedLine> {
         let mut pieces: Vec<&[u8]> = input.split(|&b| b == b'\n').collect();
         let last = pieces.pop().unwrap_or_default();
         let oversized =
-            |line: &[u8]| Seen::Oversized(line[..limit.min(OVERSIZED_COPY_BYTES)].to_vec());
-        let mut all: Vec<Seen> = pieces
+            |line: &[u8]| OwnedLine::Oversized(line[..limit.min(OVERSIZED_COPY_BYTES)].to_vec());
+        let mut all: Vec<OwnedLine> = pieces
             .into_iter()
             .map(|line| match line {
                 line if line.len() > limit => oversized(line),
@@ -314,7 +316,7 @@ mod tests {
             lines(5, [&b"12345\nx\n"[..]]).0,
             [text(b"12345"), text(b"x")]
         );
-        let oversized = Seen::Oversized(b"12345".to_vec());
+        let oversized = OwnedLine::Oversized(b"12345".to_vec());
         assert_eq!(
             lines(5, [&b"12345\r\nx\n"[..]]).0,
             [oversized.clone(), text(b"x")]
@@ -401,7 +403,10 @@ mod tests {
             }
             assert!(reader.is_stopped() && !reader.is_inside_line());
             assert_eq!(reader.finish(), None);
-            assert_eq!(all, [text(b"a"), Seen::Oversized(request[..20].to_vec())]);
+            assert_eq!(
+                all,
+                [text(b"a"), OwnedLine::Oversized(request[..20].to_vec())]
+            );
         }
         let (all, _) = lines(20, [&input[..]]);
         assert_eq!(all.last(), Some(&text(b"IAMAT")), "unless it is told to");

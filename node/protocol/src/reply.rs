@@ -27,7 +27,7 @@ pub enum Reply<'a> {
     Accepted,
 }
 
-/// What an `AT` line says.
+/// The values of an `AT` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AtLine<'a> {
     /// The server that heard the report.
@@ -261,9 +261,9 @@ mod tests {
                 text.split('\n').filter(|line| !line.is_empty()).count().max(1));
         }
 
-        /// What an `AT` line says can be read back from it, and its operands make the same command.
+        /// The values of an `AT` line can be read back from it, and its operands make the same command.
         #[test]
-        fn an_at_line_prints_what_was_parsed(
+        fn an_at_line_prints_the_parsed_values(
             client in prop::collection::vec(
                 any::<u8>().prop_filter("blank", |&b| !is_blank(b)), 1..40),
             location in "[+-][0-8][0-9](\\.[0-9]{1,6})?[+-]1[0-7][0-9](\\.[0-9]{1,6})?",

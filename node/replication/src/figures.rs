@@ -7,7 +7,7 @@ use herd_telemetry::histogram::{Histogram, TRAVEL_ENDS};
 use parking_lot::Mutex;
 
 use super::clocks::ClockView;
-use super::status::{ReplicationPulses, ReplicationStatus, SlotsStatus};
+use super::status::{ReplicationWatchdogs, ReplicationStatus, SlotsStatus};
 
 /// See the module.
 pub struct Figures {
@@ -17,7 +17,7 @@ pub struct Figures {
     /// By origin server: from receipt there to receipt here.
     propagation: BTreeMap<ServerName, Histogram>,
     /// Signs of life of the loops of each incarnation.
-    pulses: ReplicationPulses,
+    watchdogs: ReplicationWatchdogs,
 }
 
 impl Figures {
@@ -30,7 +30,7 @@ impl Figures {
             clocks: Mutex::default(),
             slots: Mutex::default(),
             propagation: propagation.collect(),
-            pulses: ReplicationPulses::default(),
+            watchdogs: ReplicationWatchdogs::default(),
         }
     }
 
@@ -70,7 +70,7 @@ impl Figures {
 
     /// Signs of life of replication's loops.
     #[must_use]
-    pub fn pulses(&self) -> &ReplicationPulses {
-        &self.pulses
+    pub fn watchdogs(&self) -> &ReplicationWatchdogs {
+        &self.watchdogs
     }
 }

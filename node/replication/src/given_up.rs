@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::timing::ROUND_TIMEOUT;
-use herd_telemetry::pulse::STALLED_AFTER;
+use herd_telemetry::watchdog::STALLED_AFTER;
 
 /// A round or push that was given up is answered no later than this, while the connection stands: a neighbour whose
 /// gossip does not move for longer counts as hung.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use herd_crdt::group::GroupFormat;
-use herd_crdt::{Place, PublisherId, Record, SlotId};
+use herd_crdt::{PublisherId, Record, SlotAddress, SlotId};
 
 use super::incarnation::Incarnation;
 use super::store_feed::DeliveredGroup;
@@ -38,7 +38,7 @@ pub(super) struct Overwritten {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LostPlace {
     pub(super) incarnation: Incarnation,
-    pub(super) place: Place,
+    pub(super) place: SlotAddress,
     pub(super) hashes: Vec<u64>,
 }
 
@@ -101,7 +101,7 @@ impl HeldGroups {
     /// called before any of them is merged.
     pub(super) fn overwrite(
         &mut self,
-        groups: &[(Place, DeliveredGroup)],
+        groups: &[(SlotAddress, DeliveredGroup)],
         format: GroupFormat,
         locations: &Locations,
     ) -> Overwritten {
@@ -187,7 +187,7 @@ mod tests {
         Record::new(client, b"+1+1", time, "Smith".into(), 0).unwrap()
     }
 
-    fn delivered(slot: u32, clients: &[(&str, &str)]) -> (Place, DeliveredGroup) {
+    fn delivered(slot: u32, clients: &[(&str, &str)]) -> (SlotAddress, DeliveredGroup) {
         let mut builder = GroupBuilder::default();
         for (client, time) in clients {
             assert!(builder.try_push(&record(client, time)));
@@ -203,7 +203,7 @@ mod tests {
             group: builder.finish().into(),
         };
         let publisher = SMITH;
-        (Place { publisher, slot }, group)
+        (SlotAddress { publisher, slot }, group)
     }
 
     struct Server {
@@ -221,7 +221,7 @@ mod tests {
 
         /// Takes in groups as the receiver does; returns what was overwritten, and how much of it still stood
         /// when all was merged.
-        fn take(&mut self, groups: &[(Place, DeliveredGroup)]) -> (Vec<Record>, usize) {
+        fn take(&mut self, groups: &[(SlotAddress, DeliveredGroup)]) -> (Vec<Record>, usize) {
             let overwritten = self.held.overwrite(groups, FORMAT, &self.locations);
             for (place, delivered) in groups {
                 let group = FORMAT.read(&delivered.group).unwrap();

@@ -179,7 +179,7 @@ impl KeptGroups {
 mod tests {
     use std::iter::once;
 
-    use herd_crdt::{Place, Publication, PublisherId, Publishers, Record};
+    use herd_crdt::{Publication, PublisherId, Publishers, Record, SlotAddress};
 
     use super::super::store_feed::DeliveredGroup;
     use super::*;
@@ -239,7 +239,7 @@ mod tests {
             assert!(records.iter().all(|record| builder.try_push(record)));
             self.version += 1;
             let slot = SlotId(0);
-            let place = Place {
+            let place = SlotAddress {
                 publisher: SMITH,
                 slot,
             };

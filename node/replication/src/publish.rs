@@ -80,11 +80,11 @@ pub(super) async fn publish(
     let replies_wait = task.acknowledgements.holds_replies();
     let mut last_round = Instant::now();
     let mut gap = publish_gap(0, Duration::ZERO, replies_wait);
-    let beating = task.figures.pulses().publisher.begin();
+    let watched = task.figures.watchdogs().publisher.begin();
     loop {
-        beating.beat();
+        watched.heartbeat();
         // Whoever waits for a round asks for it; the tick is for free slots and lags only.
-        let tick = if task.locations.gate().is_shut() {
+        let tick = if task.locations.admission().is_overloaded() {
             PUBLISH_GAP
         } else if task.is_behind {
             // For the next piece, and then for the round that says that nothing is left.
@@ -350,8 +350,8 @@ impl PublisherTask {
         self.neighbours_lag = best.is_some_and(|&best| best > LAG_GROUPS_MAX / 4);
         self.connected_lag = self.connected_lag();
         self.locations
-            .gate()
-            .set_shut(is_overloaded(self.locations.pending_len(), lags));
+            .admission()
+            .set_overloaded(is_overloaded(self.locations.pending_len(), lags));
     }
 
     /// What is older has been below the floor for so long that no group of ours may hold it.

@@ -28,7 +28,7 @@ use super::store_feed::StoreFeed;
 use super::timing::{ADOPTION_REVIEW, RECEIVER_TICK};
 use herd_locations::Locations;
 use herd_storage::{StorageWriter, SyncState, Ticket};
-use herd_telemetry::pulse::Beating;
+use herd_telemetry::watchdog::Watched;
 
 mod forgetting;
 mod garbled;
@@ -55,7 +55,7 @@ pub(super) async fn receive(
         rejoin,
         ..
     } = parts;
-    let pulses = figures.pulses().clone();
+    let watchdogs = figures.watchdogs().clone();
     let mut synced = known.feed.writer().map(StorageWriter::synced);
     let mut receiver = Receiver {
         began: Instant::now(),
@@ -84,8 +84,8 @@ pub(super) async fn receive(
         clock_watch: ClockWatch::default(),
         allowed_skew,
         forgetting: Forgetting::default(),
-        beating: pulses.receiver.begin(),
-        gossip_beating: pulses.gossip.begin(),
+        watched: watchdogs.receiver.begin(),
+        gossip_watched: watchdogs.gossip.begin(),
         heartbeat: 0,
     };
     let mut next_look = Instant::now();
@@ -97,7 +97,7 @@ pub(super) async fn receive(
             () = sleep_until(next_look) => true,
             () = until_synced(&mut synced, receiver.known.feed.first_unsynced()) => false,
         };
-        receiver.beating.beat();
+        receiver.watched.heartbeat();
         if look_at_gossip && let Some(buried_by) = receiver.merge_changes().await {
             return buried_by;
         }
@@ -171,9 +171,9 @@ struct Receiver {
     /// How far a neighbour's clock may differ from ours; `None` for no limit.
     allowed_skew: Option<Duration>,
     forgetting: Forgetting,
-    beating: Beating,
+    watched: Watched,
     /// Of the engine's loop, which this task sees by its heartbeat.
-    gossip_beating: Beating,
+    gossip_watched: Watched,
     heartbeat: u64,
 }
 

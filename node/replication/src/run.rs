@@ -108,7 +108,7 @@ impl Replication {
         };
         let others = view.servers.iter().filter(|&name| *name != view.me);
         let figures = Arc::new(Figures::new(others));
-        locations.publish_known(acknowledgements.level().again());
+        locations.set_republish_policy(acknowledgements.level().republish_policy());
         Replication {
             parts: Parts {
                 locations,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::incarnation::Incarnation;
 use super::link_words::LinkWord;
 use super::membership::Sighting;
-use herd_telemetry::pulse::Pulse;
+use herd_telemetry::watchdog::Watchdog;
 
 /// One incarnation, as this server sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,29 +69,29 @@ pub struct SlotsStatus {
 
 /// Signs of life of the loops that each incarnation runs. Between two incarnations they rest.
 #[derive(Clone, Debug)]
-pub struct ReplicationPulses {
+pub struct ReplicationWatchdogs {
     /// The publisher.
-    pub publisher: Arc<Pulse>,
+    pub publisher: Arc<Watchdog>,
     /// The receiver.
-    pub receiver: Arc<Pulse>,
+    pub receiver: Arc<Watchdog>,
     /// The gossip engine's own loop, by its heartbeat.
-    pub gossip: Arc<Pulse>,
+    pub gossip: Arc<Watchdog>,
 }
 
-impl Default for ReplicationPulses {
+impl Default for ReplicationWatchdogs {
     fn default() -> Self {
-        ReplicationPulses {
-            publisher: Pulse::new("publisher"),
-            receiver: Pulse::new("receiver"),
-            gossip: Pulse::new("gossip"),
+        ReplicationWatchdogs {
+            publisher: Watchdog::new("publisher"),
+            receiver: Watchdog::new("receiver"),
+            gossip: Watchdog::new("gossip"),
         }
     }
 }
 
-impl ReplicationPulses {
+impl ReplicationWatchdogs {
     /// All of them.
     #[must_use]
-    pub fn all(&self) -> [Arc<Pulse>; 3] {
+    pub fn all(&self) -> [Arc<Watchdog>; 3] {
         [&self.publisher, &self.receiver, &self.gossip].map(Arc::clone)
     }
 }

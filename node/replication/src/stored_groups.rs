@@ -1,7 +1,7 @@
 //! The groups of a store on their way into the map: those first that hold a client that is asked for.
 
 use bytes::Bytes;
-use herd_crdt::Place;
+use herd_crdt::SlotAddress;
 use herd_crdt::group::{GroupError, GroupFormat};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -151,7 +151,7 @@ impl Merger<'_> {
                 let publisher = self.membership.id_of(incarnation, Instant::now());
                 locations.deliver_hashed(
                     hashes.iter().copied().zip(group.records()),
-                    Place { publisher, slot },
+                    SlotAddress { publisher, slot },
                     &*self.membership,
                 );
             }

@@ -334,7 +334,7 @@ pub(super) async fn watch_neighbours(
         for peer in progress(&links) {
             acknowledgements.note_peer(peer);
         }
-        if locations.gate().is_shut() {
+        if locations.admission().is_overloaded() {
             locations.nudge();
         }
         links.reported().await;

@@ -16,7 +16,7 @@ use self::identity::{Identity, parse};
 use herd_clock::clock::WallClock;
 use herd_files::own_file::{self, sync_folder};
 
-/// What clients report is nobody else's business.
+/// Only the server's own user may read the reports of clients.
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// A process ID takes fewer.
@@ -32,7 +32,7 @@ pub enum DataFolderError {
     Io {
         /// The file or folder in question.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A file of it is a symbolic link, which may lead to a file of somebody else.
@@ -68,7 +68,7 @@ pub enum DataFolderError {
         path: PathBuf,
         /// Whose it is.
         found: String,
-        /// Who this is.
+        /// This server.
         expected: String,
     },
     /// It belongs to a server of another herd.
@@ -82,7 +82,7 @@ pub enum DataFolderError {
         path: PathBuf,
         /// Whose it is.
         found: String,
-        /// What this is.
+        /// This server or herd.
         expected: String,
     },
     /// A later version of herd made it.
@@ -106,13 +106,13 @@ pub enum DataFolderError {
     Garbled {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         what: String,
     },
     /// There is no data folder.
     #[error("{} is not a data folder of herd: it has no identity.json", .path.display())]
     NotADataFolder {
-        /// What was given.
+        /// The given value.
         path: PathBuf,
     },
     /// There is no store.

@@ -1,4 +1,4 @@
-//! What goes wrong with a store, and what to do about it.
+//! The errors of a store, and how to mend their causes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// A store that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Something that had been reported synced is missing or not what was written.
+    /// A write that had been reported synced is missing or garbled.
     #[error(
         "the store in {} is damaged: {what}. Nothing was changed. The other servers of the herd \
          have the data: run `herd store set-aside --data-dir {}` to keep the damaged store for a \
@@ -16,7 +16,7 @@ pub enum StoreError {
     Damaged {
         /// The data folder.
         path: PathBuf,
-        /// What does not fit.
+        /// The part that does not fit.
         what: String,
     },
     /// The disk has no room.
@@ -28,9 +28,9 @@ pub enum StoreError {
     Full {
         /// The data folder.
         path: PathBuf,
-        /// What was tried.
+        /// The attempted action.
         doing: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The system has no file descriptor or no memory left, or another process holds the data folder for a moment.
@@ -42,9 +42,9 @@ pub enum StoreError {
     Exhausted {
         /// The data folder.
         path: PathBuf,
-        /// What was tried.
+        /// The attempted action.
         doing: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The disk or the file system refused.
@@ -56,12 +56,12 @@ pub enum StoreError {
     Io {
         /// The data folder.
         path: PathBuf,
-        /// What was tried.
+        /// The attempted action.
         doing: &'static str,
-        /// What the system or the store said.
+        /// The error of the system or of the store.
         source: io::Error,
     },
-    /// The disk did not take what had been written, and may have forgotten it.
+    /// A sync failed, and the disk may have lost the written data.
     #[error(
         "cannot sync the store in {}: {source}. What was synced before is safe as far as the disk \
          is, the rest may be lost, and the store is not used any more. Look into the system's log \
@@ -71,7 +71,7 @@ pub enum StoreError {
     SyncFailed {
         /// The data folder.
         path: PathBuf,
-        /// What the system or the store said.
+        /// The error of the system or of the store.
         source: io::Error,
     },
     /// A commit or sync failed before.
@@ -110,8 +110,8 @@ impl StoreError {
         matches!(self, StoreError::Full { .. })
     }
 
-    /// Whether nothing is wrong with the disk and what is on it, so that a store that is opened anew may do: no room, no
-    /// descriptors, no memory. Never after a sync that failed: the system may have dropped what it could not write.
+    /// Whether disk and store are sound, so that opening the store anew may do: no room, no descriptors, no memory.
+    /// Never after a sync that failed: the system may have dropped the data that it could not write.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         matches!(self, StoreError::Full { .. } | StoreError::Exhausted { .. })
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_passes_is_told_from_what_does_not() {
+    fn transient_errors_differ_from_lasting_ones() {
         let of = |errno: Errno| {
             let source = io::Error::from_raw_os_error(errno as i32);
             StoreError::from_io(Path::new("data"), "write to the store", source)

@@ -1,8 +1,8 @@
-//! What a server keeps on disk, and how.
+//! The disk of a server: its store and its data folder.
 //!
-//! The store holds what gossip carries: delta groups, by publisher and slot, each as it was
-//! published. To load it is to merge all of them, in any order. See [`store`] for what a store does,
-//! [`fjall_store`] for the one on disk and what damage it detects, [`data_folder`] for the folder
+//! The store holds the delta groups of gossip, by publisher and slot, each as it was
+//! published. To load it is to merge all of them, in any order. See [`store`] for the interface,
+//! [`fjall_store`] for the one on disk and the damage that it detects, [`data_folder`] for the folder
 //! it is in, [`writer`] for how a server writes to one without waiting, and [`modelled`] for the
 //! disk of tests and simulations.
 

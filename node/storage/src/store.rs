@@ -1,4 +1,4 @@
-//! What a store does, whichever it is: a folder on disk, or a model of one.
+//! The interface of a store: a folder on disk, or a model of one.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use herd_topology::Incarnation;
 /// One group as it lies in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredGroup {
-    /// Who published it.
+    /// Its publisher.
     pub incarnation: Incarnation,
     /// The slot it was published in.
     pub slot: SlotId,
@@ -21,12 +21,12 @@ pub struct StoredGroup {
     pub group: Bytes,
 }
 
-/// One change of what is stored.
+/// One change of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// Sets a slot to a group, in place of what it held.
+    /// Sets a slot to a group, in place of its older group.
     Put {
-        /// Who published the group.
+        /// The publisher of the group.
         incarnation: Incarnation,
         /// The slot it was published in.
         slot: SlotId,
@@ -47,7 +47,7 @@ pub enum Write {
     },
     /// Raises the generation that this server has used. A lower one than is stored changes nothing.
     /// A generation that was published under once is never to be used again, even if no group of it was stored. It is
-    /// queued ahead of all groups that are published under it, so whatever of these is stored, it is. Gossip does not
+    /// queued ahead of all groups that are published under it, so it is stored if any of these is. Gossip does not
     /// wait for it: a loss of power may forget a generation that neighbours have heard of, which they tell.
     Generation {
         /// The generation of this server's incarnation.
@@ -56,10 +56,10 @@ pub enum Write {
 }
 
 impl Write {
-    /// What a write takes in a queue beside its group and name, in bytes.
+    /// The bytes of a write in a queue beside its group and name.
     const OVERHEAD_BYTES: usize = 64;
 
-    /// Whether a store can hold it: the name in a group's place is one that a server can have. What cannot is refused
+    /// Whether a store can hold it: the name in a group's place is one that a server can have. Other writes are refused
     /// by every store, and left out by the writer in front of one.
     #[must_use]
     pub fn is_storable(&self) -> bool {
@@ -82,7 +82,7 @@ impl Write {
     }
 }
 
-/// What a load found.
+/// The findings of a load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
     /// How many groups were handed out.
@@ -148,7 +148,7 @@ pub trait Store: Send {
     /// Waits until everything committed is on the disk, and survives a loss of power.
     ///
     /// # Errors
-    /// What was not synced before may be lost, whatever a later call would say: the system may have
+    /// Data that was not synced before may be lost, even if a later call succeeds: the system may have
     /// dropped the pages that it could not write, and count them as written (Rebello et al., "Can
     /// applications recover from fsync failures?", 2020). So the store is of no use any more.
     fn sync(&mut self) -> Result<(), StoreError>;

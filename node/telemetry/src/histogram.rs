@@ -1,4 +1,4 @@
-//! Durations by how long they were, counted with relaxed atomics: what a scrape reads, and no lock.
+//! Histograms of durations, counted with relaxed atomics: scrapes read them without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The most buckets of a histogram, the one without an end included.
 const BUCKETS_MAX: usize = 20;
 
-/// Upper ends of the buckets of what takes microseconds to seconds.
+/// Upper ends of the buckets for durations from microseconds to seconds.
 pub const LATENCY_ENDS: &[Duration] = &[
     Duration::from_micros(10),
     Duration::from_micros(25),
@@ -28,7 +28,7 @@ pub const LATENCY_ENDS: &[Duration] = &[
     Duration::from_secs(10),
 ];
 
-/// Upper ends of the buckets of what takes milliseconds to minutes.
+/// Upper ends of the buckets for durations from milliseconds to minutes.
 pub const TRAVEL_ENDS: &[Duration] = &[
     Duration::from_millis(1),
     Duration::from_millis(2),
@@ -57,7 +57,7 @@ pub struct Histogram {
     sum_ns: AtomicU64,
 }
 
-/// What a histogram held at some moment.
+/// The content of a histogram at some moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistogramView {
     /// The upper end of each bucket in seconds, infinity last, and how many fell into it alone.
@@ -68,7 +68,7 @@ pub struct HistogramView {
     pub sum_s: f64,
 }
 
-/// One of what takes microseconds to seconds.
+/// A histogram for durations from microseconds to seconds.
 impl Default for Histogram {
     fn default() -> Self {
         Histogram::new(LATENCY_ENDS)
@@ -86,7 +86,7 @@ impl Histogram {
         }
     }
 
-    /// So many things took so long each.
+    /// Counts `count` durations of the same length.
     pub fn observe(&self, took: Duration, times: u64) {
         if times == 0 {
             return;
@@ -100,7 +100,7 @@ impl Histogram {
             .fetch_add(took_ns.saturating_mul(times), Ordering::Relaxed);
     }
 
-    /// What it holds now.
+    /// Its present content.
     #[must_use]
     pub fn view(&self) -> HistogramView {
         let ends = self.ends.iter().map(Duration::as_secs_f64);

@@ -1,10 +1,10 @@
-//! What a running server counts of itself, without locks: durations and signs of life.
+//! Figures that a running server keeps of itself, without locks: durations, heartbeats of its loops, reached branches.
 //!
-//! Nothing here knows how figures are shown or asked for. Begin with [`histogram`], which scrapes read; [`pulse`] is
-//! the heartbeat of each loop, which health checks read.
+//! Nothing here knows how figures are shown or requested. Begin with [`histogram`], which scrapes read; health checks
+//! read [`watchdog`].
 
 #![forbid(unsafe_code)]
 
 pub mod histogram;
 pub mod marks;
-pub mod pulse;
+pub mod watchdog;

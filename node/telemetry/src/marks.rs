@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Mark {
     /// Two records of one client and one time met, and the order decided.
     TieBroken,
-    /// A record was older than what the map held.
+    /// A record was older than the one in the map.
     StaleRefused,
     /// Slots of which little lived were compacted.
     SlotCompacted,

@@ -5,14 +5,14 @@
 //! them. Everything that a person reads goes through here: output to a terminal, messages, tables, the log, labels of
 //! the live page.
 //!
-//! There is one form of escape, `\xNN` for each byte, as in patterns of the tokens file and in the wire log. A backslash
-//! stands for itself, so shown text is for reading and not for reading back.
+//! There is one form of escape, `\xNN` for each byte, as in patterns of the tokens file and in the wire log. A
+//! backslash stands for itself, so shown text is for reading and not for reading back.
 
 use std::fmt;
 use std::str::Utf8Chunk;
 
-/// Whether a character stands for itself: no control, no end of a line, none of the characters that show nothing, nothing
-/// that turns the direction of writing. Blanks other than the space are shown as they are.
+/// Whether a character stands for itself: no control, no end of a line, none of the characters that show nothing,
+/// nothing that turns the direction of writing. Blanks other than the space are shown as they are.
 #[must_use]
 pub fn is_printable(character: char) -> bool {
     if character.is_ascii() {
@@ -113,7 +113,7 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// What is written to this goes on as [`Printable`]. Each piece ends with a whole character, as strings do.
+/// A writer that escapes as [`Printable`] does. Each piece ends with a whole character, as strings do.
 pub struct PrintableWriter<'a>(pub &'a mut dyn fmt::Write);
 
 impl fmt::Write for PrintableWriter<'_> {

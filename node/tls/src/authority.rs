@@ -23,7 +23,7 @@ pub const DAYS_MAX: u32 = 36_500;
 /// How long an authority is valid, at least, in days.
 pub const AUTHORITY_DAYS: u32 = 3_650;
 
-/// How long what `herd local` makes for itself is valid, in days. Its herd ends long before.
+/// The validity of certificates that `herd local` makes for itself, in days. Its herd ends long before.
 pub const THROW_AWAY_DAYS: u32 = 3_650;
 
 /// Certificates begin this long before they are made: clocks differ.
@@ -41,7 +41,7 @@ pub struct Issued {
     pub expires_s: i64,
 }
 
-/// What signs certificates.
+/// The signer of certificates.
 pub struct Authority {
     certificate: Pem,
     certificate_text: String,
@@ -192,7 +192,7 @@ impl Issued {
     }
 }
 
-/// From a little before now, for so many days but not beyond `end_max_s`.
+/// From a little before now, for a number of days, but not beyond `end_max_s`.
 fn set_validity(params: &mut CertificateParams, now_s: i64, days: u32, end_max_s: i64) {
     let epoch = date_time_ymd(1970, 1, 1);
     let seconds = |s: i64| Duration::from_secs(u64::try_from(s).unwrap_or(0));

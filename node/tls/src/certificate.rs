@@ -1,4 +1,4 @@
-//! What a certificate says.
+//! The statements of a certificate.
 
 use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
@@ -9,7 +9,7 @@ use super::name::LinkName;
 /// Names of one certificate that are looked at; a herd has no more servers.
 const NAMES_MAX: usize = 1_024;
 
-/// What a certificate says of its holder and its time. Nothing here is proof: see
+/// The holder and the time that a certificate states. Nothing here is proof: see
 /// [`super::link::LinkTls`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFacts {

@@ -38,7 +38,7 @@ pub struct ClientPortMaterial {
     pub client_authorities: Option<PathBuf>,
 }
 
-/// What the files held at one moment.
+/// The content of the files at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientPortPems {
     certificate: Pem,
@@ -53,7 +53,7 @@ pub struct ClientPortTls {
     expires_s: i64,
     /// The authorities of clients; nothing if clients need no certificate.
     trust: Option<Trust>,
-    /// What is over or has not begun, if anything is.
+    /// The certificate that is over or has not begun, if one is.
     out_of_time: Option<String>,
     /// No client can be let in: the authorities of clients are over.
     refuses_all: bool,

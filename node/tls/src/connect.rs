@@ -26,7 +26,7 @@ impl ClientTls {
     /// key, if it has one.
     ///
     /// # Errors
-    /// What cannot be read or used.
+    /// The files that cannot be read or used.
     pub fn new(
         authorities: Option<&Path>,
         identity: Option<(&Path, &Path)>,

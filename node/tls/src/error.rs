@@ -1,12 +1,11 @@
-//! What can be wrong with certificates, keys and authorities of this server's own.
+//! The faults of this server's own certificates, keys and authorities.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::files::PEM_BYTES_MAX;
 
-/// Something about certificates of this server's own that cannot be used. Whatever was in use before
-/// stays in use.
+/// A fault of this server's own certificates. The material that was in use before stays in use.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -35,10 +34,10 @@ pub enum TlsError {
         .0.display()
     )]
     Exists(PathBuf),
-    /// There is no certificate in what should hold some.
+    /// There is no certificate in a file that should hold some.
     #[error("{0} holds no certificate in PEM")]
     NoCertificate(String),
-    /// There is no private key in what should hold one.
+    /// There is no private key in a file that should hold one.
     #[error("{0} holds no private key in PEM")]
     NoKey(String),
     /// Something is no certificate.
@@ -83,7 +82,7 @@ pub enum TlsError {
         origin: String,
         /// Whom it is for.
         found: String,
-        /// Who this is.
+        /// This server.
         expected: String,
     },
     /// No authority that is trusted has signed the certificate, or it may not be used for this.
@@ -91,7 +90,7 @@ pub enum TlsError {
     NotTrusted {
         /// Where it is.
         origin: String,
-        /// What is wrong.
+        /// The fault.
         reason: String,
     },
     /// TLS cannot be set up with it.
@@ -99,7 +98,7 @@ pub enum TlsError {
     Unusable {
         /// Where it is.
         origin: String,
-        /// What is wrong.
+        /// The fault.
         reason: String,
     },
     /// A certificate cannot be made.
@@ -124,7 +123,7 @@ impl TlsError {
     }
 }
 
-/// What is wrong, in one line.
+/// The fault, in one line.
 pub(super) fn in_one_line(errors: &[TlsError]) -> String {
     let reasons: Vec<String> = errors.iter().map(ToString::to_string).collect();
     reasons.join("; ")

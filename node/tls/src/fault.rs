@@ -1,10 +1,10 @@
-//! Why a connection with TLS failed, in words that say what to look at.
+//! The reason why a connection with TLS failed, in words that name the part to look at.
 
 use std::io;
 
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
-/// Why TLS failed with whoever is at the other end.
+/// The reason why TLS with the other end failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsFault {
     /// Bytes that are not TLS.
@@ -34,7 +34,7 @@ pub enum TlsFault {
     /// It ended the connection.
     #[error("the connection ended during the TLS handshake; does it speak TLS?")]
     Ended,
-    /// Whatever else TLS does not like.
+    /// Any other fault of TLS.
     #[error("TLS failed: {0}")]
     Other(String),
 }
@@ -85,7 +85,7 @@ impl From<&Error> for TlsFault {
     }
 }
 
-/// What TLS has to say about an error of a connection; nothing if it is not about TLS.
+/// The fault of TLS behind an error of a connection; `None` if the error is not about TLS.
 #[must_use]
 pub fn fault_of(error: &io::Error) -> Option<TlsFault> {
     error

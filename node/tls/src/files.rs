@@ -1,4 +1,4 @@
-//! Reading what is in PEM, with bounds.
+//! Reading PEM files, with bounds.
 
 use std::io;
 use std::path::Path;

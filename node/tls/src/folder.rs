@@ -1,7 +1,6 @@
-//! The folder with a herd's certificates: what each file is called, who may read it, and how it is
-//! replaced.
+//! The folder with a herd's certificates: the names of its files, their modes, and their replacement.
 //!
-//! Servers need what lies in the folder itself. What lies in its folder `signing` they must not have.
+//! Servers need the files in the folder itself. They must not have the files in its folder `signing`.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -28,7 +27,7 @@ const FILE_MODE: u32 = 0o600;
 #[derive(Clone, Debug)]
 pub struct CertificateFolder {
     path: PathBuf,
-    /// Whether what is written must survive a loss of power.
+    /// Whether written files must survive a loss of power.
     synced: bool,
 }
 
@@ -145,7 +144,7 @@ impl CertificateFolder {
     /// If it cannot be written.
     pub fn write_authority(&self, authority: &Authority) -> Result<(), TlsError> {
         make_folder(&self.signing())?;
-        // The key last: what signs is there as soon as it is whole.
+        // The key last: with it the authority is complete.
         replace(
             &self.authority_certificate(),
             authority.certificate_pem(),
@@ -213,7 +212,7 @@ impl CertificateFolder {
         }
     }
 
-    /// What the certificate of a server says; nothing if there is none.
+    /// The statements of a server's certificate; `None` if there is none.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -221,7 +220,7 @@ impl CertificateFolder {
         facts(&self.certificate(server)).map(|all| all.and_then(|all| all.into_iter().next()))
     }
 
-    /// What the authorities that are trusted say, the newest first.
+    /// The statements of the trusted authorities, the newest first.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -276,7 +275,7 @@ fn make_folder(path: &Path) -> Result<(), TlsError> {
     })
 }
 
-/// Puts a file in the place of what was there, at once and whole.
+/// Replaces a file, at once and whole.
 fn replace(path: &Path, text: &str, synced: bool) -> Result<(), TlsError> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");

@@ -52,7 +52,7 @@ fn files_are_for_their_user_alone_and_replaced_as_a_whole() {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
     load(&folder, "Hill").unwrap();
-    // What an end in the middle has left behind is in nobody's way.
+    // A file that an interrupted run has left behind is in nobody's way.
     fs::write(folder.path().join("Hill.key.pem.new"), "half").unwrap();
     issue(&folder, &authority, "Hill");
     load(&folder, "Hill").unwrap();
@@ -104,7 +104,7 @@ fn every_missing_file_is_named() {
 }
 
 #[test]
-fn what_is_thrown_away_leaves_no_key_that_signs() {
+fn a_discarded_authority_leaves_no_key_that_signs() {
     let parent = tempfile::tempdir().unwrap();
     let folder = CertificateFolder::new(&parent.path().join("certs"));
     let servers = ["Hill", "Smith"];

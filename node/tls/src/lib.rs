@@ -1,9 +1,9 @@
-//! TLS: who is at the other end of a link between servers, and encryption of links and of the client
+//! TLS: the identity of the other end of a link between servers, and encryption of links and of the client
 //! port.
 //!
-//! A server's certificate carries its [`name`]: a URI with the herd and the server in it. Links take
-//! certificates from the authorities in a [`folder`], and nothing else; what files say is read again
-//! while the server runs ([`reload`]). [`authority`] makes authorities and certificates.
+//! A server's certificate carries its [`name`]: a URI with the herd and the server in it. Links take certificates from
+//! the authorities in a [`folder`], and nothing else; files are read again while the server runs ([`reload`]).
+//! [`authority`] makes authorities and certificates.
 
 #![forbid(unsafe_code)]
 

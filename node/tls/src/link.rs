@@ -1,4 +1,4 @@
-//! What links need: a certificate with its key, and the authorities that are trusted.
+//! The material of links: a certificate with its key, and the trusted authorities.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ use herd_clock::clock::SharedClock;
 /// Only TLS 1.3: all servers of a herd run this program.
 const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
-/// What TLS says a server is called, where a host name must stand. Names are compared by
+/// The name that stands for a server where TLS needs a host name. Names are compared by
 /// [`LinkName`].
 const ANY_SERVER: &str = "herd";
 
@@ -50,7 +50,7 @@ impl fmt::Debug for LinkSource {
     }
 }
 
-/// What a source held at one moment.
+/// The content of a source at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkPems {
     certificate: Pem,
@@ -106,7 +106,7 @@ impl LinkSource {
 /// Both sides of TLS with one certificate and one set of authorities.
 #[derive(Debug)]
 pub struct LinkTls {
-    /// Or why there can be no links: what is there is out of its time.
+    /// Or the reason why there can be no links: a certificate is out of its time.
     sides: Result<Sides, String>,
     expires_s: i64,
     /// When it has to be made ready again.
@@ -163,7 +163,7 @@ impl LinkTls {
     }
 }
 
-/// What could be read of a source.
+/// The parts of a source that could be read.
 struct LinkParts {
     chain: Option<Vec<CertificateDer<'static>>>,
     key: Option<PrivateKeyDer<'static>>,
@@ -197,7 +197,7 @@ impl LinkParts {
         (parts, mistakes)
     }
 
-    /// What is wrong with the server's own certificate: its time, its name, or that it is not trusted.
+    /// The fault of the server's own certificate: its time, its name, or that it is not trusted.
     fn faults(
         &self,
         facts: &CertificateFacts,
@@ -296,7 +296,7 @@ pub(super) fn check_time(
     Ok(())
 }
 
-/// What is wrong with a certificate and a key that rustls does not take together.
+/// The fault of a certificate and a key that rustls does not accept together.
 pub(super) fn key_error(error: &rustls::Error, certificate: &str, key: &str) -> TlsError {
     match error {
         rustls::Error::InconsistentKeys(_) => TlsError::KeyMismatch {
@@ -357,7 +357,7 @@ pub struct LinkCredentials {
 }
 
 impl LinkCredentials {
-    /// Follows what was loaded.
+    /// Follows the loaded material.
     #[must_use]
     pub fn new(live: Arc<Live<LinkMaterial>>, clock: SharedClock) -> Arc<Self> {
         Arc::new(LinkCredentials { live, clock })

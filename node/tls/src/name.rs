@@ -1,4 +1,4 @@
-//! What a server is called in its certificate.
+//! The name of a server in its certificate.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Who a certificate proves to be at the other end of a link.
+//! The server that a certificate proves to be at the other end of a link.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +86,7 @@ pub(super) async fn until_distrusted<T>(
     check: impl Fn() -> Result<(), TlsFault>,
 ) -> TlsFault {
     loop {
-        // Whatever comes after this look wakes us.
+        // Any later change wakes this task.
         changes.mark_unchanged();
         if let Err(fault) = check() {
             return fault;

@@ -28,15 +28,15 @@ const EXPIRY_WARNING_GAP: Duration = Duration::from_secs(24 * 3_600);
 
 /// Something that is made from files, and made again when they change.
 pub trait Material: Send + Sync + 'static {
-    /// What the files hold.
+    /// The content of the files.
     type Texts: PartialEq + Send + Sync;
-    /// What is made of it.
+    /// The material that is made of it.
     type Ready: Send + Sync;
 
-    /// What it is for, as the log has it.
+    /// Its purpose, in the words of the log.
     const FOR: &'static str;
 
-    /// What follows while it is out of its time, as the log has it.
+    /// The consequence while it is out of its time, in the words of the log.
     const OUT_OF_TIME: &'static str;
 
     /// Reads the files.
@@ -45,7 +45,8 @@ pub trait Material: Send + Sync + 'static {
     /// Every file that cannot be read.
     fn read(&self) -> Result<Self::Texts, Vec<TlsError>>;
 
-    /// Checks what was read, and makes it ready. What is only out of its time is as ready as it can be, and says so.
+    /// Checks the read files, and makes the material ready. Material that is only out of its time is made as ready as
+    /// it can be, with that fault.
     ///
     /// # Errors
     /// Everything that is wrong with it.
@@ -84,7 +85,8 @@ impl<M: Material> std::fmt::Debug for Live<M> {
 }
 
 impl<M: Material> Live<M> {
-    /// Reads and checks it for the first time. What is only out of its time is taken: see [`Live::out_of_time`].
+    /// Reads and checks it for the first time. Material that is only out of its time is accepted: see
+    /// [`Live::out_of_time`].
     ///
     /// # Errors
     /// Everything that is wrong.
@@ -101,12 +103,12 @@ impl<M: Material> Live<M> {
         }))
     }
 
-    /// What is in use.
+    /// The material in use.
     pub fn current(&self) -> Arc<M::Ready> {
         self.current.borrow().clone()
     }
 
-    /// What is in use, and its changes.
+    /// The material in use, and its changes.
     pub fn subscribe(&self) -> watch::Receiver<Arc<M::Ready>> {
         self.current.subscribe()
     }
@@ -121,7 +123,7 @@ impl<M: Material> Live<M> {
         M::expires_s(&self.current.borrow())
     }
 
-    /// Why what is in use was over or had not begun when it was taken, which is only taken at the start.
+    /// The reason why the material in use was out of its time when it was loaded, which is possible at the start only.
     pub fn out_of_time(&self) -> Option<String> {
         M::out_of_time(&self.current.borrow()).map(str::to_owned)
     }
@@ -138,7 +140,7 @@ impl<M: Material> Live<M> {
 
     /// Follows the files until told to stop.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        let mut look = Look::default();
+        let mut look = FileLook::default();
         let mut warned: Option<Instant> = None;
         loop {
             let due = warned.is_none_or(|at| at.elapsed() >= EXPIRY_WARNING_GAP);
@@ -161,7 +163,7 @@ impl<M: Material> Live<M> {
                     Ok(looked) => looked,
                     Err(error) => {
                         error!(%error, "BUG: looking at certificates panicked");
-                        (Look::default(), false)
+                        (FileLook::default(), false)
                     }
                 },
                 () = stop.cancelled() => return,
@@ -173,7 +175,7 @@ impl<M: Material> Live<M> {
     }
 
     /// One look at the files. Whether something new is in use.
-    fn look(&self, look: &mut Look<M::Texts>) -> bool {
+    fn look(&self, look: &mut FileLook<M::Texts>) -> bool {
         let texts = match self.material.read() {
             Ok(texts) => texts,
             Err(errors) => {
@@ -183,10 +185,10 @@ impl<M: Material> Live<M> {
         };
         let stale = M::stale_s(&self.current.borrow()) < now_s(&self.clock);
         if *self.loaded.lock() == texts && !stale {
-            *look = Look::default();
+            *look = FileLook::default();
             return false;
         }
-        // Files are replaced one after the other: what does not stay for two looks may be half of it.
+        // Files are replaced one after the other: a state that does not last for two looks may be half of the change.
         if look.seen.as_ref() != Some(&texts) {
             look.seen = Some(texts);
             return false;
@@ -202,15 +204,15 @@ impl<M: Material> Live<M> {
                 self.current.send_replace(Arc::new(ready));
                 self.reloads.fetch_add(1, Ordering::Relaxed);
                 info!(until, "new certificates for {} are in use", M::FOR);
-                *look = Look::default();
+                *look = FileLook::default();
                 true
             }
             Err(errors) => self.fail(look, in_one_line(&errors)),
         }
     }
 
-    /// Says once what is wrong, until something else is.
-    fn fail(&self, look: &mut Look<M::Texts>, reason: String) -> bool {
+    /// Logs a fault once, until there is another one.
+    fn fail(&self, look: &mut FileLook<M::Texts>, reason: String) -> bool {
         // A single look may have met files that were just being replaced.
         if look.failed.as_ref() != Some(&reason) {
             look.failed = Some(reason);
@@ -227,7 +229,7 @@ impl<M: Material> Live<M> {
         false
     }
 
-    /// Warns if the end is near, or what is in use is out of its time. Whether it did.
+    /// Warns if the end is near, or if the material in use is out of its time. Returns whether it did.
     fn warn_of_expiry(&self) -> bool {
         if let Some(reason) = self.out_of_time() {
             error!(
@@ -261,19 +263,19 @@ impl<M: Material> Live<M> {
     }
 }
 
-/// What was seen since something new was taken.
-struct Look<T> {
-    /// What the files held at the last look.
+/// The findings since new files were taken.
+struct FileLook<T> {
+    /// The content of the files at the last look.
     seen: Option<T>,
-    /// What was wrong at the last look.
+    /// The fault at the last look.
     failed: Option<String>,
     /// Whether the log has it.
     told: bool,
 }
 
-impl<T> Default for Look<T> {
+impl<T> Default for FileLook<T> {
     fn default() -> Self {
-        Look {
+        FileLook {
             seen: None,
             failed: None,
             told: false,

@@ -53,7 +53,7 @@ fn live(text: &str) -> (Arc<Live<Note>>, Arc<Fixed>) {
 #[test]
 fn a_change_is_taken_when_it_has_stayed_for_two_looks() {
     let (live, _) = live("10");
-    let mut look = Look::default();
+    let mut look = FileLook::default();
     assert!(!live.look(&mut look));
     "20".clone_into(&mut live.material.0.lock());
     assert!(!live.look(&mut look));
@@ -70,9 +70,9 @@ fn a_change_is_taken_when_it_has_stayed_for_two_looks() {
 }
 
 #[test]
-fn what_cannot_be_used_leaves_the_one_before_in_use_and_is_told_once() {
+fn unusable_files_leave_the_old_ones_in_use_and_are_told_once() {
     let (live, _) = live("10");
-    let mut look = Look::default();
+    let mut look = FileLook::default();
     "bad".clone_into(&mut live.material.0.lock());
     for _ in 0..10 {
         assert!(!live.look(&mut look));
@@ -92,9 +92,9 @@ fn what_cannot_be_used_leaves_the_one_before_in_use_and_is_told_once() {
 }
 
 #[test]
-fn what_has_become_stale_is_made_anew_without_a_change() {
+fn stale_material_is_made_anew_without_a_change() {
     let (live, clock) = live("10");
-    let mut look = Look::default();
+    let mut look = FileLook::default();
     clock.0.store(11, Ordering::SeqCst);
     assert!(!live.look(&mut look) && live.look(&mut look));
     assert_eq!(live.reloads(), 1);
@@ -129,11 +129,11 @@ async fn watching_takes_changes_and_ends_when_told() {
 }
 
 #[test]
-fn what_is_out_of_its_time_is_taken_at_the_start_and_never_later() {
+fn expired_certificates_are_used_at_the_start_only() {
     let (live, _) = live("0");
     assert_eq!(live.out_of_time().as_deref(), Some("it is over"));
     assert!(live.warn_of_expiry());
-    let mut look = Look::default();
+    let mut look = FileLook::default();
     "20".clone_into(&mut live.material.0.lock());
     assert!(!live.look(&mut look));
     assert!(live.look(&mut look));

@@ -1,4 +1,4 @@
-//! What there is to know about a server's certificates, for metrics and status.
+//! The state of a server's certificates, for metrics and status.
 
 use std::sync::Arc;
 

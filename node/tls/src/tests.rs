@@ -1,4 +1,4 @@
-//! Certificates in memory: whose are taken, and what is said of the others.
+//! Certificates in memory: accepted ones, and the faults of the others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -59,7 +59,7 @@ fn credentials(authority: &Authority, server: &str, clock: &SharedClock) -> Arc<
     LinkCredentials::new(live, clock.clone())
 }
 
-/// What each side makes of the other: the one that dialled first. The dialler says a word, since only
+/// The verdict of each side on the other: first that of the side that dialled. The dialler says a word, since only
 /// the answer shows whether its certificate was taken.
 async fn meet(
     dialler: &Arc<LinkCredentials>,
@@ -127,7 +127,7 @@ async fn another_authority_is_refused_by_either_side() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_has_expired_is_refused_and_a_link_with_it_cut() {
+async fn an_expired_certificate_is_refused_and_its_link_cut() {
     let clock = TestClock::at(NOW_S);
     let shared: SharedClock = clock.clone();
     let behind: SharedClock = TestClock::at(NOW_S);

@@ -1,4 +1,4 @@
-//! Whose certificates are taken: those of a few authorities, whatever host name they are for.
+//! Trust: certificates of a few authorities are accepted, for any host name.
 
 use std::fmt;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Trust {
         for authority in pem.certificates()? {
             let facts = CertificateFacts::of(&authority).ok_or_else(malformed)?;
             last_end_s = last_end_s.max(facts.expires_s);
-            // What a rotation has left behind.
+            // It is left over from a rotation.
             if facts.expires_s < now_s {
                 continue;
             }
@@ -97,7 +97,7 @@ impl Trust {
         })
     }
 
-    /// What clients' certificates are checked by.
+    /// The verifier of clients' certificates.
     pub(super) fn client_verifier(&self) -> Arc<dyn ClientCertVerifier> {
         self.clients.clone()
     }
@@ -138,8 +138,8 @@ impl Trust {
     }
 }
 
-/// Checks who signed the certificate of a server, and not its host name: which server it is for is
-/// looked at when it is known which one is meant.
+/// Checks the signature of a server's certificate, and not its host name: its server is checked when it is known which
+/// one is meant.
 #[derive(Debug)]
 pub(super) struct AnyServerOf(pub(super) Arc<Trust>);
 

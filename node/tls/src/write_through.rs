@@ -6,11 +6,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes that were written have been handed to the system: TLS by itself keeps what it has encrypted
-/// until it is flushed.
+/// Bytes that were written have been handed to the system: TLS by itself keeps encrypted bytes until it is flushed.
 ///
-/// A write that is dropped before it is done must be repeated with the same bytes in front; that is what
-/// is done anyway with bytes that are kept until they are written.
+/// A write that is dropped before it is done must be repeated with the same bytes in front, as callers do that keep
+/// bytes until they are written.
 #[derive(Debug)]
 pub struct WriteThrough<W> {
     below: W,
@@ -25,7 +24,7 @@ impl<W: AsyncWrite + Unpin> WriteThrough<W> {
         WriteThrough { below, taken: 0 }
     }
 
-    /// What it writes to.
+    /// The stream under it.
     #[must_use]
     pub fn below_mut(&mut self) -> &mut W {
         &mut self.below

@@ -96,7 +96,7 @@ fn parse_host(text: &str) -> Result<Host, InvalidAddress> {
     Ok(Host::Name(text.to_ascii_lowercase().into()))
 }
 
-/// The host alone, an IPv6 address without brackets: what a resolver takes.
+/// The host alone, an IPv6 address without brackets, as a resolver takes it.
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

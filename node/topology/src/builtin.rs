@@ -29,7 +29,7 @@ pub enum InvalidPortBases {
     /// Ports go from 1 to 65535.
     #[error("port base {base} for {what} is not from 1 to {}", u16::MAX - COUNT + 1)]
     OutOfRange {
-        /// What the ports are for.
+        /// The use of the ports.
         what: &'static str,
         /// The base.
         base: u16,

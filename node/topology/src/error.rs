@@ -1,24 +1,24 @@
-//! What can be wrong with a topology, and where.
+//! The faults of a topology, with their lines.
 
 use std::fmt;
 
 use super::parse::{NAME_BYTES_MAX, SERVERS_MAX, TOPOLOGY_BYTES_MAX};
 use super::{HostPort, InvalidAddress};
 
-/// Names that an error lists before it only counts.
+/// JoinedNames that an error lists before it only counts.
 const NAMES_LISTED_MAX: usize = 10;
 
 /// One mistake in a topology. The herd is not started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct TopologyError {
-    /// The line at fault, counted from 1. What is missing altogether is reported for line 1.
+    /// The line at fault, counted from 1. A missing part is reported for line 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// Its fault.
     pub problem: TopologyProblem,
 }
 
-/// What is wrong with a line of a topology.
+/// The fault of a line of a topology.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TopologyProblem {
     /// The text is larger than any herd needs; nothing of it was read.
@@ -85,9 +85,9 @@ pub enum TopologyProblem {
     Address {
         /// `client`, `peer` or `http`.
         kind: &'static str,
-        /// What was written.
+        /// The written text.
         text: String,
-        /// What is wrong with it.
+        /// Its fault.
         reason: InvalidAddress,
     },
     /// A peer address such as `0.0.0.0`, to which no neighbour can connect.
@@ -132,7 +132,7 @@ pub enum TopologyProblem {
         first_line: usize,
     },
     /// Servers that no path of links joins to the first one.
-    #[error("no path of links leads from {first} to {}", Names(.unreachable))]
+    #[error("no path of links leads from {first} to {}", JoinedNames(.unreachable))]
     Disconnected {
         /// The first server of the file.
         first: String,
@@ -141,9 +141,9 @@ pub enum TopologyProblem {
     },
 }
 
-struct Names<'a>(&'a [String]);
+struct JoinedNames<'a>(&'a [String]);
 
-impl fmt::Display for Names<'_> {
+impl fmt::Display for JoinedNames<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, name) in self.0.iter().take(NAMES_LISTED_MAX).enumerate() {
             let separator = if index == 0 { "" } else { ", " };

@@ -15,13 +15,13 @@ pub enum TopologyFileError {
     #[error("cannot read it: {0}")]
     Io(#[from] io::Error),
     /// It was read, and holds these mistakes.
-    #[error("{}", Lines(.0))]
+    #[error("{}", ErrorLines(.0))]
     Invalid(Vec<TopologyError>),
 }
 
-struct Lines<'a>(&'a [TopologyError]);
+struct ErrorLines<'a>(&'a [TopologyError]);
 
-impl fmt::Display for Lines<'_> {
+impl fmt::Display for ErrorLines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, error) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };

@@ -13,10 +13,9 @@ const PORT: u16 = 1;
 
 /// The address that stands for the server `name` in gossip. Nothing ever connects to it.
 ///
-/// The engine takes a server that changes its address for another server, and pods change theirs
-/// at each start; so the address comes from the name alone: `fd`, then the low 15 bytes of the
-/// name's 128-bit FNV-1a hash, port 1. It is part of what servers of different versions say to
-/// each other and never changes.
+/// The engine takes a server that changes its address for another server, and pods change theirs at each start; so the
+/// address comes from the name alone: `fd`, then the low 15 bytes of the name's 128-bit FNV-1a hash, port 1. It is a
+/// part of the protocol between servers of different versions and never changes.
 #[must_use]
 pub fn gossip_address(name: &str) -> SocketAddr {
     let mut octets = fnv1a_128(name.as_bytes()).to_be_bytes();

@@ -22,7 +22,7 @@ impl fmt::Display for Incarnation {
     }
 }
 
-/// How far above what is known a generation may be when the clock has gone back: a quarter of a second,
+/// How far above the known ones a generation may be when the clock has gone back: a quarter of a second,
 /// as a clock would count it.
 const STEP_MAX: u64 = 1 << 24;
 
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generations_rise_with_the_clock_and_above_what_is_known() {
+    fn generations_rise_with_the_clock_and_above_known_ones() {
         let earlier = Uuid::parse_str("018e0000-0000-7abc-8000-000000000000").unwrap();
         let later = Uuid::parse_str("018e0000-0001-7000-8000-000000000000").unwrap();
         let first = next_generation(earlier, 0);

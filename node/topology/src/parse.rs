@@ -25,7 +25,7 @@ const PEER: usize = 1;
 /// # Errors
 /// Every mistake that the text holds, in the order of its lines.
 pub fn parse(text: &str) -> Result<Topology, Vec<TopologyError>> {
-    let mut reader = Reader::default();
+    let mut reader = TopologyReader::default();
     if text.len() > TOPOLOGY_BYTES_MAX {
         reader.fault(1, TopologyProblem::TooLarge);
         return Err(reader.errors);
@@ -45,17 +45,17 @@ struct ServerLine<'a> {
 }
 
 #[derive(Default)]
-struct Reader<'a> {
+struct TopologyReader<'a> {
     errors: Vec<TopologyError>,
     cluster: Option<(usize, &'a str)>,
     servers: Vec<ServerLine<'a>>,
     /// Line and both names of each link line.
     links: Vec<(usize, &'a str, &'a str)>,
-    /// Whether a link line was not understood: what is connected is then not known.
+    /// Whether a link line was not understood: then it is not known which servers are connected.
     link_lost: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TopologyReader<'a> {
     fn fault(&mut self, line: usize, problem: TopologyProblem) {
         self.errors.push(TopologyError { line, problem });
     }
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
         let mut given: [Option<Option<HostPort>>; 3] = [None, None, None];
         while let Some(word) = words.next() {
             let Some(kind) = KINDS.iter().position(|&kind| kind == word) else {
-                // What follows an unknown word cannot be told apart from its value.
+                // The word behind an unknown word may be its value.
                 return self.unfinished_server(line, name, word);
             };
             let Some(text) = words.next() else {

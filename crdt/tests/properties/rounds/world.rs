@@ -1,4 +1,4 @@
-//! The map of a server, and what happens to it from outside.
+//! The map of a server, and its events from outside.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -27,7 +27,7 @@ impl Publishers for Ranks<'_> {
     }
 }
 
-/// What happens to the map from outside.
+/// An event of the map from outside.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Event {
     /// A client reports.
@@ -42,7 +42,7 @@ pub(super) enum Event {
     DeliveredSame { client: usize, publisher: u32 },
     /// We come to know that a publisher is live, or is not.
     Live { publisher: u32, live: bool },
-    /// We adopt what publishers that are not live delivered.
+    /// This server adopts records of publishers that are not live.
     Adopt,
     /// We look for publications to give up.
     Yield,
@@ -61,7 +61,7 @@ pub(super) struct World {
     pub(super) floor: BTreeMap<Vec<u8>, Record>,
     /// The same, of other servers and of our earlier incarnations.
     pub(super) elsewhere: BTreeMap<Vec<u8>, Record>,
-    /// What each publisher ever delivered.
+    /// The records that each publisher ever delivered.
     pub(super) delivered: Vec<(PublisherId, Record)>,
 }
 
@@ -166,7 +166,7 @@ impl World {
         };
         assert_eq!(expired.deaths.len(), before.iter().filter(in_slots).count());
         self.deaths.extend(expired.deaths);
-        // What has expired may be lost.
+        // Expired records may be lost.
         for known in [&mut self.floor, &mut self.elsewhere] {
             known.retain(|_, record| !below(record));
         }

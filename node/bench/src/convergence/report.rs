@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use serde::Serialize;
 
 use super::plan::ConvergencePlan;
-use super::sightings::{SLICES, Seen, State};
+use super::sightings::{SLICES, State, WaySightings};
 use crate::latency::{Latencies, Percentiles};
 use crate::table::{LATENCY_HEAD, grouped, latency_columns};
 
@@ -74,7 +74,7 @@ pub struct SliceReport {
 }
 
 impl SeenReport {
-    fn of(seen: &Seen) -> Self {
+    fn of(seen: &WaySightings) -> Self {
         SeenReport {
             count: seen.latencies.len(),
             never: seen.never,
@@ -92,7 +92,7 @@ impl ConvergenceReport {
 
     pub(super) fn new(plan: &ConvergencePlan, state: &State, stopped_early: bool) -> Self {
         let name = |server: usize| plan.servers.get(server).cloned().unwrap_or_default();
-        let mut all = Seen {
+        let mut all = WaySightings {
             latencies: Latencies::new(),
             never: 0,
         };

@@ -4,12 +4,12 @@ use memchr::memmem::Finder;
 
 use super::{Awaited, Kind, NotAReply, Reply, Target, Verdict, is_client_id, push_client_id};
 use crate::digits::push_time;
-use crate::positions::{Position, positions};
+use crate::positions::{BenchPosition, positions};
 use crate::workload::{ClientNumber, Report};
 
 /// Writes the text protocol and reads it.
 pub(crate) struct Herd {
-    positions: Vec<Position>,
+    positions: Vec<BenchPosition>,
     /// What follows the client in a look-up: radius, most places, line end.
     look_up_tail: Vec<u8>,
     end: Finder<'static>,

@@ -3,7 +3,7 @@
 use super::resp::{Value, read_value};
 use super::{Awaited, CLIENT_ID_BYTES, Kind, NotAReply, Reply, Target, Verdict, push_client_id};
 use crate::digits::push_time;
-use crate::positions::{Position, positions};
+use crate::positions::{BenchPosition, positions};
 use crate::workload::{ClientNumber, Report};
 
 /// What a time takes: ten digits, a point and nine digits.
@@ -16,7 +16,7 @@ const TIME_BYTES: usize = 20;
 /// of, without the difference. A look-up is `GEOPOS herd:positions <client>` and `HGET <client> time`.
 /// Either is answered when both replies are there.
 pub(crate) struct Redis {
-    positions: Vec<Position>,
+    positions: Vec<BenchPosition>,
 }
 
 impl Redis {

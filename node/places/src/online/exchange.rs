@@ -18,7 +18,7 @@ use super::provider::OnlineProvider;
 use super::retry::RetryPolicy;
 use super::slots::Slots;
 use super::statistics::OnlineStatistics;
-use herd_clock::allowance::Allowance;
+use herd_clock::rate_limiter::RateLimiter;
 
 /// The bounds of questions to a provider.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ pub struct Exchange {
 struct Health {
     breaker: Breaker,
     pause: Pause,
-    minute: Option<Allowance>,
+    minute: Option<RateLimiter>,
 }
 
 impl Exchange {
@@ -67,7 +67,7 @@ impl Exchange {
             health: Mutex::new(Health {
                 minute: limits
                     .per_minute
-                    .map(|count| Allowance::new(count, Duration::from_secs(60), Instant::now())),
+                    .map(|count| RateLimiter::new(count, Duration::from_secs(60), Instant::now())),
                 ..Health::default()
             }),
             statistics,

@@ -32,7 +32,7 @@ impl Receiver {
         let heartbeat = self.engine.heartbeat().await;
         if heartbeat != self.heartbeat {
             self.heartbeat = heartbeat;
-            self.gossip_beating.beat();
+            self.gossip_watched.heartbeat();
         }
         for sighting in &sightings {
             self.links.note_known(&sighting.incarnation);

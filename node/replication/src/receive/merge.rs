@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use herd_crdt::group::{GroupError, ReadGroup};
-use herd_crdt::{Place, ServerName, SlotId};
+use herd_crdt::{ServerName, SlotAddress, SlotId};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -63,7 +63,7 @@ impl Receiver {
                 .iter()
                 .filter_map(|group| group.as_ref()?.as_ref().ok());
             let hashes = read.flat_map(|group| &group.hashes).copied().collect();
-            self.locations.warm(hashes);
+            self.locations.prefetch(hashes);
             for ((incarnation, change), group) in changes.iter().zip(groups) {
                 match change {
                     Change::Group {
@@ -100,7 +100,7 @@ impl Receiver {
                 }
             }
             if changes.len() == GROUPS_PER_YIELD {
-                self.beating.beat();
+                self.watched.heartbeat();
                 tokio::task::yield_now().await;
             }
         }
@@ -158,7 +158,7 @@ impl Receiver {
                 });
                 let delivery = self.locations.deliver_hashed(
                     hashes.into_iter().zip(records),
-                    Place { publisher, slot },
+                    SlotAddress { publisher, slot },
                     &self.known.membership,
                 );
                 let news = delivery.changed > 0;
@@ -213,7 +213,7 @@ impl Receiver {
                     version,
                     group: group.clone(),
                 };
-                groups.push((Place { publisher, slot }, delivered));
+                groups.push((SlotAddress { publisher, slot }, delivered));
             }
         }
         let overwritten = feed.held.overwrite(&groups, self.format, &self.locations);

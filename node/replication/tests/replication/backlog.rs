@@ -76,7 +76,7 @@ async fn an_earlier_life_goes_out_in_bounded_rounds_and_a_new_report_does_not_wa
         assert!(hill.report_acknowledged_alone("new", 1).await, "{ack}");
         assert!(known.iter().all(|client| is_in_slot(hill, client)), "{ack}");
         assert!(hill.locations.backlog_len() > 0, "{ack}: they did not wait");
-        assert!(!hill.locations.gate().is_shut(), "{ack}");
+        assert!(!hill.locations.admission().is_overloaded(), "{ack}");
         eventually("all is published", || {
             hill.figures.slots().live_records == RECORDS + 2
         })

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection::Connection;
 use super::service::Service;
 use herd_admission::AcceptFailures;
-use herd_telemetry::pulse::BEAT_INTERVAL;
+use herd_telemetry::watchdog::HEARTBEAT_INTERVAL;
 
 /// Accepts connections and serves each in a task of its own until `shutdown` and, after that, until
 /// all have finished or the drain timeout is over.
@@ -23,16 +23,16 @@ pub(super) async fn accept_connections(
     let statistics = &service.statistics;
     let mut connections = JoinSet::new();
     let mut failures = AcceptFailures::default();
-    let beating = service.accepting.begin();
+    let watched = service.accepting.begin();
     loop {
-        beating.beat();
+        watched.heartbeat();
         let open = connections.len() as u64;
         statistics.connections_open.store(open, Ordering::Relaxed);
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             Some(ended) = connections.join_next() => note_end(ended),
-            () = tokio::time::sleep(BEAT_INTERVAL) => {}
+            () = tokio::time::sleep(HEARTBEAT_INTERVAL) => {}
             accepted = failures.pass(listener.accept()) => match accepted {
                 Ok((stream, peer)) => {
                     failures.ended();
@@ -63,7 +63,7 @@ pub(super) async fn accept_connections(
             },
         }
     }
-    drop(beating);
+    drop(watched);
     // Whoever connects from now on is refused by the system.
     drop(listener);
     drain(service, connections).await;

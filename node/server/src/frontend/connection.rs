@@ -19,20 +19,20 @@ use super::replies::Replies;
 use super::service::Service;
 use crate::access::{AUTH_WORD, Session, Verdict};
 use crate::wire_log::ConnectionLog;
-use herd_admission::Place;
+use herd_admission::AddressShare;
 use herd_protocol::{Foreign, Line, LineReader, Reply};
 use herd_tls::TlsFault;
 
 mod serving;
 mod turn;
 
-/// After so many commands of one read, some 50 us of reports, the sockets of others are looked at, and who has something
-/// to do goes first. With each read it starts anew: the system's sockets give all connections a turn.
+/// After so many commands of one read, some 50 us of reports, the sockets of others are looked at, and who has
+/// something to do goes first. With each read it starts anew: the system's sockets give all connections a turn.
 const COMMANDS_PER_TURN: usize = 128;
 
-/// Replies to so many commands that came together let what others have sent be executed first. They go out one connection's
-/// right after the other's then: a client that has many connections is woken less often, and threads change places less
-/// often.
+/// Replies to so many commands that came together let what others have sent be executed first. They go out one
+/// connection's right after the other's then: a client that has many connections is woken less often, and threads
+/// change places less often.
 const COMMANDS_BEFORE_OTHERS: usize = 8;
 
 /// Why a connection ended.
@@ -104,7 +104,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(service: Arc<Service>, peer: SocketAddr, place: Option<Place>) -> Self {
+    pub(super) fn new(
+        service: Arc<Service>,
+        peer: SocketAddr,
+        place: Option<AddressShare>,
+    ) -> Self {
         let limits = &service.settings.limits;
         Connection {
             pace: Pace::new(limits, place),
@@ -359,21 +363,21 @@ fn judged<'a>(session: Option<&mut Session>, line: Line<'a>) -> Option<Reply<'a>
     }
 }
 
-/// Reads once replication keeps up with what clients report: that is how it slows those who report much.
+/// Reads when admission control lets it: so replication slows the clients that report much.
 async fn read(
     service: &Service,
     pace: &Pace,
     reader: &mut LineReader,
     read_half: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<usize> {
-    let gate = service.locations.gate();
-    if !gate.is_shut() || !pace.is_light() {
-        gate.pass().await;
+    let admission = service.locations.admission();
+    if !admission.is_overloaded() || !pace.is_light() {
+        admission.admit().await;
         return read_half.read(reader.room()).await;
     }
-    gate.pass_light().await;
+    admission.admit_light().await;
     let bytes = read_half.read(reader.room()).await?;
-    gate.brought(bytes);
+    admission.count_light(bytes);
     Ok(bytes)
 }
 

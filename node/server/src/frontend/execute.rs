@@ -15,7 +15,7 @@ use super::limits::{InFlight, Waiting};
 use super::replies::Held;
 use super::settings::FrontendSettings;
 use super::statistics::{Counts, Outcome, Statistics, Word};
-use herd_clock::allowance::Allowance;
+use herd_clock::rate_limiter::RateLimiter;
 use herd_locations::{Full, Locations, Reports, Room};
 use herd_places::{NearbyQuery, Places, zero_results};
 use herd_protocol::{AtLine, Command, Iamat, InvalidCommand, Line, Reply, Whatsat};
@@ -97,9 +97,9 @@ pub(super) struct Executor {
     room: Room,
     /// How often to log that the map is full. The log leaves repeats out as well, but a refusal must cost less than
     /// a line does there.
-    full_complaints: Mutex<Option<Allowance>>,
+    full_complaints: Mutex<Option<RateLimiter>>,
     /// How often to log that the floor of expiry keeps reports out.
-    floor_complaints: Mutex<Option<Allowance>>,
+    floor_complaints: Mutex<Option<RateLimiter>>,
 }
 
 impl Executor {
@@ -315,11 +315,11 @@ impl Executor {
 }
 
 /// Whether the log is to be told now. Whoever holds it is telling just this.
-fn is_due(complaints: &Mutex<Option<Allowance>>) -> bool {
-    complaints.try_lock().is_some_and(|mut allowance| {
+fn is_due(complaints: &Mutex<Option<RateLimiter>>) -> bool {
+    complaints.try_lock().is_some_and(|mut limiter| {
         let now = Instant::now();
-        let once = || Allowance::new(1, COMPLAINT_GAP, now);
-        allowance.get_or_insert_with(once).take(now)
+        let once = || RateLimiter::new(1, COMPLAINT_GAP, now);
+        limiter.get_or_insert_with(once).take(now)
     })
 }
 

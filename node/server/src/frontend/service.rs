@@ -19,7 +19,7 @@ use herd_admission::Addresses;
 use herd_clock::clock::SharedClock;
 use herd_locations::Locations;
 use herd_places::Places;
-use herd_telemetry::pulse::Pulse;
+use herd_telemetry::watchdog::Watchdog;
 
 /// What all connections share.
 pub(super) struct Service {
@@ -32,7 +32,7 @@ pub(super) struct Service {
     pub(super) wire_log: Option<WireLog>,
     pub(super) addresses: Arc<Addresses>,
     pub(super) reply_budget: Arc<ReplyBudget>,
-    pub(super) accepting: Arc<Pulse>,
+    pub(super) accepting: Arc<Watchdog>,
     /// The tasks of connections on the threads for bulk.
     pub(super) in_bulk: TaskTracker,
 }
@@ -80,7 +80,7 @@ impl Frontend {
                 wire_log,
                 addresses,
                 reply_budget,
-                accepting: Pulse::new("accepting clients"),
+                accepting: Watchdog::new("accepting clients"),
                 in_bulk: TaskTracker::new(),
             }),
         }
@@ -92,9 +92,9 @@ impl Frontend {
         Arc::clone(&self.service.statistics)
     }
 
-    /// The pulse of the loop that accepts connections.
+    /// The watchdog of the loop that accepts connections.
     #[must_use]
-    pub fn pulse(&self) -> Arc<Pulse> {
+    pub fn watchdog(&self) -> Arc<Watchdog> {
         Arc::clone(&self.service.accepting)
     }
 

@@ -5,24 +5,24 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use herd_replication::readiness::{Facts, NotReady, Readiness};
-use herd_telemetry::pulse::Pulse;
+use herd_telemetry::watchdog::Watchdog;
 
 /// Looks for the facts that readiness follows from.
 pub type FactsSource = Box<dyn Fn() -> Facts + Send + Sync>;
 
 /// The state behind `/healthz` and `/readyz`.
 pub struct Health {
-    pulses: Vec<Arc<Pulse>>,
+    watchdogs: Vec<Arc<Watchdog>>,
     facts: FactsSource,
     readiness: Mutex<Readiness>,
 }
 
 impl Health {
-    /// A server whose loops have these pulses; `facts` is asked at each look at `/readyz`.
+    /// A server whose loops have these watchdogs; `facts` is asked at each look at `/readyz`.
     #[must_use]
-    pub fn new(pulses: Vec<Arc<Pulse>>, facts: FactsSource) -> Arc<Self> {
+    pub fn new(watchdogs: Vec<Arc<Watchdog>>, facts: FactsSource) -> Arc<Self> {
         Arc::new(Health {
-            pulses,
+            watchdogs,
             facts,
             readiness: Mutex::default(),
         })
@@ -32,8 +32,11 @@ impl Health {
     /// that restarts the server does not spread their trouble.
     #[must_use]
     pub fn stalled(&self) -> Vec<&'static str> {
-        let stalled = self.pulses.iter().filter(|pulse| pulse.is_stalled());
-        stalled.map(|pulse| pulse.name()).collect()
+        let stalled = self
+            .watchdogs
+            .iter()
+            .filter(|watchdog| watchdog.is_stalled());
+        stalled.map(|watchdog| watchdog.name()).collect()
     }
 
     /// Whether clients should be sent here.

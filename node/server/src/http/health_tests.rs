@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use super::super::routes;
 use super::*;
 use herd_replication::readiness::CatchUp;
-use herd_telemetry::pulse::STALLED_AFTER;
+use herd_telemetry::watchdog::STALLED_AFTER;
 
 async fn answer(response: impl IntoResponse) -> (u16, String) {
     let response = response.into_response();
@@ -18,15 +18,15 @@ async fn answer(response: impl IntoResponse) -> (u16, String) {
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_that_hangs_is_named() {
-    let (one, other) = (Pulse::new("one"), Pulse::new("other"));
+    let (one, other) = (Watchdog::new("one"), Watchdog::new("other"));
     let health = Health::new(vec![one.clone(), other.clone()], Box::new(Facts::default));
     let healthz = async || answer(routes::healthz(State(health.clone())).await).await;
-    let beating = (one.begin(), other.begin());
+    let watched = (one.begin(), other.begin());
     assert_eq!(healthz().await, (200, "ok\n".to_owned()));
     tokio::time::advance(STALLED_AFTER).await;
-    beating.0.beat();
+    watched.0.heartbeat();
     assert_eq!(healthz().await, (503, "hangs: other\n".to_owned()));
-    beating.1.beat();
+    watched.1.heartbeat();
     assert_eq!(healthz().await, (200, "ok\n".to_owned()));
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use herd_clock::allowance::Allowance;
+use herd_clock::rate_limiter::RateLimiter;
 
 /// Once its lines at once are used up, a subject has a line in each such time.
 const SUBJECT_GAP: Duration = Duration::from_secs(10);
@@ -38,13 +38,13 @@ impl Kind {
         }
     }
 
-    fn subject_allowance(self, now: Instant) -> Allowance {
-        Allowance::new(self.lines(), SUBJECT_GAP * self.lines(), now)
+    fn subject_limiter(self, now: Instant) -> RateLimiter {
+        RateLimiter::new(self.lines(), SUBJECT_GAP * self.lines(), now)
     }
 
-    fn place_allowance(self, now: Instant) -> Allowance {
+    fn call_site_limiter(self, now: Instant) -> RateLimiter {
         let lines = self.lines() * PLACE_SUBJECTS;
-        Allowance::new(lines, PLACE_GAP * lines, now)
+        RateLimiter::new(lines, PLACE_GAP * lines, now)
     }
 }
 
@@ -63,13 +63,13 @@ pub(super) enum Verdict {
 /// Remembers how often each place in the program spoke about each subject.
 #[derive(Debug)]
 pub(super) struct Flood<P> {
-    places: HashMap<P, Place>,
+    places: HashMap<P, CallSite>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct CallSite {
     kind: Kind,
-    all: Allowance,
+    all: RateLimiter,
     subjects: HashMap<u64, Subject>,
     /// Left out of subjects that are forgotten or were never told apart.
     left_out: u64,
@@ -77,7 +77,7 @@ struct Place {
 
 #[derive(Debug)]
 struct Subject {
-    allowance: Allowance,
+    limiter: RateLimiter,
     left_out: u64,
 }
 
@@ -92,9 +92,9 @@ impl<P> Default for Flood<P> {
 impl<P: Hash + Eq> Flood<P> {
     /// Notes that `place`, whose lines are all of one kind, has a line about `subject`.
     pub(super) fn note(&mut self, place: P, kind: Kind, subject: u64, now: Instant) -> Verdict {
-        let place = self.places.entry(place).or_insert_with(|| Place {
+        let place = self.places.entry(place).or_insert_with(|| CallSite {
             kind,
-            all: kind.place_allowance(now),
+            all: kind.call_site_limiter(now),
             subjects: HashMap::new(),
             left_out: 0,
         });
@@ -102,7 +102,7 @@ impl<P: Hash + Eq> Flood<P> {
     }
 }
 
-impl Place {
+impl CallSite {
     fn note(&mut self, subject: u64, now: Instant) -> Verdict {
         self.make_room(subject, now);
         let is_known = self.subjects.contains_key(&subject);
@@ -113,14 +113,14 @@ impl Place {
             0
         };
         let subject = self.subjects.entry(key).or_insert_with(|| Subject {
-            allowance: self.kind.subject_allowance(now),
+            limiter: self.kind.subject_limiter(now),
             left_out: 0,
         });
-        if subject.allowance.left(now) == 0 || self.all.left(now) == 0 {
+        if subject.limiter.left(now) == 0 || self.all.left(now) == 0 {
             subject.left_out += 1;
             return Verdict::LeaveOut;
         }
-        subject.allowance.spend(1, now);
+        subject.limiter.spend(1, now);
         self.all.spend(1, now);
         let left_out = std::mem::take(&mut subject.left_out) + std::mem::take(&mut self.left_out);
         Verdict::Show { left_out }
@@ -133,7 +133,7 @@ impl Place {
         }
         let forgotten = &mut self.left_out;
         self.subjects.retain(|_, known| {
-            let is_quiet = known.allowance.is_whole(now);
+            let is_quiet = known.limiter.is_whole(now);
             if is_quiet {
                 *forgotten += known.left_out;
             }

@@ -135,14 +135,14 @@ fn health(
     floor: Option<FloorWatch>,
     stop: Stop,
 ) -> Arc<Health> {
-    let mut pulses = vec![frontend.pulse()];
+    let mut watchdogs = vec![frontend.watchdog()];
     let ReplicationView {
         figures,
         store,
         reach,
         ..
     } = replication;
-    pulses.extend(figures.pulses().all());
+    watchdogs.extend(figures.watchdogs().all());
     let started = Instant::now();
     let facts = move || Facts {
         up_for: started.elapsed(),
@@ -164,7 +164,7 @@ fn health(
         catch_up: reach.catch_up(),
         linkless_for: reach.linkless_for(),
     };
-    Health::new(pulses, Box::new(facts))
+    Health::new(watchdogs, Box::new(facts))
 }
 
 /// The live page, where locations are shown.

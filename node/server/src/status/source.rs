@@ -88,7 +88,7 @@ impl StatusSource {
                     .iter()
                     .sum(),
                 pending: self.locations.pending_len() as u64,
-                slowed: self.locations.gate().is_shut(),
+                slowed: self.locations.admission().is_overloaded(),
             },
             topology: TopologyStatus {
                 servers: names().map(str::to_owned).collect(),

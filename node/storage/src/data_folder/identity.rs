@@ -17,7 +17,7 @@ pub(super) struct Identity {
     pub(super) server: String,
 }
 
-/// What every version has.
+/// The part that every version has.
 #[derive(Deserialize)]
 struct Version {
     format: u64,

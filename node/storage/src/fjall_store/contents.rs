@@ -9,8 +9,8 @@ use super::super::Write;
 use super::layout::{Meta, group_hash, group_key, group_value};
 use herd_topology::Incarnation;
 
-/// What one commit changes: for each key its new group, or nothing.
-pub(super) type Changes = BTreeMap<Vec<u8>, Option<Bytes>>;
+/// The changes of one commit: for each key its new group, or `None` to delete it.
+pub(super) type CommitChanges = BTreeMap<Vec<u8>, Option<Bytes>>;
 
 /// Kept in memory, some 20 bytes for each group.
 #[derive(Debug, Default)]
@@ -36,8 +36,8 @@ impl Contents {
 
     /// Applies the writes of one commit, in their order. `None` if one cannot be stored; of no use
     /// any more then.
-    pub(super) fn apply(&mut self, writes: &[Write]) -> Option<Changes> {
-        let mut changes = Changes::new();
+    pub(super) fn apply(&mut self, writes: &[Write]) -> Option<CommitChanges> {
+        let mut changes = CommitChanges::new();
         for write in writes {
             match write {
                 Write::Put {

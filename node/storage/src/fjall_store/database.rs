@@ -1,4 +1,4 @@
-//! The fjall database: how it is set up, and what its errors mean.
+//! The fjall database: its settings, and the meaning of its errors.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::fault::{Fault, guarded};
 const KEYSPACE: &str = "groups";
 /// Blocks that were read are not asked for again: all is read once, at the start.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
-/// What is written is held in memory until so much of it goes into a table.
+/// Writes are held in memory until this many bytes of them go into a table.
 const MEMTABLE_BYTES: u64 = 8 * 1024 * 1024;
 /// The least that fjall allows. A journal is sealed at 64 MB.
 const JOURNALS_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -27,8 +27,7 @@ pub const FILES_OPEN_MAX: usize = 64;
 /// With less room than this a flush or compaction has probably failed for it.
 const ROOM_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
-/// Opens the database in `path`, or makes it. What goes wrong, and panics of fjall on garbled files,
-/// are errors.
+/// Opens the database in `path`, or makes it. Failures, and panics of fjall on garbled files, are errors.
 pub(super) fn open(path: &Path) -> Result<(Database, Keyspace), Fault> {
     guarded(|| {
         let database = Database::builder(path)
@@ -47,7 +46,7 @@ pub(super) fn open(path: &Path) -> Result<(Database, Keyspace), Fault> {
     })
 }
 
-/// What an error of fjall while `doing` something comes to for the store in `data_dir`.
+/// The meaning of an error of fjall while `doing` something, for the store in `data_dir`.
 pub(super) fn write_error(data_dir: &Path, doing: &'static str, error: fjall::Error) -> StoreError {
     let source = match error {
         fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) => source,

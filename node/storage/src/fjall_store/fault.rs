@@ -7,7 +7,7 @@ use std::path::Path;
 use super::super::StoreError;
 use super::super::error::{has_descriptors, is_full, no_descriptors};
 
-/// What went wrong.
+/// The kinds of faults.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// Files are missing or garbled.
@@ -43,8 +43,8 @@ impl From<fjall::Error> for Fault {
     }
 }
 
-/// Whether a file that must be there is not, or is not what it must be. Anything else is the
-/// disk's or the system's doing, and may pass.
+/// Whether a file that must be there is missing, or is garbled. Any other error is the disk's or the system's doing,
+/// and may pass.
 fn tells_damage(error: &io::Error) -> bool {
     use io::ErrorKind::{
         AlreadyExists, InvalidData, InvalidInput, IsADirectory, NotADirectory, NotFound, Other,

@@ -26,12 +26,12 @@ const TRAILER: &[u8; 4] = b"FJL\x03";
 /// Longer values than this are none of ours: an item with one is garbled.
 const VALUE_BYTES_MAX: usize = 1024 * 1024;
 
-/// What the journals of a store hold.
+/// The content of the journals of a store.
 #[derive(Debug, Default)]
 pub struct Journals {
     /// The last commit of ours in them, if there is any.
     pub last_sequence: Option<u64>,
-    /// What stands behind the last whole batch of the newest journal, if it is not nothing.
+    /// The bytes behind the last whole batch of the newest journal, if there are any.
     pub torn_tail: Option<TornTail>,
 }
 
@@ -46,10 +46,10 @@ pub struct TornTail {
     pub torn_bytes: u64,
 }
 
-/// Why the journals are not what fjall wrote.
+/// The fault of journals that fjall did not write so.
 #[derive(Debug)]
 pub enum JournalFault {
-    /// They are damaged: what is wrong.
+    /// They are damaged: the fault.
     Damaged(String),
     /// They cannot be read.
     Io(io::Error),
@@ -123,7 +123,7 @@ struct JournalReader {
     whole_bytes: u64,
 }
 
-/// Something that no whole batch has: the batch and what follows it are garbled or cut off.
+/// Something that no whole batch has: the batch and the bytes behind it are garbled or cut off.
 struct NotWhole;
 
 impl JournalReader {

@@ -1,6 +1,6 @@
 //! Keys and values as they lie in the database, version 1.
 //!
-//! - One byte 0: what is stored about the store itself, [`Meta`].
+//! - One byte 0: the facts about the store itself, [`Meta`].
 //! - One byte 1, the length of the server's name in one byte, the name, the generation and the slot,
 //!   both big-endian: the version of the group's slot in 8 bytes, big-endian, and the group as it was
 //!   published.
@@ -35,7 +35,7 @@ pub fn group_key(incarnation: &Incarnation, slot: SlotId) -> Option<Vec<u8>> {
     Some(key)
 }
 
-/// What [`group_key`] made a key of; `None` if nothing did.
+/// The slot of a key of [`group_key`]; `None` for other keys.
 #[must_use]
 pub fn parse_group_key(key: &[u8]) -> Option<(Incarnation, SlotId)> {
     let (&tag, rest) = key.split_first()?;
@@ -74,7 +74,7 @@ pub(super) fn group_hash(key: &[u8], value: &[u8]) -> u64 {
     xxh3_64_with_seed(value, xxh3_64(key))
 }
 
-/// What every commit writes along, so that all of it can be checked after a load.
+/// The summary that every commit writes too, so that the whole store can be checked after a load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
     /// The number of this commit, from 1 without gaps.
@@ -115,7 +115,7 @@ impl Meta {
         bytes
     }
 
-    /// What [`Meta::encode`] wrote; `None` for anything else.
+    /// The value that [`Meta::encode`] wrote; `None` for other bytes.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (body, checksum) = bytes.split_last_chunk::<8>()?;
@@ -177,7 +177,7 @@ mod tests {
             spoilt[index] ^= 1;
             assert_eq!(Meta::decode(&spoilt), None);
         }
-        // A checksum of version 1 is what this function said then.
+        // Version 1 has the checksums that this function gave then.
         assert_eq!(group_hash(b"key", b"group"), GOLDEN_HASH);
     }
 

@@ -1,9 +1,9 @@
 //! The store of a server: one fjall database, and beside it a file that says how far it was synced.
 //!
-//! In the data folder `store/db` is the database and `store/watermark` that file. What is stored in
-//! the database is in `layout.rs`.
+//! In the data folder `store/db` is the database and `store/watermark` that file. The layout of the database is in
+//! `layout.rs`.
 //!
-//! # What is detected, and how
+//! # Detected damage, and its detection
 //!
 //! fjall checks blocks of tables when it reads them, but cuts off the end of a journal that it cannot
 //! read, without an error, and panics on some garbled files. So:
@@ -14,13 +14,13 @@
 //!   that changed: all of them show.
 //! - **The watermark** says which commit was the last one synced (`watermark.rs`). If the database
 //!   ends before it, something is missing that may not be; if it ends behind it, a crash at most
-//!   tore what was never synced.
+//!   tore unsynced data.
 //! - **Journals are read before fjall opens them** (`journal.rs`). A torn end behind the watermark is
 //!   cut off, reported in [`LoadReport::torn_tail_bytes`], and opened then. Everything else is
 //!   damage, and fjall is not let near it.
 //! - A watermark without a database, a database without a watermark, and any panic of fjall while it
 //!   opens or reads are damage.
-//! - After a failed sync the watermark says so, and the store is not opened again: what reads back
+//! - After a failed sync the watermark says so, and the store is not opened again: data that reads back
 //!   well may never have reached the disk.
 //!
 //! A store that is deleted as a whole is a new store. Damage to the watermark itself, and a data
@@ -46,7 +46,7 @@ use self::database::{has_room, write_error};
 use self::fault::{Fault, guarded};
 use self::journal::{JournalFault, TornTail, read_journals};
 use self::layout::{META_KEY, Meta, group_hash, parse_group_key, parse_group_value};
-use self::watermark::{State, Watermark};
+use self::watermark::{DatabaseState, Watermark};
 use super::data_folder::{DataFolder, DataFolderError, create_folder};
 use super::{LoadReport, Store, StoreError, StoredGroup, Write};
 use herd_files::own_file::sync_folder;
@@ -63,7 +63,7 @@ pub struct FjallStore {
     failed: bool,
 }
 
-/// What came of [`FjallStore::lower_floor`]. Times are in nanoseconds since the POSIX epoch.
+/// The result of [`FjallStore::lower_floor`]. Times are in nanoseconds since the POSIX epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FloorChange {
     /// The store has no floor.
@@ -99,8 +99,8 @@ impl FjallStore {
         })
     }
 
-    /// Opens the store of this server again after it has failed for want of room or descriptors, in the same process. What
-    /// was not synced is checked as after a crash.
+    /// Opens the store of this server again after it has failed for want of room or descriptors, in the same process.
+    /// Unsynced data is checked as after a crash.
     ///
     /// # Errors
     /// As [`FjallStore::open`], or if there is still no room.
@@ -113,7 +113,7 @@ impl FjallStore {
         let folder = DataFolder::open(path, server, cluster).map_err(|error| {
             let source = match error {
                 DataFolderError::Io { source, .. } => source,
-                // Whatever holds it now, it is ours.
+                // Another holder of the lock is temporary: the folder is this server's.
                 in_use @ DataFolderError::InUse { .. } => {
                     io::Error::new(io::ErrorKind::WouldBlock, in_use)
                 }
@@ -215,11 +215,11 @@ impl Store for FjallStore {
             }
         };
         let sequence = self.contents.meta.sequence;
-        let noted = synced.and_then(|()| self.watermark.set(State::Live, sequence));
+        let noted = synced.and_then(|()| self.watermark.set(DatabaseState::Live, sequence));
         noted.map_err(|source| {
             self.failed = true;
             // As well as it can be done: the disk is failing.
-            let _ = self.watermark.set(State::SyncFailed, sequence);
+            let _ = self.watermark.set(DatabaseState::SyncFailed, sequence);
             let _ = self.watermark.sync();
             StoreError::SyncFailed {
                 path: self.folder.path().to_owned(),
@@ -259,9 +259,9 @@ fn open(store: &Path) -> Result<Opened, Fault> {
         return Err(Fault::Damaged(what));
     };
     match watermark.state() {
-        State::Creating => create(&database_path, watermark),
-        State::Live => open_live(&database_path, watermark),
-        State::SyncFailed => Err(Fault::Damaged(
+        DatabaseState::Creating => create(&database_path, watermark),
+        DatabaseState::Live => open_live(&database_path, watermark),
+        DatabaseState::SyncFailed => Err(Fault::Damaged(
             "the disk failed to take it when the server ran last, and may have lost some of it"
                 .to_owned(),
         )),
@@ -283,7 +283,7 @@ fn must_be_files(folder: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Makes the database anew. Whatever is there is what an earlier attempt left.
+/// Makes the database anew. Files that are there are left over from an earlier attempt.
 fn create(path: &Path, mut watermark: Watermark) -> Result<Opened, Fault> {
     match fs::remove_dir_all(path) {
         Ok(()) => {}
@@ -304,7 +304,7 @@ fn create(path: &Path, mut watermark: Watermark) -> Result<Opened, Fault> {
     if let Some(parent) = path.parent() {
         sync_folder(parent).map_err(Fault::Io)?;
     }
-    let live = watermark.set(State::Live, meta.sequence);
+    let live = watermark.set(DatabaseState::Live, meta.sequence);
     live.and_then(|()| watermark.sync()).map_err(Fault::Io)?;
     Ok((watermark, (database, keyspace), 0))
 }
@@ -339,8 +339,7 @@ fn open_live(path: &Path, watermark: Watermark) -> Result<Opened, Fault> {
     Ok((watermark, database, torn_tail_bytes))
 }
 
-/// Cuts off what a crash left behind the last whole batch. All that was synced is known to be before
-/// it.
+/// Cuts off the bytes that a crash left behind the last whole batch. All synced data is known to be before them.
 fn cut(torn: &TornTail) -> io::Result<u64> {
     let file = OpenOptions::new().write(true).open(&torn.path)?;
     file.set_len(torn.whole_bytes)?;
@@ -354,7 +353,7 @@ fn cut_short(last: u64, synced: u64) -> Fault {
     ))
 }
 
-/// Reads everything and checks it against what the last commit says.
+/// Reads everything and checks it against the summary of the last commit.
 fn load(
     keyspace: &Keyspace,
     synced: u64,

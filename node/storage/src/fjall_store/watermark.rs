@@ -3,9 +3,9 @@
 //! fjall drops the end of a journal that it cannot read, without an error. With this file, an end
 //! that was never synced (a crash; allowed) is told apart from one that was (damage).
 //!
-//! The file is written after each sync, and not synced itself then: it may be behind by what the
-//! system had not written back when power was lost, but never ahead. So there is no second sync for
-//! each commit. The price: synced data that a bad disk loses right at a loss of power may go unseen.
+//! The file is written after each sync, and not synced itself then: it may be behind by the data that the system had
+//! not written back when power was lost, but never ahead. So there is no second sync for each commit. The price: synced
+//! data that a bad disk loses right at a loss of power may go unseen.
 //!
 //! Two places of 32 bytes are written in turn, so that one is whole whenever the other is torn: 4
 //! bytes of magic, state, three zeros, serial number, sequence, CRC-32 of all that, four zeros; all
@@ -21,14 +21,14 @@ const PLACE_BYTES: usize = 32;
 const CHECKED_BYTES: usize = 24;
 const FILE_MODE: u32 = 0o600;
 
-/// What may be expected of the database.
+/// The state in which the database should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum DatabaseState {
     /// Its files are being made; nothing was ever stored.
     Creating,
     /// It holds everything up to the sequence.
     Live,
-    /// A sync failed: what it reads back may not be what is on the disk.
+    /// A sync failed: reads may return data that is not on the disk.
     SyncFailed,
 }
 
@@ -37,12 +37,12 @@ pub enum State {
 pub struct Watermark {
     file: File,
     serial: u64,
-    state: State,
+    state: DatabaseState,
     sequence: u64,
 }
 
 impl Watermark {
-    /// Makes the file, [`State::Creating`], and syncs it. The folder is left to the caller.
+    /// Makes the file, [`DatabaseState::Creating`], and syncs it. The folder is left to the caller.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
@@ -53,11 +53,11 @@ impl Watermark {
         let mut watermark = Watermark {
             file,
             serial: 0,
-            state: State::Creating,
+            state: DatabaseState::Creating,
             sequence: 0,
         };
-        watermark.set(State::Creating, 0)?;
-        watermark.set(State::Creating, 0)?;
+        watermark.set(DatabaseState::Creating, 0)?;
+        watermark.set(DatabaseState::Creating, 0)?;
         watermark.sync()?;
         Ok(watermark)
     }
@@ -68,7 +68,7 @@ impl Watermark {
     /// If it cannot be read.
     pub fn open(path: &Path) -> io::Result<Option<Self>> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
-        let mut newest: Option<(u64, State, u64)> = None;
+        let mut newest: Option<(u64, DatabaseState, u64)> = None;
         for place in 0..2 {
             let mut bytes = [0; PLACE_BYTES];
             match file.read_exact_at(&mut bytes, place * PLACE_BYTES as u64) {
@@ -85,9 +85,9 @@ impl Watermark {
         }))
     }
 
-    /// What may be expected of the database.
+    /// The state in which the database should be.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> DatabaseState {
         self.state
     }
 
@@ -98,7 +98,7 @@ impl Watermark {
     }
 
     /// Writes a new state, without waiting for the disk.
-    pub(super) fn set(&mut self, state: State, sequence: u64) -> io::Result<()> {
+    pub(super) fn set(&mut self, state: DatabaseState, sequence: u64) -> io::Result<()> {
         self.serial += 1;
         self.state = state;
         self.sequence = sequence;
@@ -117,7 +117,7 @@ trait MaxBySerial {
     fn max_by_serial(self, other: Self) -> Self;
 }
 
-impl MaxBySerial for Option<(u64, State, u64)> {
+impl MaxBySerial for Option<(u64, DatabaseState, u64)> {
     fn max_by_serial(self, other: Self) -> Self {
         match (self, other) {
             (Some(one), Some(other)) if one.0 > other.0 => Some(one),
@@ -126,13 +126,13 @@ impl MaxBySerial for Option<(u64, State, u64)> {
     }
 }
 
-fn encode(serial: u64, state: State, sequence: u64) -> [u8; PLACE_BYTES] {
+fn encode(serial: u64, state: DatabaseState, sequence: u64) -> [u8; PLACE_BYTES] {
     let mut bytes = Vec::with_capacity(PLACE_BYTES);
     bytes.extend_from_slice(MAGIC);
     let state = match state {
-        State::Creating => 0,
-        State::Live => 1,
-        State::SyncFailed => 2,
+        DatabaseState::Creating => 0,
+        DatabaseState::Live => 1,
+        DatabaseState::SyncFailed => 2,
     };
     bytes.extend_from_slice(&[state, 0, 0, 0]);
     bytes.extend_from_slice(&serial.to_be_bytes());
@@ -145,16 +145,16 @@ fn encode(serial: u64, state: State, sequence: u64) -> [u8; PLACE_BYTES] {
     place
 }
 
-fn decode(bytes: &[u8; PLACE_BYTES]) -> Option<(u64, State, u64)> {
+fn decode(bytes: &[u8; PLACE_BYTES]) -> Option<(u64, DatabaseState, u64)> {
     let (checked, rest) = bytes.split_at(CHECKED_BYTES);
     let (checksum, zeros) = rest.split_first_chunk::<4>()?;
     let (magic, numbers) = checked.split_first_chunk::<4>()?;
     let (state, numbers) = numbers.split_first_chunk::<4>()?;
     let (serial, sequence) = numbers.split_first_chunk::<8>()?;
     let state = match state {
-        [0, 0, 0, 0] => State::Creating,
-        [1, 0, 0, 0] => State::Live,
-        [2, 0, 0, 0] => State::SyncFailed,
+        [0, 0, 0, 0] => DatabaseState::Creating,
+        [1, 0, 0, 0] => DatabaseState::Live,
+        [2, 0, 0, 0] => DatabaseState::SyncFailed,
         _ => return None,
     };
     let whole = magic == MAGIC
@@ -173,8 +173,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("watermark");
         let mut made = Watermark::create(&path).unwrap();
-        made.set(State::Live, 7).unwrap();
-        made.set(State::Live, 8).unwrap();
+        made.set(DatabaseState::Live, 7).unwrap();
+        made.set(DatabaseState::Live, 8).unwrap();
         drop(made);
         let read = |bytes: &[u8]| {
             std::fs::write(&path, bytes).unwrap();
@@ -182,7 +182,7 @@ mod tests {
             opened.map(|watermark| (watermark.state(), watermark.sequence()))
         };
         let good = std::fs::read(&path).unwrap();
-        assert_eq!(read(&good), Some((State::Live, 8)));
+        assert_eq!(read(&good), Some((DatabaseState::Live, 8)));
         for index in 0..good.len() {
             let mut torn = good.clone();
             torn[index] ^= 0x10;
@@ -194,6 +194,6 @@ mod tests {
         spoilt[PLACE_BYTES + 3] ^= 1;
         assert_eq!(read(&spoilt), None);
         assert_eq!(read(b""), None);
-        assert_eq!(read(&good[..PLACE_BYTES]), Some((State::Live, 8)));
+        assert_eq!(read(&good[..PLACE_BYTES]), Some((DatabaseState::Live, 8)));
     }
 }

@@ -1,4 +1,4 @@
-//! What is stored, as plain maps.
+//! The stored groups, as plain maps.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! A disk in memory that survives the process in front of it, for tests and simulations.
 //!
-//! It loses what a real disk may lose, and no less: what was synced survives every crash but
-//! [`Crash::Wipe`]; what was only committed survives the end of the process, and of a loss of power
-//! as much as the seed says. What happens depends on nothing but the calls and their seeds.
+//! It loses as much as a real disk may lose, and no less: synced writes survive every crash but
+//! [`Crash::Wipe`]; writes that were only committed survive the end of the process, and as many of them survive a loss
+//! of power as the seed says. Everything depends on the calls and their seeds only.
 
 mod contents;
 mod store;
@@ -69,13 +69,13 @@ struct DiskState {
     lost_commits: u64,
     failing_commits: Option<(u64, CommitFault)>,
     failing_sync: bool,
-    /// A sync failed: the disk may have forgotten what it reads back now.
+    /// A sync failed: the disk may have lost data that it reads back now.
     sync_failed: bool,
     damaged: bool,
     commit_time: Duration,
     sync_time: Duration,
     stall_once: Duration,
-    /// A load stalls after so many groups, instead of before it begins.
+    /// A load stalls after this number of groups, instead of before it begins.
     groups_before_stall: Option<usize>,
 }
 
@@ -145,7 +145,7 @@ impl ModelledDisk {
     }
 
     /// Lets the next sync fail. As on a real disk nothing that was not synced by then can be trusted
-    /// again, whatever is read back: after it, a load reports damage until the disk is wiped.
+    /// again, even if it reads back well: after it, a load reports damage until the disk is wiped.
     pub fn fail_sync(&self) {
         self.state.lock().failing_sync = true;
     }
@@ -155,7 +155,7 @@ impl ModelledDisk {
         self.state.lock().damaged = true;
     }
 
-    /// From now on each commit and each sync takes so long, by the runtime's clock. Only
+    /// From now on each commit and each sync takes this long, by the runtime's clock. Only
     /// [`super::StorageWriter::spawn_on_runtime`] waits for it.
     pub fn set_latency(&self, commit: Duration, sync: Duration) {
         let mut state = self.state.lock();
@@ -163,12 +163,12 @@ impl ModelledDisk {
         state.sync_time = sync;
     }
 
-    /// Lets the next commit, sync or load take so much longer, once.
+    /// Lets the next commit, sync or load take this much longer, once.
     pub fn stall_for(&self, time: Duration) {
         self.state.lock().stall_once = time;
     }
 
-    /// The next load that stalls does so after so many groups, one at least, and not before it begins.
+    /// The next load that stalls does so after `groups` groups, one at least, and not before it begins.
     pub fn stall_loads_after(&self, groups: usize) {
         self.state.lock().groups_before_stall = Some(groups);
     }

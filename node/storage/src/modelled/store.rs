@@ -8,7 +8,7 @@ use parking_lot::MutexGuard;
 use super::super::{LoadReport, Store, StoreError, StoredGroup, Write};
 use super::{CommitFault, DiskState, ModelledDisk};
 
-/// What takes the place of a path in errors.
+/// The path that errors name.
 const PATH: &str = "modelled disk";
 
 /// See [`ModelledDisk::open`].

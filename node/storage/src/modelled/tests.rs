@@ -1,4 +1,4 @@
-//! What a modelled disk loses, and what it keeps.
+//! The losses of a modelled disk, and the data that it keeps.
 
 use bytes::Bytes;
 use herd_crdt::SlotId;
@@ -53,7 +53,7 @@ fn the_end_of_the_process_loses_nothing_that_was_committed() {
 }
 
 #[test]
-fn a_loss_of_power_keeps_what_was_synced_and_the_first_of_the_rest() {
+fn a_loss_of_power_keeps_a_prefix_of_unsynced_writes() {
     let mut lengths = std::collections::BTreeSet::new();
     for seed in 0..100 {
         let kept = slots_after(Crash::Tear { seed });
@@ -65,7 +65,7 @@ fn a_loss_of_power_keeps_what_was_synced_and_the_first_of_the_rest() {
 }
 
 #[test]
-fn a_disk_that_reorders_keeps_what_was_synced_and_any_of_the_rest() {
+fn a_reordering_disk_keeps_any_of_the_unsynced_writes() {
     let mut holes = 0;
     for seed in 0..100 {
         let kept = slots_after(Crash::Reorder { seed });
@@ -77,7 +77,7 @@ fn a_disk_that_reorders_keeps_what_was_synced_and_any_of_the_rest() {
 }
 
 #[test]
-fn what_survived_a_loss_of_power_survives_the_next() {
+fn writes_that_survived_a_loss_survive_the_next() {
     let (disk, _store) = disk();
     disk.crash(Crash::Reorder { seed: 7 });
     let kept = slots(&disk);

@@ -7,7 +7,7 @@ use herd_crdt::SlotId;
 use super::super::Write;
 use herd_topology::Incarnation;
 
-/// Leaves out what a later write of the same list makes void: a group that is overwritten or
+/// Leaves out writes that a later one of the same list makes void: a group that is overwritten or
 /// forgotten, a lower floor, a lower generation. The order of the rest is kept.
 pub(super) fn coalesce(writes: Vec<Write>) -> Vec<Write> {
     let mut kept: Vec<Option<Write>> = Vec::with_capacity(writes.len());
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_overwritten_or_forgotten_goes_and_the_rest_stays_in_order() {
+    fn overwritten_writes_go_and_the_rest_keeps_its_order() {
         let forget = Write::Forget {
             incarnation: incarnation(1),
         };

@@ -1,4 +1,4 @@
-//! What to do next: the queue of writes and the state of the store, without a store and without
+//! The decisions of a writer: the queue of writes and the state of the store, without a store and without
 //! waiting. A thread and a task on a runtime are driven by it alike.
 
 use std::time::Duration;
@@ -32,12 +32,12 @@ impl Default for QueueLimits {
     }
 }
 
-/// What the driver is to do now.
+/// The next action of the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Take what queued and commit it.
+pub(super) enum WriterStep {
+    /// Take the queued writes and commit them.
     Commit,
-    /// Sync what was committed.
+    /// Sync the committed writes.
     Sync,
     /// Nothing before this time, or before a write or the close if there is none.
     Wait(Option<Instant>),
@@ -45,21 +45,21 @@ pub(super) enum Step {
     Stop,
 }
 
-/// What is to be committed together.
+/// Writes that are committed together.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(super) struct WriteBatch {
     pub(super) writes: Vec<Write>,
     /// The last ticket in it.
     pub(super) through: Ticket,
 }
 
 #[derive(Debug)]
-pub(super) struct Core {
+pub(super) struct WriterCore {
     policy: SyncPolicy,
     limits: QueueLimits,
     queue: Vec<Write>,
     queue_bytes: usize,
-    /// What was left when the queue was looked through last.
+    /// The size of the queue after it was last compacted.
     coalesced_bytes: usize,
     coalesced_writes: usize,
     /// When the first write came into the empty queue.
@@ -72,9 +72,9 @@ pub(super) struct Core {
     closing: bool,
 }
 
-impl Core {
+impl WriterCore {
     pub(super) fn new(policy: SyncPolicy, limits: QueueLimits) -> Self {
-        Core {
+        WriterCore {
             policy,
             limits,
             queue: Vec::new(),
@@ -123,7 +123,7 @@ impl Core {
         if !writes.is_empty() {
             self.queue_bytes += queue_bytes(&writes);
             self.queue.extend(writes);
-            // Each look halves the queue or doubles what has to come before the next.
+            // Each look halves the queue, or doubles the bytes that have to come before the next look.
             if self.queue_bytes > self.limits.bytes_max + 2 * self.coalesced_bytes
                 || self.queue.len() > self.limits.writes_max + 2 * self.coalesced_writes
             {
@@ -138,21 +138,21 @@ impl Core {
         Ok(self.last)
     }
 
-    pub(super) fn next_step(&self, now: Instant) -> Step {
+    pub(super) fn next_step(&self, now: Instant) -> WriterStep {
         if self.failed {
-            return Step::Stop;
+            return WriterStep::Stop;
         }
         let (commit_at, sync_at) = (self.commit_at(now), self.sync_at(now));
         if sync_at.is_some_and(|at| at <= now) {
-            return Step::Sync;
+            return WriterStep::Sync;
         }
         if commit_at.is_some_and(|at| at <= now) {
-            return Step::Commit;
+            return WriterStep::Commit;
         }
         if self.closing {
-            return Step::Stop;
+            return WriterStep::Stop;
         }
-        Step::Wait(match (commit_at, sync_at) {
+        WriterStep::Wait(match (commit_at, sync_at) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         })
@@ -180,13 +180,13 @@ impl Core {
         })
     }
 
-    /// What queued, later writes to one slot in place of earlier ones.
-    pub(super) fn take_batch(&mut self) -> Batch {
+    /// The queued writes; a later write to a slot replaces an earlier one.
+    pub(super) fn take_batch(&mut self) -> WriteBatch {
         self.queue_bytes = 0;
         self.coalesced_bytes = 0;
         self.coalesced_writes = 0;
         self.queued_since = None;
-        Batch {
+        WriteBatch {
             writes: coalesce(std::mem::take(&mut self.queue)),
             through: self.last,
         }
@@ -201,7 +201,7 @@ impl Core {
         self.synced_at = Some(now);
     }
 
-    /// Ends everything for good. What queued goes: nobody would write it any more.
+    /// Ends everything for good. The queued writes are dropped: nobody would write them any more.
     pub(super) fn fail(&mut self) {
         self.failed = true;
         self.queue = Vec::new();
@@ -209,7 +209,7 @@ impl Core {
         self.queued_since = None;
     }
 
-    /// Takes nothing more; what queued is still to be committed and synced.
+    /// Accepts no more writes; the queued ones are still to be committed and synced.
     pub(super) fn close(&mut self) {
         self.closing = true;
     }
@@ -246,50 +246,50 @@ mod tests {
     #[test]
     fn each_commit_is_synced_before_the_next_one() {
         let now = Instant::now();
-        let mut core = Core::new(SyncPolicy::EachCommit, QueueLimits::default());
-        assert_eq!(core.next_step(now), Step::Wait(None));
+        let mut core = WriterCore::new(SyncPolicy::EachCommit, QueueLimits::default());
+        assert_eq!(core.next_step(now), WriterStep::Wait(None));
         assert_eq!(core.push(put(0, 1), now).unwrap(), Ticket(1));
         assert_eq!(core.push(put(1, 1), now).unwrap(), Ticket(2));
-        assert_eq!(core.next_step(now), Step::Commit);
+        assert_eq!(core.next_step(now), WriterStep::Commit);
         let batch = core.take_batch();
         assert_eq!((batch.writes.len(), batch.through), (2, Ticket(2)));
         core.push(put(2, 1), now).unwrap();
         core.note_committed(batch.through);
-        assert_eq!(core.next_step(now), Step::Sync);
+        assert_eq!(core.next_step(now), WriterStep::Sync);
         core.note_synced(batch.through, now);
-        assert_eq!(core.next_step(now), Step::Commit);
+        assert_eq!(core.next_step(now), WriterStep::Commit);
     }
 
     #[test]
     fn commits_gather_for_a_while_and_syncs_are_rare() {
         let start = Instant::now();
         let every = SyncPolicy::Every(Duration::from_secs(1));
-        let mut core = Core::new(every, QueueLimits::default());
+        let mut core = WriterCore::new(every, QueueLimits::default());
         core.push(put(0, 1), start).unwrap();
         let due = start + COMMIT_GAP;
-        assert_eq!(core.next_step(start), Step::Wait(Some(due)));
-        assert_eq!(core.next_step(due), Step::Commit);
+        assert_eq!(core.next_step(start), WriterStep::Wait(Some(due)));
+        assert_eq!(core.next_step(due), WriterStep::Commit);
         let first = core.take_batch();
         core.note_committed(first.through);
-        assert_eq!(core.next_step(due), Step::Sync);
+        assert_eq!(core.next_step(due), WriterStep::Sync);
         core.note_synced(first.through, due);
         core.push(put(0, 1), after(20, start)).unwrap();
         let second = core.take_batch();
         core.note_committed(second.through);
         let sync_due = due + Duration::from_secs(1);
         let now = after(30, start);
-        assert_eq!(core.next_step(now), Step::Wait(Some(sync_due)));
-        assert_eq!(core.next_step(sync_due), Step::Sync);
+        assert_eq!(core.next_step(now), WriterStep::Wait(Some(sync_due)));
+        assert_eq!(core.next_step(sync_due), WriterStep::Sync);
     }
 
     #[test]
-    fn a_queue_that_the_disk_leaves_waiting_is_bounded_by_the_slots_there_are() {
+    fn a_waiting_queue_is_bounded_by_the_number_of_slots() {
         let now = Instant::now();
         let limits = QueueLimits {
             bytes_max: 10_000,
             writes_max: 50,
         };
-        let mut core = Core::new(SyncPolicy::EachCommit, limits);
+        let mut core = WriterCore::new(SyncPolicy::EachCommit, limits);
         for round in 0..1_000_u64 {
             for slot in 0..100 {
                 let ticket = core.push(put(slot, 100), now).unwrap();
@@ -307,7 +307,7 @@ mod tests {
     fn closing_commits_and_syncs_the_rest_and_then_stops() {
         let now = Instant::now();
         let every = SyncPolicy::Every(Duration::from_secs(100));
-        let mut core = Core::new(every, QueueLimits::default());
+        let mut core = WriterCore::new(every, QueueLimits::default());
         core.note_synced(Ticket(0), now);
         core.push(put(0, 1), now).unwrap();
         core.close();
@@ -315,22 +315,22 @@ mod tests {
             core.push(put(0, 1), now),
             Err(WriteRefused::Closed(_))
         ));
-        assert_eq!(core.next_step(now), Step::Commit);
+        assert_eq!(core.next_step(now), WriterStep::Commit);
         let batch = core.take_batch();
         core.note_committed(batch.through);
-        assert_eq!(core.next_step(now), Step::Sync);
+        assert_eq!(core.next_step(now), WriterStep::Sync);
         core.note_synced(batch.through, now);
-        assert_eq!(core.next_step(now), Step::Stop);
+        assert_eq!(core.next_step(now), WriterStep::Stop);
     }
 
     #[test]
     fn a_failure_is_for_good() {
         let now = Instant::now();
-        let mut core = Core::new(SyncPolicy::EachCommit, QueueLimits::default());
+        let mut core = WriterCore::new(SyncPolicy::EachCommit, QueueLimits::default());
         core.push(put(0, 1), now).unwrap();
         core.fail();
         assert_eq!(core.queued(), (0, 0));
-        assert_eq!(core.next_step(now), Step::Stop);
+        assert_eq!(core.next_step(now), WriterStep::Stop);
         assert!(matches!(
             core.push(put(0, 1), now),
             Err(WriteRefused::Failed(_))

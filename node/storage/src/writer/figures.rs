@@ -1,4 +1,4 @@
-//! What a writer counts, for the owner's metrics.
+//! The counters of a writer, for the owner's metrics.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// has none.
 pub const SYNC_BUCKET_ENDS_MS: [u64; 8] = [1, 2, 5, 10, 25, 100, 500, 2_000];
 
-/// What a writer did since it began. All but the queue's figures only rise.
+/// The counts of a writer since it began. All but the queue's figures only rise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriterFigures {
     /// Commits that succeeded.

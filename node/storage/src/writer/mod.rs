@@ -1,7 +1,7 @@
-//! Writing to a store without waiting for it: a queue that holds one group a slot, and one driver that commits
-//! what queued together and syncs it (group commit).
+//! Writing to a store without waiting for it: a queue that holds one group a slot, and one driver that commits the
+//! queued writes together and syncs them (group commit).
 //!
-//! `core` decides what is to be done next, purely. `shared` does it. A `thread` drives both in
+//! `core` decides the next action, purely. `shared` performs it. A `thread` drives both in
 //! a server, and a `task` in a simulation with paused time.
 //!
 //! **A failure is for good**, for this writer. When a commit or a sync failed, [`SyncState::failure`] says so, and
@@ -90,9 +90,8 @@ impl StorageWriter {
         task::spawn(store, Shared::new(policy, limits, Box::new(())))
     }
 
-    /// Queues writes, to be committed all together, and never waits. What can never be stored is left out, logged once and
-    /// counted. Their ticket is the next one;
-    /// that of an empty list is the last one.
+    /// Queues writes, to be committed all together, and never waits. A write that no store can hold is left out, logged
+    /// once and counted. Their ticket is the next one; that of an empty list is the last one.
     ///
     /// # Errors
     /// Gives the writes back if the store failed, or if the writer was closed.
@@ -131,7 +130,7 @@ impl StorageWriter {
         self.shared.state.subscribe()
     }
 
-    /// What was done so far, and what waits.
+    /// The counts so far, and the size of the queue.
     #[must_use]
     pub fn figures(&self) -> WriterFigures {
         let (queue_writes, queue_bytes) = self.shared.core.lock().queued();

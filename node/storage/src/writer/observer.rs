@@ -1,12 +1,12 @@
-//! Who is told how far a store has come, without a change of threads.
+//! Observers, which hear of each sync without a change of threads.
 
 use std::sync::Arc;
 
 use super::super::StoreError;
 use super::state::Ticket;
 
-/// Told by the driver of a writer, on its own thread, which must not be held up: between a sync and the replies that wait for
-/// it every change of threads counts. It must not panic either. Others watch [`super::StorageWriter::synced`].
+/// Told by the driver of a writer, on its own thread, which must not be held up: between a sync and the replies that
+/// wait for it every change of threads counts. It must not panic either. Others watch [`super::StorageWriter::synced`].
 pub trait StoreObserver: Send + Sync {
     /// All writes up to `through` survive a loss of power. Told after each sync, before [`super::SyncState`] shows it.
     fn synced(&self, through: Ticket);

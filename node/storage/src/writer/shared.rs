@@ -1,4 +1,4 @@
-//! What the handles of a writer and its driver share, and what the driver does with the store.
+//! The state that the handles of a writer and its driver share, and the driver's work on the store.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::super::{Store, StoreError, Write};
-use super::core::{Core, QueueLimits, Step};
+use super::core::{QueueLimits, WriterCore, WriterStep};
 use super::figures::WriterFigures;
 use super::observer::StoreObserver;
 use super::state::{SyncPolicy, SyncState};
 
 pub(super) struct Shared {
-    pub(super) core: Mutex<Core>,
+    pub(super) core: Mutex<WriterCore>,
     /// Wakes the driver if it is a thread.
     pub(super) work: Condvar,
     /// Wakes the driver if it is a task.
@@ -32,7 +32,7 @@ impl Shared {
         observer: Box<dyn StoreObserver>,
     ) -> Arc<Self> {
         Arc::new(Shared {
-            core: Mutex::new(Core::new(policy, limits)),
+            core: Mutex::new(WriterCore::new(policy, limits)),
             work: Condvar::new(),
             work_for_task: Notify::new(),
             state: watch::Sender::new(SyncState::default()),
@@ -54,11 +54,11 @@ impl Shared {
     }
 
     /// Commits or syncs. False if the store failed, and the driver is to end.
-    pub(super) fn perform(&self, store: &mut dyn Store, step: Step) -> bool {
+    pub(super) fn perform(&self, store: &mut dyn Store, step: WriterStep) -> bool {
         let done = match step {
-            Step::Commit => self.commit(store),
-            Step::Sync => self.sync(store),
-            Step::Wait(_) | Step::Stop => Ok(()),
+            WriterStep::Commit => self.commit(store),
+            WriterStep::Sync => self.sync(store),
+            WriterStep::Wait(_) | WriterStep::Stop => Ok(()),
         };
         match done {
             Ok(()) => true,
@@ -69,8 +69,8 @@ impl Shared {
         }
     }
 
-    /// Syncs what a killed process had left to the system, before anything else is done: the first commit may fail, and no
-    /// sync come after it. Says whether to go on.
+    /// Syncs the data that a killed process had left to the system, before anything else: the first commit may fail,
+    /// and then no sync comes after it. Returns whether to go on.
     pub(super) fn sync_what_was_left(&self, store: &mut dyn Store) -> bool {
         match store.sync() {
             Ok(()) => true,
@@ -95,7 +95,7 @@ impl Shared {
             figures.group_bytes += group_bytes.sum::<u64>();
         }
         self.core.lock().note_committed(batch.through);
-        // Nobody waits for it, and to wake those who wait for a sync is dear where syncs are quick.
+        // Nobody waits for a commit, and waking the tasks that wait for a sync is dear where syncs are quick.
         self.state.send_if_modified(|state| {
             state.committed = batch.through;
             false

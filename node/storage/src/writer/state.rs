@@ -1,4 +1,4 @@
-//! What a writer promises, and how far it has come.
+//! The promise of a writer, and its progress.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use super::super::{StoreError, Write};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
-/// When what was committed is synced.
+/// When committed writes are synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncPolicy {
-    /// After each commit, at once. What is written meanwhile goes into the next commit together.
+    /// After each commit, at once. Writes of the meantime go into the next commit together.
     EachCommit,
-    /// At most once in so much time, while there is something to sync. What is written reaches the
-    /// operating system within [`super::COMMIT_GAP`].
+    /// At most once in this time, while there is something to sync. Writes reach the operating system within
+    /// [`super::COMMIT_GAP`].
     Every(Duration),
 }
 

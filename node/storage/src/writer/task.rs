@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use super::super::ModelledStore;
 use super::StorageWriter;
 use super::closing::close;
-use super::core::Step;
+use super::core::WriterStep;
 use super::shared::{EndGuard, Shared};
 use super::state::{CloseError, SyncState};
 
-/// Owns the task of a writer. When it is dropped, the task finishes what queued and ends.
+/// Owns the task of a writer. When it is dropped, the task finishes the queued writes and ends.
 #[must_use = "the task ends when this is dropped"]
 pub struct StorageTask {
     shared: Arc<Shared>,
@@ -29,7 +29,7 @@ impl StorageTask {
         close(&self.shared, deadline).await
     }
 
-    /// Ends the task where it stands, as a crash does: what queued is gone.
+    /// Ends the task where it stands, as a crash does: the queued writes are lost.
     pub fn abort(self) {
         self.abort.abort();
     }
@@ -56,22 +56,22 @@ async fn run(shared: Arc<Shared>, mut store: ModelledStore, guard: EndGuard) {
     while goes_on {
         let step = next_step(&shared).await;
         match step {
-            Step::Commit => store.before_commit().await,
-            Step::Sync => store.before_sync().await,
-            Step::Wait(_) | Step::Stop => {}
+            WriterStep::Commit => store.before_commit().await,
+            WriterStep::Sync => store.before_sync().await,
+            WriterStep::Wait(_) | WriterStep::Stop => {}
         }
-        goes_on = step != Step::Stop && shared.perform(&mut store, step);
+        goes_on = step != WriterStep::Stop && shared.perform(&mut store, step);
     }
     guard.orderly();
 }
 
 /// Waits until there is something to do.
-async fn next_step(shared: &Shared) -> Step {
+async fn next_step(shared: &Shared) -> WriterStep {
     loop {
         let step = shared.core.lock().next_step(Instant::now());
         match step {
-            Step::Wait(None) => shared.work_for_task.notified().await,
-            Step::Wait(Some(at)) => {
+            WriterStep::Wait(None) => shared.work_for_task.notified().await,
+            WriterStep::Wait(Some(at)) => {
                 tokio::select! {
                     biased;
                     () = shared.work_for_task.notified() => {}

@@ -49,7 +49,7 @@ async fn until_synced(writer: &StorageWriter, ticket: Ticket) -> SyncState {
 }
 
 #[tokio::test]
-async fn what_can_never_be_stored_is_left_out_and_ends_nothing() {
+async fn an_impossible_write_is_left_out_and_ends_nothing() {
     let disk = ModelledDisk::new();
     let store = Box::new(loaded(&disk));
     let (writer, thread) =
@@ -73,7 +73,7 @@ async fn what_can_never_be_stored_is_left_out_and_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_thread_syncs_what_was_written_and_closes_in_good_order() {
+async fn the_thread_syncs_all_writes_and_closes_in_good_order() {
     let disk = ModelledDisk::new();
     let store = Box::new(loaded(&disk));
     let (writer, thread) =
@@ -145,7 +145,7 @@ async fn while_a_sync_runs_writes_gather_into_one_commit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_an_interval_a_crash_costs_what_was_written_within_it() {
+async fn a_crash_costs_the_writes_of_one_interval() {
     let disk = ModelledDisk::new();
     let every = SyncPolicy::Every(Duration::from_secs(1));
     let (writer, task) = StorageWriter::spawn_on_runtime(loaded(&disk), every, Box::new(()));
@@ -166,7 +166,7 @@ async fn with_an_interval_a_crash_costs_what_was_written_within_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_stalls_holds_nobody_up_and_gets_the_last_of_each_slot() {
+async fn a_stalled_disk_delays_nobody_and_gets_the_last_write() {
     let disk = ModelledDisk::new();
     disk.stall();
     let limits = QueueLimits {
@@ -210,11 +210,11 @@ async fn a_failure_stays() {
     }
 }
 
-/// What an observer was told, in order: tickets, and failures as `None`.
+/// The calls of an observer, in order: tickets, and failures as `None`.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<Option<Ticket>>>>);
+struct ToldTickets(Arc<Mutex<Vec<Option<Ticket>>>>);
 
-impl StoreObserver for Told {
+impl StoreObserver for ToldTickets {
     fn synced(&self, through: Ticket) {
         self.0.lock().push(Some(through));
     }
@@ -227,7 +227,7 @@ impl StoreObserver for Told {
 #[tokio::test(start_paused = true)]
 async fn an_observer_is_told_of_each_sync_and_of_one_failure() {
     let disk = ModelledDisk::new();
-    let told = Told::default();
+    let told = ToldTickets::default();
     let observer = Box::new(told.clone());
     let policy = SyncPolicy::EachCommit;
     let (writer, task) = StorageWriter::spawn_on_runtime(loaded(&disk), policy, observer);
@@ -261,7 +261,7 @@ async fn a_failed_sync_is_never_made_good_by_a_later_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_cannot_sync_what_was_left_on_it_takes_nothing() {
+async fn a_disk_that_cannot_sync_old_writes_takes_nothing() {
     let disk = ModelledDisk::new();
     disk.fail_sync();
     let policy = SyncPolicy::EachCommit;

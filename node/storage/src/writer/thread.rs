@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use super::super::Store;
 use super::StorageWriter;
 use super::closing::close;
-use super::core::Step;
+use super::core::WriterStep;
 use super::shared::{EndGuard, Shared};
 use super::state::{CloseError, SyncState};
 
-/// Owns the thread of a writer. When it is dropped, the thread finishes what queued and ends.
+/// Owns the thread of a writer. When it is dropped, the thread finishes the queued writes and ends.
 #[must_use = "the thread ends when this is dropped"]
 pub struct StorageThread {
     shared: Arc<Shared>,
@@ -54,7 +54,7 @@ fn run(shared: &Arc<Shared>, mut store: Box<dyn Store>) {
     let mut goes_on = shared.sync_what_was_left(&mut *store);
     while goes_on {
         let step = next_step(shared);
-        goes_on = step != Step::Stop && shared.perform(&mut *store, step);
+        goes_on = step != WriterStep::Stop && shared.perform(&mut *store, step);
     }
     // A store may do its last work when it is dropped, and a panic in that is noticed too.
     drop(store);
@@ -62,13 +62,13 @@ fn run(shared: &Arc<Shared>, mut store: Box<dyn Store>) {
 }
 
 /// Waits until there is something to do.
-fn next_step(shared: &Shared) -> Step {
+fn next_step(shared: &Shared) -> WriterStep {
     let mut core = shared.core.lock();
     loop {
         let now = Instant::now();
         match core.next_step(now) {
-            Step::Wait(None) => shared.work.wait(&mut core),
-            Step::Wait(Some(at)) => {
+            WriterStep::Wait(None) => shared.work.wait(&mut core),
+            WriterStep::Wait(Some(at)) => {
                 shared
                     .work
                     .wait_for(&mut core, at.saturating_duration_since(now));

@@ -1,4 +1,4 @@
-//! What every store does, tried on each of them.
+//! The contract of every store, tried on each of them.
 
 use std::path::PathBuf;
 
@@ -61,7 +61,7 @@ fn on_each_disk(test: fn(&mut dyn Disk)) {
     });
 }
 
-/// Writes something of everything and says what is to be there then.
+/// Writes something of everything and returns the expected content.
 fn commits() -> (Vec<Vec<Write>>, Model) {
     let of = |server, generation| incarnation(server, generation);
     let put_of = |server, generation, slot, group: &'static [u8]| Write::Put {
@@ -102,7 +102,7 @@ fn commits() -> (Vec<Vec<Write>>, Model) {
 }
 
 #[test]
-fn what_was_committed_is_there_after_the_process_was_killed() {
+fn commits_survive_a_killed_process() {
     on_each_disk(|disk| {
         let (commits, expected) = commits();
         let mut store = disk.open();
@@ -124,7 +124,7 @@ fn what_was_committed_is_there_after_the_process_was_killed() {
 }
 
 #[test]
-fn what_was_synced_is_there_after_an_orderly_end_and_can_be_written_on() {
+fn synced_writes_survive_an_orderly_end() {
     on_each_disk(|disk| {
         let (commits, mut expected) = commits();
         for writes in &commits {
@@ -157,7 +157,7 @@ fn a_store_is_not_written_to_before_it_was_checked() {
 
 /// One such write ended the store of every server for good, where the modelled one took it.
 #[test]
-fn what_cannot_be_stored_is_refused_and_changes_nothing() {
+fn an_impossible_write_is_refused_and_changes_nothing() {
     on_each_disk(|disk| {
         let mut store = disk.open();
         load(&mut *store).unwrap();

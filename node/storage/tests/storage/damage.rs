@@ -13,7 +13,7 @@ use crate::on_disk;
 /// A folder whose journal holds commits, some of them synced.
 struct Written {
     folder: TempDir,
-    /// What is there after each commit.
+    /// The content after each commit.
     states: Vec<Model>,
     /// How many of the states were synced, and where the journal ended then.
     synced: usize,

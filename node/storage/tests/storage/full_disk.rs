@@ -36,7 +36,7 @@ fn mount(path: &Path) -> Option<Mounted<'_>> {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_reported_and_what_was_synced_is_there_when_it_has_room_again() {
+async fn synced_writes_survive_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mounted) = mount(folder.path()) else {
         return;

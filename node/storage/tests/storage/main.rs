@@ -1,4 +1,4 @@
-//! Stores on real disks and on modelled ones: what is kept, what may be lost, and what is refused.
+//! Stores on real disks and on modelled ones: kept, lost and refused writes.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What a store is to hold, as plain maps, and how to write it and read it back.
+//! The expected content of a store, as plain maps, and how to write it and read it back.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ pub(crate) fn put(slot: u32, group: &[u8]) -> Write {
     }
 }
 
-/// So many bytes that differ from seed to seed.
+/// Bytes that differ from seed to seed.
 pub(crate) fn noise(seed: u32, len: usize) -> Vec<u8> {
     let mut state = u64::from(seed) + 1;
     let mut next = || {

@@ -32,7 +32,7 @@ pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Copies a data folder as the system sees it now, which is what a process leaves when it is killed.
+/// Copies a data folder as the system sees it now: the state that a killed process leaves.
 pub(crate) fn copy(from: &Path, to: &Path) {
     for file in files(from) {
         let target = to.join(file.strip_prefix(from).unwrap());

@@ -1,5 +1,5 @@
-//! Random writes, syncs and crashes against a plain model: what was synced is always there, a
-//! commit is there whole or not at all, and commits are lost from the end only.
+//! Random writes, syncs and crashes against a plain model: synced writes are always there, a commit is there whole or
+//! not at all, and commits are lost from the end only.
 
 use std::fs;
 
@@ -17,8 +17,8 @@ enum Step {
     Sync,
     /// The process is killed.
     Kill,
-    /// Power is lost; of the unsynced part of the journal so many thousandths remain, and behind
-    /// them so many bytes of something else.
+    /// Power is lost; of the unsynced part of the journal some thousandths remain, and behind them some bytes of
+    /// something else.
     PowerLoss {
         kept: usize,
         garbage: usize,
@@ -55,7 +55,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What was committed, oldest first, and how much of it was synced.
+/// The committed writes, oldest first, and the number of synced ones.
 #[derive(Debug)]
 struct History {
     states: Vec<Model>,
@@ -84,7 +84,7 @@ impl History {
         self.synced = self.states.len() - 1;
     }
 
-    /// Goes on from what a crash left.
+    /// Goes on from the state that a crash left.
     fn crashed(&mut self, found: &Model) {
         let allowed = &self.states[self.synced..];
         assert!(
@@ -186,7 +186,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_store_on_disk_keeps_what_it_promised(steps in prop::collection::vec(step(), 1..30)) {
+    fn a_store_on_disk_keeps_its_promises(steps in prop::collection::vec(step(), 1..30)) {
         run_on_disk(steps);
     }
 

@@ -9,7 +9,7 @@ use herd_storage::Write;
 use crate::model::{Model, incarnation, noise, put};
 use crate::on_disk;
 
-/// What was written into the folder when it was made, by the release that had this format first.
+/// The content of the folder when it was made, by the first release with this format.
 fn writes() -> Vec<Write> {
     let of_jaquez = |slot, group: &[u8]| Write::Put {
         incarnation: incarnation("Jaquez", 0x0162_0000_0000_7abc),

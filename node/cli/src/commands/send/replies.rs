@@ -13,12 +13,12 @@ pub(super) struct Exchange {
     /// For each command that is not answered, whether its reply may have more than one line.
     unanswered: VecDeque<bool>,
     refused: u64,
-    place: Place,
+    place: ReplyPosition,
 }
 
 /// Where in the replies the next byte stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ReplyPosition {
     /// At the start of a reply.
     Start,
     /// In its first line; the next line belongs to it if this is so.
@@ -35,7 +35,7 @@ impl Exchange {
             sent: LineReader::new(LINE_BYTES_MAX),
             unanswered: VecDeque::new(),
             refused: 0,
-            place: Place::Start,
+            place: ReplyPosition::Start,
         }
     }
 
@@ -68,33 +68,33 @@ impl Exchange {
     pub(super) fn received(&mut self, mut bytes: &[u8]) {
         while let Some((&first, rest)) = bytes.split_first() {
             match self.place {
-                Place::Start => {
+                ReplyPosition::Start => {
                     self.refused += u64::from(first == b'?');
                     let several = self.unanswered.front() == Some(&true);
-                    self.place = Place::FirstLine {
+                    self.place = ReplyPosition::FirstLine {
                         more: several && first != b'?',
                     };
                 }
-                Place::NextLine if first == b'\n' => {
+                ReplyPosition::NextLine if first == b'\n' => {
                     self.answered();
                     bytes = rest;
                 }
-                Place::NextLine => self.place = Place::Within,
-                Place::FirstLine { more } => match after_line(bytes) {
+                ReplyPosition::NextLine => self.place = ReplyPosition::Within,
+                ReplyPosition::FirstLine { more } => match after_line(bytes) {
                     None => return,
                     Some(after) => {
                         if more {
-                            self.place = Place::NextLine;
+                            self.place = ReplyPosition::NextLine;
                         } else {
                             self.answered();
                         }
                         bytes = after;
                     }
                 },
-                Place::Within => match after_line(bytes) {
+                ReplyPosition::Within => match after_line(bytes) {
                     None => return,
                     Some(after) => {
-                        self.place = Place::NextLine;
+                        self.place = ReplyPosition::NextLine;
                         bytes = after;
                     }
                 },
@@ -104,7 +104,7 @@ impl Exchange {
 
     fn answered(&mut self) {
         self.unanswered.pop_front();
-        self.place = Place::Start;
+        self.place = ReplyPosition::Start;
     }
 }
 

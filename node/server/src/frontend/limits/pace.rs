@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::settings::Limits;
 use super::statistics::LimitStatistics;
-use herd_admission::Place;
-use herd_clock::allowance::Allowance;
+use herd_admission::AddressShare;
+use herd_clock::rate_limiter::RateLimiter;
 
 /// After a wait so much of a second's commands can be executed at once: less would wake up too often.
 const SLICE: u64 = 100;
@@ -22,32 +22,32 @@ const LIGHT_PERIOD: Duration = Duration::from_millis(100);
 /// About so long a connection that floods counts as one that does.
 const LIGHT_MEMORY: Duration = Duration::from_secs(1);
 
-/// What limits the commands of one connection: its own allowance, and that of its address. And whether they are
+/// What limits the commands of one connection: its own limiter, and that of its address. And whether they are
 /// few.
 #[derive(Debug)]
 pub(in crate::frontend) struct Pace {
-    own: Option<(Allowance, u64)>,
+    own: Option<(RateLimiter, u64)>,
     shared_slice: u64,
-    light: Allowance,
-    place: Option<Place>,
+    light: RateLimiter,
+    share: Option<AddressShare>,
     /// Nothing more is executed before this.
     paused_until: Option<Instant>,
 }
 
 impl Pace {
-    /// The pace of a connection at this place. Without limits it does nothing but keep the place.
-    pub(in crate::frontend) fn new(limits: &Limits, place: Option<Place>) -> Self {
+    /// The pace of a connection with this share of its address. Without limits it only keeps the share.
+    pub(in crate::frontend) fn new(limits: &Limits, share: Option<AddressShare>) -> Self {
         let slice = |count: u32| (u64::from(count) / SLICE).max(1);
         Pace {
             own: limits.commands_per_second.map(|count| {
-                let allowance = Allowance::new(count.get(), Duration::from_secs(1), Instant::now());
-                (allowance, slice(count.get()))
+                let limiter = RateLimiter::new(count.get(), Duration::from_secs(1), Instant::now());
+                (limiter, slice(count.get()))
             }),
             shared_slice: limits
                 .commands_per_second_per_address
                 .map_or(1, |count| slice(count.get())),
-            light: Allowance::new(LIGHT_COMMANDS, LIGHT_PERIOD, Instant::now()),
-            place,
+            light: RateLimiter::new(LIGHT_COMMANDS, LIGHT_PERIOD, Instant::now()),
+            share,
             paused_until: None,
         }
     }
@@ -59,7 +59,7 @@ impl Pace {
 
     /// How many lines may be executed now.
     pub(in crate::frontend) fn left(&self) -> usize {
-        let shared = self.place.as_ref().and_then(Place::allowance);
+        let shared = self.share.as_ref().and_then(AddressShare::rate_limiter);
         if self.own.is_none() && shared.is_none() {
             return usize::MAX;
         }
@@ -86,7 +86,7 @@ impl Pace {
         exhausted: bool,
         statistics: &LimitStatistics,
     ) {
-        let shared = self.place.as_ref().and_then(Place::allowance);
+        let shared = self.share.as_ref().and_then(AddressShare::rate_limiter);
         if self.own.is_none() && shared.is_none() {
             return;
         }
