@@ -7,7 +7,7 @@ use herd_telemetry::histogram::{Histogram, TRAVEL_ENDS};
 use parking_lot::Mutex;
 
 use super::clocks::ClockView;
-use super::status::{ReplicationWatchdogs, ReplicationStatus, SlotsStatus};
+use super::status::{ReplicationStatus, ReplicationWatchdogs, SlotsStatus};
 
 /// See the module.
 pub struct Figures {

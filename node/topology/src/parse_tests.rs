@@ -158,7 +158,7 @@ fn sizes_are_bounded() {
 
 #[test]
 fn names_that_gossip_cannot_tell_apart_are_refused() {
-    let mut reader = Reader::default();
+    let mut reader = TopologyReader::default();
     for (number, line) in [(1, "server A"), (2, "server B"), (3, "server C")] {
         reader.line(number, line);
     }
