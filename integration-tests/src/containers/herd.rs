@@ -16,7 +16,7 @@ use super::docker::{block_on, engine};
 use super::image;
 use super::manifests::{Manifests, server_names};
 use super::network::Network;
-use super::pod::{Deployment, Ended, Pod, output};
+use super::pod::{Deployment, Pod, PodEnd, output};
 use super::probe::{HttpProbe, http};
 use crate::client::Client;
 use crate::patience::eventually;
@@ -243,7 +243,7 @@ impl Herd {
     }
 
     /// Kills a server's process and removes its container; its volumes stay.
-    pub async fn kill(&mut self, name: &str) -> Ended {
+    pub async fn kill(&mut self, name: &str) -> PodEnd {
         let position = self.position(name);
         self.cut_off.remove(&position);
         self.apart.remove(&position);
@@ -251,7 +251,7 @@ impl Herd {
     }
 
     /// Deletes a pod as Kubernetes does: SIGTERM, SIGKILL after the grace period. Its volumes stay.
-    pub async fn delete(&mut self, name: &str) -> Ended {
+    pub async fn delete(&mut self, name: &str) -> PodEnd {
         let position = self.position(name);
         self.cut_off.remove(&position);
         self.apart.remove(&position);
@@ -331,7 +331,7 @@ impl Herd {
 
     /// A rolling update, as the StatefulSet does it: from the last pod to the first, one at a time,
     /// the next when the last is ready. Returns how each container ended.
-    pub async fn roll(&mut self) -> Vec<Ended> {
+    pub async fn roll(&mut self) -> Vec<PodEnd> {
         let mut ended = Vec::new();
         for name in self.names.clone().iter().take(self.pods.len()).rev() {
             ended.push(self.delete(name).await);

@@ -42,5 +42,5 @@ pub use docker::{engine, skipped};
 pub use herd::{Herd, HerdBuilder};
 pub use image::IMAGE;
 pub use manifests::{Manifests, OnlinePlaces};
-pub use pod::{Ended, run};
+pub use pod::{PodEnd, run};
 pub use typed::{documents, folder, typed};

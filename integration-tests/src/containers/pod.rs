@@ -24,7 +24,7 @@ use crate::patience::eventually;
 
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct PodEnd {
     /// The exit status of its process.
     pub status: i64,
     /// What it said on both outputs.
@@ -231,7 +231,7 @@ impl Pod {
 
     /// Tells it to stop, as Kubernetes does, and removes it; kills it after the grace period, which
     /// shows in the status.
-    pub(super) async fn delete(&mut self, manifests: &Manifests) -> Ended {
+    pub(super) async fn delete(&mut self, manifests: &Manifests) -> PodEnd {
         let grace_s = i32::try_from(manifests.grace_s()).unwrap_or(i32::MAX);
         if let Err(error) = self.container().stop_with_timeout(Some(grace_s)).await {
             panic!("cannot stop pod {}: {error}", self.index);
@@ -240,7 +240,7 @@ impl Pod {
     }
 
     /// SIGKILL, and removes it.
-    pub(super) async fn kill(&mut self, docker: &Docker) -> Ended {
+    pub(super) async fn kill(&mut self, docker: &Docker) -> PodEnd {
         let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
         let killed = docker.kill_container(self.container().id(), Some(options));
         if let Err(error) = killed.await {
@@ -267,7 +267,7 @@ impl Pod {
         }
     }
 
-    async fn remove(&mut self) -> Ended {
+    async fn remove(&mut self) -> PodEnd {
         let Some(container) = self.container.take() else {
             panic!("pod {} has no container", self.index);
         };
@@ -290,7 +290,7 @@ impl Pod {
 }
 
 /// Runs the image once, without a network, to its end.
-pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> PodEnd {
     image::build().await;
     let mut request = GenericImage::new(IMAGE.0, IMAGE.1)
         .with_cmd(arguments.iter().copied())
@@ -315,14 +315,14 @@ pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
 }
 
 /// How a container ended that did.
-async fn ended(container: &ContainerAsync<GenericImage>) -> Ended {
+async fn ended(container: &ContainerAsync<GenericImage>) -> PodEnd {
     let mut status = None;
     eventually("a container that was told to end does", async || {
         status = container.exit_code().await.ok().flatten();
         status.is_some()
     })
     .await;
-    Ended {
+    PodEnd {
         status: status.unwrap_or(-1),
         output: output(container).await,
     }

@@ -3,41 +3,41 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Position;
+use super::ServerIndex;
 
 /// One thing that goes wrong, or its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// SIGKILL.
-    Kill(Position),
+    Kill(ServerIndex),
     /// SIGTERM, and it is waited for.
-    Stop(Position),
+    Stop(ServerIndex),
     /// A server that is down begins a process.
-    Start(Position),
+    Start(ServerIndex),
     /// The same, and nobody waits until it listens: its disk is frozen.
-    StartFrozen(Position),
+    StartFrozen(ServerIndex),
     /// SIGSTOP.
-    Pause(Position),
+    Pause(ServerIndex),
     /// SIGCONT.
-    Resume(Position),
+    Resume(ServerIndex),
     /// The folder of a server that is down is removed.
-    Wipe(Position),
+    Wipe(ServerIndex),
     /// The machine of a server loses power: what was not synced is gone. Then it is as after [`Fault::Kill`].
-    LosePower(Position),
+    LosePower(ServerIndex),
     /// Nothing can be written to a server's disk any more; whoever tries waits.
-    FreezeDisk(Position),
+    FreezeDisk(ServerIndex),
     /// The end of [`Fault::FreezeDisk`].
-    ThawDisk(Position),
+    ThawDisk(ServerIndex),
     /// A file takes all the room on a server's disk.
-    FillDisk(Position),
+    FillDisk(ServerIndex),
     /// It is removed.
-    EmptyDisk(Position),
+    EmptyDisk(ServerIndex),
     /// Something between two neighbours fails; the number is that of the link.
     Cut(usize, Cut),
     /// All is well again between two neighbours.
     Join(usize),
     /// A server's wall clock is set so far from the true time, in seconds.
-    SetClock(Position, i64),
+    SetClock(ServerIndex, i64),
 }
 
 /// How a link fails.

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::Position;
+use super::ServerIndex;
 
 /// Something that happened to a server at some time between two, or all the time between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Harm {
     /// Which server.
-    pub server: Position,
+    pub server: ServerIndex,
     /// Not before this.
     pub from: Duration,
     /// Not after this; [`Duration::MAX`] while it lasts.

@@ -16,11 +16,11 @@ mod record;
 mod scenario;
 mod workload;
 
-pub use call::{Call, Command, Process, Reply};
+pub use call::{Call, ClientCommand, ClientReply, ServerRun};
 pub use fault::{Cut, Fault, TimedFault};
 pub use harm::{Harm, HarmKind};
 pub use level::Level;
-pub use promise::{Had, Held, Promises};
+pub use promise::{Had, Promises, RecordSafety};
 pub use record::Record;
 pub use scenario::{Means, Scenario, Shape};
 pub use workload::{Step, StepCommand, StepTime};
@@ -28,7 +28,7 @@ pub use workload::{Step, StepCommand, StepTime};
 use std::time::Duration;
 
 /// A server, by its position in the topology.
-pub type Position = usize;
+pub type ServerIndex = usize;
 
 /// Everything that was seen of a herd. All times are since its beginning, on one monotonic clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct History {
     /// The servers' names.
     pub names: Vec<String>,
     /// Which servers are neighbours.
-    pub links: Vec<(Position, Position)>,
+    pub links: Vec<(ServerIndex, ServerIndex)>,
     /// How safe a report is before it is acknowledged.
     pub level: Level,
     /// Whether servers keep their data on disk.
@@ -59,7 +59,7 @@ pub struct History {
 
 impl History {
     /// The neighbours of a server.
-    pub fn neighbours(&self, server: Position) -> impl Iterator<Item = Position> {
+    pub fn neighbours(&self, server: ServerIndex) -> impl Iterator<Item = ServerIndex> {
         self.links.iter().filter_map(move |&(a, b)| match server {
             _ if server == a => Some(b),
             _ if server == b => Some(a),

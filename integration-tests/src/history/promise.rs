@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Call, Command, Harm, HarmKind, History, Position, Record, Reply};
+use super::{Call, ClientCommand, ClientReply, Harm, HarmKind, History, Record, ServerIndex};
 
 /// What has reached the store's queue is with the system after this long, if nothing stalls: documented are 10 ms,
 /// the rest is for a busy machine.
@@ -28,7 +28,7 @@ const REPLACING: Duration = Duration::from_secs(10);
 
 /// How a server has a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum RecordSafety {
     /// In memory, and in its store's queue if it has a store.
     Merged,
     /// On disk, synced.
@@ -77,16 +77,16 @@ impl<'a> Promises<'a> {
     }
 
     /// The level of the server's own that an acknowledgement tells of.
-    pub fn own(&self) -> Held {
+    pub fn own(&self) -> RecordSafety {
         if self.history.level.needs_disk() {
-            Held::Synced
+            RecordSafety::Synced
         } else {
-            Held::Merged
+            RecordSafety::Merged
         }
     }
 
     /// Whether `server` surely still holds what it had then, or something greater.
-    pub fn holds(&self, server: Position, had: Had, held: Held) -> bool {
+    pub fn holds(&self, server: ServerIndex, had: Had, held: RecordSafety) -> bool {
         let harms = &self.of[server];
         let mut ends = harms
             .iter()
@@ -106,11 +106,11 @@ impl<'a> Promises<'a> {
         if disk_lost && ended {
             return false;
         }
-        held == Held::Synced || ends.all(|end| self.is_written(server, had, end))
+        held == RecordSafety::Synced || ends.all(|end| self.is_written(server, had, end))
     }
 
     /// Whether what was merged then was surely on disk, as far as this end asks, before it.
-    fn is_written(&self, server: Position, had: Had, end: &Harm) -> bool {
+    fn is_written(&self, server: ServerIndex, had: Had, end: &Harm) -> bool {
         let harms = &self.of[server];
         let stalls: Duration = harms
             .iter()
@@ -178,7 +178,7 @@ impl<'a> Promises<'a> {
         reports.into_iter().flatten().any(|(time_ns, other)| {
             let under_way = |crash: &&&Harm| {
                 let in_time = other.completed + REPLACING >= crash.from;
-                other.invoked <= crash.to && (other.reply == Reply::Unknown || in_time)
+                other.invoked <= crash.to && (other.reply == ClientReply::Unknown || in_time)
             };
             *time_ns >= record.time_ns && *other != call && crashes.iter().any(under_way)
         })
@@ -189,8 +189,8 @@ impl Call {
     /// The time that it reports, if it is a report.
     fn reported_ns(&self) -> Option<i128> {
         match &self.command {
-            Command::Report { time, .. } => super::record::nanoseconds(time.as_bytes()),
-            Command::Question { .. } => None,
+            ClientCommand::Report { time, .. } => super::record::nanoseconds(time.as_bytes()),
+            ClientCommand::Question { .. } => None,
         }
     }
 }

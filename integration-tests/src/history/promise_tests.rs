@@ -6,7 +6,7 @@ use super::*;
 const AT_MS: u64 = 100_000;
 
 /// Smith, with Hill and Campbell for neighbours, acknowledged a report; these befell servers.
-fn levels(has_disks: bool, harms: &[(Position, u64, HarmKind)]) -> [bool; 4] {
+fn levels(has_disks: bool, harms: &[(ServerIndex, u64, HarmKind)]) -> [bool; 4] {
     Level::ALL.map(|level| {
         let mut sample = Sample::new();
         sample.history.level = level;
@@ -104,8 +104,8 @@ fn a_process_that_has_just_begun_and_one_that_stands_still_write_nothing() {
         from: Duration::from_millis(AT_MS),
         by: Duration::from_millis(AT_MS + 100),
     };
-    assert!(!promises.holds(1, had, Held::Merged));
-    assert!(promises.holds(1, had, Held::Synced));
+    assert!(!promises.holds(1, had, RecordSafety::Merged));
+    assert!(promises.holds(1, had, RecordSafety::Synced));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::workload::{client_ids, show_ids, steps};
-use super::{Fault, Level, Position, Step, TimedFault, faults};
+use super::{Fault, Level, ServerIndex, Step, TimedFault, faults};
 use crate::Topology;
 
 /// The servers and links of a herd, by position.
@@ -16,7 +16,7 @@ pub struct Shape {
     /// The servers' names.
     pub names: &'static [&'static str],
     /// Who is linked to whom; the first connects.
-    pub links: &'static [(Position, Position)],
+    pub links: &'static [(ServerIndex, ServerIndex)],
 }
 
 /// The five servers and six links of the protocol.

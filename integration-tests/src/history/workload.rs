@@ -8,7 +8,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::scenario::Shape;
-use super::{Position, show};
+use super::{ServerIndex, show};
 
 /// Those who report, each over one connection at a time.
 pub(super) const REPORTERS: usize = 5;
@@ -29,7 +29,7 @@ pub struct Step {
     /// Who.
     pub reporter: usize,
     /// To whom.
-    pub server: Position,
+    pub server: ServerIndex,
     /// What, pipelined.
     pub commands: Vec<StepCommand>,
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::evil::{Attack, End, Place, attacks};
+use crate::evil::{Attack, AttackEffect, Generations, attacks};
 use crate::peers;
 use crate::speaker::Speaker;
 
@@ -56,7 +56,7 @@ async fn report_on(mut client: Client, prefix: &str, over: Arc<AtomicBool>) -> V
 /// Hill's place is taken; Smith is attacked; Campbell is behind it.
 struct Siege {
     herd: Herd,
-    place: Place,
+    place: Generations,
     /// Where the logs of the honest ended when it began.
     marks: [usize; 2],
     /// The peaks of their memory until then, in KiB.
@@ -85,7 +85,7 @@ impl Siege {
         let log = herd.log("Smith");
         log.wait_for(0, &["link lost", "neighbour=Hill"]).await;
         let smith = ("Smith", herd.server("Smith").peer_address());
-        let place = Place {
+        let place = Generations {
             hill,
             smith: Speaker::link(smith, "Hill", hill).await.other,
             campbell,
@@ -124,7 +124,7 @@ impl Siege {
         let frames = (0..attack.rounds).flat_map(|_| &attack.frames);
         let mut said = 0;
         match attack.end {
-            End::CutOff => {
+            AttackEffect::CutOff => {
                 for frame in frames {
                     let mut speaker = link().await;
                     speaker.say(frame).await;
@@ -132,7 +132,7 @@ impl Siege {
                     said += 1;
                 }
             }
-            End::Taken => {
+            AttackEffect::Taken => {
                 let mut speaker = link().await;
                 let before = self.received().await;
                 for frame in frames {
@@ -145,7 +145,7 @@ impl Siege {
                 .await;
                 assert!(speaker.is_linked(), "{}: cut off", attack.name);
             }
-            End::After(seconds) => {
+            AttackEffect::After(seconds) => {
                 let mut speaker = link().await;
                 let saying = async {
                     for frame in frames {

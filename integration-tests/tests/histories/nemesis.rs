@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use herd_integration_tests::history::{Cut, Fault, HarmKind, Position, Scenario};
+use herd_integration_tests::history::{Cut, Fault, HarmKind, Scenario, ServerIndex};
 use herd_integration_tests::{FakeClock, Herd, LoopDisk, Passage, Server};
 use tokio::time::sleep_until;
 
@@ -37,7 +37,7 @@ impl Nemesis<'_> {
         self.look()
     }
 
-    fn server(&mut self, server: Position) -> &mut Server {
+    fn server(&mut self, server: ServerIndex) -> &mut Server {
         self.herd.server_mut(self.scenario.shape.names[server])
     }
 
@@ -117,13 +117,13 @@ impl Nemesis<'_> {
         Ok(())
     }
 
-    fn kill(&mut self, server: Position, kind: HarmKind) {
+    fn kill(&mut self, server: ServerIndex, kind: HarmKind) {
         let from = self.books.now();
         self.server(server).kill();
         self.books.note(server, (from, self.books.now()), kind);
     }
 
-    async fn stop(&mut self, server: Position) -> Result<(), String> {
+    async fn stop(&mut self, server: ServerIndex) -> Result<(), String> {
         let from = self.books.now();
         let status = self.server(server).terminate().await;
         let during = (from, self.books.now());
@@ -138,18 +138,18 @@ impl Nemesis<'_> {
     }
 
     /// Begins a process, and does not wait for it.
-    fn begin(&mut self, server: Position) {
+    fn begin(&mut self, server: ServerIndex) {
         let number = self.books.next_process(server);
         self.books.begins(server, HarmKind::ProcessBegan(number));
         self.server(server).start();
     }
 
-    async fn start(&mut self, server: Position) -> Result<(), String> {
+    async fn start(&mut self, server: ServerIndex) -> Result<(), String> {
         self.begin(server);
         self.listens(server).await
     }
 
-    async fn listens(&mut self, server: Position) -> Result<(), String> {
+    async fn listens(&mut self, server: ServerIndex) -> Result<(), String> {
         if !self.server(server).try_listening().await {
             let name = self.scenario.shape.names[server];
             return Err(format!("a port of {name} was taken by another process"));

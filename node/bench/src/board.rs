@@ -23,7 +23,7 @@ pub(super) enum Stage {
 /// Shared by the tasks of one thread; never across threads.
 pub(super) struct Board {
     pub(super) tally: RefCell<Tally>,
-    pub(super) live: Arc<Live>,
+    pub(super) live: Arc<ThreadCounts>,
     stage: Cell<Stage>,
     start: Cell<Option<Instant>>,
     alarms: Vec<Alarm>,
@@ -37,7 +37,7 @@ pub(super) struct Alarm {
 }
 
 impl Board {
-    pub(super) fn new(connections: usize, live: Arc<Live>) -> Self {
+    pub(super) fn new(connections: usize, live: Arc<ThreadCounts>) -> Self {
         Board {
             tally: RefCell::default(),
             live,
@@ -96,13 +96,13 @@ impl Board {
 
 /// What a thread tells while it runs.
 #[derive(Debug, Default)]
-pub(super) struct Live {
+pub(super) struct ThreadCounts {
     answered: AtomicU64,
     errors: AtomicU64,
     slowest_ns: AtomicU64,
 }
 
-impl Live {
+impl ThreadCounts {
     pub(super) fn count(&self, answered: u64, errors: u64, slowest_ns: u64) {
         self.answered.fetch_add(answered, Ordering::Relaxed);
         self.errors.fetch_add(errors, Ordering::Relaxed);

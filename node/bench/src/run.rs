@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::board::Live;
+use super::board::ThreadCounts;
 use super::error::BenchError;
 use super::plan::{Plan, Protocol};
 use super::report::BenchReport;
@@ -67,7 +67,7 @@ async fn put<T: Target + Send + Sync + 'static>(
     stop: CancellationToken,
     progress: impl FnMut(Snapshot),
 ) -> Result<Tally, BenchError> {
-    let live: Arc<Live> = Arc::default();
+    let live: Arc<ThreadCounts> = Arc::default();
     let (orders, ordered) = watch::channel(Order::Prepare);
     let threads = plan.threads.min(plan.connections);
     let (ready, mut prepared) = mpsc::channel(threads);
@@ -123,9 +123,9 @@ async fn put<T: Target + Send + Sync + 'static>(
     all(&mut workers).await
 }
 
-type Ended = Result<Result<Tally, BenchError>, tokio::task::JoinError>;
+type WorkerResult = Result<Result<Tally, BenchError>, tokio::task::JoinError>;
 
-fn result(ended: Ended) -> Result<Tally, BenchError> {
+fn result(ended: WorkerResult) -> Result<Tally, BenchError> {
     ended.map_err(|error| BenchError::Failed(error.to_string()))?
 }
 
@@ -139,7 +139,12 @@ async fn all(workers: &mut JoinSet<Result<Tally, BenchError>>) -> Result<Tally, 
 }
 
 /// Tells how it goes, for ever.
-async fn watch_over(plan: &Plan, start: Instant, live: &Live, mut progress: impl FnMut(Snapshot)) {
+async fn watch_over(
+    plan: &Plan,
+    start: Instant,
+    live: &ThreadCounts,
+    mut progress: impl FnMut(Snapshot),
+) {
     let mut ticks = interval(PROGRESS_GAP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks.tick().await;

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::board::{Board, Live, Stage};
+use super::board::{Board, Stage, ThreadCounts};
 use super::connection::{Connection, Parts};
 use super::error::BenchError;
 use super::plan::Plan;
@@ -43,7 +43,7 @@ pub(super) struct Worker<T> {
     pub(super) orders: watch::Receiver<Order>,
     /// Told when the thread is prepared.
     pub(super) ready: mpsc::Sender<()>,
-    pub(super) live: Arc<Live>,
+    pub(super) live: Arc<ThreadCounts>,
 }
 
 impl<T: Target + Send + Sync + 'static> Worker<T> {

@@ -91,7 +91,7 @@ impl OnlineProvider for Overpass {
         if let Some(error) = reply.failure("") {
             return Err(error);
         }
-        let found: Found<'_> = JsonBody::of(reply)?.read()?;
+        let found: OverpassAnswer<'_> = JsonBody::of(reply)?.read()?;
         // It ran out of time or memory on the way; what it has found so far is not the answer.
         if let Some(remark) = found.remark {
             return Err(ProviderError::Failed {
@@ -111,7 +111,7 @@ impl OnlineProvider for Overpass {
 }
 
 #[derive(Deserialize)]
-struct Found<'a> {
+struct OverpassAnswer<'a> {
     #[serde(borrow)]
     elements: Vec<Element<'a>>,
     #[serde(borrow)]

@@ -238,20 +238,23 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Debug, PartialEq, Eq)]
-    enum Seen {
+    enum OwnedLine {
         Text(Vec<u8>),
         Oversized(Vec<u8>),
     }
 
-    fn seen(line: Line<'_>) -> Seen {
+    fn seen(line: Line<'_>) -> OwnedLine {
         match line {
-            Line::Text(text) => Seen::Text(text.to_vec()),
-            Line::Oversized(copy) => Seen::Oversized(copy.to_vec()),
+            Line::Text(text) => OwnedLine::Text(text.to_vec()),
+            Line::Oversized(copy) => OwnedLine::Oversized(copy.to_vec()),
         }
     }
 
     /// All lines of `pieces`, and the most bytes that were stored between two of them.
-    fn lines<'a>(limit: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Seen>, usize) {
+    fn lines<'a>(
+        limit: usize,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> (Vec<OwnedLine>, usize) {
         let mut reader = LineReader::new(limit);
         let mut all = Vec::new();
         let mut stored_max = 0;
@@ -267,17 +270,17 @@ mod tests {
         (all, stored_max)
     }
 
-    fn text(bytes: &[u8]) -> Seen {
-        Seen::Text(bytes.to_vec())
+    fn text(bytes: &[u8]) -> OwnedLine {
+        OwnedLine::Text(bytes.to_vec())
     }
 
     /// The rule, written as plainly as it can be: for the whole input at once.
-    fn expected(limit: usize, input: &[u8]) -> Vec<Seen> {
+    fn expected(limit: usize, input: &[u8]) -> Vec<OwnedLine> {
         let mut pieces: Vec<&[u8]> = input.split(|&b| b == b'\n').collect();
         let last = pieces.pop().unwrap_or_default();
         let oversized =
-            |line: &[u8]| Seen::Oversized(line[..limit.min(OVERSIZED_COPY_BYTES)].to_vec());
-        let mut all: Vec<Seen> = pieces
+            |line: &[u8]| OwnedLine::Oversized(line[..limit.min(OVERSIZED_COPY_BYTES)].to_vec());
+        let mut all: Vec<OwnedLine> = pieces
             .into_iter()
             .map(|line| match line {
                 line if line.len() > limit => oversized(line),
@@ -314,7 +317,7 @@ mod tests {
             lines(5, [&b"12345\nx\n"[..]]).0,
             [text(b"12345"), text(b"x")]
         );
-        let oversized = Seen::Oversized(b"12345".to_vec());
+        let oversized = OwnedLine::Oversized(b"12345".to_vec());
         assert_eq!(
             lines(5, [&b"12345\r\nx\n"[..]]).0,
             [oversized.clone(), text(b"x")]
@@ -401,7 +404,10 @@ mod tests {
             }
             assert!(reader.is_stopped() && !reader.is_inside_line());
             assert_eq!(reader.finish(), None);
-            assert_eq!(all, [text(b"a"), Seen::Oversized(request[..20].to_vec())]);
+            assert_eq!(
+                all,
+                [text(b"a"), OwnedLine::Oversized(request[..20].to_vec())]
+            );
         }
         let (all, _) = lines(20, [&input[..]]);
         assert_eq!(all.last(), Some(&text(b"IAMAT")), "unless it is told to");

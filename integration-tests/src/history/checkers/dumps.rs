@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::super::{Command, History, Record, Reply, show};
+use super::super::{ClientCommand, ClientReply, History, Record, show};
 use super::{Finding, about};
 
 const NAME: &str = "dumps";
@@ -45,15 +45,15 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
 fn answers(history: &History, name: &str, held: &HashMap<Vec<u8>, &Vec<u8>>) -> Vec<Finding> {
     let mut found = Vec::new();
     for call in &history.calls {
-        let Command::Question { client } = &call.command else {
+        let ClientCommand::Question { client } = &call.command else {
             continue;
         };
         let is_of_server = history.names[call.process.server] == name;
         let is_quiet = call.invoked >= history.quiet_from;
         let answer = match &call.reply {
-            Reply::At(line) => Some(line),
-            Reply::Refused(_) => None,
-            Reply::Unknown => continue,
+            ClientReply::At(line) => Some(line),
+            ClientReply::Refused(_) => None,
+            ClientReply::Unknown => continue,
         };
         if is_of_server && is_quiet && answer != held.get(client).copied() {
             let text = format!(

@@ -97,9 +97,9 @@ mod tests {
     #[test]
     fn a_refusal_promises_nothing() {
         let mut sample = sample(Level::Disk, &[]);
-        sample.history.calls[0].reply = super::super::Reply::Refused(b"? x".to_vec());
+        sample.history.calls[0].reply = super::super::ClientReply::Refused(b"? x".to_vec());
         assert_eq!(check(&sample.history), []);
-        sample.history.calls[0].reply = super::super::Reply::Unknown;
+        sample.history.calls[0].reply = super::super::ClientReply::Unknown;
         assert_eq!(check(&sample.history), []);
     }
 

@@ -10,7 +10,7 @@ mod truth;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Call, Command, History, Record, Reply, show};
+use super::{Call, ClientCommand, ClientReply, History, Record, show};
 
 /// What a checker found wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,14 +57,14 @@ fn about(checker: &'static str, client: &[u8], text: String) -> Finding {
 /// The record of a reply that has one.
 fn answered(call: &Call) -> Option<Record> {
     match &call.reply {
-        Reply::At(line) => Record::parse(line),
-        Reply::Refused(_) | Reply::Unknown => None,
+        ClientReply::At(line) => Record::parse(line),
+        ClientReply::Refused(_) | ClientReply::Unknown => None,
     }
 }
 
 /// The record of a report that was acknowledged.
 fn acknowledged(call: &Call) -> Option<Record> {
-    matches!(call.command, Command::Report { .. })
+    matches!(call.command, ClientCommand::Report { .. })
         .then(|| answered(call))
         .flatten()
 }

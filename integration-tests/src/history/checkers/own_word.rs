@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::{Call, Command, Had, HarmKind, History, Position, Promises, Reply};
+use super::super::{
+    Call, ClientCommand, ClientReply, Had, HarmKind, History, Promises, ServerIndex,
+};
 use super::{Finding, Floors, about, acknowledged, answered};
 
 pub(super) fn check(history: &History) -> Vec<Finding> {
@@ -24,7 +26,12 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
 }
 
 /// What the process of this number answers is looked at.
-fn in_life(history: &History, server: Position, number: u32, began: Duration) -> Option<Finding> {
+fn in_life(
+    history: &History,
+    server: ServerIndex,
+    number: u32,
+    began: Duration,
+) -> Option<Finding> {
     let promises = Promises::at(history, began);
     let mut floors = Floors::default();
     let of_server = || {
@@ -46,8 +53,8 @@ fn in_life(history: &History, server: Position, number: u32, began: Duration) ->
     }
     let is_answer = |call: &&Call| {
         call.process.number == number
-            && matches!(call.command, Command::Question { .. })
-            && call.reply != Reply::Unknown
+            && matches!(call.command, ClientCommand::Question { .. })
+            && call.reply != ClientReply::Unknown
     };
     for question in of_server().filter(is_answer) {
         let client = question.command.client();

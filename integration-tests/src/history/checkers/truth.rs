@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::super::{Call, Command, History, Record, Reply, show};
+use super::super::{Call, ClientCommand, ClientReply, History, Record, show};
 use super::{Finding, about};
 
 const NAME: &str = "truth";
@@ -17,10 +17,10 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
     let mut found = Vec::new();
     for call in &history.calls {
         let wrong = match (&call.reply, &call.command) {
-            (Reply::Unknown, _) => Ok(()),
-            (Reply::Refused(line), _) => is_copy(line, call),
-            (Reply::At(line), Command::Report { .. }) => is_echo(history, line, call),
-            (Reply::At(line), Command::Question { client }) => {
+            (ClientReply::Unknown, _) => Ok(()),
+            (ClientReply::Refused(line), _) => is_copy(line, call),
+            (ClientReply::At(line), ClientCommand::Report { .. }) => is_echo(history, line, call),
+            (ClientReply::At(line), ClientCommand::Question { client }) => {
                 reports.know(line, client, call.completed)
             }
         };
@@ -81,7 +81,7 @@ impl<'a> Reports<'a> {
     fn of(history: &'a History) -> Self {
         let mut by_operands: HashMap<Operands<'a>, Vec<&Call>> = HashMap::new();
         for call in &history.calls {
-            if let Command::Report {
+            if let ClientCommand::Report {
                 client,
                 location,
                 time,
@@ -114,8 +114,8 @@ impl<'a> Reports<'a> {
         }
         // Without its reply, nobody but the server knows the difference of a report.
         let may_be = |call: &&Call| match &call.reply {
-            Reply::At(told) => told == line,
-            Reply::Refused(_) | Reply::Unknown => true,
+            ClientReply::At(told) => told == line,
+            ClientReply::Refused(_) | ClientReply::Unknown => true,
         };
         if calls.any(may_be) {
             Ok(())
@@ -138,8 +138,8 @@ mod tests {
         let mut sample = Sample::new();
         sample.report(0, 1, 1_000, "2", Some(&at("Hill", "kiwi", "2")));
         sample.report(0, 1, 1_000, "2", None);
-        sample.history.calls[1].reply = Reply::Unknown;
-        let Command::Report { client, .. } = &mut sample.history.calls[1].command else {
+        sample.history.calls[1].reply = ClientReply::Unknown;
+        let ClientCommand::Report { client, .. } = &mut sample.history.calls[1].command else {
             unreachable!("it is a report");
         };
         *client = b"emu".to_vec();
@@ -199,7 +199,7 @@ mod tests {
         let mut sample = sample();
         sample.report(0, 1, 5_000, "2", None);
         assert_eq!(check(&sample.history), []);
-        sample.history.calls[2].reply = Reply::Refused(b"? IAMAT kiwi +1+1  2".to_vec());
+        sample.history.calls[2].reply = ClientReply::Refused(b"? IAMAT kiwi +1+1  2".to_vec());
         assert_eq!(check(&sample.history).len(), 1);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use serde::Serialize;
 
 use super::plan::ConvergencePlan;
-use super::sightings::{SLICES, Seen, State};
+use super::sightings::{Arrivals, SLICES, SightingState};
 use crate::latency::{Latencies, Percentiles};
 use crate::table::{LATENCY_HEAD, grouped, latency_columns};
 
@@ -74,7 +74,7 @@ pub struct SliceReport {
 }
 
 impl SeenReport {
-    fn of(seen: &Seen) -> Self {
+    fn of(seen: &Arrivals) -> Self {
         SeenReport {
             count: seen.latencies.len(),
             never: seen.never,
@@ -90,9 +90,9 @@ impl ConvergenceReport {
         self.all.never == 0 && self.refused == 0 && self.connections_failed == 0
     }
 
-    pub(super) fn new(plan: &ConvergencePlan, state: &State, stopped_early: bool) -> Self {
+    pub(super) fn new(plan: &ConvergencePlan, state: &SightingState, stopped_early: bool) -> Self {
         let name = |server: usize| plan.servers.get(server).cloned().unwrap_or_default();
-        let mut all = Seen {
+        let mut all = Arrivals {
             latencies: Latencies::new(),
             never: 0,
         };

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::conversation::{Conversation, Said};
+use super::conversation::{AnswerKind, Conversation};
 use super::plan::ConvergencePlan;
 use super::reporter::push_client;
-use super::sightings::{Open, Sightings};
+use super::sightings::{Sightings, UnseenRecord};
 use crate::dial::{REOPENS_MAX, reopen_gap};
 use crate::error::BenchError;
 use crate::ticks::Ticks;
@@ -81,7 +81,7 @@ impl Watcher {
         Ok(())
     }
 
-    async fn ask(&mut self, open: &[Open]) -> io::Result<()> {
+    async fn ask(&mut self, open: &[UnseenRecord]) -> io::Result<()> {
         let mut lines = Vec::new();
         for record in open {
             lines.extend_from_slice(b"WHATSAT ");
@@ -90,14 +90,14 @@ impl Watcher {
         }
         self.conversation.send(&lines).await?;
         for &record in open {
-            if self.conversation.reply(true).await? == Said::At {
+            if self.conversation.reply(true).await? == AnswerKind::At {
                 self.sightings.seen(self.server, record, Instant::now());
             }
         }
         Ok(())
     }
 
-    fn give_up(&self, open: &[Open]) {
+    fn give_up(&self, open: &[UnseenRecord]) {
         let now = Instant::now();
         for &record in open {
             if now.saturating_duration_since(record.sent) >= self.plan.give_up {

@@ -30,24 +30,24 @@ enum CertsCommand {
     ///
     /// Nothing that is there is overwritten. Servers need the files of the folder, and none of what lies in
     /// its folder signing: the authority's key can make certificates for anyone.
-    New(Made),
+    New(NewCertsArgs),
     /// Make certificates for the servers of the topology that have none
-    Add(Made),
+    Add(NewCertsArgs),
     /// Replace the certificates of all servers of the topology, by the authority of now
-    Renew(Made),
+    Renew(NewCertsArgs),
     /// Make another authority, and trust it beside those before
     ///
     /// The first of three steps. Then, with each step's files at all servers before the next: `renew`
     /// makes certificates by the new authority, and `retire` ends the trust in those before.
-    Rotate(Made),
+    Rotate(NewCertsArgs),
     /// Trust the authority of now only, once all servers have its certificates
-    Retire(Place),
+    Retire(FolderArgs),
     /// Show whose certificates there are, and when they end
-    Show(Place),
+    Show(FolderArgs),
     /// Make a certificate for a client of the client port
     Client {
         #[command(flatten)]
-        made: Made,
+        made: NewCertsArgs,
         /// Name of the client, and of the files
         #[arg(value_name = "NAME")]
         name: String,
@@ -55,7 +55,7 @@ enum CertsCommand {
 }
 
 #[derive(Debug, Args)]
-struct Place {
+struct FolderArgs {
     /// Topology file [default: the built-in five servers]
     #[arg(long, value_name = "FILE")]
     topology: Option<PathBuf>,
@@ -65,9 +65,9 @@ struct Place {
 }
 
 #[derive(Debug, Args)]
-struct Made {
+struct NewCertsArgs {
     #[command(flatten)]
-    place: Place,
+    place: FolderArgs,
     /// How long certificates are valid; an authority is for ten years, or as long if that is more
     #[arg(
         long, value_name = "DAYS", default_value_t = CERTIFICATE_DAYS,
@@ -107,12 +107,12 @@ pub(super) fn run(args: &CertsArgs) -> u8 {
 }
 
 fn carry_out(command: &CertsCommand) -> Result<(), CertsError> {
-    let (CertsCommand::New(Made { place, days })
-    | CertsCommand::Add(Made { place, days })
-    | CertsCommand::Renew(Made { place, days })
-    | CertsCommand::Rotate(Made { place, days })
+    let (CertsCommand::New(NewCertsArgs { place, days })
+    | CertsCommand::Add(NewCertsArgs { place, days })
+    | CertsCommand::Renew(NewCertsArgs { place, days })
+    | CertsCommand::Rotate(NewCertsArgs { place, days })
     | CertsCommand::Client {
-        made: Made { place, days },
+        made: NewCertsArgs { place, days },
         ..
     }) = command
     else {
@@ -159,7 +159,7 @@ struct Herd {
 }
 
 impl Herd {
-    fn open(place: &Place) -> Result<Self, CertsError> {
+    fn open(place: &FolderArgs) -> Result<Self, CertsError> {
         let topology = match &place.topology {
             None => herd_topology::builtin(PortBases::default()),
             Some(path) => herd_topology::read(path).map_err(|error| CertsError::Topology {

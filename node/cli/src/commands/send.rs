@@ -18,7 +18,7 @@ use tokio::runtime;
 
 use self::input::{from_lines, from_stdin};
 use self::prompt::Prompt;
-use self::session::{Lost, exchange};
+use self::session::{SendError, exchange};
 use self::tls_options::TlsOptions;
 use self::token::TokenError;
 use super::report;
@@ -136,7 +136,7 @@ async fn status(args: SendArgs) -> u8 {
         Ok(0) => EXIT_ANSWERED,
         Ok(_) => EXIT_REFUSED,
         // Who reads the output has what it wanted: `herd send < file | head`.
-        Err(Lost::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_LOST,
+        Err(SendError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_LOST,
         Err(lost) => failed(EXIT_LOST, &lost.to_string()),
     }
 }
@@ -167,13 +167,13 @@ mod tests {
     use super::*;
 
     #[derive(clap::Parser)]
-    struct Command {
+    struct SendCommand {
         #[command(flatten)]
         send: SendArgs,
     }
 
     fn parse(args: &[&str]) -> SendArgs {
-        Command::try_parse_from(args)
+        SendCommand::try_parse_from(args)
             .map(|command| command.send)
             .unwrap()
     }

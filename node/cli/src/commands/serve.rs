@@ -186,9 +186,9 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
                     exit_status(&error)
                 }
             },
-            signal = signals.next() => Told::Signal(signal),
+            signal = signals.next() => StopCause::Signal(signal),
             () = stdin_pipe::closed(parent.as_mut()), if !stopping.has_begun() => {
-                Told::StdinClosed
+                StopCause::StdinClosed
             }
             () = until(stopping.drained) => {
                 stopping.drained();
@@ -229,14 +229,13 @@ impl Stopping {
         self.deadline.is_some()
     }
 
-    fn begin(&mut self, told: &Told) {
+    fn begin(&mut self, told: &StopCause) {
         let now = Instant::now();
         // Only a platform that sends SIGTERM has endpoints that follow this server's readiness.
         let delay = match told {
-            Told::Signal(StopSignal::Terminate) => self.drain_delay,
-            Told::Signal(StopSignal::Interrupt | StopSignal::Hangup) | Told::StdinClosed => {
-                Duration::ZERO
-            }
+            StopCause::Signal(StopSignal::Terminate) => self.drain_delay,
+            StopCause::Signal(StopSignal::Interrupt | StopSignal::Hangup)
+            | StopCause::StdinClosed => Duration::ZERO,
         };
         self.stop.drain.cancel();
         if delay.is_zero() {
@@ -257,16 +256,16 @@ impl Stopping {
 }
 
 /// Who told the server to stop.
-enum Told {
+enum StopCause {
     Signal(StopSignal),
     StdinClosed,
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for StopCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Told::Signal(signal) => signal.fmt(f),
-            Told::StdinClosed => f.write_str("end of standard input"),
+            StopCause::Signal(signal) => signal.fmt(f),
+            StopCause::StdinClosed => f.write_str("end of standard input"),
         }
     }
 }

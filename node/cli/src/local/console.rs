@@ -19,7 +19,7 @@ const FLUSH_GRACE: Duration = Duration::from_secs(1);
 /// Foreground colours that are readable on black and on white.
 const COLOURS: [u8; 6] = [36, 32, 33, 35, 34, 31];
 
-enum Message {
+enum ConsoleMessage {
     /// To standard error.
     Log(Vec<u8>),
     /// To standard output.
@@ -29,7 +29,7 @@ enum Message {
 /// The way to the terminal. Clones lead to the same one.
 #[derive(Clone)]
 pub(super) struct Console {
-    queue: SyncSender<Message>,
+    queue: SyncSender<ConsoleMessage>,
     not_shown: Arc<AtomicU64>,
 }
 
@@ -83,20 +83,20 @@ impl Console {
         whole.extend_from_slice(prefix.0.as_bytes());
         whole.extend_from_slice(line);
         whole.push(b'\n');
-        self.send(Message::Log(whole));
+        self.send(ConsoleMessage::Log(whole));
     }
 
     /// Shows a line of this program about the herd.
     pub(super) fn note(&self, line: &str) {
-        self.send(Message::Log(format!("herd: {line}\n").into_bytes()));
+        self.send(ConsoleMessage::Log(format!("herd: {line}\n").into_bytes()));
     }
 
     /// Writes `text` to standard output.
     pub(super) fn say(&self, text: String) {
-        self.send(Message::Say(text));
+        self.send(ConsoleMessage::Say(text));
     }
 
-    fn send(&self, message: Message) {
+    fn send(&self, message: ConsoleMessage) {
         if self.queue.try_send(message).is_err() {
             self.not_shown.fetch_add(1, Ordering::Relaxed);
         }
@@ -113,15 +113,15 @@ impl Writing {
 
 /// Writes until all senders are gone. That a terminal is gone must not stop the herd.
 fn write_all(
-    messages: &Receiver<Message>,
+    messages: &Receiver<ConsoleMessage>,
     not_shown: &AtomicU64,
     stdout: &mut impl Write,
     stderr: &mut impl Write,
 ) {
     for message in messages {
         let _ = match message {
-            Message::Log(line) => stderr.write_all(&line),
-            Message::Say(text) => stdout
+            ConsoleMessage::Log(line) => stderr.write_all(&line),
+            ConsoleMessage::Say(text) => stdout
                 .write_all(text.as_bytes())
                 .and_then(|()| stdout.flush()),
         };

@@ -15,7 +15,7 @@ use herd_tls::TlsError;
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// Ports that cannot be bound. No server was started.
-    #[error("{}", Lines(.0))]
+    #[error("{}", ListedLines(.0))]
     Ports(Vec<TakenPort>),
     /// Another herd writes to the data folder. No server was started.
     #[error(
@@ -74,9 +74,9 @@ pub struct TakenPort {
     pub error: BindError,
 }
 
-struct Lines<'a, T>(&'a [T]);
+struct ListedLines<'a, T>(&'a [T]);
 
-impl<T: Display> Display for Lines<'_, T> {
+impl<T: Display> Display for ListedLines<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, item) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::console::{Console, Prefix};
-use super::lines::Lines;
+use super::lines::LineCollector;
 use super::server_log::ServerLog;
 
 /// How long a server may take to stop before it is killed: longer than it gives itself.
@@ -39,16 +39,16 @@ pub(super) struct ServerProcess {
 
 /// A server that ran.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct EndedServer {
     pub(super) name: ServerName,
     pub(super) pid: u32,
     pub(super) status: io::Result<ExitStatus>,
-    pub(super) end: End,
+    pub(super) end: ServerEnd,
 }
 
 /// What ended a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ServerEnd {
     /// Nothing that this process did.
     Itself,
     /// It was told to stop, and did.
@@ -66,7 +66,7 @@ pub(super) struct Output {
 
 /// How servers are told something.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stop {
+pub(super) struct StopOrders {
     /// Servers are told to stop.
     pub(super) told: CancellationToken,
     /// Servers are killed.
@@ -112,7 +112,7 @@ impl ServerProcess {
     }
 
     /// Shows the server's log lines until it ends, by itself or because of `stop`.
-    pub(super) async fn watch(mut self, output: Output, stop: Stop) -> Ended {
+    pub(super) async fn watch(mut self, output: Output, stop: StopOrders) -> EndedServer {
         let log_lines = self.output.take();
         let copying = async {
             if let Some(log_lines) = log_lines {
@@ -135,7 +135,7 @@ impl ServerProcess {
             // A server that closed its output still runs.
             () = &mut copying => ending.await,
         };
-        Ended {
+        EndedServer {
             name: self.name.clone(),
             pid: self.pid,
             status,
@@ -144,11 +144,15 @@ impl ServerProcess {
     }
 }
 
-async fn end(child: &mut Child, pid: u32, stop: &Stop) -> (io::Result<ExitStatus>, End) {
+async fn end(
+    child: &mut Child,
+    pid: u32,
+    stop: &StopOrders,
+) -> (io::Result<ExitStatus>, ServerEnd) {
     let mut reopen = stop.reopen.subscribe();
     loop {
         tokio::select! {
-            status = child.wait() => return (status, End::Itself),
+            status = child.wait() => return (status, ServerEnd::Itself),
             () = stop.told.cancelled() => break,
             Ok(()) = reopen.changed() => signal(pid, Signal::SIGHUP),
         }
@@ -157,14 +161,14 @@ async fn end(child: &mut Child, pid: u32, stop: &Stop) -> (io::Result<ExitStatus
     tokio::select! {
         stopped = timeout(STOP_GRACE, child.wait()) => {
             if let Ok(status) = stopped {
-                return (status, End::Told);
+                return (status, ServerEnd::Told);
             }
         }
         () = stop.kill.cancelled() => {}
     }
     match child.kill().await {
-        Ok(()) => (child.wait().await, End::Killed),
-        Err(error) => (Err(error), End::Killed),
+        Ok(()) => (child.wait().await, ServerEnd::Killed),
+        Err(error) => (Err(error), ServerEnd::Killed),
     }
 }
 
@@ -184,7 +188,7 @@ async fn copy(mut log_lines: ChildStderr, output: Output, mut reopen: watch::Rec
         prefix,
         mut log,
     } = output;
-    let mut lines = Lines::default();
+    let mut lines = LineCollector::default();
     let mut buffer = [0; READ_BYTES];
     loop {
         let read = tokio::select! {
@@ -209,7 +213,7 @@ async fn copy(mut log_lines: ChildStderr, output: Output, mut reopen: watch::Rec
     lines.finish(|line| console.log(&prefix, line));
 }
 
-impl Ended {
+impl EndedServer {
     /// How it ended, in words.
     pub(super) fn describe(&self) -> String {
         match &self.status {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::certificates::Certificates;
 use super::console::{Console, Prefix};
 use super::data_dir::DataDir;
-use super::process::{End, Ended, Output, ServerProcess, Stop};
+use super::process::{EndedServer, Output, ServerEnd, ServerProcess, StopOrders};
 use super::server_log::ServerLog;
 use super::{LocalError, ports, shell, welcome};
 use crate::exit_code;
@@ -65,7 +65,7 @@ pub async fn run(
     let certificates = Certificates::make(&settings.topology.topology, folder)?;
     let (console, writing) = Console::start().map_err(LocalError::Console)?;
     // Servers stop for the user's sake, or because one of them could not start.
-    let stop = Stop {
+    let stop = StopOrders {
         told: orders.stop.child_token(),
         kill: orders.kill,
         reopen: watch::Sender::default(),
@@ -96,8 +96,8 @@ struct Herd {
     data_dir: Option<DataDir>,
     certificates: Certificates,
     console: Console,
-    stop: Stop,
-    servers: JoinSet<Ended>,
+    stop: StopOrders,
+    servers: JoinSet<EndedServer>,
     /// Servers that did not stop when told to.
     killed: Vec<String>,
 }
@@ -248,34 +248,34 @@ impl Herd {
     }
 
     /// Reports one end. One that shows that the herd cannot start ends the others, and is returned.
-    fn note_end(&mut self, ended: Ended) -> Option<LocalError> {
-        let Ended { name, pid, .. } = &ended;
+    fn note_end(&mut self, ended: EndedServer) -> Option<LocalError> {
+        let EndedServer { name, pid, .. } = &ended;
         let status = ended.status.as_ref().ok().and_then(|status| status.code());
         match (ended.end, status) {
-            (End::Told, Some(0)) => self.console.note(&format!("{name} stopped")),
-            (End::Told, _) => {
+            (ServerEnd::Told, Some(0)) => self.console.note(&format!("{name} stopped")),
+            (ServerEnd::Told, _) => {
                 let how = ended.describe();
                 self.console
                     .note(&format!("{name} (process {pid}), told to stop, {how}"));
             }
-            (End::Killed, _) => {
+            (ServerEnd::Killed, _) => {
                 self.console.note(&format!(
                     "{name} (process {pid}) did not stop and was killed"
                 ));
                 self.killed.push(name.to_string());
             }
-            (End::Itself, _) if self.stop.told.is_cancelled() => {
+            (ServerEnd::Itself, _) if self.stop.told.is_cancelled() => {
                 self.console
                     .note(&format!("{name} (process {pid}) {}", ended.describe()));
             }
-            (End::Itself, Some(code)) if NEVER_STARTED.contains(&code) => {
+            (ServerEnd::Itself, Some(code)) if NEVER_STARTED.contains(&code) => {
                 self.stop.told.cancel();
                 return Some(LocalError::NotStarted {
                     server: name.clone(),
                     status: u8::try_from(code).unwrap_or(exit_code::INTERNAL),
                 });
             }
-            (End::Itself, _) if matches!(self.certificates, Certificates::Memory(_)) => {
+            (ServerEnd::Itself, _) if matches!(self.certificates, Certificates::Memory(_)) => {
                 self.console
                     .note(&format!("{name} (process {pid}) {}", ended.describe()));
                 self.console.note(&format!(
@@ -283,7 +283,7 @@ impl Herd {
                      is ephemeral"
                 ));
             }
-            (End::Itself, _) => {
+            (ServerEnd::Itself, _) => {
                 let program = self.program.to_string_lossy();
                 let arguments = self.arguments(name);
                 let again = shell::command_line(

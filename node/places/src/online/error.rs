@@ -35,7 +35,7 @@ pub enum ProviderError {
     #[error("the answer has another form than documented: {0}")]
     Malformed(String),
     /// It was asked too often; `retry_after` is how long it wants to be left alone, if it said so.
-    #[error("it was asked too often{}", Said(.reason))]
+    #[error("it was asked too often{}", Suffix(.reason))]
     TooOften {
         /// The pause that it asked for.
         retry_after: Option<Duration>,
@@ -43,10 +43,10 @@ pub enum ProviderError {
         reason: String,
     },
     /// It refuses to answer, most likely because of the key.
-    #[error("refused the request{}", Said(.0))]
+    #[error("refused the request{}", Suffix(.0))]
     Denied(String),
     /// It failed, by its own account.
-    #[error("failed{}", Said(.reason))]
+    #[error("failed{}", Suffix(.reason))]
     Failed {
         /// Its own words.
         reason: String,
@@ -77,9 +77,9 @@ pub enum ProviderError {
     },
 }
 
-struct Said<'a>(&'a str);
+struct Suffix<'a>(&'a str);
 
-impl std::fmt::Display for Said<'_> {
+impl std::fmt::Display for Suffix<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() {
             return Ok(());

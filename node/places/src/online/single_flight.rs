@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{Shared, WeakShared};
 use parking_lot::Mutex;
 
-type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type AnswerFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The questions in progress. No task is started: those who wait for the answer drive it, and when
 /// all of them are gone, it is given up.
@@ -18,16 +18,16 @@ pub struct SingleFlight<K, T> {
     flights: Arc<Flights<K, T>>,
 }
 
-struct Flights<K, T>(Mutex<Map<K, T>>);
+struct Flights<K, T>(Mutex<FlightMap<K, T>>);
 
-struct Map<K, T> {
+struct FlightMap<K, T> {
     by_key: HashMap<K, Flight<T>>,
     next_number: u64,
 }
 
 struct Flight<T> {
     number: u64,
-    answer: WeakShared<Answering<T>>,
+    answer: WeakShared<AnswerFuture<T>>,
 }
 
 /// Takes its flight off the list when the flight is over, however it ends.
@@ -49,7 +49,7 @@ impl<K: Eq + Hash, T> Drop for Landing<K, T> {
 
 impl<K, T> Default for SingleFlight<K, T> {
     fn default() -> Self {
-        let map = Map {
+        let map = FlightMap {
             by_key: HashMap::new(),
             next_number: 0,
         };
@@ -66,7 +66,7 @@ where
 {
     /// The answer to the question `key`: that of the one in progress, else that of `ask`, which is
     /// made one in progress. Tells also whether it joined another.
-    pub fn join<F>(&self, key: K, ask: impl FnOnce() -> F) -> (Shared<Answering<T>>, bool)
+    pub fn join<F>(&self, key: K, ask: impl FnOnce() -> F) -> (Shared<AnswerFuture<T>>, bool)
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -85,7 +85,7 @@ where
             number,
         };
         let asking = ask();
-        let answer: Answering<T> = Box::pin(async move {
+        let answer: AnswerFuture<T> = Box::pin(async move {
             let _landing = landing;
             asking.await
         });

@@ -28,7 +28,7 @@ pub struct Access {
 
 /// What was seen until now.
 #[derive(Default)]
-struct Seen {
+struct TokensFileState {
     /// What was found at the last look, if it was not judged yet.
     new: Option<Vec<u8>>,
     /// What was judged last, taken or not.
@@ -70,7 +70,7 @@ impl Access {
     /// Follows the file until told to stop. A change counts once two looks in a row have found it the same: a file that is
     /// being written is not taken. A file that cannot be used changes nothing, and is told once.
     pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
-        let mut seen = Seen::default();
+        let mut seen = TokensFileState::default();
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LOOK_INTERVAL) => {}
@@ -88,7 +88,7 @@ impl Access {
         }
     }
 
-    fn look(&self, seen: &mut Seen, read: Result<Vec<u8>, TokensFileError>) {
+    fn look(&self, seen: &mut TokensFileState, read: Result<Vec<u8>, TokensFileError>) {
         let parsed = match read {
             Ok(bytes) if seen.judged.as_ref() == Some(&bytes) => {
                 seen.new = None;
@@ -154,7 +154,7 @@ mod tests {
     }
 
     /// Two looks at the same.
-    fn look_twice(access: &Access, seen: &mut Seen, bytes: &[u8]) {
+    fn look_twice(access: &Access, seen: &mut TokensFileState, bytes: &[u8]) {
         for _ in 0..2 {
             access.look(seen, Ok(bytes.to_vec()));
         }
@@ -164,7 +164,7 @@ mod tests {
     fn a_changed_file_counts_and_a_bad_one_does_not() {
         let (first, second) = (Token::random(), Token::random());
         let access = Access::new("tokens".into(), Tokens::parse(&text(&first)).unwrap());
-        let mut seen = Seen::default();
+        let mut seen = TokensFileState::default();
         look_twice(&access, &mut seen, &text(&first));
         assert_eq!(access.version(), 0, "nothing has changed");
         look_twice(&access, &mut seen, b"nonsense\n");
@@ -197,7 +197,7 @@ mod tests {
             .collect();
         let (old, new) = (&lines[0], lines.concat());
         let access = Access::new("tokens".into(), Tokens::parse(old.as_bytes()).unwrap());
-        let mut seen = Seen::default();
+        let mut seen = TokensFileState::default();
         look_twice(&access, &mut seen, old.as_bytes());
         // Written in pieces, with a look at each: cut anywhere, at the end of a line too.
         for end in 0..new.len() {

@@ -54,10 +54,10 @@ impl Grant {
 
 /// The tokens of a file.
 #[derive(Clone, Debug, Default)]
-pub struct Tokens(Vec<Entry>);
+pub struct Tokens(Vec<TokenEntry>);
 
 /// A token, by its hash, and what it allows.
-type Entry = (TokenHash, Arc<Grant>);
+type TokenEntry = (TokenHash, Arc<Grant>);
 
 /// One mistake in a tokens file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,7 +183,7 @@ impl Tokens {
 
     /// Whether both hold the same tokens with the same scopes.
     pub(super) fn is_same(&self, other: &Tokens) -> bool {
-        let same = |(one, other): (&Entry, &Entry)| {
+        let same = |(one, other): (&TokenEntry, &TokenEntry)| {
             bool::from(one.0.is_same(&other.0)) && one.1 == other.1
         };
         self.len() == other.len() && self.0.iter().zip(&other.0).all(same)

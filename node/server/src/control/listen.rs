@@ -7,7 +7,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::session::Session;
+use super::session::ControlSession;
 use super::{Confirm, ControlSocket, ERROR_WORD};
 use herd_clock::clock::SharedClock;
 use herd_expiry::ExpireAfter;
@@ -73,7 +73,7 @@ impl Control {
                         let _ = stream.try_write(full.as_bytes());
                     }
                     Ok((stream, _)) => {
-                        let session = Session::new(Arc::clone(&control), stream);
+                        let session = ControlSession::new(Arc::clone(&control), stream);
                         sessions.spawn(session.run(shutdown.clone()));
                     }
                     Err(error) => {

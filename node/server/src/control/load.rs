@@ -8,8 +8,10 @@ use herd_crdt::{Outcome, Record, ServerName};
 use tokio::time::timeout;
 
 use super::listen::Control;
-use super::session::{IDLE_MAX, Session, SessionError};
-use super::{InvalidEndLine, InvalidRecordLine, LoadReport, ReportLine, parse_end, parse_record};
+use super::session::{ControlSession, IDLE_MAX, SessionError};
+use super::{
+    DumpLoadReport, InvalidEndLine, InvalidRecordLine, ReportLine, parse_end, parse_record,
+};
 use herd_protocol::{Fields, Line};
 
 /// How often the other side hears that the server is still at it.
@@ -19,7 +21,7 @@ const WAIT_LINE_GAP: Duration = Duration::from_secs(5);
 const SHARED_NAMES_MAX: usize = 1_024;
 
 /// Takes in all records up to the end of the stream, and answers with what came of them.
-pub(super) async fn run(session: &mut Session) -> Result<(), SessionError> {
+pub(super) async fn run(session: &mut ControlSession) -> Result<(), SessionError> {
     let control = session.control.clone();
     let begun = control.confirm.begin();
     let mut intake = Intake::new(&control);
@@ -55,7 +57,7 @@ pub(super) async fn run(session: &mut Session) -> Result<(), SessionError> {
 }
 
 async fn confirmed(
-    session: &mut Session,
+    session: &mut ControlSession,
     control: &Control,
     begun: Begun,
 ) -> Result<Result<(), String>, SessionError> {
@@ -81,7 +83,7 @@ struct Intake<'a> {
     /// Whether the end came.
     ended: bool,
     names: BTreeSet<ServerName>,
-    report: LoadReport,
+    report: DumpLoadReport,
 }
 
 impl<'a> Intake<'a> {
@@ -92,7 +94,7 @@ impl<'a> Intake<'a> {
             records: 0,
             ended: false,
             names: BTreeSet::new(),
-            report: LoadReport::default(),
+            report: DumpLoadReport::default(),
         }
     }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::listen::Control;
-use super::{CONTROL_LINE_BYTES_MAX, ERROR_WORD, InvalidRequest, Request, dump, load};
+use super::{CONTROL_LINE_BYTES_MAX, ControlRequest, ERROR_WORD, InvalidRequest, dump, load};
 use herd_protocol::{Line, LineReader};
 
 /// How long the request may take.
@@ -30,7 +30,7 @@ pub(super) enum SessionError {
     #[error("the other side did nothing for {} s", .0.as_secs())]
     Idle(Duration),
     #[error(transparent)]
-    Request(#[from] InvalidRequest),
+    ControlRequest(#[from] InvalidRequest),
     #[error("the server stops")]
     Stopped,
     /// There is nobody to tell it to.
@@ -41,7 +41,7 @@ pub(super) enum SessionError {
 }
 
 /// A connection to the control socket.
-pub(super) struct Session {
+pub(super) struct ControlSession {
     pub(super) control: Arc<Control>,
     pub(super) stream: UnixStream,
     pub(super) reader: LineReader,
@@ -49,9 +49,9 @@ pub(super) struct Session {
     writing: bool,
 }
 
-impl Session {
+impl ControlSession {
     pub(super) fn new(control: Arc<Control>, stream: UnixStream) -> Self {
-        Session {
+        ControlSession {
             control,
             stream,
             reader: LineReader::new(CONTROL_LINE_BYTES_MAX),
@@ -86,16 +86,16 @@ impl Session {
         match timeout(REQUEST_WAIT, self.request()).await {
             Err(_) => Err(SessionError::Idle(REQUEST_WAIT)),
             Ok(Err(error)) => Err(error),
-            Ok(Ok(Request::Dump)) => dump::run(self).await,
-            Ok(Ok(Request::Load)) => load::run(self).await,
+            Ok(Ok(ControlRequest::Dump)) => dump::run(self).await,
+            Ok(Ok(ControlRequest::Load)) => load::run(self).await,
         }
     }
 
-    async fn request(&mut self) -> Result<Request, SessionError> {
+    async fn request(&mut self) -> Result<ControlRequest, SessionError> {
         loop {
             match self.reader.next_line() {
                 Some(Line::Text(line)) => {
-                    return Ok(Request::parse(line)?);
+                    return Ok(ControlRequest::parse(line)?);
                 }
                 Some(Line::Oversized(_)) => return Err(InvalidRequest::Unknown.into()),
                 None => {}

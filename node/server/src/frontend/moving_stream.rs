@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 /// first and [arrives](MovingStream::arrive) at the second. In between nothing can be read or written.
 #[derive(Debug)]
 pub(super) struct MovingStream {
-    place: Place,
+    place: Registration,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Registration {
     Watched(TcpStream),
     Between(std::net::TcpStream),
     /// The system did not let it leave or arrive.
@@ -26,7 +26,7 @@ impl MovingStream {
     /// A stream that the present runtime watches.
     pub(super) fn new(stream: TcpStream) -> Self {
         MovingStream {
-            place: Place::Watched(stream),
+            place: Registration::Watched(stream),
         }
     }
 
@@ -35,8 +35,8 @@ impl MovingStream {
     /// # Errors
     /// The system's. The stream is closed then.
     pub(super) fn leave(&mut self) -> io::Result<()> {
-        self.place = match std::mem::replace(&mut self.place, Place::Lost) {
-            Place::Watched(stream) => Place::Between(stream.into_std()?),
+        self.place = match std::mem::replace(&mut self.place, Registration::Lost) {
+            Registration::Watched(stream) => Registration::Between(stream.into_std()?),
             elsewhere => elsewhere,
         };
         Ok(())
@@ -47,8 +47,8 @@ impl MovingStream {
     /// # Errors
     /// The system's. The stream is closed then.
     pub(super) fn arrive(&mut self) -> io::Result<()> {
-        self.place = match std::mem::replace(&mut self.place, Place::Lost) {
-            Place::Between(stream) => Place::Watched(TcpStream::from_std(stream)?),
+        self.place = match std::mem::replace(&mut self.place, Registration::Lost) {
+            Registration::Between(stream) => Registration::Watched(TcpStream::from_std(stream)?),
             elsewhere => elsewhere,
         };
         Ok(())
@@ -60,8 +60,10 @@ impl MovingStream {
     /// Nobody watches it.
     pub(super) fn watched(&mut self) -> io::Result<&mut TcpStream> {
         match &mut self.place {
-            Place::Watched(stream) => Ok(stream),
-            Place::Between(_) | Place::Lost => Err(io::ErrorKind::NotConnected.into()),
+            Registration::Watched(stream) => Ok(stream),
+            Registration::Between(_) | Registration::Lost => {
+                Err(io::ErrorKind::NotConnected.into())
+            }
         }
     }
 }

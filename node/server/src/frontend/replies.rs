@@ -27,7 +27,7 @@ const LATER_REPLY_BYTES: usize = 16 * 1024;
 ///
 /// Without a reply that waits, replies go straight to the bytes to be sent. Behind one that waits,
 /// they are gathered until it is there. Replies to reports that are not safe enough yet are gathered
-/// with all that comes after them ([`Held`]), until the batch is given up to be waited for. The number
+/// with all that comes after them ([`HeldReplies`]), until the batch is given up to be waited for. The number
 /// of unanswered commands and the memory that their replies take are bounded: see
 /// [`Replies::has_room`] and [`Replies::may_arrive`].
 pub(super) struct Replies {
@@ -40,21 +40,21 @@ pub(super) struct Replies {
     ready_commands: usize,
     later: FuturesOrdered<LaterReply>,
     /// For each of `later`, the replies between it and the next.
-    behind: VecDeque<Behind>,
+    behind: VecDeque<QueuedReplies>,
     behind_bytes: usize,
     behind_commands: usize,
     /// What those of `later` are reckoned at together.
     awaited_bytes: usize,
     awaited_commands: usize,
-    held: Option<Held>,
+    held: Option<HeldReplies>,
     /// An empty one with room.
-    spare: Option<Held>,
+    spare: Option<HeldReplies>,
     /// What all this takes, in the budget of all connections.
     share: ReplyShare,
 }
 
 /// What lies between a reply that waits and the next.
-struct Behind {
+struct QueuedReplies {
     /// What the one that waits is reckoned at.
     awaited_bytes: usize,
     awaited_commands: usize,
@@ -65,13 +65,13 @@ struct Behind {
 /// Replies that go out when the reports among them are as safe as the server promises; in the other
 /// case those reports get the error reply.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct HeldReplies {
     confirmed: Vec<u8>,
     refused: Vec<u8>,
     commands: usize,
 }
 
-impl Held {
+impl HeldReplies {
     /// Itself without its replies, if it is small enough to be kept.
     fn emptied(mut self) -> Option<Self> {
         let is_small = |bytes: &Vec<u8>| bytes.capacity() <= SPARE_BYTES_MAX;
@@ -113,7 +113,7 @@ impl Replies {
 
     /// Whether another command may be executed.
     pub(super) fn has_room(&self) -> bool {
-        let (held_bytes, held_commands) = self.held.as_ref().map_or((0, 0), Held::size);
+        let (held_bytes, held_commands) = self.held.as_ref().map_or((0, 0), HeldReplies::size);
         let waiting = self.behind_commands + self.awaited_commands + held_commands;
         self.ready_commands + waiting < self.commands_max
             && self.ready.len() < READY_BYTES_MAX
@@ -128,7 +128,7 @@ impl Replies {
 
     /// Tells the budget what all this takes now.
     fn count(&mut self) {
-        let (held_bytes, _) = self.held.as_ref().map_or((0, 0), Held::size);
+        let (held_bytes, _) = self.held.as_ref().map_or((0, 0), HeldReplies::size);
         let waiting = self.behind_bytes + self.awaited_bytes + held_bytes;
         self.share.set(self.ready.len() + waiting);
     }
@@ -192,7 +192,7 @@ impl Replies {
 
     /// Takes what is held, to be waited for: the caller makes a later reply of it before anything
     /// else is added.
-    pub(super) fn take_held(&mut self) -> Option<Held> {
+    pub(super) fn take_held(&mut self) -> Option<HeldReplies> {
         self.held.take()
     }
 
@@ -214,7 +214,7 @@ impl Replies {
         self.awaited_bytes += awaited_bytes;
         self.awaited_commands += awaited_commands;
         self.later.push_back(reply);
-        self.behind.push_back(Behind {
+        self.behind.push_back(QueuedReplies {
             awaited_bytes,
             awaited_commands,
             bytes: Vec::new(),

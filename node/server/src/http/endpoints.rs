@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Health;
-use crate::live::Live;
+use crate::live::LivePages;
 use crate::status::Status;
 
 /// Looks for what `/status` says.
@@ -24,5 +24,5 @@ pub struct Endpoints {
     /// Whether whoever reaches HTTP may see where clients are, and the inside of the herd.
     pub shows_locations: bool,
     /// The live page at `/`, if locations are shown.
-    pub page: Option<Arc<Live>>,
+    pub page: Option<Arc<LivePages>>,
 }

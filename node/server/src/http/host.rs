@@ -47,7 +47,7 @@ impl OwnNames {
 
 /// Why a request is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+enum HostRefusal {
     /// It does not say once which host it asks (RFC 9112, 3.2).
     Unclear,
     /// What it says is no host. Checks of health send such names, too: those of clusters in Envoy have bars in them.
@@ -70,12 +70,12 @@ async fn check(
 ) -> Response {
     let open = OPEN_PATHS.contains(&request.uri().path());
     let refusal = judge(&names, request.version(), request.uri(), request.headers());
-    match refusal.filter(|refusal| !open || *refusal == Refusal::Unclear) {
-        Some(Refusal::Unclear | Refusal::NoHost) => {
+    match refusal.filter(|refusal| !open || *refusal == HostRefusal::Unclear) {
+        Some(HostRefusal::Unclear | HostRefusal::NoHost) => {
             let text = "a request needs one Host header, with a host and maybe a port\n";
             (StatusCode::BAD_REQUEST, text).into_response()
         }
-        Some(Refusal::Misdirected) => {
+        Some(HostRefusal::Misdirected) => {
             let text = "this server is not the host that was asked for; http_hosts (--http-hosts, \
                  HERD_HTTP_HOSTS) gives it further names\n";
             (StatusCode::MISDIRECTED_REQUEST, text).into_response()
@@ -84,22 +84,27 @@ async fn check(
     }
 }
 
-fn judge(names: &OwnNames, version: Version, uri: &Uri, headers: &HeaderMap) -> Option<Refusal> {
+fn judge(
+    names: &OwnNames,
+    version: Version,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Option<HostRefusal> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let header = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.to_str().ok(),
         // No browser speaks HTTP/1.0.
         (None, _) if version < Version::HTTP_11 => Some("localhost"),
-        _ => return Some(Refusal::Unclear),
+        _ => return Some(HostRefusal::Unclear),
     };
     let Some(host) = header.and_then(host_of) else {
-        return Some(Refusal::NoHost);
+        return Some(HostRefusal::NoHost);
     };
     // A request that is meant for a proxy.
     let in_target = uri.authority().map(|authority| host_of(authority.as_str()));
     let own = |host: &Host| names.cover(host);
     let is_own = own(&host) && in_target.is_none_or(|target| target.as_ref().is_some_and(own));
-    (!is_own).then_some(Refusal::Misdirected)
+    (!is_own).then_some(HostRefusal::Misdirected)
 }
 
 /// The host in a value of `Host`, with a port or without. A name may end with the dot of the root
@@ -215,16 +220,16 @@ mod tests {
             "example.org",
             "x.a.example.org",
         ] {
-            let refusal = Some(Refusal::Misdirected);
+            let refusal = Some(HostRefusal::Misdirected);
             assert_eq!(judged(Version::HTTP_11, &[host]), refusal, "{host}");
             assert_eq!(judged(Version::HTTP_10, &[host]), refusal, "{host}");
         }
-        let unclear = Some(Refusal::Unclear);
+        let unclear = Some(HostRefusal::Unclear);
         for hosts in [&[][..], &["localhost", "localhost"]] {
             assert_eq!(judged(Version::HTTP_11, hosts), unclear, "{hosts:?}");
         }
         for host in ["", "a b", "localhost:x"] {
-            let refusal = Some(Refusal::NoHost);
+            let refusal = Some(HostRefusal::NoHost);
             assert_eq!(judged(Version::HTTP_11, &[host]), refusal, "{host:?}");
         }
         assert_eq!(judged(Version::HTTP_10, &[]), None);

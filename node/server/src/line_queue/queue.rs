@@ -43,7 +43,7 @@ pub(crate) enum Taken {
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     chunks: VecDeque<Chunk>,
     spare: Vec<Vec<u8>>,
     /// Memory of `chunks` and of the chunk that is being written.
@@ -59,7 +59,7 @@ struct State {
 /// A queue of bytes with a budget. Pushing never waits for the other side to write.
 pub(crate) struct Queue {
     bounds: QueueBounds,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
@@ -67,7 +67,7 @@ impl Queue {
     pub(crate) fn new(bounds: QueueBounds) -> Self {
         Queue {
             bounds,
-            state: Mutex::new(State::default()),
+            state: Mutex::new(QueueState::default()),
             changed: Condvar::new(),
         }
     }

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::changes::Changes;
+use super::changes::SceneChanges;
 use super::figures::Second;
 use super::herd_picture::HerdPicture;
 use super::question::key_text;
@@ -23,7 +23,7 @@ pub(super) struct Hello<'a> {
 
 /// What changed on the map.
 #[derive(Debug, Serialize)]
-struct Map {
+struct MapChanges {
     clients: u64,
     in_view: u64,
     thinned: bool,
@@ -57,8 +57,8 @@ pub(super) fn hello(hello: &Hello<'_>, out: &mut Vec<u8>) {
 
 /// What turns the page's map into `scene`; nothing if it is that already.
 pub(super) fn map(before: &Scene, scene: &Scene, out: &mut Vec<u8>) {
-    let changes = Changes::between(before, scene);
-    let is_same = changes == Changes::default()
+    let changes = SceneChanges::between(before, scene);
+    let is_same = changes == SceneChanges::default()
         && (before.clients, before.in_view, before.thinned)
             == (scene.clients, scene.in_view, scene.thinned);
     if is_same {
@@ -80,7 +80,7 @@ pub(super) fn map(before: &Scene, scene: &Scene, out: &mut Vec<u8>) {
         let (latitude, longitude) = position(dot);
         (key_text(key), latitude, longitude, dot.count, dot.server)
     };
-    let map = Map {
+    let map = MapChanges {
         clients: scene.clients,
         in_view: scene.in_view,
         thinned: scene.thinned,

@@ -13,12 +13,12 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::event::{self, Hello, Seconds};
-use super::figures::{Figures, History, take_figures};
+use super::figures::{FigureHistory, Figures, take_figures};
 use super::herd_picture::{HerdPicture, HerdSource};
-use super::question::{Chosen, Question};
+use super::question::{Chosen, PageQuestion};
 use super::record_view::{RecordView, ms};
 use super::sampler::Sampler;
-use super::viewers::{Found, Viewer, Viewers};
+use super::viewers::{Viewer, Viewers, WalkResult};
 use crate::http::HttpStatistics;
 use herd_clock::clock::SharedClock;
 use herd_locations::Locations;
@@ -28,21 +28,21 @@ use herd_places::EmbeddedPlaces;
 const TICK: Duration = Duration::from_secs(1);
 
 /// What all pages of a server share.
-pub struct Live {
+pub struct LivePages {
     locations: Arc<Locations>,
     herd: HerdSource,
     places: EmbeddedPlaces,
     clock: SharedClock,
-    history: Arc<History>,
+    history: Arc<FigureHistory>,
     viewers: Arc<Viewers>,
     statistics: Arc<HttpStatistics>,
     /// Ends all streams, which would never end by themselves.
     shutdown: CancellationToken,
 }
 
-impl Live {
+impl LivePages {
     /// The page of the server that `herd` is seen from, for at most so many viewers. Nothing moves until
-    /// [`Live::run`] runs.
+    /// [`LivePages::run`] runs.
     #[must_use]
     pub fn new(
         locations: Arc<Locations>,
@@ -52,7 +52,7 @@ impl Live {
         (viewers_max, statistics): (usize, Arc<HttpStatistics>),
         shutdown: CancellationToken,
     ) -> Arc<Self> {
-        Arc::new(Live {
+        Arc::new(LivePages {
             locations,
             herd,
             places,
@@ -85,7 +85,7 @@ impl Live {
     /// The stream for one page; `None` if there are as many as may be.
     pub(super) fn open(
         self: &Arc<Self>,
-        question: Question,
+        question: PageQuestion,
     ) -> Option<impl Stream<Item = Bytes> + Send + use<>> {
         let Some(viewer) = self.viewers.admit(question) else {
             let refused = &self.statistics.viewers_refused;
@@ -102,12 +102,12 @@ impl Live {
 
 /// What one page was told, and what there is to tell.
 struct Feed {
-    live: Arc<Live>,
+    live: Arc<LivePages>,
     viewer: Viewer,
-    found: watch::Receiver<Arc<Found>>,
+    found: watch::Receiver<Arc<WalkResult>>,
     ticks: Interval,
     greeted: bool,
-    shown: Arc<Found>,
+    shown: Arc<WalkResult>,
     /// Whether the page was told of its chosen client, known or not.
     told_of_client: bool,
     told_of_herd: Option<HerdPicture>,
@@ -115,7 +115,7 @@ struct Feed {
 }
 
 impl Feed {
-    fn new(live: Arc<Live>, viewer: Viewer) -> Self {
+    fn new(live: Arc<LivePages>, viewer: Viewer) -> Self {
         let found = viewer.seat().found.subscribe();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -56,18 +56,18 @@ pub(super) struct Second {
 
 /// The figures of the last minutes. Bounded by [`FIGURES_KEPT_MAX`].
 #[derive(Debug, Default)]
-pub(super) struct History {
-    seconds: Mutex<Kept>,
+pub(super) struct FigureHistory {
+    seconds: Mutex<KeptSeconds>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct KeptSeconds {
     seconds: VecDeque<Second>,
     /// How many were ever taken.
     taken: u64,
 }
 
-impl History {
+impl FigureHistory {
     /// Those that were taken after the first `known`, as far as they are kept, and how many were ever
     /// taken.
     #[must_use]
@@ -96,7 +96,7 @@ impl History {
 
 /// Takes a figure each second until `shutdown`.
 pub(super) async fn take_figures(
-    history: Arc<History>,
+    history: Arc<FigureHistory>,
     figures: impl Fn() -> Figures,
     shutdown: CancellationToken,
 ) {
@@ -193,7 +193,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn five_minutes_are_kept_and_each_second_is_told_once() {
-        let history = Arc::new(History::default());
+        let history = Arc::new(FigureHistory::default());
         let shutdown = CancellationToken::new();
         let updates = AtomicU64::new(0);
         let figures = move || Figures {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::link_ends::{End, LinkState, combine};
+use super::link_ends::{LinkEnd, LinkState, combine};
 use herd_replication::figures::Figures;
 use herd_replication::link_words::LinkWord;
 use herd_replication::links::Links;
@@ -72,13 +72,15 @@ impl HerdSource {
         let words = newest_words(&members);
         let end = |of: usize, neighbour: usize| {
             let (Some(of), Some(neighbour)) = (servers.get(of), servers.get(neighbour)) else {
-                return End::Gone;
+                return LinkEnd::Gone;
             };
             let said = words.get(&*of.name);
             match said.and_then(|said| said.get(&*neighbour.name)) {
-                Some(word) => End::Says(word),
-                None if matches!(of.state, ServerState::Down | ServerState::Unheard) => End::Gone,
-                None => End::Silent,
+                Some(word) => LinkEnd::Says(word),
+                None if matches!(of.state, ServerState::Down | ServerState::Unheard) => {
+                    LinkEnd::Gone
+                }
+                None => LinkEnd::Silent,
             }
         };
         let links = self.topology.links().iter().map(|link| {

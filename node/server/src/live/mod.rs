@@ -23,10 +23,10 @@ mod thinning;
 mod viewers;
 mod viewport;
 
-pub use feed::Live;
+pub use feed::LivePages;
 pub use figures::{Figures, PropagationCounts};
 pub use herd_picture::HerdSource;
-pub use question::{InvalidQuestion, Question};
+pub use question::{InvalidQuestion, PageQuestion};
 pub use routes::routes;
 pub use viewport::InvalidViewport;
 

@@ -17,7 +17,7 @@ pub(crate) enum Chosen {
 
 /// What a page is to be shown.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub struct PageQuestion {
     /// The part of the world.
     pub(super) viewport: Viewport,
     /// Whose record.
@@ -38,13 +38,13 @@ pub enum InvalidQuestion {
     Client,
 }
 
-impl Question {
+impl PageQuestion {
     /// Reads the query part of an address; the world and nobody where it says nothing.
     ///
     /// # Errors
     /// See [`InvalidQuestion`].
     pub fn parse(query: &str) -> Result<Self, InvalidQuestion> {
-        let mut question = Question {
+        let mut question = PageQuestion {
             viewport: Viewport::WORLD,
             chosen: Chosen::Nobody,
         };
@@ -87,8 +87,8 @@ mod tests {
 
     #[test]
     fn questions_name_a_view_and_a_client() {
-        let parse = Question::parse;
-        let nothing = Question {
+        let parse = PageQuestion::parse;
+        let nothing = PageQuestion {
             viewport: Viewport::WORLD,
             chosen: Chosen::Nobody,
         };
@@ -109,7 +109,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_query_is_answered_or_refused(query in "\\PC{0,60}") {
-            let _ = Question::parse(&query);
+            let _ = PageQuestion::parse(&query);
         }
     }
 }

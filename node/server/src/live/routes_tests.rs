@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Page {
     locations: Arc<Locations>,
-    live: Arc<Live>,
+    live: Arc<LivePages>,
     shutdown: CancellationToken,
 }
 
@@ -38,7 +38,7 @@ fn page() -> Page {
     let links = Arc::new(Links::new(view, Chance::new(clock.clone(), 1), None));
     let locations = Arc::new(Locations::default());
     let shutdown = CancellationToken::new();
-    let live = Live::new(
+    let live = LivePages::new(
         locations.clone(),
         HerdSource {
             topology,

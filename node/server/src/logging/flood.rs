@@ -22,19 +22,19 @@ const SUBJECTS_MAX: usize = 64;
 
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum LineKind {
     /// Something is wrong: a repeat tells nothing new.
     Complaint,
     /// Something has changed: a link is made or lost, say.
     News,
 }
 
-impl Kind {
+impl LineKind {
     /// Lines about one subject that are shown at once.
     const fn lines(self) -> u32 {
         match self {
-            Kind::Complaint => 10,
-            Kind::News => 100,
+            LineKind::Complaint => 10,
+            LineKind::News => 100,
         }
     }
 
@@ -50,7 +50,7 @@ impl Kind {
 
 /// What becomes of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum FloodDecision {
     /// It is shown, and says how many like it were left out before it.
     Show {
         /// That number.
@@ -63,12 +63,12 @@ pub(super) enum Verdict {
 /// Remembers how often each place in the program spoke about each subject.
 #[derive(Debug)]
 pub(super) struct Flood<P> {
-    places: HashMap<P, Place>,
+    places: HashMap<P, CallSite>,
 }
 
 #[derive(Debug)]
-struct Place {
-    kind: Kind,
+struct CallSite {
+    kind: LineKind,
     all: Allowance,
     subjects: HashMap<u64, Subject>,
     /// Left out of subjects that are forgotten or were never told apart.
@@ -91,8 +91,14 @@ impl<P> Default for Flood<P> {
 
 impl<P: Hash + Eq> Flood<P> {
     /// Notes that `place`, whose lines are all of one kind, has a line about `subject`.
-    pub(super) fn note(&mut self, place: P, kind: Kind, subject: u64, now: Instant) -> Verdict {
-        let place = self.places.entry(place).or_insert_with(|| Place {
+    pub(super) fn note(
+        &mut self,
+        place: P,
+        kind: LineKind,
+        subject: u64,
+        now: Instant,
+    ) -> FloodDecision {
+        let place = self.places.entry(place).or_insert_with(|| CallSite {
             kind,
             all: kind.place_allowance(now),
             subjects: HashMap::new(),
@@ -102,8 +108,8 @@ impl<P: Hash + Eq> Flood<P> {
     }
 }
 
-impl Place {
-    fn note(&mut self, subject: u64, now: Instant) -> Verdict {
+impl CallSite {
+    fn note(&mut self, subject: u64, now: Instant) -> FloodDecision {
         self.make_room(subject, now);
         let is_known = self.subjects.contains_key(&subject);
         // Strangers can make up subjects; beyond the bound all of them are one.
@@ -118,12 +124,12 @@ impl Place {
         });
         if subject.allowance.left(now) == 0 || self.all.left(now) == 0 {
             subject.left_out += 1;
-            return Verdict::LeaveOut;
+            return FloodDecision::LeaveOut;
         }
         subject.allowance.spend(1, now);
         self.all.spend(1, now);
         let left_out = std::mem::take(&mut subject.left_out) + std::mem::take(&mut self.left_out);
-        Verdict::Show { left_out }
+        FloodDecision::Show { left_out }
     }
 
     /// Forgets subjects that are quiet again, if there are too many to know a new one.
@@ -146,12 +152,12 @@ impl Place {
 mod tests {
     use super::*;
 
-    const KIND: Kind = Kind::Complaint;
+    const KIND: LineKind = LineKind::Complaint;
     const LINES: usize = KIND.lines() as usize;
 
     fn shown(flood: &mut Flood<u8>, subjects: impl Iterator<Item = u64>, now: Instant) -> usize {
         subjects
-            .filter(|&subject| flood.note(1, KIND, subject, now) != Verdict::LeaveOut)
+            .filter(|&subject| flood.note(1, KIND, subject, now) != FloodDecision::LeaveOut)
             .count()
     }
 
@@ -162,12 +168,21 @@ mod tests {
         let repeats = std::iter::repeat_n(7, 1_000);
         assert_eq!(shown(&mut flood, repeats, now), LINES);
         // Neither another subject nor another place suffers.
-        assert_eq!(flood.note(1, KIND, 8, now), Verdict::Show { left_out: 0 });
-        assert_eq!(flood.note(2, KIND, 7, now), Verdict::Show { left_out: 0 });
+        assert_eq!(
+            flood.note(1, KIND, 8, now),
+            FloodDecision::Show { left_out: 0 }
+        );
+        assert_eq!(
+            flood.note(2, KIND, 7, now),
+            FloodDecision::Show { left_out: 0 }
+        );
         let later = now + SUBJECT_GAP;
         let left_out = 1_000 - LINES as u64;
-        assert_eq!(flood.note(1, KIND, 7, later), Verdict::Show { left_out });
-        assert_eq!(flood.note(1, KIND, 7, later), Verdict::LeaveOut);
+        assert_eq!(
+            flood.note(1, KIND, 7, later),
+            FloodDecision::Show { left_out }
+        );
+        assert_eq!(flood.note(1, KIND, 7, later), FloodDecision::LeaveOut);
     }
 
     #[test]
@@ -181,7 +196,7 @@ mod tests {
         // Subjects are forgotten, and the lines that were left out of them are told all the same.
         let (mut told, mut more) = (0, 0);
         for subject in 200_000..200_010 {
-            if let Verdict::Show { left_out } = flood.note(1, KIND, subject, later) {
+            if let FloodDecision::Show { left_out } = flood.note(1, KIND, subject, later) {
                 (told, more) = (told + left_out, more + 1);
             }
         }

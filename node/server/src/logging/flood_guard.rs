@@ -14,7 +14,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::flood::{Flood, Kind, Verdict};
+use super::flood::{Flood, FloodDecision, LineKind};
 use super::statistics::statistics;
 
 /// Fields that say what a line is about. Lines that differ in others only are repeats of each other.
@@ -54,8 +54,8 @@ impl<S: Subscriber> Layer<S> for FloodGuard {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         LEFT_OUT.set(0);
         let kind = match *event.metadata().level() {
-            Level::ERROR | Level::WARN => Kind::Complaint,
-            Level::INFO => Kind::News,
+            Level::ERROR | Level::WARN => LineKind::Complaint,
+            Level::INFO => LineKind::News,
             _ => return true,
         };
         let mut subject = Subject(self.hashing.build_hasher());
@@ -63,11 +63,11 @@ impl<S: Subscriber> Layer<S> for FloodGuard {
         let (place, subject) = (event.metadata().callsite(), subject.0.finish());
         let verdict = self.flood.lock().note(place, kind, subject, Instant::now());
         match verdict {
-            Verdict::Show { left_out } => {
+            FloodDecision::Show { left_out } => {
                 LEFT_OUT.set(left_out);
                 true
             }
-            Verdict::LeaveOut => {
+            FloodDecision::LeaveOut => {
                 statistics().repeated.fetch_add(1, Ordering::Relaxed);
                 false
             }

@@ -11,7 +11,7 @@ use super::Stop;
 use super::core::Core;
 use crate::frontend::{Frontend, Statistics};
 use crate::http::{self, Endpoints, Health, HttpStatistics};
-use crate::live::{Figures, HerdSource, Live, PropagationCounts};
+use crate::live::{Figures, HerdSource, LivePages, PropagationCounts};
 use crate::metrics::{self, MetricsParts, MetricsSource};
 use crate::status::StatusSource;
 use herd_clock::clock::{self, SharedClock};
@@ -28,7 +28,7 @@ pub(super) struct Views {
     health: Arc<Health>,
     status: Arc<StatusSource>,
     floor: Option<FloorWatch>,
-    live: Option<Arc<Live>>,
+    live: Option<Arc<LivePages>>,
     frontend: Arc<Statistics>,
     http: Arc<HttpStatistics>,
     replication: ReplicationView,
@@ -176,7 +176,7 @@ fn live_page(
     replication: &ReplicationView,
     http_statistics: &Arc<HttpStatistics>,
     shutdown: &CancellationToken,
-) -> Option<Arc<Live>> {
+) -> Option<Arc<LivePages>> {
     let settings = &core.settings;
     if !settings.http.shows_locations {
         return None;
@@ -188,7 +188,7 @@ fn live_page(
     };
     // Whoever else answers WHATSAT: a page shows places of the embedded table only.
     let places = settings.places.embedded.clone();
-    Some(Live::new(
+    Some(LivePages::new(
         core.locations.clone(),
         herd,
         places,

@@ -34,7 +34,7 @@ impl Answer {
 
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct ServerRow {
     /// The server.
     pub server: String,
     /// `ready`, `not ready`, `no answer`, or `not asked`.
@@ -59,7 +59,7 @@ pub struct Comparison {
     /// The herd, by those that answered; several if they are not of one.
     pub clusters: Vec<String>,
     /// One line for each server that was asked or that another one names.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ServerRow>,
     /// What is wrong, in words.
     pub troubles: Vec<String>,
 }
@@ -75,7 +75,7 @@ pub fn compare(answers: &[Answer]) -> Comparison {
     if clusters.len() > 1 {
         troubles.push(format!("servers of several herds: {}", clusters.join(", ")));
     }
-    let mut rows: Vec<Row> = answers.iter().map(|answer| row(answer, &said)).collect();
+    let mut rows: Vec<ServerRow> = answers.iter().map(|answer| row(answer, &said)).collect();
     for name in said.iter().flat_map(|status| &status.topology.servers) {
         if !rows.iter().any(|row| row.server == *name) {
             rows.push(not_asked(name, &said));
@@ -124,11 +124,11 @@ fn lag_groups(status: &Status) -> u64 {
     status.servers.iter().filter_map(|s| s.lag_groups).sum()
 }
 
-fn row(answer: &Answer, said: &[&Status]) -> Row {
+fn row(answer: &Answer, said: &[&Status]) -> ServerRow {
     let server = answer.label().to_owned();
     let alive_to = alive_to(&server, said);
     let Some(status) = &answer.status else {
-        return Row {
+        return ServerRow {
             server,
             state: "no answer",
             alive_to,
@@ -136,7 +136,7 @@ fn row(answer: &Answer, said: &[&Status]) -> Row {
         };
     };
     let up = status.links.iter().filter(|link| link.up).count();
-    Row {
+    ServerRow {
         server,
         state: if status.ready { "ready" } else { "not ready" },
         uptime_s: Some(status.uptime_s),
@@ -148,8 +148,8 @@ fn row(answer: &Answer, said: &[&Status]) -> Row {
     }
 }
 
-fn not_asked(name: &str, said: &[&Status]) -> Row {
-    Row {
+fn not_asked(name: &str, said: &[&Status]) -> ServerRow {
+    ServerRow {
         server: name.to_owned(),
         state: "not asked",
         uptime_s: None,

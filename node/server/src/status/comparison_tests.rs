@@ -106,7 +106,7 @@ fn a_herd_that_is_well_has_no_troubles() {
     assert_eq!(comparison.troubles, [""; 0]);
     assert_eq!(
         comparison.rows[1],
-        Row {
+        ServerRow {
             server: "Jaquez".to_owned(),
             state: "ready",
             uptime_s: Some(60),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::comparison::{Comparison, Row};
+use super::comparison::{Comparison, ServerRow};
 use herd_text::printable::Printable;
 
 /// The columns. The first is as wide as it needs to be.
@@ -65,7 +65,7 @@ pub fn table(comparison: &Comparison, more: &[MoreColumn<'_>]) -> String {
     text
 }
 
-fn cells(row: &Row) -> [String; 8] {
+fn cells(row: &ServerRow) -> [String; 8] {
     let or_unknown = |text: Option<String>| text.unwrap_or_else(|| UNKNOWN.to_owned());
     let (alive, asked) = row.alive_to;
     [
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_fit_a_terminal() {
-        let row = |server: &str, clients| Row {
+        let row = |server: &str, clients| ServerRow {
             server: server.to_owned(),
             state: "not ready",
             uptime_s: Some(90_000),

@@ -147,14 +147,14 @@ mod tests {
     use super::*;
 
     #[derive(clap::Parser)]
-    struct Command {
+    struct LoadCommand {
         #[command(flatten)]
         load: LoadArgs,
     }
 
     fn plan(arguments: &[&str]) -> Result<Plan, String> {
         let arguments = std::iter::once("bench").chain(arguments.iter().copied());
-        let command = Command::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        let command = LoadCommand::try_parse_from(arguments).map_err(|error| error.to_string())?;
         Ok(command.load.plan())
     }
 

@@ -28,7 +28,7 @@ pub(super) struct ServerArgs {
 
 /// Where to look.
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum SocketSource {
     Socket(PathBuf),
     Folder(PathBuf),
 }
@@ -36,16 +36,16 @@ enum Place {
 impl ServerArgs {
     /// Options win over variables here: the variables are those of a server, and in its environment
     /// they find it.
-    fn place(&self, environment: &Environment) -> Place {
+    fn place(&self, environment: &Environment) -> SocketSource {
         let variable = |setting| environment.get(setting).map(|given| given.text.into());
         if let Some(path) = &self.control_socket {
-            Place::Socket(path.clone())
+            SocketSource::Socket(path.clone())
         } else if let Some(path) = &self.data_dir {
-            Place::Folder(path.clone())
+            SocketSource::Folder(path.clone())
         } else if let Some(path) = variable(Setting::ControlSocket) {
-            Place::Socket(path)
+            SocketSource::Socket(path)
         } else {
-            Place::Folder(variable(Setting::DataDir).unwrap_or_else(|| DATA_DIR.into()))
+            SocketSource::Folder(variable(Setting::DataDir).unwrap_or_else(|| DATA_DIR.into()))
         }
     }
 
@@ -58,11 +58,11 @@ impl ServerArgs {
         environment: &Environment,
     ) -> Result<(UnixStream, PathBuf), ControlError> {
         match self.place(environment) {
-            Place::Socket(path) => match UnixStream::connect(&path) {
+            SocketSource::Socket(path) => match UnixStream::connect(&path) {
                 Ok(stream) => Ok((stream, path)),
                 Err(error) => Err(ControlError::NotFound(cannot_connect(&path, &error))),
             },
-            Place::Folder(folder) => connect_in(&folder),
+            SocketSource::Folder(folder) => connect_in(&folder),
         }
     }
 }
@@ -122,7 +122,11 @@ mod tests {
 
     use super::*;
 
-    fn place(socket: Option<&str>, folder: Option<&str>, variables: &[(&str, &str)]) -> Place {
+    fn place(
+        socket: Option<&str>,
+        folder: Option<&str>,
+        variables: &[(&str, &str)],
+    ) -> SocketSource {
         let args = ServerArgs {
             control_socket: socket.map(Into::into),
             data_dir: folder.map(Into::into),
@@ -135,8 +139,8 @@ mod tests {
 
     #[test]
     fn options_win_over_variables_and_a_socket_over_a_folder() {
-        let socket = |path: &str| Place::Socket(path.into());
-        let folder = |path: &str| Place::Folder(path.into());
+        let socket = |path: &str| SocketSource::Socket(path.into());
+        let folder = |path: &str| SocketSource::Folder(path.into());
         let both = [("HERD_CONTROL_SOCKET", "s"), ("HERD_DATA_DIR", "d")];
         assert_eq!(place(None, None, &[]), folder("herd-data"));
         assert_eq!(place(None, None, &both), socket("s"));

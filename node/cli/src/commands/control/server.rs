@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::ControlError;
 use herd_protocol::{Line, LineReader};
-use herd_server::control::{CONTROL_LINE_BYTES_MAX, ERROR_WORD, Request};
+use herd_server::control::{CONTROL_LINE_BYTES_MAX, ControlRequest, ERROR_WORD};
 
 /// How long the server may say nothing, or take nothing of what it is sent.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ impl Server {
     /// If the connection is broken already. `broken` says what that means for the user.
     pub(super) fn new(
         stream: UnixStream,
-        request: Request,
+        request: ControlRequest,
         broken: &'static str,
     ) -> Result<Self, ControlError> {
         let mut server = Server {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
-use super::progress::Progress;
+use super::progress::ImportProgress;
 use herd_files::byte_order_mark;
 use herd_files::own_file;
 use herd_places::import::{
@@ -90,16 +90,16 @@ fn import(
     let bytes = input.metadata().map_or(0, |metadata| metadata.len());
     let imported = match format {
         ImportFormat::Csv => {
-            let progress = Progress::new(bytes);
+            let progress = ImportProgress::new(bytes);
             import_csv(progress.watch(BufReader::new(input)), writer)
         }
         ImportFormat::GeoJson => {
-            let progress = Progress::new(bytes);
+            let progress = ImportProgress::new(bytes);
             // Read byte by byte, so the bar is under the buffer.
             import_geojson(BufReader::new(progress.watch(input)), writer)
         }
         ImportFormat::OsmPbf => {
-            let progress = Progress::new(bytes.saturating_mul(OSM_PASSES));
+            let progress = ImportProgress::new(bytes.saturating_mul(OSM_PASSES));
             let open = || File::open(file).map(|file| progress.watch(BufReader::new(file)));
             import_osm_pbf(open, writer)
         }

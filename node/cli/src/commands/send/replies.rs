@@ -13,12 +13,12 @@ pub(super) struct Exchange {
     /// For each command that is not answered, whether its reply may have more than one line.
     unanswered: VecDeque<bool>,
     refused: u64,
-    place: Place,
+    place: ReplyPart,
 }
 
 /// Where in the replies the next byte stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ReplyPart {
     /// At the start of a reply.
     Start,
     /// In its first line; the next line belongs to it if this is so.
@@ -35,7 +35,7 @@ impl Exchange {
             sent: LineReader::new(LINE_BYTES_MAX),
             unanswered: VecDeque::new(),
             refused: 0,
-            place: Place::Start,
+            place: ReplyPart::Start,
         }
     }
 
@@ -68,33 +68,33 @@ impl Exchange {
     pub(super) fn received(&mut self, mut bytes: &[u8]) {
         while let Some((&first, rest)) = bytes.split_first() {
             match self.place {
-                Place::Start => {
+                ReplyPart::Start => {
                     self.refused += u64::from(first == b'?');
                     let several = self.unanswered.front() == Some(&true);
-                    self.place = Place::FirstLine {
+                    self.place = ReplyPart::FirstLine {
                         more: several && first != b'?',
                     };
                 }
-                Place::NextLine if first == b'\n' => {
+                ReplyPart::NextLine if first == b'\n' => {
                     self.answered();
                     bytes = rest;
                 }
-                Place::NextLine => self.place = Place::Within,
-                Place::FirstLine { more } => match after_line(bytes) {
+                ReplyPart::NextLine => self.place = ReplyPart::Within,
+                ReplyPart::FirstLine { more } => match after_line(bytes) {
                     None => return,
                     Some(after) => {
                         if more {
-                            self.place = Place::NextLine;
+                            self.place = ReplyPart::NextLine;
                         } else {
                             self.answered();
                         }
                         bytes = after;
                     }
                 },
-                Place::Within => match after_line(bytes) {
+                ReplyPart::Within => match after_line(bytes) {
                     None => return,
                     Some(after) => {
-                        self.place = Place::NextLine;
+                        self.place = ReplyPart::NextLine;
                         bytes = after;
                     }
                 },
@@ -104,7 +104,7 @@ impl Exchange {
 
     fn answered(&mut self) {
         self.unanswered.pop_front();
-        self.place = Place::Start;
+        self.place = ReplyPart::Start;
     }
 }
 

@@ -25,7 +25,7 @@ pub(in crate::commands) struct TargetOptions {
 
 /// One server to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::commands) struct Target {
+pub(in crate::commands) struct StatusTarget {
     /// Its HTTP port.
     pub(in crate::commands) at: String,
     /// Its name, as the topology has it.
@@ -37,21 +37,21 @@ impl TargetOptions {
     ///
     /// # Errors
     /// The topology file is none, or the token cannot be used. Nobody was asked.
-    pub(in crate::commands) fn chosen(&self) -> Result<(Vec<Target>, Option<Token>), String> {
+    pub(in crate::commands) fn chosen(&self) -> Result<(Vec<StatusTarget>, Option<Token>), String> {
         let token = token::chosen(self.token_file.as_deref());
         let token = token.map_err(|error| error.to_string())?;
         Ok((self.targets()?, token))
     }
 
-    fn targets(&self) -> Result<Vec<Target>, String> {
+    fn targets(&self) -> Result<Vec<StatusTarget>, String> {
         let variable = std::env::var_os(Setting::Topology.variable());
         self.targets_beside(variable.filter(|path| !path.is_empty()))
     }
 
     /// [`TargetOptions::targets`] where the variable says this. Options win over it: it is there for servers.
-    fn targets_beside(&self, variable: Option<OsString>) -> Result<Vec<Target>, String> {
+    fn targets_beside(&self, variable: Option<OsString>) -> Result<Vec<StatusTarget>, String> {
         if !self.to.is_empty() {
-            let named = self.to.iter().map(|at| Target {
+            let named = self.to.iter().map(|at| StatusTarget {
                 at: at.to_string(),
                 name: None,
             });
@@ -65,7 +65,7 @@ impl TargetOptions {
             Some(path) => herd_topology::read(&path)
                 .map_err(|error| format!("topology {}: {error}", path.display()))?,
         };
-        let servers = topology.servers().iter().map(|server| Target {
+        let servers = topology.servers().iter().map(|server| StatusTarget {
             at: server.http.to_string(),
             name: Some(server.name.to_string()),
         });

@@ -9,11 +9,11 @@ use herd_server::status::comparison::Answer;
 /// News per second of each server, by the last two answers that it gave.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
-    last: BTreeMap<String, Look>,
+    last: BTreeMap<String, UpdateCount>,
 }
 
 #[derive(Debug)]
-struct Look {
+struct UpdateCount {
     incarnation: String,
     updates: u64,
     at: Instant,
@@ -33,7 +33,7 @@ impl Rates {
                 let same = earlier.incarnation == status.incarnation;
                 (same && passed_s > 0.0).then(|| news as f64 / passed_s)
             });
-            let look = Look {
+            let look = UpdateCount {
                 incarnation: status.incarnation.clone(),
                 updates: status.map.updates,
                 at: now,
