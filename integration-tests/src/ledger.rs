@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ledger_finds_what_is_missing_and_what_went_back() {
+    fn a_ledger_finds_missing_and_older_records() {
         let mut ledger = Ledger::default();
         for (id, time) in [("a", 5), ("b", 7), ("b", 6), ("c", 1)] {
             ledger.note(id, time);

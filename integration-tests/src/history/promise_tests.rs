@@ -42,7 +42,7 @@ fn memory_promises_nothing_that_ends_the_server_at_once() {
 }
 
 #[test]
-fn levels_of_peers_survive_the_loss_of_a_disk_and_two_are_too_many() {
+fn peer_levels_survive_the_loss_of_one_disk() {
     use HarmKind::{DiskLost, ProcessEnded};
     let lost = [
         (1, AT_MS + 5_000, ProcessEnded),
@@ -56,7 +56,7 @@ fn levels_of_peers_survive_the_loss_of_a_disk_and_two_are_too_many() {
 }
 
 #[test]
-fn without_disks_every_end_takes_what_the_process_had() {
+fn without_disks_a_crash_loses_the_memory() {
     for kind in [HarmKind::ProcessEnded, HarmKind::Stopped] {
         let harms = [(1, AT_MS + 60_000, kind)];
         assert!(!levels(false, &harms)[0], "{kind:?}");
@@ -83,7 +83,7 @@ fn a_neighbour_that_ended_just_before_may_have_been_the_one() {
 }
 
 #[test]
-fn a_process_that_has_just_begun_and_one_that_stands_still_write_nothing() {
+fn a_new_or_paused_process_writes_nothing() {
     use HarmKind::{ProcessBegan, ProcessEnded};
     let harms = [
         (1, AT_MS - 100, ProcessBegan(2)),
@@ -124,7 +124,7 @@ fn a_full_disk_takes_nothing_more() {
 }
 
 #[test]
-fn a_report_that_was_being_replaced_at_a_crash_of_all_is_excused() {
+fn a_report_under_replacement_at_a_full_crash_is_excused() {
     let mut sample = Sample::new();
     sample.history.level = Level::DiskAndPeer;
     let line = at("Smith", "kiwi", "2");

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn few_means_change_nothing_but_what_needs_them() {
+    fn fewer_tools_change_only_the_faults_that_need_them() {
         for seed in 0..20 {
             let (all, none) = (
                 Scenario::of(seed, LENGTH, ALL),

@@ -273,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_from_the_beginning() {
+    fn times_count_from_the_beginning() {
         let time = |ns, digits| StepTime::of(ns, digits).text(1_000);
         assert_eq!(time(1_500_000_000, 1), "1001.5");
         assert_eq!(time(1_500_000_001, 9), "1001.500000001");

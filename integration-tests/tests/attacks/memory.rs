@@ -53,7 +53,7 @@ async fn half_lines_take_no_more_than_the_documents_say() {
 }
 
 #[tokio::test]
-async fn long_ids_take_no_more_than_is_counted_and_no_more_than_is_set() {
+async fn long_ids_take_no_more_than_the_limit() {
     const CLIENT_BYTES_MAX: usize = 32 << 20;
     let mut herd = Herd::builder(Topology::new(&["Hill", "Smith"], &[("Hill", "Smith")]))
         .argument(&format!("--max-client-bytes={CLIENT_BYTES_MAX}"))

@@ -221,7 +221,7 @@ impl Siege {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hostile_neighbour_takes_neither_memory_nor_service_nor_stores() {
+async fn a_hostile_neighbour_does_no_harm() {
     let mut siege = Siege::begin().await;
     for attack in attacks(siege.place) {
         siege.attack(&attack).await;

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::{NAMES, TIME, UCLA};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rolling_update_loses_nothing_that_a_client_was_told() {
+async fn a_rolling_update_loses_no_acknowledged_report() {
     if skipped().await {
         return;
     }

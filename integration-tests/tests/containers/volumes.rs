@@ -5,7 +5,7 @@ use herd_integration_tests::containers::{Herd, skipped};
 use crate::{NAMES, TIME, UCLA};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_volume_keeps_what_was_acknowledged_and_without_one_the_others_do() {
+async fn acknowledged_reports_outlive_the_loss_of_a_volume() {
     if skipped().await {
         return;
     }

@@ -63,7 +63,7 @@ async fn a_damaged_peer_is_shut_out_and_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crowd_of_silent_peers_neither_stops_a_server_nor_fills_its_log() {
+async fn silent_peers_neither_stop_a_server_nor_fill_its_log() {
     let mut herd = Herd::five().await;
     let address = herd.server("Smith").peer_address();
     let mark = herd.log("Smith").end();

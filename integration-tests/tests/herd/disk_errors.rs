@@ -26,7 +26,7 @@ async fn pair(ack: &str, disk: &LoopDisk) -> Herd {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_on_disk_outlives_a_loss_of_power() {
+async fn reports_on_disk_outlive_a_loss_of_power() {
     let Some(disk) = LoopDisk::mount() else {
         return;
     };
@@ -63,7 +63,7 @@ async fn what_was_acknowledged_on_disk_outlives_a_loss_of_power() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_answers_with_errors_is_told_and_the_server_goes_on() {
+async fn a_server_serves_on_with_a_failing_disk() {
     let Some(disk) = LoopDisk::mount() else {
         return;
     };

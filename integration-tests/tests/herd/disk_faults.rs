@@ -61,7 +61,7 @@ async fn pair(ack: &str) -> Herd {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_refuses_what_it_cannot_keep_and_the_server_goes_on() {
+async fn a_server_serves_on_with_a_full_disk() {
     let Some(disk) = SmallDisk::mount("48m") else {
         return;
     };
@@ -150,7 +150,7 @@ async fn a_disk_that_turns_read_only_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_store_is_told_set_aside_and_filled_again() {
+async fn a_damaged_store_is_set_aside_and_filled_again() {
     let mut herd = pair("disk").await;
     let clients = ids("client", 2_000);
     let lines = herd

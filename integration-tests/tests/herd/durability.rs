@@ -67,7 +67,7 @@ async fn a_rolling_restart_of_all_costs_a_client_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restarted_server_answers_from_its_disk_though_nobody_else_is_there() {
+async fn a_restarted_server_alone_answers_from_its_disk() {
     let mut herd = on_disk("disk").await;
     let clients = ids("client", 3_000);
     let lines = herd
@@ -87,7 +87,7 @@ async fn a_restarted_server_answers_from_its_disk_though_nobody_else_is_there() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_origin_that_never_comes_back_is_missed_by_nobody() {
+async fn records_outlive_an_origin_that_never_comes_back() {
     let mut herd = on_disk("disk").await;
     let clients = ids("client", 500);
     let lines = herd

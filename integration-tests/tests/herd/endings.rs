@@ -5,7 +5,7 @@ use herd_integration_tests::{Client, Herd};
 use crate::{NAMES, TIME, UCLA, ids};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_reported_just_before_sigterm_is_on_the_others() {
+async fn the_last_reports_before_sigterm_reach_the_others() {
     let mut herd = Herd::five().await;
     let mut clients = Vec::new();
     for ending in NAMES {

@@ -181,7 +181,7 @@ async fn settled_scrape(herd: &Herd) -> Scrape {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
+async fn the_metrics_of_dashboard_and_documents_are_exported() {
     let herd = busy_herd().await;
     let scrape = settled_scrape(&herd).await;
     asked_for_is_exported_and_the_reverse(&scrape);

@@ -24,7 +24,7 @@ async fn readyz(http: &reqwest::Client, at: SocketAddr) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_is_ready_when_it_knows_what_its_neighbours_know_and_stays_so() {
+async fn a_server_is_ready_when_it_has_caught_up() {
     // The client wants to be able to encrypt. Fails if another test was first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::new();
@@ -132,7 +132,7 @@ async fn report_at(
 const TRIANGLE: [&str; 3] = ["Hill", "Jaquez", "Smith"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_without_its_disk_is_ready_when_it_knows_all_that_was_acknowledged() {
+async fn a_server_with_a_new_disk_is_ready_with_acknowledged_data() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let links = [("Hill", "Jaquez"), ("Jaquez", "Smith"), ("Hill", "Smith")];
     for lost in TRIANGLE {
@@ -160,7 +160,7 @@ async fn a_server_without_its_disk_is_ready_when_it_knows_all_that_was_acknowled
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn servers_are_ready_with_all_when_one_was_killed_and_one_has_lost_its_store() {
+async fn servers_are_ready_after_a_kill_and_a_lost_store() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut herd = Herd::builder(Topology::five())
         .on_disk()

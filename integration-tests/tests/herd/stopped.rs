@@ -15,7 +15,7 @@ const HELD_UP: Duration = Duration::from_secs(1);
 const SURELY_NOT_GONE: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stopped_neighbour_holds_nobody_up_and_catches_up_later() {
+async fn a_stopped_neighbour_delays_no_other_and_catches_up() {
     let mut herd = Herd::five().await;
     let others = ["Hill", "Jaquez", "Campbell", "Singleton"];
     let marks = others.map(|name| herd.log(name).end());
@@ -80,7 +80,7 @@ async fn a_stopped_neighbour_holds_nobody_up_and_catches_up_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_stopped_for_so_long_that_it_counts_as_gone_comes_back() {
+async fn a_server_paused_until_it_is_gone_comes_back() {
     let mut herd = Herd::five().await;
     let clients = ids("away", 300);
     herd.client("Singleton")

@@ -130,7 +130,7 @@ fn probes_and_grace_fit_the_program() {
 }
 
 #[test]
-fn a_pod_may_do_nothing_that_it_need_not() {
+fn a_pod_has_only_the_rights_it_needs() {
     let manifests = Manifests::read().unwrap();
     let (pod, container) = (manifests.pod(), manifests.container());
     assert_eq!(pod.automount_service_account_token, Some(false));
@@ -249,7 +249,7 @@ fn check_config(manifests: &Manifests, index: usize) -> (bool, String) {
 }
 
 #[test]
-fn the_program_accepts_what_each_pod_is_given() {
+fn the_program_accepts_the_arguments_of_each_pod() {
     let manifests = Manifests::read().unwrap();
     let names = ["Hill", "Jaquez", "Smith", "Campbell", "Singleton"];
     assert_eq!(manifests.replicas, names.len());
@@ -283,7 +283,7 @@ fn the_program_accepts_what_each_pod_is_given() {
 }
 
 #[test]
-fn the_readme_shows_what_is_there() {
+fn the_readme_lists_every_manifest() {
     let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
     for path in documents().unwrap().into_iter().map(|(path, _)| path) {
         let inside = path.components().count() > 1;

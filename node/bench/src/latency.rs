@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_of_nothing_and_too_much_is_an_hour() {
+    fn percentiles_range_from_zero_to_an_hour() {
         let mut latencies = Latencies::new();
         assert!(latencies.is_empty());
         assert_eq!(latencies.percentiles().p99_us, 0.0);

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_fine_unless_many_requests_or_connections_make_them_dear() {
+    fn ticks_are_coarser_for_more_requests_or_connections() {
         assert_eq!(tick(1, 1.0), TICK);
         assert_eq!(tick(50, 100_000.0), TICK);
         assert_eq!(tick(10, 100_000.0), TICK_OF_MANY);

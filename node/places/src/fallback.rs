@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_fallback_the_client_is_told() {
+    fn without_a_fallback_the_client_gets_an_error() {
         let told = |error: &ProviderError| reply(&Fallback::Off, 34.0, error);
         let often = ProviderError::TooOften {
             retry_after: None,

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_circle() {
+    fn invalid_circles_are_refused() {
         let at = |latitude_degrees| Coordinates {
             latitude_degrees,
             longitude_degrees: 0.0,

@@ -263,7 +263,7 @@ mod tests {
 
         /// What an `AT` line says can be read back from it, and its operands make the same command.
         #[test]
-        fn an_at_line_prints_what_was_parsed(
+        fn an_at_line_prints_the_parsed_operands(
             client in prop::collection::vec(
                 any::<u8>().prop_filter("blank", |&b| !is_blank(b)), 1..40),
             location in "[+-][0-8][0-9](\\.[0-9]{1,6})?[+-]1[0-7][0-9](\\.[0-9]{1,6})?",

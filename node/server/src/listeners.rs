@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_client_does_not_read_is_bounded_in_the_system_too() {
+    async fn socket_buffers_are_bounded() {
         const CLIENT_BUFFER_BYTES: usize = 8 * 1024;
         for purpose in [Purpose::Clients, Purpose::Http] {
             let listener = bind(purpose, free()).unwrap();

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_holds_something_else_is_found() {
+    fn a_server_with_a_different_record_is_found() {
         let (kiwi, emu) = (at("Hill", "kiwi", "2"), at("Hill", "emu", "2"));
         let mut sample = Sample::new();
         sample.dumps(&[&kiwi, &emu]);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_what_is_held_is_found() {
+    fn an_answer_that_differs_from_the_map_is_found() {
         let kiwi = at("Hill", "kiwi", "2");
         let mut sample = Sample::new();
         sample.dumps(&[&kiwi]);

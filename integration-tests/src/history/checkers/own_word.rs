@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_behind_what_was_acknowledged_on_disk_is_found() {
+    fn an_answer_older_than_an_ack_on_disk_is_found() {
         assert_eq!(check(&behind(Level::Disk).history).len(), 1);
         assert_eq!(check(&behind(Level::DiskAndPeer).history).len(), 1);
         assert_eq!(check(&behind(Level::Memory).history), []);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_memory_had_time_to_write_is_looked_for() {
+    fn records_with_time_to_reach_the_disk_are_looked_for() {
         let mut sample = behind(Level::Memory);
         sample.history.harms.truncate(sample.history.names.len());
         sample.harm(0, 30_000, HarmKind::ProcessEnded);

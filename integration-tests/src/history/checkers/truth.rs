@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_reported_is_found() {
+    fn an_answer_without_a_report_is_found() {
         let (told, other) = (at("Hill", "kiwi", "2"), "AT Hill +7.000000000 kiwi +1+1 2");
         let mut right = sample();
         right.question(1, 1, 3_000, Some(&told));

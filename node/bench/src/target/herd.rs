@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_reply() {
+    fn other_lines_are_not_replies() {
         assert_eq!(read(Kind::Report, "HTTP/1.0 400\n"), Err(NotAReply));
         let line = "AT Hill +0.1 client-000000042 +1+1 1.5\n";
         assert_eq!(read(Kind::LookUp, &format!("{line}{line}")), Err(NotAReply));

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_reply() {
+    fn other_lines_are_not_replies() {
         for text in [
             "AT Hill\r\n",
             "+OK\n",

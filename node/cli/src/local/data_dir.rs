@@ -92,7 +92,7 @@ mod tests {
     use herd_topology::PortBases;
 
     #[test]
-    fn one_herd_at_a_time_and_nobody_else_reads() {
+    fn a_data_folder_is_private_and_has_one_herd() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a/b");
         let herd = herd_topology::builtin(PortBases::default());

@@ -58,7 +58,7 @@ async fn ends_and_names(file: &str, arguments: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_fifo_in_the_place_of_a_file_does_not_keep_the_start_waiting() {
+async fn a_fifo_in_place_of_a_file_does_not_block_the_start() {
     const TOPOLOGY: &str = "--topology=herd.topology";
     const CERTS: &str = "--links-certs=links";
     const TLS_CERT: &str = "--client-tls-cert=links/Hill.cert.pem";

@@ -87,7 +87,7 @@ async fn stop(server: Herd) -> String {
 }
 
 #[tokio::test]
-async fn a_floor_that_is_ahead_is_told_and_lowered_by_hand() {
+async fn a_floor_that_is_ahead_is_reported_and_lowered() {
     for (ack, ahead_s) in [("memory", YEAR_S), ("disk", YEAR_S), ("disk", -60)] {
         let folder = tempfile::tempdir().unwrap();
         let base = free_ports(3);

@@ -96,7 +96,7 @@ fn crates() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn the_table_of_crates_says_what_the_manifests_say() {
+fn the_table_of_crates_agrees_with_the_manifests() {
     let crates = crates();
     let others = |than: &str| -> BTreeSet<String> {
         let names = crates.keys().filter_map(|name| name.strip_prefix("herd-"));

@@ -50,7 +50,7 @@ async fn answers(port: u16, lines: &str) -> String {
 const KIWI: &str = "IAMAT kiwi +34.068930-118.445127 1520023934.918963997\n";
 
 #[tokio::test]
-async fn a_missing_key_and_a_bad_table_are_told_before_anything_starts() {
+async fn a_missing_key_or_bad_table_prevents_the_start() {
     let (_, start) = hill(&["--places=google", "--places-file=no.table"]);
     let (code, output) = start.run().await;
     assert_eq!(code, 64, "{output}");
@@ -230,7 +230,7 @@ async fn iamat_times_us(port: u16, count: usize) -> Vec<u128> {
 
 /// WHATSAT on one connection never holds up IAMAT on another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_places_hold_up_nobody() {
+async fn slow_places_delay_no_other_command() {
     const IAMATS: usize = 5_000;
     const ASKERS: u16 = 20;
     let second = Duration::from_secs(1);

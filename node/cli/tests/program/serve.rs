@@ -199,7 +199,7 @@ async fn sigterm_drains_first_and_sigint_does_not() {
 }
 
 #[tokio::test]
-async fn a_server_without_its_neighbours_says_whom_it_waits_for() {
+async fn a_server_names_the_neighbours_it_waits_for() {
     let mut server = herd(&FREE).start();
     let http = port(&mut server, "http").await;
     let reply = get(http, "/readyz").await;

@@ -89,7 +89,7 @@ async fn a_token_is_made_shown_and_taken_away() {
 }
 
 #[tokio::test]
-async fn a_tokens_file_that_turns_into_a_fifo_is_told_and_looked_at_again() {
+async fn a_tokens_file_that_becomes_a_fifo_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let (line, token) = made(folder.path(), "van", &["--report", "*"]).await;
     let (other_line, other) = made(folder.path(), "other", &["--report", "*"]).await;

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_told_by_its_name() {
+    fn a_body_that_is_not_json_is_named() {
         let told = |content_type, body| {
             let reply = reply(content_type, body);
             let read = JsonBody::of(&reply).and_then(|body| body.read::<HashMap<String, u8>>());

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_open_it_and_a_success_starts_the_count_again() {
+    fn failures_in_a_row_open_the_breaker() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
         for _ in 0..3 {
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn latecomers_from_before_it_opened_change_nothing() {
+    fn late_results_do_not_change_an_open_breaker() {
         let now = Instant::now();
         let mut breaker = opened(now);
         assert_eq!(breaker.succeeded(), BreakerChange::None);

@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_one_short_line() {
+    fn error_texts_of_a_provider_become_one_short_line() {
         assert_eq!(words(" a\n\tb\u{7}c "), "a b c");
         let long = words(&"\u{e4}".repeat(1_000));
         assert!(long.len() <= WORDS_BYTES_MAX + 3 && long.ends_with("..."));

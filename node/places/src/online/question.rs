@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_provider_is_not_told_makes_no_other_question() {
+    fn parameters_that_are_not_sent_do_not_matter() {
         let (five, six) = (query(0.0, 1.0, 5), query(-0.0, 1.0, 6));
         assert_eq!(Question::exact(&five, false), Question::exact(&six, false));
         assert_ne!(Question::exact(&five, true), Question::exact(&six, true));

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn identical_questions_are_asked_once_and_others_are_not_joined() {
+    async fn only_identical_questions_are_joined() {
         let flights = SingleFlight::<u8, u32>::default();
         let asked = Arc::new(AtomicUsize::new(0));
         let (allow, allowed) = oneshot::channel::<u32>();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asked_first_may_leave_and_the_last_one_ends_it() {
+    async fn the_last_caller_to_leave_ends_the_flight() {
         let flights = SingleFlight::<u8, u32>::default();
         let (allow, allowed) = oneshot::channel::<u32>();
         let (first, _) = flights.join(1, move || async move { allowed.await.unwrap() });

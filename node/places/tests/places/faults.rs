@@ -62,7 +62,7 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_not_what_they_should_be() {
+async fn malformed_bodies_are_failures() {
     let page = "<!DOCTYPE html><title>Sign in</title>";
     told(
         reply("200 OK", HTML, page),

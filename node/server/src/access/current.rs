@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_file_counts_and_a_bad_one_does_not() {
+    fn a_changed_file_is_taken_unless_it_is_invalid() {
         let (first, second) = (Token::random(), Token::random());
         let access = Access::new("tokens".into(), Tokens::parse(&text(&first)).unwrap());
         let mut seen = TokensFileState::default();

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_token_line_is_read_again() {
         let grants = [
             grant("van7", &["van7"], &["van7", "depot-*"], false),
             grant("all", &["*"], &["*"], true),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_with_its_line_and_without_its_text() {
+    fn every_mistake_is_reported_by_line_without_text() {
         let hash = Token::random().hash();
         let text = format!(
             "good {hash}\nsecret-in-place-of-a-name-{}\nx {}\ngood {hash} http\nother {hash}\n\
@@ -294,14 +294,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_tokens_or_mistakes_that_are_told(bytes: Vec<u8>) {
+        fn any_bytes_are_tokens_or_reported_mistakes(bytes: Vec<u8>) {
             if let Err(error) = Tokens::parse(&bytes) {
                 prop_assert!(!error.to_string().is_empty());
             }
         }
 
         #[test]
-        fn any_text_like_a_line_is_read_or_told(text in "[a-z]{0,3} (sha256:[0-9a-f]{62,64})? ?[a-z=*\\\\x0-9 ]{0,40}") {
+        fn any_similar_text_is_read_or_reported(text in "[a-z]{0,3} (sha256:[0-9a-f]{62,64})? ?[a-z=*\\\\x0-9 ]{0,40}") {
             match Tokens::parse(text.as_bytes()) {
                 Ok(tokens) => prop_assert!(tokens.len() <= 1),
                 Err(error) => prop_assert!(error.to_string().starts_with("line 1: ")),
@@ -309,7 +309,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_for_any_ids_is_read(
+        fn token_lines_for_any_ids_are_read_again(
             name in "[A-Za-z0-9_.-]{1,64}",
             report in vec((vec(any::<u8>(), 1..20), any::<bool>()), 0..5),
             ask in vec((vec(any::<u8>(), 1..20), any::<bool>()), 0..5),

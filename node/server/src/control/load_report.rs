@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_invalid_lines_are_told_and_all_are_counted() {
+    fn invalid_lines_are_counted_and_the_first_are_named() {
         let mut report = DumpLoadReport::default();
         for line in 1..=25 {
             report.refuse(line, &"no");

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_come_back_and_other_lines_are_told_apart() {
+    fn requests_are_parsed_and_other_lines_refused() {
         for request in [ControlRequest::Dump, ControlRequest::Load] {
             assert_eq!(
                 ControlRequest::parse(request.to_string().as_bytes()),

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn between_the_bounds_it_stays_what_it_is() {
+    fn between_the_bounds_the_depth_does_not_change() {
         let mut depth = Depth::default();
         let between = usize::midpoint(SHALLOW_BYTES, DEEP_BYTES);
         for _ in 0..100 {

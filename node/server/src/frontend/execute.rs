@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_provider_that_never_answers_does_not_cost_the_client_its_at_line() {
+    async fn a_silent_provider_leaves_the_at_line() {
         let statistics = Arc::new(Statistics::default());
         let executor = Executor::new(
             Arc::new(FrontendSettings::new("Hill".into())),

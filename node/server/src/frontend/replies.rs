@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn held_replies_go_out_once_and_leave_their_room_if_it_is_small() {
+    async fn held_replies_are_sent_once_and_keep_small_buffers() {
         let mut replies = unlimited(100);
         hold_and_decide(&mut replies, b"a", true).await;
         assert_eq!(replies.parts().0, b"? a\n");
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whatever_waits_is_counted_and_given_back() {
+    async fn waiting_replies_are_counted_and_released() {
         let budget = ReplyBudget::new(100_000);
         let mut replies = Replies::new(usize::MAX, budget.share());
         let mut other = Replies::new(usize::MAX, budget.share());

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_shows_the_herd_is_for_own_names_and_health_for_all() {
+    async fn pages_need_an_own_name_and_health_does_not() {
         let mut routes = Router::new();
         for path in [
             "/",
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_ip_addresses_loopback_those_of_the_topology_and_set_ones() {
+    fn own_names_are_addresses_loopback_topology_and_settings() {
         let own = names();
         let judged = |version, hosts: &[&str]| {
             let mut headers = HeaderMap::new();

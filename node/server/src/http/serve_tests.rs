@@ -292,7 +292,7 @@ async fn small_limits_leave_room_for_others_and_for_probes() {
 }
 
 #[tokio::test]
-async fn half_sent_heads_silence_nobody() {
+async fn half_sent_heads_do_not_block_others() {
     let limits = Limits {
         header_read_timeout: PATIENCE * 2,
         ..Limits::default()
@@ -323,7 +323,7 @@ async fn half_sent_heads_silence_nobody() {
 }
 
 #[tokio::test]
-async fn where_requests_take_all_places_only_health_is_told() {
+async fn a_full_server_answers_health_only() {
     let limits = Limits {
         connections_max: 3,
         connections_per_address_max: Some(2),

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_are_told_even_if_nothing_follows() {
+    fn losses_are_reported_without_later_lines() {
         let queue = queue(0);
         assert!(!queue.push(b"lost\n", 1));
         assert_eq!(chunk(queue.take()).lost_before, 1);

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_says_what_changed_and_no_more() {
+    fn an_event_has_the_changes_only() {
         let (before, after) = (
             scene(&[(1, 1.0, "a"), (2, 2.0, "b"), (3, 3.0, "c")]),
             scene(&[(2, 2.0, "b"), (3, 3.5, "c"), (0xfeed, 4.0, "<b>\"d\"</b>")]),

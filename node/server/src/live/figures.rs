@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_counts_what_is_new() {
+    fn a_second_counts_new_updates_only() {
         let before = Figures {
             updates: 1_000,
             propagation: propagation(&[500, 0, 0, 7]),

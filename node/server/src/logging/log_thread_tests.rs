@@ -45,7 +45,7 @@ impl Write for Slow {
 }
 
 #[test]
-fn a_sink_that_hangs_holds_up_nobody_and_costs_lines() {
+fn a_hanging_sink_costs_lines_and_delays_nothing() {
     let written = WrittenBytes::default();
     let (asked, is_asked) = sync_channel(1);
     let (go_on, waits) = sync_channel(0);
@@ -104,7 +104,7 @@ impl Write for Failing {
 }
 
 #[test]
-fn lines_that_a_full_disk_did_not_take_are_told_once_it_does() {
+fn lines_lost_to_a_full_disk_are_reported_later() {
     let queue = Arc::new(Queue::new(BOUNDS));
     let lines = LogLines {
         queue,

@@ -115,7 +115,7 @@ mod tests {
     };
 
     #[test]
-    fn clients_get_what_all_else_leaves() {
+    fn clients_get_the_rest_of_the_open_files() {
         let shares = Shares::of(1_024, NEEDS, 16_384).unwrap();
         assert_eq!(
             shares.to_string(),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_files_are_an_error_that_says_how_many_it_takes() {
+    fn too_few_open_files_are_an_error_with_the_need() {
         let needed = 64 + 96 + 89 + 160 + 64;
         assert!(Shares::of(needed, NEEDS, 16_384).is_ok());
         let error = Shares::of(needed - 1, NEEDS, 16_384).unwrap_err();

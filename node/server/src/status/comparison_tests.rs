@@ -120,7 +120,7 @@ fn a_herd_that_is_well_has_no_troubles() {
 }
 
 #[test]
-fn what_a_server_says_of_itself() {
+fn troubles_that_a_server_reports_of_itself() {
     assert_eq!(
         troubles(|hill| {
             hill.ready = false;
@@ -141,7 +141,7 @@ fn what_a_server_says_of_itself() {
 }
 
 #[test]
-fn what_servers_disagree_about() {
+fn troubles_that_servers_report_of_each_other() {
     assert_eq!(
         troubles(|hill| hill.map.clients = 2),
         ["servers know different numbers of clients: 2 at Hill; 3 at Jaquez, Smith"]
@@ -171,7 +171,7 @@ fn what_servers_disagree_about() {
 }
 
 #[test]
-fn who_does_not_answer_is_in_the_table_too() {
+fn a_silent_server_is_in_the_table() {
     let mut answers = all();
     answers[2].status = None;
     answers[2].error = Some("connection refused".to_owned());
@@ -189,7 +189,7 @@ fn who_does_not_answer_is_in_the_table_too() {
 }
 
 #[test]
-fn a_wrong_server_at_an_address_is_told() {
+fn a_wrong_server_at_an_address_is_a_trouble() {
     let mut answers = all();
     answers[0].name = Some("Smith".to_owned());
     let troubles = compare(&answers).troubles;

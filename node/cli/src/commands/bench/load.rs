@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn without_options_it_is_the_local_herd() {
+    fn without_options_the_target_is_the_local_herd() {
         let plan = plan(&[]).unwrap();
         assert_eq!(plan.servers.len(), 5);
         assert_eq!(plan.servers[4], "127.0.0.1:12004");
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_and_redis_are_told_apart() {
+    fn servers_and_redis_are_distinguished() {
         assert_eq!(plan(&["--to", "a:1,b:2"]).unwrap().servers, ["a:1", "b:2"]);
         let redis = plan(&["--target", "redis://a:6379/"]).unwrap();
         assert_eq!(

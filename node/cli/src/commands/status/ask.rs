@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replies_that_are_no_status_say_what_they_are() {
+    fn replies_without_a_status_are_described() {
         for (reply, message) in [
             ("", "what answers there is not HTTP"),
             ("? GET /status HTTP/1.0\n", "what answers there is not HTTP"),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_is_told_with_the_reason() {
+    async fn an_unreachable_server_is_reported_with_the_reason() {
         // Bound and not listening: nobody else can take the port meanwhile.
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

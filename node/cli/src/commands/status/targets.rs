@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn without_options_it_is_the_builtin_herd() {
+    fn without_options_the_target_is_the_builtin_herd() {
         let targets = options(&[], None).targets_beside(None).unwrap();
         assert_eq!(targets.len(), 5);
         assert_eq!(targets[4].at, "127.0.0.1:13004");

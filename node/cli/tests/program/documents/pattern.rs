@@ -81,7 +81,7 @@ fn digits(value: &[u8]) -> bool {
 }
 
 #[test]
-fn patterns_match_what_they_stand_for_and_nothing_else() {
+fn patterns_match_only_their_meaning() {
     let at = b"AT Hill <difference> kiwi <time>\n";
     assert!(matches(at, b"AT Hill +0.263873386 kiwi 1.5\n"));
     for other in [

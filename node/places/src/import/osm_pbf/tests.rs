@@ -329,7 +329,7 @@ fn a_real_extract_has_its_places() {
 }
 
 #[test]
-fn what_is_no_extract_is_told() {
+fn an_invalid_extract_is_reported() {
     let error = |bytes: &[u8]| import(bytes).unwrap_err().to_string();
     assert!(error(b"").contains("no header"));
     assert!(error(b"id,name,lat,lon\n").contains("too long"));

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn who_asks_for_little_is_told_from_who_floods_and_time_makes_up_for_it() {
+    async fn a_light_client_differs_from_a_flood() {
         let mut pace = Pace::new(&Limits::default(), None);
         let little = LIGHT_COMMANDS as usize / 2;
         for _ in 0..100 {

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_little_waiting_does_not_wait_for_those_who_have_much() {
+    fn a_client_with_few_waiting_replies_is_never_delayed() {
         let budget = ReplyBudget::new(100_000);
         let (mut much, mut little) = (budget.share(), budget.share());
         little.set(UNCOUNTED_BYTES);

@@ -102,7 +102,7 @@ async fn a_request_line_beyond_the_limit_is_known_at_its_end() {
 }
 
 #[tokio::test]
-async fn replies_to_what_came_before_still_go_out_in_order() {
+async fn replies_to_earlier_lines_are_still_sent_in_order() {
     let (server, places) = TestServer::start_slow().await;
     let mut client = server.connect().await;
     let before = "IAMAT kiwi +1+1 1\nWHATSAT kiwi 1 1\nIAMAT kiwi +1+1 2\n";

@@ -172,7 +172,7 @@ impl Write for SmallDisk {
 }
 
 #[test]
-fn a_full_disk_costs_lines_that_are_counted_and_told_once_there_is_room() {
+fn lines_lost_to_a_full_disk_are_counted_and_reported() {
     let shared = Arc::new(Shared {
         queue: Queue::new(BOUNDS),
         clock: clock(),
