@@ -110,7 +110,7 @@ impl HerdBuilder {
     /// Starts all servers, and waits until all links are made.
     pub async fn start(self) -> Herd {
         let Ok(turn) = TURNS.acquire().await else {
-            unreachable!("nobody closes it");
+            unreachable!("the test keeps it open");
         };
         let turn = Arc::new(turn);
         for _ in 0..STARTS_MAX {

@@ -268,12 +268,12 @@ def main():
     parser.add_argument("--herd", default="target/release/herd", help="the program")
     parser.add_argument("--redis", default="redis-server", help="the program")
     usual = [name for name in CASES if not name.startswith("disk")]
-    parser.add_argument("--only", nargs="+", choices=CASES, default=usual, help="what to compare")
+    parser.add_argument("--only", nargs="+", choices=CASES, default=usual, help="cases to compare")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--neighbour", action="store_true",
-                        help="herd has a neighbour, which is not there: what it hears it puts into gossip, and "
-                             "sends it to nobody")
+                        help="herd has a neighbour that does not run: it puts reports into gossip and "
+                             "sends them to no server")
     parser.add_argument("--herd-args", default="", help="more options of herd serve; {folder} is a new one")
     parser.add_argument("--redis-args", default="", help="more options of redis-server")
     parser.add_argument("--folder", help="where servers write; it should be on a disk for `disk`")

@@ -16,7 +16,7 @@ pub(super) fn run(line: &[u8]) {
                 1,
             );
             let Ok(record) = record else {
-                panic!("a command that is no record");
+                panic!("a command that is not a record");
             };
             let mut at = Vec::new();
             AtLine::of(&record).write(&mut at);

@@ -78,7 +78,7 @@ impl HerdBuilder {
     /// Builds the image if need be, starts all pods at once, and waits until all are ready.
     pub async fn start(self) -> Herd {
         let Ok(turn) = TURNS.acquire().await else {
-            unreachable!("nobody closes it");
+            unreachable!("the test keeps it open");
         };
         image::build().await;
         let docker = engine();

@@ -35,7 +35,7 @@ async fn every_server_reports_its_view_of_the_others() {
     herd.agree(&NAMES, &["kiwi".to_owned()]).await;
 
     let [hill, smith] = ["Hill", "Smith"].map(|name| herd.server(name).addresses().http);
-    eventually("Hill sees everyone, and nobody lags", async || {
+    eventually("Hill sees all servers, and none lags", async || {
         sees_everyone(&status(&http, hill).await)
     })
     .await;

@@ -50,7 +50,7 @@ async fn a_stopped_neighbour_delays_no_other_and_catches_up() {
         }
         assert!(
             reported.len() < 4_000,
-            "nobody notices that Smith is stopped"
+            "no server notices that Smith is stopped"
         );
     }
     // A machine that stands still for a moment holds up one or two of them.

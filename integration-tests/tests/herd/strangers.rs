@@ -198,7 +198,7 @@ async fn few_open_files_are_kept_for_store_links_and_probes() {
     let found = herd.client("Hill").await.find_all(&known).await;
     assert!(
         found.iter().all(Option::is_some),
-        "what was confirmed is there"
+        "the confirmed reports are there"
     );
 }
 

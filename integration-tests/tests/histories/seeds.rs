@@ -251,5 +251,5 @@ fn enough_has_happened(outcomes: &[Outcome]) {
         .iter()
         .map(|outcome| outcome.scenario.count(kills))
         .sum();
-    assert!(killed > 0, "nobody was killed");
+    assert!(killed > 0, "no server was killed");
 }

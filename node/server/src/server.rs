@@ -150,17 +150,21 @@ fn log_addresses(settings: &ServeSettings, bound: &BoundSockets) {
         "listening"
     );
     match (&bound.http, settings.http.shows_locations) {
-        (None, _) => info!("no HTTP: nothing can ask whether this server is well"),
+        (None, _) => info!("no HTTP: probes and monitoring cannot reach this server"),
         (Some(_), true) if settings.limits.tokens.is_some() => {
             info!(
-                "http_locations is on: who shows a token with the scope http sees the herd and where clients are"
+                "http_locations is on: every token with the scope http shows the herd and the locations of clients"
             );
         }
         (Some(_), true) => {
-            info!("http_locations is on: whoever reaches HTTP sees the herd and where clients are");
+            info!(
+                "http_locations is on: everyone who reaches HTTP sees the herd and the locations of clients"
+            );
         }
         (Some(_), false) => {
-            info!("http_locations is off: HTTP shows neither where clients are nor the herd");
+            info!(
+                "http_locations is off: HTTP shows neither the locations of clients nor the herd"
+            );
         }
     }
 }

@@ -33,7 +33,8 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
             .filter_map(|line| Some((Record::parse(line)?.client, line)))
             .collect();
         if clients.len() != dump.len() {
-            let text = format!("{name} holds two records of a client, or what is none");
+            let text =
+                format!("{name} holds two records of a client, or a line that is not a record");
             found.push(about(NAME, b"", text));
         }
         found.extend(answers(history, name, &clients));
@@ -57,7 +58,7 @@ fn answers(history: &History, name: &str, held: &HashMap<Vec<u8>, &Vec<u8>>) -> 
         };
         if is_of_server && is_quiet && answer != held.get(client).copied() {
             let text = format!(
-                "{name} does not answer with what it holds\n{}",
+                "{name} answers with another record than it holds\n{}",
                 call.show(&history.names)
             );
             found.push(about(NAME, client, text));
@@ -91,7 +92,7 @@ mod tests {
             .dumps
             .iter_mut()
             .for_each(|dump| dump.reverse());
-        assert_eq!(check(&sample.history), [], "the order is nobody's business");
+        assert_eq!(check(&sample.history), [], "the order does not matter");
     }
 
     #[test]

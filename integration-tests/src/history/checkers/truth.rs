@@ -51,7 +51,7 @@ fn is_copy(line: &[u8], call: &Call) -> Result<(), String> {
     if line == expected {
         Ok(())
     } else {
-        Err("the error reply is no copy of the command".to_owned())
+        Err("the error reply is not a copy of the command".to_owned())
     }
 }
 
@@ -121,7 +121,7 @@ impl<'a> Reports<'a> {
             Ok(())
         } else {
             Err(format!(
-                "the server told nobody who reported it so: {}",
+                "no client got this reply to its report: {}",
                 show(line)
             ))
         }

@@ -36,7 +36,7 @@ enum ControlError {
     #[error("{0}: the server's answer is not understood; is it of another version?")]
     NotUnderstood(&'static str),
     /// Standard output, and whoever read it has enough.
-    #[error("nobody reads the output any more")]
+    #[error("the reader of the output has closed it")]
     BrokenPipe,
     /// A file, or standard input or output.
     #[error("{what}: {source}")]

@@ -30,7 +30,7 @@ pub enum ImportError {
         line: u64,
     },
     /// A feature, or what is around the features, is longer than any should be.
-    #[error("what follows feature {feature} has more than {FEATURE_BYTES_MAX} bytes")]
+    #[error("the text after feature {feature} has more than {FEATURE_BYTES_MAX} bytes")]
     FeatureTooLong {
         /// The feature before it, from 1; 0 for the start of the file.
         feature: u64,

@@ -161,6 +161,6 @@ mod tests {
         let (alone, _) = flights.join(1, move || async move { allowed.await.unwrap() });
         drop(alone);
         assert_eq!(flights.in_progress(), 0);
-        assert!(allow.is_closed(), "it goes on though nobody waits");
+        assert!(allow.is_closed(), "the flight goes on without a caller");
     }
 }

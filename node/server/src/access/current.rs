@@ -130,7 +130,7 @@ impl Access {
                     warn!(
                         path = %self.path.display(),
                         reason = complaint,
-                        "the tokens file cannot be used: the tokens before it still count"
+                        "the tokens file cannot be used: the earlier tokens still count"
                     );
                     seen.complaint = Some(complaint);
                 }

@@ -59,7 +59,7 @@ pub enum InvalidEndLine {
     #[error("a second END line")]
     Second,
     /// The count is another one.
-    #[error("END tells of {told} records, but {seen} lines came before it")]
+    #[error("END says {told} records, but {seen} lines came before it")]
     Count {
         /// What the line says.
         told: u64,

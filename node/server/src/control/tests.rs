@@ -170,7 +170,7 @@ async fn invalid_lines_are_reported_by_number_and_left_out() {
          INVALID 4 location is not a signed latitude followed by a signed longitude\n\
          INVALID 5 the line is too long\n\
          INVALID 6 time is further ahead of the server's clock than max_clock_skew allows\n\
-         INVALID 8 END tells of 5 records, but 6 lines came before it\n\
+         INVALID 8 END says 5 records, but 6 lines came before it\n\
          INVALID 10 the line stands behind an END line\n\
          INVALID 11 a second END line\n\
          LOADED 2 0 0 0 7 0\nCONFIRMED\n"

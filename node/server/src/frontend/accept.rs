@@ -81,7 +81,7 @@ async fn drain(service: &Service, mut connections: JoinSet<()>) {
         let left = connections.len();
         tracing::warn!(
             left,
-            "stopping: clients that did not take their replies in time are cut off"
+            "stopping: clients that did not read their replies in time are cut off"
         );
         connections.abort_all();
         while let Some(ended) = connections.join_next().await {

@@ -202,9 +202,7 @@ impl Executor {
         let expire_after = self.settings.expire_after;
         let kept_out = expire_after.is_some_and(|after| after.is_current(time_ns, received_ns));
         if kept_out && is_due(&self.floor_complaints) {
-            tracing::warn!(
-                "the floor of expiry is ahead of the clock: reports are refused though they are not old"
-            );
+            tracing::warn!("the floor of expiry is ahead of the clock: recent reports are refused");
         }
         kept_out
     }
@@ -234,8 +232,7 @@ impl Executor {
                 max_clients = self.room.clients_max,
                 max_client_bytes = self.room.bytes_max,
                 client_bytes = self.locations.memory_bytes(),
-                "as many clients are known as may be, or they take as much memory as they may: reports of further \
-                 ones are refused"
+                "max_clients or max_client_bytes is reached: reports of new clients are refused"
             );
         }
     }

@@ -81,7 +81,7 @@ impl Doors {
         warn!(
             %address,
             limit,
-            "as many HTTP connections are open as may be: those that wait make room for new ones"
+            "too many HTTP connections: those that wait for a request make room for new ones"
         );
     }
 }

@@ -65,7 +65,7 @@ async fn metrics(State(endpoints): State<Arc<Endpoints>>) -> Response {
     match (endpoints.metrics)() {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(error) => {
-            let text = format!("BUG: the metrics are no text: {error}\n");
+            let text = format!("BUG: the metrics are not text: {error}\n");
             (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
         }
     }
@@ -86,7 +86,7 @@ async fn status(State(endpoints): State<Arc<Endpoints>>) -> Response {
         }
         // Nothing in a status can fail to become JSON.
         Err(error) => {
-            let text = format!("BUG: the status is no JSON: {error}\n");
+            let text = format!("BUG: the status is not JSON: {error}\n");
             (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
         }
     }

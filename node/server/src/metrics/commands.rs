@@ -85,7 +85,7 @@ fn open_connections(families: &mut Vec<Family>, statistics: &Statistics) {
         ),
         gauge(
             "herd_client_connections_max",
-            "The limit on open connections of clients: connections_max, or what the limit of open files leaves.",
+            "The limit on open connections of clients, by connections_max and the limit of open files.",
             load(&statistics.connections_max),
         ),
         gauge(

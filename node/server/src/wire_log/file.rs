@@ -32,7 +32,7 @@ const FILE_MODE: u32 = 0o600;
 #[derive(Debug, thiserror::Error)]
 pub enum WireLogError {
     /// The file could not be opened for appending. Nothing was started.
-    #[error("cannot open wire log {}: {source}; give a path that can be written and is no symbolic link", path.display())]
+    #[error("cannot open wire log {}: {source}; give a writable path that is not a symbolic link", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -272,7 +272,7 @@ impl<W: Write> Sink<W> {
             Err(error) => tracing::error!(
                 %path,
                 %error,
-                "cannot open the wire log anew; lines go on to the file before"
+                "cannot open the wire log anew; the earlier file stays in use"
             ),
         }
     }

@@ -50,7 +50,7 @@ pub(super) fn run(args: &ImportArgs, output: &mut dyn Write) -> anyhow::Result<(
     let named = || file.display().to_string();
     let format = args.format.or(ImportFormat::of(file)).with_context(|| {
         format!(
-            "{}: its name does not tell the format; give --format csv, geojson or osm-pbf",
+            "{}: the file name does not show the format; give --format csv, geojson or osm-pbf",
             named()
         )
     })?;

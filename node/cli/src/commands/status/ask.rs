@@ -35,7 +35,7 @@ enum AskError {
     TooSlow,
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
-    #[error("what answers there is not HTTP; is this another port of the server?")]
+    #[error("the answer is not HTTP; is this another port of the server?")]
     NotHttp,
     #[error("HTTP 401: it wants a token that opens HTTP; give one with --token-file or HERD_TOKEN")]
     Unauthorized,
@@ -44,7 +44,7 @@ enum AskError {
     #[error("its answer is longer than {REPLY_BYTES_MAX} bytes")]
     TooLong,
     #[error(
-        "its answer is no status of version {STATUS_VERSION}: {0}; are the versions of herd the same?"
+        "its answer is not a status of version {STATUS_VERSION}: {0}; are the versions of herd the same?"
     )]
     NotAStatus(serde_json::Error),
 }
@@ -123,9 +123,9 @@ mod tests {
     #[test]
     fn replies_without_a_status_are_described() {
         for (reply, message) in [
-            ("", "what answers there is not HTTP"),
-            ("? GET /status HTTP/1.0\n", "what answers there is not HTTP"),
-            ("SSH-2.0 200\r\n\r\n", "what answers there is not HTTP"),
+            ("", "the answer is not HTTP"),
+            ("? GET /status HTTP/1.0\n", "the answer is not HTTP"),
+            ("SSH-2.0 200\r\n\r\n", "the answer is not HTTP"),
             (
                 "HTTP/1.0 401 Unauthorized\r\n\r\n",
                 "HTTP 401: it wants a token that opens HTTP; give one with --token-file",
@@ -136,7 +136,7 @@ mod tests {
             ),
             (
                 "HTTP/1.0 200 OK\r\n\r\n{}",
-                "its answer is no status of version 1",
+                "its answer is not a status of version 1",
             ),
         ] {
             let error = parse(reply.as_bytes()).unwrap_err().to_string();

@@ -53,7 +53,10 @@ impl Geometry {
             "Polygon" | "MultiLineString" => 3,
             "MultiPolygon" => 4,
             _ => {
-                let what = format!("`{}` is no type of geometry with coordinates", words(kind));
+                let what = format!(
+                    "`{}` is not a type of geometry with coordinates",
+                    words(kind)
+                );
                 return Err(BadRowReason::NotAFeature(what));
             }
         };

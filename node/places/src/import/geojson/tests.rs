@@ -143,9 +143,9 @@ fn a_place_without_its_own_coordinates_is_left_out() {
         ),
         (
             "{\"type\":\"Box\",\"coordinates\":[24,60]}",
-            "`Box` is no type",
+            "`Box` is not a type",
         ),
-        ("{\"coordinates\":[24,60]}", "`` is no type"),
+        ("{\"coordinates\":[24,60]}", "`` is not a type"),
         (
             "{\"type\":\"MultiPoint\",\"coordinates\":[[24,60],26,60]}",
             "a number among",

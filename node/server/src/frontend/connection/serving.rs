@@ -287,6 +287,6 @@ pub(super) fn note_foreign(service: &Service, peer: SocketAddr, foreign: Foreign
     tracing::warn!(
         %address,
         protocol,
-        "client connection closed, since it speaks another protocol"
+        "client connection closed because it speaks another protocol"
     );
 }

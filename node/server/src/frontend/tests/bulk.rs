@@ -77,7 +77,7 @@ async fn a_move_keeps_the_order_of_replies() {
         write_half.write_all(sent.as_bytes()).await.unwrap();
         write_half
     });
-    eventually("it has moved with what it does not read", || {
+    eventually("the connection has moved with its unread replies", || {
         in_bulk(&server) == 1
     })
     .await;
