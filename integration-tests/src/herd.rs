@@ -220,7 +220,7 @@ impl Herd {
         Herd::builder(Topology::five()).start().await
     }
 
-    /// Who is in it.
+    /// Its topology.
     pub fn topology(&self) -> &Topology {
         &self.topology
     }
@@ -258,7 +258,7 @@ impl Herd {
         }
     }
 
-    /// What a server said.
+    /// The output of a server.
     pub fn log(&self, name: &str) -> &Log {
         self.server(name).log()
     }

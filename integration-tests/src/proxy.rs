@@ -9,19 +9,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// How many bytes of what passed are kept: the handshakes of links and more.
+/// The number of first bytes that are kept: the handshakes of links and more.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 
-/// What becomes of bytes on their way.
+/// The treatment of bytes on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passage {
     /// They pass.
     Open,
     /// They are held back, and connections stay: a network that has gone silent.
     Frozen,
-    /// The same for what comes from the side that connected.
+    /// The same for bytes from the side that connected.
     FrozenForth,
-    /// The same for what goes to the side that connected.
+    /// The same for bytes to the side that connected.
     FrozenBack,
     /// Connections end, new ones at once.
     Cut,
@@ -91,7 +91,7 @@ impl Proxy {
         kept.windows(bytes.len()).any(|window| window == bytes)
     }
 
-    /// Changes what becomes of bytes on their way.
+    /// Changes the treatment of bytes on their way.
     pub fn set(&self, passage: Passage) {
         self.passage.send_replace(passage);
     }

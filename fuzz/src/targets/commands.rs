@@ -1,4 +1,4 @@
-//! Lines to commands: what is taken in is a record, and its AT line says the same again.
+//! Lines to commands: an accepted report is a record, and its AT line makes the same record.
 
 use herd_crdt::Record;
 use herd_protocol::{AtLine, Command, RESULTS_MAX, Reply};

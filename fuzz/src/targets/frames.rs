@@ -1,4 +1,4 @@
-//! Bytes to frames of a link: what is read is written, and read as the same again.
+//! Bytes to frames of a link: a frame that was read is written, and read as the same again.
 
 use herd_replication::link::frame::{Frame, Greeting, Received};
 use herd_topology::Incarnation;

@@ -1,4 +1,4 @@
-//! What a live page asks to be shown.
+//! Questions of a live page.
 
 use herd_server::live::PageQuestion;
 

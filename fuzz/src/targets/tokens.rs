@@ -4,7 +4,7 @@ use herd_crdt::is_blank;
 use herd_server::access::{Access, AccessSession, LineVerdict, TokenHash, Tokens};
 use herd_server::http::token_of;
 
-/// A file's text; what is behind a NUL is what a client shows.
+/// A file's text; the part behind a NUL is the token of a client.
 pub(super) fn run(bytes: &[u8]) {
     let nul = bytes.iter().position(|&byte| byte == 0);
     let (text, shown) = match nul {

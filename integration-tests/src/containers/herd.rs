@@ -152,7 +152,7 @@ impl Herd {
         self.names.clone()
     }
 
-    /// What the herd was made from.
+    /// The builder of the herd.
     pub fn manifests(&self) -> &Manifests {
         &self.deployment.manifests
     }
@@ -174,7 +174,7 @@ impl Herd {
         Client::connect(self.client_address(name).await).await
     }
 
-    /// What a path answers over HTTP: the status and the text.
+    /// The answer of a path over HTTP: the status and the text.
     ///
     /// # Errors
     /// If there is no answer.
@@ -237,7 +237,7 @@ impl Herd {
         }
     }
 
-    /// What the container of a server said.
+    /// The output of the container of a server.
     pub async fn log(&self, name: &str) -> String {
         output(self.pod(name).container()).await
     }
@@ -299,7 +299,7 @@ impl Herd {
         self.cut_off.insert(position);
     }
 
-    /// Ends what [`Herd::disconnect`] began.
+    /// Ends the effect of [`Herd::disconnect`].
     pub async fn reconnect(&mut self, name: &str) {
         let position = self.position(name);
         if !self.cut_off.remove(&position) {
@@ -320,7 +320,7 @@ impl Herd {
         }
     }
 
-    /// Ends what [`Herd::partition`] began.
+    /// Ends the effect of [`Herd::partition`].
     pub async fn heal(&mut self) {
         for position in std::mem::take(&mut self.apart) {
             let (pod, deployment) = (&self.pods[position], &self.deployment);
@@ -340,8 +340,8 @@ impl Herd {
         ended
     }
 
-    /// Deploys a topology with more servers, whose first ones are those of now: starts the new pods,
-    /// then rolls the old ones, since their ConfigMap has changed.
+    /// Deploys a topology with more servers, which begins with the present ones: starts the new pods, then rolls the
+    /// old ones, since their ConfigMap has changed.
     pub async fn scale(&mut self, topology: &Topology) {
         let text = topology_text(self.manifests(), topology);
         self.deployment.config = config_folder(&text);

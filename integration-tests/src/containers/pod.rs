@@ -27,18 +27,18 @@ use crate::patience::eventually;
 pub struct PodEnd {
     /// The exit status of its process.
     pub status: i64,
-    /// What it said on both outputs.
+    /// Its text on both outputs.
     pub output: String,
 }
 
-/// What the pods of a herd have in common.
+/// The common part of the pods of a herd.
 #[derive(Debug)]
 pub(super) struct Deployment {
     pub(super) docker: Docker,
     pub(super) manifests: Manifests,
     /// The folder with the files of the ConfigMap.
     pub(super) config: tempfile::TempDir,
-    /// What stands for the secret with the certificates of links.
+    /// The replacement of the secret with the certificates of links.
     pub(super) certificates: Certificates,
     /// The network of the mapped ports.
     pub(super) outer: Network,
@@ -46,7 +46,7 @@ pub(super) struct Deployment {
     pub(super) inner: Network,
     /// The network of the links on the other side of a partition.
     pub(super) apart: Network,
-    /// What the test adds.
+    /// The additions of the test.
     pub(super) arguments: Vec<String>,
     pub(super) variables: Vec<(String, String)>,
 }
@@ -179,7 +179,7 @@ impl Pod {
         request
     }
 
-    /// What Kubernetes would set a variable to.
+    /// The value that Kubernetes would give a variable.
     fn value(&self, manifests: &Manifests, variable: &EnvVar) -> String {
         let source = variable.value_from.as_ref();
         let field = source.and_then(|source| source.field_ref.as_ref());
@@ -190,7 +190,7 @@ impl Pod {
         }
     }
 
-    /// What stands behind a volume of the pod.
+    /// The source of a volume of the pod.
     fn mount(&self, deployment: &Deployment, volume: &str, path: &str) -> Mount {
         if let Some(name) = self.volumes.get(volume) {
             return Mount::volume_mount(name, path);
@@ -249,7 +249,7 @@ impl Pod {
         self.remove().await
     }
 
-    /// Removes it with its process, whatever state it is in; says so if that fails.
+    /// Removes it with its process, in any state; prints a failure.
     pub(super) async fn kill_quietly(&mut self, docker: &Docker) {
         let Some(container) = self.container.take() else {
             return;
@@ -328,7 +328,7 @@ async fn ended(container: &ContainerAsync<GenericImage>) -> PodEnd {
     }
 }
 
-/// What a container said.
+/// The output of a container.
 pub(super) async fn output(container: &ContainerAsync<GenericImage>) -> String {
     let mut output = Vec::new();
     for part in [

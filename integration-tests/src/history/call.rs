@@ -13,12 +13,12 @@ pub struct ServerRun {
     pub number: u32,
 }
 
-/// What a client sends.
+/// The command of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientCommand {
     /// IAMAT.
     Report {
-        /// Who is reported.
+        /// The reported client.
         client: Vec<u8>,
         /// The second operand.
         location: String,
@@ -27,12 +27,12 @@ pub enum ClientCommand {
     },
     /// WHATSAT with radius and bound 0.
     Question {
-        /// Who is asked about.
+        /// The client that the question is about.
         client: Vec<u8>,
     },
 }
 
-/// What came back. Lines are without their LF.
+/// The reply. Lines are without their LF.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientReply {
     /// A line that begins with `AT `.
@@ -47,13 +47,13 @@ pub enum ClientReply {
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Who was asked.
+    /// The server that was asked.
     pub process: ServerRun,
     /// Over which connection; numbers are not used again.
     pub connection: u64,
     /// The how manieth command of the connection it is.
     pub sequence: u64,
-    /// What was sent.
+    /// The command.
     pub command: ClientCommand,
     /// Just before it was sent.
     pub invoked: Duration,

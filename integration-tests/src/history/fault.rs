@@ -1,4 +1,4 @@
-//! What goes wrong in a history, as data.
+//! The faults of a history, as data.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub enum Fault {
     Stop(ServerIndex),
     /// A server that is down begins a process.
     Start(ServerIndex),
-    /// The same, and nobody waits until it listens: its disk is frozen.
+    /// The same, without a wait until it listens, because its disk is frozen.
     StartFrozen(ServerIndex),
     /// SIGSTOP.
     Pause(ServerIndex),
@@ -22,9 +22,9 @@ pub enum Fault {
     Resume(ServerIndex),
     /// The folder of a server that is down is removed.
     Wipe(ServerIndex),
-    /// The machine of a server loses power: what was not synced is gone. Then it is as after [`Fault::Kill`].
+    /// The machine of a server loses power: unsynced data is gone. Then it is as after [`Fault::Kill`].
     LosePower(ServerIndex),
-    /// Nothing can be written to a server's disk any more; whoever tries waits.
+    /// Writes to a server's disk block from now on.
     FreezeDisk(ServerIndex),
     /// The end of [`Fault::FreezeDisk`].
     ThawDisk(ServerIndex),
@@ -45,7 +45,7 @@ pub enum Fault {
 pub enum Cut {
     /// Connections end, and none are made.
     Off,
-    /// Nothing arrives, either way, and nobody is told.
+    /// Nothing arrives in either direction, without an error.
     Silent,
     /// The same from the server that connects to the other only.
     SilentForth,

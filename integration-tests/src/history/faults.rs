@@ -77,7 +77,7 @@ fn at_the_end(rng: &mut StdRng, shape: Shape, length: Duration, script: &mut Vec
     );
 }
 
-/// Leaves out what cannot be done here: a loss of power becomes a kill.
+/// Replaces faults that this machine does not support: a loss of power becomes a kill.
 pub(super) fn possible(script: Vec<TimedFault>, means: Means, has_disks: bool) -> Vec<TimedFault> {
     let own_disks = means.own_disks && has_disks;
     let possible = |timed: TimedFault| {
@@ -169,7 +169,7 @@ impl Nemesis {
         self.script.push(TimedFault { at, fault });
     }
 
-    /// Whether a server can be taken for so long: all is well with it, and it will be at the end. It is taken then.
+    /// Reserves a server for this time, if it has no other fault now and at the end of it. Returns whether it did.
     fn take(&mut self, at: Duration, server: ServerIndex, time: Duration) -> bool {
         let free = self.busy_until[server] < at && at + time < self.length;
         if free {

@@ -1,9 +1,9 @@
-//! Histories of real herds: what clients sent and what servers replied while things went wrong, and whether that may
-//! be so. All of this is pure; `tests/histories` runs it against processes.
+//! Histories of real herds: the commands of clients and the replies of servers under faults, and checks of them. All
+//! of this is pure; `tests/histories` runs it against processes.
 //!
-//! A [`Scenario`] is drawn from a seed before a run: the herd, the steps of its clients and the faults. The run writes
-//! a [`History`]. [`checkers::all`] says what in it breaks a promise of `docs/`. Nothing here uses code of the program:
-//! records are read and ordered anew, as `docs/replication.md` has it.
+//! A [`Scenario`] is drawn from a seed before a run: the herd, the steps of its clients and the faults. The run
+//! writes a [`History`]. [`checkers::all`] finds violations of the promises in `docs/`. Nothing here uses code of the
+//! program: records are read and ordered anew, as `docs/replication.md` has it.
 
 mod call;
 pub mod checkers;
@@ -47,13 +47,13 @@ pub struct History {
     pub clock_skew_max: Duration,
     /// The wall clock at the beginning, in nanoseconds since the POSIX epoch.
     pub began_ns: i128,
-    /// What clients asked and were told, in no order.
+    /// The commands and replies of clients, in no order.
     pub calls: Vec<Call>,
-    /// What befell servers.
+    /// The harm to servers.
     pub harms: Vec<Harm>,
     /// Since when the herd was whole and quiet.
     pub quiet_from: Duration,
-    /// What each server then held: the lines of its dump without the last, in order of the topology.
+    /// The final map of each server: the lines of its dump without the last, in order of the topology.
     pub dumps: Vec<Vec<Vec<u8>>>,
 }
 

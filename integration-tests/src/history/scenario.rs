@@ -15,7 +15,7 @@ use crate::Topology;
 pub struct Shape {
     /// The servers' names.
     pub names: &'static [&'static str],
-    /// Who is linked to whom; the first connects.
+    /// The links; the first end connects.
     pub links: &'static [(ServerIndex, ServerIndex)],
 }
 
@@ -49,7 +49,7 @@ impl Shape {
     }
 }
 
-/// What can be done to servers on this machine.
+/// The faults that this machine supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Means {
     /// Servers can have disks of their own, which fail.
@@ -77,9 +77,9 @@ pub struct Scenario {
     pub sets_clocks: bool,
     /// The clients' IDs.
     pub clients: Vec<Vec<u8>>,
-    /// What is sent, in order.
+    /// The commands, in order.
     pub steps: Vec<Step>,
-    /// What goes wrong, in order.
+    /// The faults, in order.
     pub faults: Vec<TimedFault>,
 }
 

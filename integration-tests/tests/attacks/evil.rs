@@ -1,11 +1,11 @@
-//! What a hostile neighbour says, attack by attack.
+//! The messages of a hostile neighbour, attack by attack.
 
 use crate::wire::{
     ACK, BLOCK_BYTES, FRAME_BYTES_MAX, HELLO, REFUSAL, REPORT, SYN_ACK, ack, block, digest, entry,
     framed, gossip, node, report, set, syn,
 };
 
-/// The generations of those who are there. The attacker has Hill's place.
+/// The generations of the servers. The attacker has Hill's place.
 #[derive(Clone, Copy)]
 pub(crate) struct Generations {
     pub(crate) hill: u64,
@@ -22,7 +22,7 @@ pub(crate) struct Attack {
     pub(crate) end: AttackEffect,
 }
 
-/// What comes of it.
+/// The expected effect.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AttackEffect {
     /// The server reads all of it, and the link stays.
@@ -152,7 +152,7 @@ fn incarnations(place: Generations) -> Vec<Vec<u8>> {
     frames
 }
 
-/// What the attacked server publishes itself, and incarnations that it never had.
+/// Publications of the attacked server itself, and incarnations that it never had.
 fn own(place: Generations) -> Vec<Vec<u8>> {
     let smith = place.smith;
     let stolen = |version| {
@@ -172,15 +172,15 @@ fn own(place: Generations) -> Vec<Vec<u8>> {
     ]
 }
 
-/// More of what it publishes than it has published.
+/// Higher versions than it has published.
 fn own_beyond(place: Generations) -> Vec<Vec<u8>> {
     let said = |numbers| syn(&[entry("Smith", place.smith, numbers)]);
     vec![said([1, 0, 1 << 50]), said([1, 1 << 50, 0])]
 }
 
-/// Groups that nobody can read, and such as unpack to much.
+/// Unreadable groups, and groups that unpack to much.
 fn garbled(place: Generations) -> Vec<Vec<u8>> {
-    // Behind what was said before.
+    // Behind the earlier versions.
     let first = 1 << 20;
     let values: [&[u8]; 6] = [b"", b"!", b"~", b"~!", b"AAAA", &[b'A'; 16_000]];
     let mut frames = vec![syn(&[entry("Hill", place.hill, [2, 0, 0])])];

@@ -27,7 +27,7 @@ async fn a_rolling_update_loses_no_acknowledged_report() {
     let rolling = async {
         let mut ended = Vec::new();
         for name in NAMES.into_iter().rev() {
-            // What a Service does when a pod is being deleted.
+            // The behaviour of a Service when a pod is deleted.
             service.leave_out(herd.client_address(name).await);
             ended.push(herd.delete(name).await);
             herd.restart(name).await;
@@ -55,7 +55,7 @@ async fn a_rolling_update_loses_no_acknowledged_report() {
     }
 }
 
-/// What clients of a Service see of a rolling update.
+/// A rolling update, as clients of a Service see it.
 struct Service {
     endpoints: Mutex<Vec<SocketAddr>>,
     rolled: AtomicBool,

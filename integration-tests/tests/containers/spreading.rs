@@ -1,4 +1,4 @@
-//! A report to one server is known to all, whatever happens to one of them.
+//! A report to one server reaches all, even if one of them fails.
 
 use herd_integration_tests::containers::{Herd, skipped};
 

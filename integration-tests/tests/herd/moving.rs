@@ -55,7 +55,7 @@ async fn a_server_joins_and_leaves_by_rolling_restarts() {
         .argument("--ack=disk,peer")
         .start()
         .await;
-    // Nobody links to Jaquez yet.
+    // No server links to Jaquez yet.
     herd.server_mut("Jaquez").terminate().await;
     herd.server_mut("Jaquez").wipe();
     rolling_restart(&mut herd, &["Hill", "Smith"], &two).await;

@@ -71,7 +71,7 @@ async fn ten_restarts_under_load_delay_no_other_records() {
         clients.extend(ids(prefix, 100));
     }
     herd.agree(&NAMES, &clients).await;
-    // What is left of the ten is their ids.
+    // Only the ids of the ten are left.
     for name in ["Hill", "Jaquez", "Smith", "Campbell"] {
         let log = herd.log(name);
         eventually(format!("{name} has buried ten"), async || {

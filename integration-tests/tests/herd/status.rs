@@ -72,7 +72,7 @@ async fn every_server_reports_its_view_of_the_others() {
     assert!(reconnects.as_u64() >= Some(1), "{reconnects}");
 }
 
-/// Whether four others are alive, all links are up, those that others tell of too, and nobody lags.
+/// Whether four others are alive, all links are up, those that others report too, and no server lags.
 fn sees_everyone(status: &Value) -> bool {
     let all_up = |links: &[Value]| {
         let mut links = links.iter();

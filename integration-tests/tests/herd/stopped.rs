@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{NAMES, TIME, UCLA, ids};
 
-/// If most replies take longer, somebody holds them up. Far above what a busy machine needs, and below any
+/// If most replies take longer, another server delays them. Far above what a busy machine needs, and below any
 /// time-out of a link.
 const HELD_UP: Duration = Duration::from_secs(1);
 

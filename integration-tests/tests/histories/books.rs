@@ -1,4 +1,4 @@
-//! What is written down while a herd runs.
+//! The records of a run.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use herd_integration_tests::history::{Call, Harm, HarmKind, ServerIndex};
 use tokio::time::Instant;
 
-/// Shared by all who take part in a run.
+/// Shared by all tasks of a run.
 #[derive(Debug)]
 pub(crate) struct Books {
     begin: Instant,
@@ -20,7 +20,7 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    /// Of so many servers, whose first processes run and are linked, so that their gossip has begun.
+    /// The books of `servers` servers, whose first processes run and are linked, so that their gossip has begun.
     pub(crate) fn new(servers: usize) -> Books {
         Books {
             begin: Instant::now(),

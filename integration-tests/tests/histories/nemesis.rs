@@ -1,4 +1,4 @@
-//! Does to servers what the script says, and writes down between which moments it happened.
+//! Applies the faults of the script to servers, and notes the interval of time of each.
 
 use std::time::Duration;
 
@@ -23,10 +23,10 @@ pub(crate) struct Nemesis<'a> {
 }
 
 impl Nemesis<'_> {
-    /// Does everything in its time.
+    /// Applies every fault in its time.
     ///
     /// # Errors
-    /// If a server does what it should not.
+    /// If a server misbehaves.
     pub(crate) async fn play(&mut self) -> Result<(), String> {
         for timed in &self.scenario.faults {
             sleep_until(self.books.at(timed.at)).await;
@@ -109,7 +109,7 @@ impl Nemesis<'_> {
             Fault::SetClock(server, ahead_s) => {
                 let from = self.books.now();
                 self.clocks[server].set(ahead_s);
-                // Whoever reads it may do so a moment later.
+                // A reader may read it a moment later.
                 let during = (from, self.books.now() + Duration::from_millis(100));
                 self.books.note(server, during, HarmKind::ClockSet(ahead_s));
             }
@@ -169,7 +169,7 @@ impl Nemesis<'_> {
     /// All links whole, all servers up, all disks and clocks good.
     ///
     /// # Errors
-    /// If a server does what it should not.
+    /// If a server misbehaves.
     pub(crate) async fn heal(&mut self) -> Result<(), String> {
         for link in 0..self.scenario.shape.links.len() {
             self.set_link(link, Passage::Open);

@@ -1,4 +1,4 @@
-//! Clients: each a task with one connection at a time, over which it sends what its steps say.
+//! Clients: each a task with one connection at a time, over which it sends the commands of its steps.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const REPLY_WAIT: Duration = Duration::from_secs(8);
 /// And so does one that is not connected.
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
 
-/// What clients know of a herd.
+/// The clients' knowledge of a herd.
 #[derive(Clone, Debug)]
 pub(crate) struct Directory {
     pub(crate) addresses: Vec<SocketAddr>,
@@ -116,7 +116,7 @@ impl Connection {
         })
     }
 
-    /// Sends commands at once, and writes down what comes back; `false` if the connection is of no more use.
+    /// Sends commands at once, and notes the replies; `false` if the connection is of no more use.
     pub(crate) async fn ask(&mut self, books: &Books, commands: Vec<ClientCommand>) -> bool {
         let mut bytes = Vec::new();
         for command in &commands {

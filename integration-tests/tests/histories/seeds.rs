@@ -46,7 +46,7 @@ fn variable(name: &str, default: u64) -> u64 {
     }
 }
 
-/// What came of one seed.
+/// The result of one seed.
 struct Outcome {
     scenario: Scenario,
     result: Result<History, String>,
@@ -55,7 +55,7 @@ struct Outcome {
 }
 
 fn outcome(scenario: Scenario) -> Outcome {
-    // A thread of its own: whatever fails in it is shown with its script.
+    // A thread of its own, so that every failure in it is shown with its script.
     let running = scenario.clone();
     let ended = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -105,7 +105,7 @@ impl EmbeddedPlaces {
         found
     }
 
-    /// What the sources of these places want to be shown, in the order of the tables' sources.
+    /// The attributions of the sources of these places, in the order of the tables' sources.
     fn attributions(&self, rows: &[TableCandidate<'_>]) -> Vec<Cow<'_, str>> {
         let mut attributions: Vec<Cow<'_, str>> = Vec::new();
         for (table_index, table) in self.tables.iter().enumerate() {
@@ -131,7 +131,7 @@ pub fn embedded_table() -> Result<Table, TableError> {
     Table::open(Bytes::from_static(EMBEDDED_TABLE))
 }
 
-/// Orders places of several tables, and leaves out those whose id a nearer one has.
+/// Orders places of several tables, and leaves out places whose id a nearer one has.
 fn merge(found: &mut Vec<TableCandidate<'_>>) {
     found.sort_by(|a, b| {
         let by_distance = a.distance_m.total_cmp(&b.distance_m);

@@ -1,4 +1,4 @@
-//! What a client gets when the provider gave no answer.
+//! The answer to a client when the provider gave none.
 
 use bytes::Bytes;
 
@@ -7,7 +7,7 @@ use super::online::ProviderError;
 use super::provider::NearbyQuery;
 use super::reply::NearbyReply;
 
-/// What answers in an online provider's place.
+/// The fallback of an online provider.
 #[derive(Clone, Debug)]
 pub enum Fallback {
     /// The embedded data, with a note that it does.

@@ -29,7 +29,7 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Asks an Overpass API.
 pub struct Overpass {
     url: Url,
-    /// What the service may spend on a question, in seconds: nobody waits longer.
+    /// The maximal time of the service for a question, in seconds: no client waits longer.
     timeout_s: u64,
 }
 
@@ -92,7 +92,7 @@ impl OnlineProvider for Overpass {
             return Err(error);
         }
         let found: OverpassAnswer<'_> = JsonBody::of(reply)?.read()?;
-        // It ran out of time or memory on the way; what it has found so far is not the answer.
+        // The service ran out of time or memory, so its results are not complete.
         if let Some(remark) = found.remark {
             return Err(ProviderError::Failed {
                 reason: words(&remark),

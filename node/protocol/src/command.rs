@@ -5,12 +5,12 @@ use herd_crdt::{CLIENT_ID_BYTES_MAX, InvalidLocation, InvalidRecord, InvalidTime
 use super::iamat::Iamat;
 use super::whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Whatsat};
 
-/// What one line asks for, borrowed from the line.
+/// The command of one line, borrowed from the line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Command<'a> {
     /// A client says where it is.
     Iamat(Iamat<'a>),
-    /// Someone asks what is near a client.
+    /// A question for the places near a client.
     Whatsat(Whatsat<'a>),
 }
 

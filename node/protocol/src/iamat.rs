@@ -12,7 +12,7 @@ pub struct Iamat<'a> {
 }
 
 impl<'a> Iamat<'a> {
-    /// Reads what follows the command word.
+    /// Parses the operands after the command word.
     ///
     /// # Errors
     /// Says which operand is wrong.

@@ -21,12 +21,12 @@ const READ_BYTES_MAX: usize = 64 * 1024;
 pub enum Line<'a> {
     /// A line without its LF and without a CR just before that LF.
     Text(&'a [u8]),
-    /// The first bytes of a line that has more bytes before its LF than the limit. It is told once,
-    /// when the limit is crossed; what follows up to the LF is discarded.
+    /// The first bytes of a line that has more bytes before its LF than the limit. The reader reports it once, when
+    /// the limit is crossed, and discards the rest up to the LF.
     Oversized(&'a [u8]),
 }
 
-/// Cuts a stream of bytes into lines, the same lines whatever the pieces were.
+/// Cuts a stream of bytes into lines, the same lines for any pieces.
 ///
 /// Bytes are read straight into the reader's buffer ([`LineReader::room`], then
 /// [`LineReader::filled`]) and lines are borrowed from it, so a line that arrives whole is never
@@ -44,7 +44,7 @@ pub struct LineReader {
     start: usize,
     /// Up to here no LF was found.
     searched: usize,
-    /// Where what was read ends in `buffer`.
+    /// The end of the bytes that were read into `buffer`.
     end: usize,
     /// How much room the next read gets, in bytes.
     read_bytes: usize,
@@ -87,8 +87,7 @@ impl LineReader {
         self.stopped
     }
 
-    /// Where to read the next bytes to; never empty. Take all lines out before, or what is stored
-    /// grows beyond the limit.
+    /// Where to read the next bytes to; never empty. Take all lines out before, or the stored bytes exceed the limit.
     pub fn room(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -110,7 +109,7 @@ impl LineReader {
         };
         let is_short = self.buffer.len() - self.end < self.read_bytes / 2;
         if is_short && self.buffer.len() < wanted {
-            // Exactly: what a vector adds by itself would be as much again.
+            // Exactly this capacity: a vector that grows by itself would double it.
             self.buffer.reserve_exact(wanted - self.buffer.len());
             self.buffer.resize(wanted, 0);
         }
@@ -183,7 +182,7 @@ impl LineReader {
         None
     }
 
-    /// Whether a line has begun whose end was not read. Take all lines out before.
+    /// Whether the reader holds the beginning of a line without its end. Take all lines out before.
     #[must_use]
     pub fn is_inside_line(&self) -> bool {
         !self.stopped && (self.discarding || self.start < self.end)
@@ -199,7 +198,7 @@ impl LineReader {
         Some(self.line(start, end, false))
     }
 
-    /// What lies between is of a line that is too long.
+    /// The bytes between belong to a line that is too long.
     fn oversized(&mut self, start: usize, end: usize) {
         if let Some(tail) = &mut self.tail {
             tail.push(&self.buffer[start..end]);

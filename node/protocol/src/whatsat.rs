@@ -1,4 +1,4 @@
-//! `WHATSAT client radius bound`: someone asks what is near a client.
+//! `WHATSAT client radius bound`: a question for the places near a client.
 
 use herd_crdt::decimal::{Decimal, whole_number};
 
@@ -28,7 +28,7 @@ pub struct Radius {
 }
 
 impl<'a> Whatsat<'a> {
-    /// Reads what follows the command word.
+    /// Parses the operands after the command word.
     ///
     /// # Errors
     /// Says which operand is wrong.
@@ -80,7 +80,7 @@ fn thousandfold(decimal: Decimal<'_>) -> f64 {
     whole.extend_from_slice(moved);
     whole.resize(decimal.whole.len() + PLACES, b'0');
     if fraction.is_empty() {
-        // What people ask for: a few digits, exact in a double.
+        // Usual radii have few digits and are exact in a double.
         if let Some(metres) = whole_number(&whole).and_then(|metres| u32::try_from(metres).ok()) {
             return f64::from(metres);
         }

@@ -42,7 +42,7 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
     found
 }
 
-/// Answers of a quiet server that are not what it holds.
+/// Answers of a quiet server that differ from its map.
 fn answers(history: &History, name: &str, held: &HashMap<Vec<u8>, &Vec<u8>>) -> Vec<Finding> {
     let mut found = Vec::new();
     for call in &history.calls {

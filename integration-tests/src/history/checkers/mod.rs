@@ -1,4 +1,4 @@
-//! What must be true of a history, each by itself. Pure: each is shown to fail on what it is there to find.
+//! Checkers of a history, one for each property. Pure. A test shows for each that it finds a violation.
 
 mod dumps;
 mod levels;
@@ -12,14 +12,14 @@ use std::collections::hash_map::Entry;
 
 use super::{Call, ClientCommand, ClientReply, History, Record, show};
 
-/// What a checker found wrong.
+/// A violation that a checker found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Which checker.
     pub checker: &'static str,
     /// Which client it is about.
     pub client: Option<Vec<u8>>,
-    /// What is wrong.
+    /// The violation.
     pub text: String,
 }
 
@@ -94,7 +94,7 @@ impl<'a> Floors<'a> {
         }
     }
 
-    /// What is wrong with this answer, or none, for a client.
+    /// The violation in this answer, or in its absence, for a client.
     fn fallen_behind(
         &self,
         client: &[u8],
@@ -106,7 +106,7 @@ impl<'a> Floors<'a> {
     }
 }
 
-/// What is wrong with an answer, or none, that must not be behind a record that was said before.
+/// The violation if an answer, or its absence, is behind a record that was sent before.
 fn is_behind(
     (floor, said_by): (&Record, &Call),
     answer: Option<&Record>,

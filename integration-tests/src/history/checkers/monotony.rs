@@ -1,5 +1,5 @@
-//! No process of a server ever goes back for a client: what it answers is never behind what it had answered, or
-//! acknowledged, before the question was asked.
+//! No process of a server ever goes back for a client: its answer is never behind an answer or acknowledgement that
+//! it gave before the question.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! A server that starts again with its folder answers nothing less than what it had acknowledged before, as far as its
-//! level and what befell it let it keep that.
+//! A server that starts again with its folder answers with nothing less than its earlier acknowledgements, as far as
+//! its level and the harm allow to keep them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
     found
 }
 
-/// What the process of this number answers is looked at.
+/// The number of the process whose answers are checked.
 fn in_life(
     history: &History,
     server: ServerIndex,

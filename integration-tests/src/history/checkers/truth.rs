@@ -1,5 +1,5 @@
-//! Every AT line says what somebody reported, byte for byte, at the server that it names, with the difference that
-//! this server gave then.
+//! Every AT line repeats a report, byte for byte, at the server that it names, with the difference that this server
+//! gave then.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::{Finding, about};
 
 const NAME: &str = "truth";
 
-/// What makes a report one: server, client, location, time.
+/// The identity of a report: server, client, location, time.
 type Operands<'a> = (&'a [u8], &'a [u8], &'a [u8], &'a [u8]);
 
 pub(super) fn check(history: &History) -> Vec<Finding> {
@@ -112,7 +112,7 @@ impl<'a> Reports<'a> {
         if calls.peek().is_none() {
             return Err(format!("nobody had reported {}", show(line)));
         }
-        // Without its reply, nobody but the server knows the difference of a report.
+        // Without the reply, only the server knows the difference of a report.
         let may_be = |call: &&Call| match &call.reply {
             ClientReply::At(told) => told == line,
             ClientReply::Refused(_) | ClientReply::Unknown => true,

@@ -46,7 +46,7 @@ pub(super) struct EndedServer {
     pub(super) end: ServerEnd,
 }
 
-/// What ended a server.
+/// The cause of a server's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ServerEnd {
     /// Nothing that this process did.
@@ -128,7 +128,7 @@ impl ServerProcess {
         tokio::pin!(ending);
         let (status, end) = tokio::select! {
             ended = &mut ending => {
-                // What the server said last is worth a moment.
+                // Waits a moment for the server's last lines.
                 let _ = timeout(LAST_LINES_GRACE, copying).await;
                 ended
             }

@@ -1,4 +1,4 @@
-//! `herd certs`, and what servers make of its files.
+//! `herd certs`, and servers with its files.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -208,7 +208,7 @@ async fn clients_speak_tls_and_show_certificates() {
     let (code, output) = send(&mine).await;
     assert_eq!(code, 0, "{output}");
     assert!(output.starts_with("AT barn "), "{output}");
-    // No certificate, no TLS, another server's name, nobody that is trusted.
+    // No certificate, no TLS, another server's name, an untrusted authority.
     for (more, status) in [
         (&[trust][..], [69, 74]),
         (&[][..], [74, 74]),

@@ -1,4 +1,4 @@
-//! Certificates that have ended, or whose authority is trusted no more, at the ports of a server that runs.
+//! Certificates that have expired, or whose authority is no longer trusted, at the ports of a running server.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -174,7 +174,7 @@ async fn a_neighbour_with_an_expired_certificate_is_refused() {
     assert_eq!(figure(base, closed).await, 1.0);
 }
 
-/// How the certificates of a server are out of their time, and what is said of it.
+/// A way in which the certificates of a server are out of their time, and the message about it.
 const OUT_OF_TIME: [(&str, &str); 3] = [
     ("over", "expired on"),
     ("not begun", "is not valid before"),

@@ -1,4 +1,4 @@
-//! What docs/architecture.md says of the tree as a whole, and that its documents lead somewhere.
+//! Invariants of docs/architecture.md about the whole tree, and links of documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

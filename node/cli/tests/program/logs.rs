@@ -1,4 +1,4 @@
-//! A server whose standard error is full, closed or not read, and signals that have to do with logs.
+//! A server whose standard error is full, closed or not read, and signals about logs.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

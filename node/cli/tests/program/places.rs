@@ -138,7 +138,7 @@ async fn the_old_google_is_passed_on_and_its_key_is_in_no_log() {
         "{output}"
     );
     assert!(!wire.contains(KEY), "{wire}");
-    // Google's terms do not allow its places to be stored: what was said around them is there.
+    // Google's terms do not allow to store its places: the wire log has the lines around them only.
     assert!(
         !wire.contains("\"name\"") && wire.contains("< WHATSAT kiwi 10 1\n"),
         "{wire}"
@@ -262,7 +262,7 @@ async fn slow_places_delay_no_other_command() {
         let max = times.last().unwrap();
         println!("IAMAT {name}: p50 {p50} us, p99 {p99} us, max {max} us");
     }
-    // Far above what it takes on a busy machine, and below the second of the provider.
+    // Far above the time on a busy machine, and below the second of the provider.
     assert!(
         percentile(&beside, 990) < 100_000,
         "{:?}",

@@ -1,7 +1,7 @@
 //! Places API (New), Nearby Search: `POST /v1/places:searchNearby`.
 //!
-//! Its places are mapped to the form of the old Nearby Search. What has no counterpart there is not
-//! asked for, and what is not answered is absent.
+//! Its places are mapped to the form of the old Nearby Search. Fields without a counterpart there are not requested,
+//! and fields that Google leaves out are absent.
 
 use std::borrow::Cow;
 
@@ -20,15 +20,15 @@ use super::{ANSWER_BYTES_MAX, RADIUS_M_MAX};
 
 const PATH: &str = "v1/places:searchNearby";
 
-/// The service answers at most so many places.
+/// The maximal number of places in an answer of the service.
 const RESULTS_MAX: usize = 20;
 
-/// What is asked for of each place. The service demands a list, and bills by what is on it.
+/// The requested fields of each place. The service demands a list, and bills by it.
 const FIELD_MASK: &str = "places.id,places.displayName,places.location,places.viewport,\
     places.types,places.rating,places.userRatingCount,places.priceLevel,places.businessStatus,\
     places.shortFormattedAddress,places.formattedAddress,places.attributions";
 
-/// What Google asks to be shown beside its content where there is no Google map.
+/// The attribution that Google demands beside its content where there is no Google map.
 const ATTRIBUTION: &str = "Google Maps";
 
 /// Asks Places API (New).

@@ -1,4 +1,4 @@
-//! What comes before the JSON of a reply can be read.
+//! Checks before the JSON of a reply can be parsed.
 
 use serde::Deserialize;
 

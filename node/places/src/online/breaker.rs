@@ -12,7 +12,7 @@ pub(super) const OPEN_FIRST: Duration = Duration::from_secs(5);
 /// The longest that it stays open.
 pub(super) const OPEN_MAX: Duration = Duration::from_secs(60);
 
-/// What is known of the provider's health.
+/// The known health of the provider.
 #[derive(Debug, Default)]
 pub struct Breaker {
     state: BreakerState,
@@ -39,14 +39,14 @@ impl Default for BreakerState {
     }
 }
 
-/// What a report changed.
+/// The change by a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerChange {
     /// Nothing that anyone needs to know.
     None,
-    /// It has opened, for so long.
+    /// It has opened, for this time.
     Opened(Duration),
-    /// The probe failed: it stays open for so long.
+    /// The probe failed: it stays open for this time.
     StaysOpen(Duration),
     /// The provider works again.
     Closed,
@@ -119,7 +119,7 @@ impl Breaker {
         }
     }
 
-    /// Nobody waited for the answer any more, so nothing was learned. A probe is due again.
+    /// The question was cancelled, so nothing was learned. A probe is due again.
     pub fn abandoned(&mut self, now: Instant) {
         if let BreakerState::HalfOpen { open_for } = self.state {
             self.state = BreakerState::Open {

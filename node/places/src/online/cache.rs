@@ -129,7 +129,7 @@ mod tests {
                 .get(&question(2), start + Duration::from_secs(61))
                 .is_some()
         );
-        // What is too old goes with the next insert.
+        // Answers that are too old go with the next insert.
         cache.insert(question(9), answer(), start + Duration::from_secs(63));
         assert_eq!(cache.len(), 1);
         assert_eq!(cache.by_age.len(), 1);

@@ -31,7 +31,7 @@ pub enum ProviderError {
     /// The reply is not JSON.
     #[error("answered {0} instead of JSON")]
     NotJson(String),
-    /// The reply is JSON, but not what this provider is documented to answer.
+    /// The reply is JSON, but not in the documented form of this provider.
     #[error("the answer has another form than documented: {0}")]
     Malformed(String),
     /// It was asked too often; `retry_after` is how long it wants to be left alone, if it said so.
@@ -55,19 +55,19 @@ pub enum ProviderError {
         /// The pause that it asked for.
         retry_after: Option<Duration>,
     },
-    /// Not asked: it wants to be left alone for so long.
+    /// Not asked: the provider wants a pause for this time.
     #[error("not asked: it wants a pause for another {} s", .0.as_secs_f64().ceil())]
     Paused(Duration),
-    /// Not asked: it failed again and again, and is tried again in so long.
+    /// Not asked: the provider failed again and again, and is tried again after this time.
     #[error("not asked: it kept failing and is tried again in {} s", .0.as_secs_f64().ceil())]
     Broken(Duration),
     /// Not asked: as many questions as are allowed are in flight, and as many wait.
     #[error("not asked: too many questions wait for it")]
     Busy,
-    /// Not asked: it got so many questions in the last minute, which is as many as it may get.
+    /// Not asked: it got this number of questions in the last minute, which is the limit.
     #[error("not asked: it gets at most {0} questions a minute")]
     UsedUp(u32),
-    /// A failure whose JSON is passed on as it is when nothing answers in its place.
+    /// A failure whose JSON is passed on unchanged when no fallback answers.
     #[error("{error}")]
     InItsOwnWords {
         /// The failure.

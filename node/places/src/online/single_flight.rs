@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 
 type AnswerFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// The questions in progress. No task is started: those who wait for the answer drive it, and when
-/// all of them are gone, it is given up.
+/// The questions in progress. No task is started: the callers that wait for the answer drive it, and when all of them
+/// are gone, it is cancelled.
 pub struct SingleFlight<K, T> {
     flights: Arc<Flights<K, T>>,
 }
@@ -90,7 +90,7 @@ where
             asking.await
         });
         let answer = answer.shared();
-        // Neither an answer that nobody has taken nor a landing is dropped under the lock.
+        // Neither an untaken answer nor a landing is dropped under the lock.
         let replaced = match answer.downgrade() {
             Some(weak) => map.by_key.insert(
                 key,

@@ -30,7 +30,7 @@ struct Nearest<'a> {
     table: &'a Table,
     count_max: usize,
     candidates: Vec<Candidate>,
-    /// What a candidate may have at most.
+    /// The maximal haversine of a candidate.
     haversine_max: f64,
 }
 

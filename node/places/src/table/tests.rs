@@ -191,7 +191,7 @@ proptest! {
         let checksum = crc32fast::hash(&bytes[16..]);
         bytes[CHECKSUM_OFFSET..][..4].copy_from_slice(&checksum.to_le_bytes());
         if let Ok(table) = Table::open(Bytes::from(bytes)) {
-            // Whether it is told depends on what was hit: a letter of a name may be any letter.
+            // Not every damage can be found: a letter of a name may be any letter.
             let _ = table.verify();
             read_everything(&table, center);
         }

@@ -25,13 +25,13 @@ const TYPE_BYTES_MAX: usize = 64;
 pub struct NewPlace<'a> {
     /// Its id, with the prefix of its source.
     pub id: &'a str,
-    /// What it is called.
+    /// Its name.
     pub name: &'a str,
     /// Degrees north; kept to 1e-7 degrees.
     pub latitude_degrees: f64,
     /// Degrees east; kept to 1e-7 degrees.
     pub longitude_degrees: f64,
-    /// What it is, maybe nothing.
+    /// Its types, maybe none.
     pub types: &'a [&'a str],
     /// The region that it lies in or its address; empty for nothing.
     pub vicinity: &'a str,
@@ -137,7 +137,7 @@ impl TableWriter {
     /// Takes in a place.
     ///
     /// # Errors
-    /// Says what is wrong with the place; nothing of it is kept then.
+    /// If the place is invalid; then the table does not change.
     pub fn add(&mut self, place: &NewPlace<'_>) -> Result<(), InvalidPlace> {
         let source = self.sources.get(place.source_index);
         let source = source.ok_or(InvalidPlace::Source)?;

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// What it does with a request.
+/// Its behaviour for a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     /// Sends these bytes, and serves on.
@@ -58,7 +58,7 @@ pub(crate) struct ReceivedRequest {
 
 #[derive(Default)]
 struct ProviderState {
-    /// What to do with the next requests; the last one is done again and again.
+    /// The behaviour for the next requests; the last one is repeated.
     script: VecDeque<Act>,
     requests: Vec<ReceivedRequest>,
     connections: usize,
@@ -107,7 +107,7 @@ impl StandIn {
         self.state.lock().connections
     }
 
-    /// What it does from now on.
+    /// Its behaviour from now on.
     pub(crate) fn script(&self, script: impl IntoIterator<Item = Act>) {
         self.state.lock().script = script.into_iter().collect();
     }

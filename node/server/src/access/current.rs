@@ -26,12 +26,12 @@ pub struct Access {
     statistics: AccessStatistics,
 }
 
-/// What was seen until now.
+/// The state of the file at the earlier looks.
 #[derive(Default)]
 struct TokensFileState {
-    /// What was found at the last look, if it was not judged yet.
+    /// The text of the last look, if it was not judged yet.
     new: Option<Vec<u8>>,
-    /// What was judged last, taken or not.
+    /// The text that was judged last, taken or not.
     judged: Option<Vec<u8>>,
     complaint: Option<String>,
 }
@@ -48,7 +48,7 @@ impl Access {
         })
     }
 
-    /// What the token of this hash allows.
+    /// The rights of the token with this hash.
     #[must_use]
     pub fn find(&self, hash: &TokenHash) -> Option<Arc<Grant>> {
         let tokens = self.tokens.lock().clone();
@@ -61,7 +61,7 @@ impl Access {
         self.version.load(Ordering::Acquire)
     }
 
-    /// What was counted.
+    /// The counts.
     #[must_use]
     pub fn statistics(&self) -> &AccessStatistics {
         &self.statistics

@@ -1,4 +1,4 @@
-//! What one connection may do, by the token that it showed.
+//! The rights of one connection, by the token that it showed.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,12 +9,12 @@ use super::token::TokenHash;
 use super::tokens::Grant;
 use herd_protocol::Fields;
 
-/// What becomes of a line.
+/// The decision about a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineVerdict {
     /// It is executed.
     Pass,
-    /// It gets the error reply, whatever the map holds: the map was not looked at.
+    /// The line gets the error reply. The map was not read.
     Forbidden,
     /// It showed a token that is known.
     Accepted,
@@ -89,7 +89,7 @@ impl AccessSession {
         verdict
     }
 
-    /// What the token allows by the tokens file of now.
+    /// The rights of the token by the current tokens file.
     fn current_grant(&mut self) -> Option<&Grant> {
         let version = self.access.version();
         if self.version != version {

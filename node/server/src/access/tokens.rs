@@ -1,4 +1,4 @@
-//! A tokens file: which tokens there are, and what each allows.
+//! A tokens file: tokens and their rights.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -17,20 +17,20 @@ use herd_files::own_file;
 /// The largest tokens file, in bytes.
 pub const TOKENS_FILE_BYTES_MAX: usize = 1 << 20;
 
-/// The most tokens of a file: each is compared with what a client shows.
+/// The maximal number of tokens in a file: each is compared with every shown token.
 const TOKENS_MAX: usize = 1_024;
 
 /// The most mistakes of a file that are told.
 const FAULTS_TOLD_MAX: usize = 20;
 
-/// What a token allows.
+/// The rights of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// Its name, for people.
     pub name: Box<str>,
-    /// Whose location it may report.
+    /// Clients that it may report.
     pub report: IdPatterns,
-    /// For whose surroundings it may ask.
+    /// Clients that it may ask about.
     pub ask: IdPatterns,
     /// Whether it opens the pages and data of HTTP.
     pub http: bool,
@@ -56,7 +56,7 @@ impl Grant {
 #[derive(Clone, Debug, Default)]
 pub struct Tokens(Vec<TokenEntry>);
 
-/// A token, by its hash, and what it allows.
+/// The hash of a token, and its rights.
 type TokenEntry = (TokenHash, Arc<Grant>);
 
 /// One mistake in a tokens file.
@@ -64,7 +64,7 @@ type TokenEntry = (TokenHash, Arc<Grant>);
 pub struct TokensFault {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong with it, without its text.
+    /// The mistake, without the text of the line.
     pub reason: String,
 }
 
@@ -189,7 +189,7 @@ impl Tokens {
         self.len() == other.len() && self.0.iter().zip(&other.0).all(same)
     }
 
-    /// What the token of this hash allows. Looks at every token, whichever it is.
+    /// The rights of the token with this hash. Compares with every token, to take constant time.
     #[must_use]
     pub fn find(&self, hash: &TokenHash) -> Option<&Arc<Grant>> {
         let none = self.0.len() as u64;

@@ -20,7 +20,7 @@ const WAIT_LINE_GAP: Duration = Duration::from_secs(5);
 /// Names of servers that are shared between records. A herd has far fewer.
 const SHARED_NAMES_MAX: usize = 1_024;
 
-/// Takes in all records up to the end of the stream, and answers with what came of them.
+/// Takes in all records up to the end of the stream, and answers with the counts.
 pub(super) async fn run(session: &mut ControlSession) -> Result<(), SessionError> {
     let control = session.control.clone();
     let begun = control.confirm.begin();

@@ -49,7 +49,7 @@ pub enum InvalidRecordLine {
     End(#[from] InvalidEndLine),
 }
 
-/// Why an `END` line does not close what came before it.
+/// The reason why an `END` line does not end the records before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEndLine {
     /// No count.
@@ -61,9 +61,9 @@ pub enum InvalidEndLine {
     /// The count is another one.
     #[error("END says {told} records, but {seen} lines came before it")]
     Count {
-        /// What the line says.
+        /// The number in the line.
         told: u64,
-        /// What was seen.
+        /// The number of records before it.
         seen: u64,
     },
 }

@@ -5,7 +5,7 @@ use std::fmt;
 /// The version of everything that is said on the socket.
 pub const VERSION: u32 = 1;
 
-/// What a session is for.
+/// The purpose of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ControlRequest {
     /// All records, please.

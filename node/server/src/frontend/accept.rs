@@ -64,7 +64,7 @@ pub(super) async fn accept_connections(
         }
     }
     drop(beating);
-    // Whoever connects from now on is refused by the system.
+    // From now on the system refuses connections.
     drop(listener);
     drain(service, connections).await;
 }

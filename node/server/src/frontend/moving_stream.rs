@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A stream whose readiness is watched by one runtime, and can be by another: it [leaves](MovingStream::leave) the
-/// first and [arrives](MovingStream::arrive) at the second. In between nothing can be read or written.
+/// A stream that can move from one runtime to another: it [leaves](MovingStream::leave) the first and
+/// [arrives](MovingStream::arrive) at the second. In between nothing can be read or written.
 #[derive(Debug)]
 pub(super) struct MovingStream {
     place: Registration,
@@ -57,7 +57,7 @@ impl MovingStream {
     /// The stream, while a runtime watches it.
     ///
     /// # Errors
-    /// Nobody watches it.
+    /// If no runtime watches it.
     pub(super) fn watched(&mut self) -> io::Result<&mut TcpStream> {
         match &mut self.place {
             Registration::Watched(stream) => Ok(stream),

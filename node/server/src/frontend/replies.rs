@@ -20,7 +20,7 @@ const BEHIND_BYTES_MAX: usize = 1024 * 1024;
 /// The buffers of replies that were held are used again if they are no larger than this, in bytes: 40 reports at a time.
 const SPARE_BYTES_MAX: usize = 4 * 1024;
 
-/// What a waiting reply is reckoned at, in bytes: about 20 places.
+/// The estimated size of a waiting reply, in bytes: about 20 places.
 const LATER_REPLY_BYTES: usize = 16 * 1024;
 
 /// The replies of a connection that are not sent yet.
@@ -43,19 +43,19 @@ pub(super) struct Replies {
     behind: VecDeque<QueuedReplies>,
     behind_bytes: usize,
     behind_commands: usize,
-    /// What those of `later` are reckoned at together.
+    /// The estimated bytes of all replies in `later`.
     awaited_bytes: usize,
     awaited_commands: usize,
     held: Option<HeldReplies>,
     /// An empty one with room.
     spare: Option<HeldReplies>,
-    /// What all this takes, in the budget of all connections.
+    /// The memory of all this, in the budget of all connections.
     share: ReplyShare,
 }
 
-/// What lies between a reply that waits and the next.
+/// The replies between a waiting reply and the next one.
 struct QueuedReplies {
-    /// What the one that waits is reckoned at.
+    /// The estimated bytes of the waiting reply.
     awaited_bytes: usize,
     awaited_commands: usize,
     bytes: Vec<u8>,
@@ -126,7 +126,7 @@ impl Replies {
         !self.share.has_room()
     }
 
-    /// Tells the budget what all this takes now.
+    /// Updates the budget with the current size of all this.
     fn count(&mut self) {
         let (held_bytes, _) = self.held.as_ref().map_or((0, 0), HeldReplies::size);
         let waiting = self.behind_bytes + self.awaited_bytes + held_bytes;
@@ -190,20 +190,18 @@ impl Replies {
         self.count();
     }
 
-    /// Takes what is held, to be waited for: the caller makes a later reply of it before anything
-    /// else is added.
+    /// Takes the held replies: the caller makes a later reply of them before it adds anything else.
     pub(super) fn take_held(&mut self) -> Option<HeldReplies> {
         self.held.take()
     }
 
-    /// Adds a reply to the next command that is still to come, whose line has so many bytes: what waits may hold copies of
-    /// the line and of the client's ID.
+    /// Adds a reply that will come later to the next command. `line_bytes` counts, because a waiting reply may hold
+    /// copies of the line and of the client's ID.
     pub(super) fn push_later(&mut self, reply: LaterReply, line_bytes: usize) {
         self.push_awaited(reply, LATER_REPLY_BYTES + 2 * line_bytes, 1);
     }
 
-    /// Adds replies to the next `awaited_commands` commands that are still to come, and take so many
-    /// bytes.
+    /// Adds replies that will come later to the next `awaited_commands` commands; they take `awaited_bytes` bytes.
     pub(super) fn push_awaited(
         &mut self,
         reply: LaterReply,
@@ -262,7 +260,7 @@ impl Replies {
         self.count();
     }
 
-    /// What became ready since the last call: whole replies, for the log.
+    /// The replies that became ready since the last call, for the log.
     pub(super) fn take_unlogged(&mut self) -> &[u8] {
         let from = std::mem::replace(&mut self.logged, self.ready.len());
         self.ready.get(from..).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! Whether a request was meant for this server.
 //!
-//! A page from elsewhere could give its own name the address of this server, and then read, in the
-//! browser of whoever looks at it, what the server shows. Such a request carries that name.
+//! A page from elsewhere could give its own name the address of this server, and then read the pages of this server
+//! in the browser of its visitor. Such a request carries the name of the foreign page.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use axum::response::{IntoResponse as _, Response};
 use super::guard::OPEN_PATHS;
 use herd_topology::{Host, HostPort, Topology};
 
-/// The names that a server answers to, besides every IP address and those of loopback. Nobody else
-/// can have one of these point to this server.
+/// The names that a server answers to, besides every IP address and those of loopback. No stranger can make one of
+/// these names point to this server.
 #[derive(Clone, Debug, Default)]
 pub struct OwnNames(BTreeSet<Arc<str>>);
 
@@ -50,14 +50,15 @@ impl OwnNames {
 enum HostRefusal {
     /// It does not say once which host it asks (RFC 9112, 3.2).
     Unclear,
-    /// What it says is no host. Checks of health send such names, too: those of clusters in Envoy have bars in them.
+    /// The header has no valid host. Health checks send such names too: the names of clusters in Envoy have bars in
+    /// them.
     NoHost,
     /// It asks another host.
     Misdirected,
 }
 
-/// Lets requests pass to `routes` that ask for one of `names`, and those for health, whatever name
-/// they ask for. Each must say once which host it asks.
+/// Passes requests for one of `names` to `routes`, and requests for health with any name. Each request must have
+/// exactly one host.
 pub fn for_own_names(routes: Router, names: OwnNames) -> Router {
     let names = Arc::new(names);
     routes.layer(from_fn_with_state(names, check))

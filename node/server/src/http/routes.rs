@@ -1,4 +1,4 @@
-//! Which path answers what.
+//! The paths and their answers.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use super::{Endpoints, Health};
 use crate::live;
 use crate::metrics;
 
-/// What a request for something that shows locations gets if they are not shown.
+/// The answer to a request for locations if they are not shown.
 pub(super) const LOCATIONS_NOT_SHOWN: &str = "this server does not show its herd and where clients are; \
      start it with --http-locations (http_locations = true, HERD_HTTP_LOCATIONS=true) to show \
      them to whoever reaches this port\n";
 
-/// All endpoints. What is not there is answered with a line of text.
+/// All endpoints. An unknown path is answered with a line of text.
 pub fn routes(endpoints: Endpoints) -> Router {
     let health = Arc::clone(&endpoints.health);
     let probes = Router::new()

@@ -1,4 +1,4 @@
-//! What turns one scene into the next.
+//! The difference between one scene and the next.
 
 use super::thinning::{ClientKey, Dot, Scene};
 

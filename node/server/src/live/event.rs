@@ -1,7 +1,7 @@
 //! The events that a page gets, as text.
 //!
-//! Each is `event: NAME`, `data: JSON` and an empty line. JSON without line breaks outside strings, and with
-//! those inside escaped, fits in one line whatever a client's id holds.
+//! Each is `event: NAME`, `data: JSON` and an empty line. The JSON has no line breaks outside strings and escapes
+//! those inside, so it fits in one line for every client id.
 
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub(super) struct Hello<'a> {
     pub(super) version: &'a str,
 }
 
-/// What changed on the map.
+/// The changes of the map.
 #[derive(Debug, Serialize)]
 struct MapChanges {
     clients: u64,
@@ -55,7 +55,7 @@ pub(super) fn hello(hello: &Hello<'_>, out: &mut Vec<u8>) {
     event("hello", hello, out);
 }
 
-/// What turns the page's map into `scene`; nothing if it is that already.
+/// The changes that turn the page's map into `scene`; nothing if there are none.
 pub(super) fn map(before: &Scene, scene: &Scene, out: &mut Vec<u8>) {
     let changes = SceneChanges::between(before, scene);
     let is_same = changes == SceneChanges::default()

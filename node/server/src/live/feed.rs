@@ -27,7 +27,7 @@ use herd_places::EmbeddedPlaces;
 /// How often a page hears of the server at least.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What all pages of a server share.
+/// The state that all pages of a server share.
 pub struct LivePages {
     locations: Arc<Locations>,
     herd: HerdSource,
@@ -41,7 +41,7 @@ pub struct LivePages {
 }
 
 impl LivePages {
-    /// The page of the server that `herd` is seen from, for at most so many viewers. Nothing moves until
+    /// The page of the server that sees `herd`, for at most `viewers_max` viewers. Nothing moves until
     /// [`LivePages::run`] runs.
     #[must_use]
     pub fn new(
@@ -64,7 +64,7 @@ impl LivePages {
         })
     }
 
-    /// Takes figures, and finds what pages ask, until the shutdown.
+    /// Takes figures, and answers the questions of pages, until the shutdown.
     pub async fn run(self: Arc<Self>, figures: impl Fn() -> Figures) {
         let sampler = Sampler::new(
             self.locations.clone(),
@@ -82,7 +82,7 @@ impl LivePages {
         self.viewers.max
     }
 
-    /// The stream for one page; `None` if there are as many as may be.
+    /// The stream for one page; `None` if the limit is reached.
     pub(super) fn open(
         self: &Arc<Self>,
         question: PageQuestion,
@@ -100,7 +100,7 @@ impl LivePages {
     }
 }
 
-/// What one page was told, and what there is to tell.
+/// The state that one page was sent, and the events that it has not got yet.
 struct Feed {
     live: Arc<LivePages>,
     viewer: Viewer,
@@ -132,8 +132,8 @@ impl Feed {
         }
     }
 
-    /// The next events; waits until there are some. Called when the last ones are on their way, so that
-    /// what a page misses meanwhile comes as one change.
+    /// The next events; waits until there are some. Called when the last ones are on their way, so that changes in
+    /// the meantime come as one change.
     async fn next(&mut self) -> Option<Bytes> {
         let mut out = Vec::new();
         if !self.greeted {

@@ -28,7 +28,7 @@ struct ServerPicture {
     http: String,
 }
 
-/// What is known of a server.
+/// The knowledge of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum ServerState {
@@ -143,7 +143,7 @@ impl HerdSource {
     }
 }
 
-/// By server and neighbour: what the newest incarnation of each server that is live says of its links.
+/// By server and neighbour: the report of the newest live incarnation of each server about its links.
 fn newest_words(members: &[MemberStatus]) -> BTreeMap<&str, BTreeMap<&str, &LinkWord>> {
     let mut newest: BTreeMap<&str, &MemberStatus> = BTreeMap::new();
     for member in members {

@@ -1,20 +1,20 @@
-//! One link, by what is known of its two ends.
+//! The state of one link, by the reports of its two ends.
 
 use serde::Serialize;
 
 use herd_replication::link_words::LinkWord;
 
-/// What is known of a link.
+/// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum LinkState {
     Up,
     Down,
-    /// Nobody has told.
+    /// No end has reported.
     Unseen,
 }
 
-/// What is known of one end.
+/// The knowledge of one end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LinkEnd<'a> {
     /// Its server is not heard of.
@@ -42,7 +42,7 @@ pub(super) fn combine(ends: [LinkEnd<'_>; 2]) -> (LinkState, Option<u64>) {
     match (told, is_up) {
         (true, true) => (LinkState::Up, lag),
         (true, false) => (LinkState::Down, None),
-        // Who is gone has no links.
+        // A server that is gone has no links.
         (false, _) if ends.contains(&LinkEnd::Gone) => (LinkState::Down, None),
         (false, _) => (LinkState::Unseen, None),
     }

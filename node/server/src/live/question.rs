@@ -1,4 +1,4 @@
-//! What a page asks to be shown: `/live/events?view=S,W,N,E&dot=KEY` or `&client=ID`.
+//! The view that a page asks for: `/live/events?view=S,W,N,E&dot=KEY` or `&client=ID`.
 
 use super::client_text;
 use super::thinning::ClientKey;
@@ -15,12 +15,12 @@ pub(crate) enum Chosen {
     Client(Vec<u8>),
 }
 
-/// What a page is to be shown.
+/// The view that a page asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PageQuestion {
     /// The part of the world.
     pub(super) viewport: Viewport,
-    /// Whose record.
+    /// The client whose record is shown.
     pub(super) chosen: Chosen,
 }
 
@@ -39,7 +39,7 @@ pub enum InvalidQuestion {
 }
 
 impl PageQuestion {
-    /// Reads the query part of an address; the world and nobody where it says nothing.
+    /// Reads the query part of an address; by default the whole world and no client.
     ///
     /// # Errors
     /// See [`InvalidQuestion`].

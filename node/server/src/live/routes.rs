@@ -14,8 +14,8 @@ use super::LivePages;
 use super::assets::{ASSETS, Asset};
 use super::question::PageQuestion;
 
-/// What a page may do: show what comes from this server, and talk to it. Nothing from elsewhere, nothing
-/// inside the text of the page, and no other page around it.
+/// The rights of a page: it loads from this server and talks to it. It has no content from elsewhere, no inline
+/// scripts, and no other page around it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -68,7 +68,7 @@ impl Page {
         tower_call(service, request).await
     }
 
-    /// What comes of `path` until `wanted` is in it.
+    /// The reply to `path`, up to `wanted`.
     async fn watch(&self, path: &str, wanted: &str) -> String {
         let response = self.ask(path, &[]).await;
         assert_eq!(response.status(), StatusCode::OK);

@@ -22,7 +22,7 @@ const WALK_GAP: Duration = Duration::from_millis(220);
 /// and close all the time cost half of a core at most.
 const WALK_GAP_MIN: Duration = Duration::from_millis(30);
 
-/// The gap after a walk is at least so many times as long as it took: a fifth of one core at most.
+/// The gap after a walk is at least this number of times the duration of the walk: a fifth of one core at most.
 const GAP_FOR_WALK: u32 = 4;
 
 /// Characters of an id that a dot carries.
@@ -45,7 +45,7 @@ struct PageWalk {
 }
 
 impl Sampler {
-    /// Finds what `viewers` ask in `locations`.
+    /// Answers the questions of `viewers` from `locations`.
     #[must_use]
     pub(super) fn new(
         locations: Arc<Locations>,
@@ -76,7 +76,7 @@ impl Sampler {
             self.walk(seats).await;
             let took = began.elapsed();
             sleep(WALK_GAP_MIN.max(took)).await;
-            // Whoever has just opened a page, or moved its map, waits no longer than that.
+            // The maximal wait of a page that was just opened or moved.
             let gap = WALK_GAP.max(took * (GAP_FOR_WALK - 1));
             let _ = timeout(gap, self.viewers.opened()).await;
         }

@@ -1,4 +1,4 @@
-//! The pages that are open: what each asked, and the newest that it was found.
+//! The pages that are open: the question of each, and its newest answer.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use super::question::PageQuestion;
 use super::thinning::Scene;
 
-/// What one walk over the map found for one page.
+/// The result of one walk over the map for one page.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WalkResult {
     /// Its map.
@@ -38,7 +38,7 @@ struct OpenPages {
 #[derive(Debug)]
 pub(super) struct OpenPage {
     number: u64,
-    /// What it asked.
+    /// Its question.
     pub(super) question: PageQuestion,
     /// Replaced by each walk: a page that takes nothing for a while finds the newest.
     pub(super) found: watch::Sender<Arc<WalkResult>>,
@@ -60,7 +60,7 @@ impl Viewers {
         }
     }
 
-    /// Lets another page in; `None` if there are as many as may be.
+    /// Lets another page in; `None` if the limit is reached.
     #[must_use]
     pub(super) fn admit(self: &Arc<Self>, question: PageQuestion) -> Option<Viewer> {
         let mut open = self.open.lock();
@@ -95,7 +95,7 @@ impl Viewers {
 }
 
 impl Viewer {
-    /// What it asked, and what it is found.
+    /// Its question, and the answer.
     #[must_use]
     pub(super) fn seat(&self) -> &OpenPage {
         &self.seat

@@ -11,7 +11,7 @@ use herd_clock::allowance::Allowance;
 /// Once its lines at once are used up, a subject has a line in each such time.
 const SUBJECT_GAP: Duration = Duration::from_secs(10);
 
-/// Likewise a place in the program, whatever its subjects.
+/// The same for a place in the program, about all its subjects.
 const PLACE_GAP: Duration = Duration::from_secs(2);
 
 /// How many times the lines of one subject a place in the program has at once.
@@ -20,7 +20,7 @@ const PLACE_SUBJECTS: u32 = 10;
 /// Subjects of one place that are told apart; those beyond share one.
 const SUBJECTS_MAX: usize = 64;
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineKind {
     /// Something is wrong: a repeat tells nothing new.
@@ -48,7 +48,7 @@ impl LineKind {
     }
 }
 
-/// What becomes of a line.
+/// The decision about a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FloodDecision {
     /// It is shown, and says how many like it were left out before it.
@@ -90,7 +90,7 @@ impl<P> Default for Flood<P> {
 }
 
 impl<P: Hash + Eq> Flood<P> {
-    /// Notes that `place`, whose lines are all of one kind, has a line about `subject`.
+    /// Notes a line of `place` about `subject`. All lines of a place are of one kind.
     pub(super) fn note(
         &mut self,
         place: P,

@@ -4,7 +4,7 @@ use super::family::{Family, counter, gauge, label, load};
 use crate::frontend::{Outcome, Statistics, Word};
 use herd_places::online::OnlineStatistics;
 
-/// What became of a command, as labels say it.
+/// The outcome of a command, as a label.
 fn outcome_label(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::IamatTaken => "taken",

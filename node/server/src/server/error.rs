@@ -8,7 +8,7 @@ use herd_places::online::ClientError;
 use herd_storage::DataFolderError;
 use herd_tls::TlsError;
 
-/// Why a server ended though nobody told it to.
+/// The reason why a server ended without a signal to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// A part panicked: a defect. The panic was logged.

@@ -1,4 +1,4 @@
-//! The parts of a server that runs, and what the end of one means for the others.
+//! The parts of a running server, and the effect of the end of one on the others.
 
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -49,8 +49,8 @@ impl Parts {
         self.shutdown.clone()
     }
 
-    /// Tells replication to stop, and what it needs: they end last, for replication carries on what the frontend took
-    /// in.
+    /// Stops replication and its helpers. They end last, because replication passes on the last reports of the
+    /// frontend.
     pub(super) fn last(&self) -> CancellationToken {
         self.last.clone()
     }

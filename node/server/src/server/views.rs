@@ -1,4 +1,4 @@
-//! What looks at a server that runs: its health, its status, its figures and its live page, over HTTP.
+//! The views of a running server over HTTP: health, status, figures and live page.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use herd_replication::readiness::Facts;
 use herd_replication::storing::StorageState;
 use herd_replication::view::ReplicationView;
 
-/// What the endpoints of HTTP tell of.
+/// The sources of the HTTP endpoints.
 pub(super) struct Views {
     health: Arc<Health>,
     status: Arc<StatusSource>,
@@ -130,7 +130,7 @@ impl Views {
     }
 }
 
-/// What `/healthz` and `/readyz` look at.
+/// The sources of `/healthz` and `/readyz`.
 fn health(
     frontend: &Frontend,
     replication: ReplicationView,
@@ -186,7 +186,7 @@ fn live_page(
         links: replication.links.clone(),
         replication: replication.figures.clone(),
     };
-    // Whoever else answers WHATSAT: a page shows places of the embedded table only.
+    // A page shows places of the embedded table only, whichever provider answers WHATSAT.
     let places = settings.places.embedded.clone();
     Some(LivePages::new(
         core.locations.clone(),
@@ -198,7 +198,7 @@ fn live_page(
     ))
 }
 
-/// What the live page draws over time.
+/// The figures that the live page draws over time.
 fn figures(locations: &Locations, replication: &ReplicationFigures) -> Figures {
     let taken_in = [Outcome::New, Outcome::Newer, Outcome::TieWon];
     let outcomes = locations.outcomes();

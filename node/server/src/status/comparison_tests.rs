@@ -92,7 +92,7 @@ fn all() -> Vec<Answer> {
     NAMES.map(|name| answer(well(name))).into()
 }
 
-/// What comes of one change of what Hill says.
+/// The troubles after one change of Hill's status.
 fn troubles(change: impl FnOnce(&mut Status)) -> Vec<String> {
     let mut answers = all();
     change(answers[0].status.as_mut().unwrap());

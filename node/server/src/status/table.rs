@@ -13,14 +13,13 @@ const HEADS: [&str; 8] = [
 /// Columns of numbers, which end at the same place.
 const RIGHT_ALIGNED: [bool; 8] = [false, false, true, true, true, true, false, true];
 
-/// What stands for what is not known.
+/// The text for an unknown value.
 const UNKNOWN: &str = "-";
 
 /// One more column: its head, and its cell for the server of a name.
 pub type MoreColumn<'a> = (&'a str, &'a dyn Fn(&str) -> String);
 
-/// The table, with more columns behind it if `more` gives any for a server, and below it what is wrong.
-/// Every line ends.
+/// The table, with the columns of `more` behind it, and the troubles below it. Every line ends with an LF.
 #[must_use]
 pub fn table(comparison: &Comparison, more: &[MoreColumn<'_>]) -> String {
     let mut heads: Vec<String> = HEADS.map(str::to_owned).into();

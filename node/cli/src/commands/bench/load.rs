@@ -60,7 +60,7 @@ pub(super) struct LoadArgs {
     /// How many threads make the load
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     threads: usize,
-    /// What the choice of clients follows from
+    /// Seed of the choice of clients
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
     /// Print the result as JSON

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use herd_files::own_file;
 
-/// What clients report is nobody else's business.
+/// Reports of clients are private.
 const FILE_MODE: u32 = 0o600;
 
 /// A file that is being written beside its place. Without [`NewFile::finish`] nothing is left of it.

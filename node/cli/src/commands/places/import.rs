@@ -132,7 +132,7 @@ fn read_sources(file: &Path) -> anyhow::Result<Vec<Source>> {
     parse_sources(&text).with_context(|| file.display().to_string())
 }
 
-/// What an extract says of itself, or a source that is named like the file.
+/// The source that an extract names, or a source that is named like the file.
 fn usual_source(file: &Path, format: ImportFormat) -> anyhow::Result<Source> {
     if format == ImportFormat::OsmPbf {
         let source: Result<Source, ImportError> = osm_source(BufReader::new(open(file)?));
@@ -155,7 +155,7 @@ fn stem(file: &Path) -> String {
     stem.strip_suffix(".osm").unwrap_or(&stem).to_owned()
 }
 
-/// Writes beside the file and renames, so that nobody ever reads half a table.
+/// Writes beside the file and renames, so that no reader ever gets half a table.
 fn replace_file(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(format!(".{}.partial", std::process::id()));

@@ -102,7 +102,7 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite, W: AsyncWrite + Unpin>(
 /// How far the talk with the server is.
 struct Talk {
     exchange: Exchange,
-    /// What is to be sent, and how much of it is.
+    /// The bytes to send, and the number of bytes already sent.
     piece: Vec<u8>,
     written: usize,
     /// More input may come.

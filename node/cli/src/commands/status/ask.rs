@@ -146,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unreachable_server_is_reported_with_the_reason() {
-        // Bound and not listening: nobody else can take the port meanwhile.
+        // Bound and not listening, so that no other process takes the port meanwhile.
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let target = StatusTarget {

@@ -36,7 +36,7 @@ impl TargetOptions {
     /// The servers that the options name, and the token to show them, if there is one.
     ///
     /// # Errors
-    /// The topology file is none, or the token cannot be used. Nobody was asked.
+    /// The topology file is invalid, or the token cannot be used. No server was asked.
     pub(in crate::commands) fn chosen(&self) -> Result<(Vec<StatusTarget>, Option<Token>), String> {
         let token = token::chosen(self.token_file.as_deref());
         let token = token.map_err(|error| error.to_string())?;

@@ -21,8 +21,8 @@ use herd_tls::TlsFault;
 use herd_tls::client_port::{self, ClientPeer, ClientPortCredentials};
 use herd_tls::write_through::WriteThrough;
 
-/// How long a connection that the server ends waits for the client's end: closed at once, what the
-/// client still sends would make its system throw unread replies away.
+/// How long a connection that the server ends waits for the client's end: after an immediate close, further bytes of
+/// the client would make its system discard unread replies.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 
 /// When the system starts to ask whether a silent client's machine is still there: clients that vanished without a
@@ -32,7 +32,7 @@ const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 /// How often it asks then.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// What a client's commands come over.
+/// The stream of a client's commands.
 enum Stream {
     Plain(MovingStream),
     Encrypted(Box<Encrypted>),
@@ -41,7 +41,7 @@ enum Stream {
 struct Encrypted {
     /// It may hold a write that is to be repeated, wherever the exchange goes on.
     stream: WriteThrough<TlsStream<MovingStream>>,
-    /// Who the client is, if it had to show a certificate.
+    /// The certificate of the client, if it had to show one.
     client: Option<ClientPeer>,
 }
 
@@ -76,7 +76,7 @@ impl Connection {
             None => Stream::Plain(stream),
             Some(tls) => {
                 let limit = settings.tls_handshake_timeout;
-                // In a box: what a handshake needs would make each connection larger.
+                // In a box, because the state of a handshake would make each connection larger.
                 match Box::pin(shake_hands(tls, limit, stream, shutdown)).await? {
                     Some(stream) => Stream::Encrypted(stream),
                     None => return Ok(()),
@@ -145,7 +145,7 @@ impl Connection {
         }
     }
 
-    /// Ends a connection whose replies were all sent.
+    /// Ends a connection after all its replies were sent.
     async fn close(&mut self, stream: &mut Stream) {
         let shut_down = match stream {
             Stream::Plain(stream) => stream.shutdown().await,
@@ -265,7 +265,7 @@ fn note_lost(service: &Service, peer: SocketAddr, lost: &ConnectionEnd) {
         counter.fetch_add(1, Ordering::Relaxed);
     }
     match lost {
-        // What looks whether the port is open does so all the time.
+        // Port scanners and health checks open such connections all the time.
         ConnectionEnd::Tls(TlsFault::Ended) => {}
         ConnectionEnd::Tls(reason) | ConnectionEnd::Distrusted(reason) => {
             tracing::warn!(address = %peer.ip(), %reason, "client connection closed by TLS");

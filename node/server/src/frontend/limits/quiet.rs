@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::settings::Limits;
 
-/// What a client was too slow with.
+/// The timer that a client exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::frontend) enum Overdue {
     /// It said nothing for too long.
@@ -50,7 +50,7 @@ impl Quiet {
         }
     }
 
-    /// When the client is too late, and with what. It is not idle while replies wait.
+    /// The deadline of the client, and the timer behind it. A client is not idle while replies wait.
     pub(in crate::frontend) fn deadline(&self, replies_wait: bool) -> Option<(Instant, Overdue)> {
         let half_line = self
             .half_line_since

@@ -125,7 +125,7 @@ async fn an_answer_waits_for_the_record_in_the_store() {
     client
         .expect(&format!("AT Smith -7.000000000 kiwi +1+1 7\n{ZERO}"))
         .await;
-    // Whoever reports meanwhile is found too.
+    // A client that reports meanwhile is found too.
     client
         .expect(&format!("AT Hill +1520023930.182837383 emu +1+1 5\n{ZERO}"))
         .await;

@@ -29,7 +29,7 @@ fn lines(count: usize, round: usize) -> (String, String) {
     (sent, expected)
 }
 
-/// Sends so many lines in one piece, and reads their replies.
+/// Sends `count` lines in one piece, and reads their replies.
 async fn exchange(client: &mut Client, count: usize, round: usize) {
     let (sent, expected) = lines(count, round);
     client.send(sent).await;

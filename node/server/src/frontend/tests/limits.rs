@@ -1,4 +1,4 @@
-//! What clients may use up, and the answer beyond it.
+//! The limits on clients, and the answers beyond them.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;

@@ -149,7 +149,7 @@ fn a_path_that_cannot_be_opened_is_named() {
     assert!(error.to_string().contains("/nonexistent/hill.log"));
 }
 
-/// A disk that takes so many bytes and then says that it is full.
+/// A disk that takes `room` bytes and is full then.
 struct SmallDisk {
     taken: Vec<u8>,
     room: usize,
