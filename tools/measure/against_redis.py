@@ -38,14 +38,14 @@ READY_S = 20
 WARMUP_S = 1
 # A server looks for its neighbours before it begins to publish.
 WARMUP_WITH_NEIGHBOUR_S = 3
-# What a herd should answer at least, with 10 km and 20 places.
+# The minimal rate of answers of a herd, with 10 km and 20 places.
 WHATSAT_GOAL_PER_S = 20_000
 
 IN_MEMORY = ["--ephemeral"]
 ON_DISK = ["--ack=disk", "--data-dir={folder}/data"]
 REDIS_ON_DISK = ["--appendonly", "yes", "--appendfsync", "always"]
 
-# name: (options of the load, options of herd, options of Redis or None, what it is compared with)
+# name: (options of the load, options of herd, options of Redis or None, its baseline)
 CASES = {
     "plain": (["--connections=50", "--pipeline=1"], IN_MEMORY, [], "redis"),
     "pipeline-16": (["--connections=50", "--pipeline=16"], IN_MEMORY, [], "redis"),
@@ -187,7 +187,7 @@ def generator_cpu_s():
 
 
 def wire_log_dropped(folder):
-    """What the server said about lines that its wire log dropped, if anything."""
+    """The server's lines about lines that its wire log dropped, if any."""
     with open(os.path.join(folder, "server.out"), encoding="utf-8", errors="replace") as said:
         return [line.strip() for line in said if "dropped" in line and "wire" in line]
 
@@ -218,7 +218,7 @@ def compare(arguments, name):
     clean = True
     print(f"{name}: herd bench {' '.join(load)}, {arguments.rounds} rounds of {arguments.seconds} s")
     for number in range(arguments.rounds):
-        # Whoever goes first may find a warmer or a colder machine.
+        # The first one may find a warmer or a colder machine.
         order = list(sides) if number % 2 == 0 else list(reversed(sides))
         for side in order:
             start, more = sides[side]
