@@ -42,7 +42,7 @@ fn memory_promises_nothing_that_ends_the_server_at_once() {
 }
 
 #[test]
-fn peer_levels_survive_the_loss_of_one_disk() {
+fn peer_levels_survive_the_loss_of_one_disk_only() {
     use HarmKind::{DiskLost, ProcessEnded};
     let lost = [
         (1, AT_MS + 5_000, ProcessEnded),
@@ -83,7 +83,7 @@ fn a_neighbour_that_ended_just_before_may_have_been_the_one() {
 }
 
 #[test]
-fn a_new_or_paused_process_writes_nothing() {
+fn a_fresh_or_a_paused_process_writes_nothing() {
     use HarmKind::{ProcessBegan, ProcessEnded};
     let harms = [
         (1, AT_MS - 100, ProcessBegan(2)),
@@ -124,7 +124,7 @@ fn a_full_disk_takes_nothing_more() {
 }
 
 #[test]
-fn a_report_under_replacement_at_a_full_crash_is_excused() {
+fn a_report_replaced_during_a_crash_of_all_is_excused() {
     let mut sample = Sample::new();
     sample.history.level = Level::DiskAndPeer;
     let line = at("Smith", "kiwi", "2");

@@ -1,13 +1,13 @@
-//! The messages of a hostile neighbour, attack by attack.
+//! What a hostile neighbour says, attack by attack.
 
 use crate::wire::{
     ACK, BLOCK_BYTES, FRAME_BYTES_MAX, HELLO, REFUSAL, REPORT, SYN_ACK, ack, block, digest, entry,
     framed, gossip, node, report, set, syn,
 };
 
-/// The generations of the servers. The attacker has Hill's place.
+/// The generations of those who are there. The attacker has Hill's place.
 #[derive(Clone, Copy)]
-pub(crate) struct Generations {
+pub(crate) struct Place {
     pub(crate) hill: u64,
     pub(crate) smith: u64,
     pub(crate) campbell: u64,
@@ -19,12 +19,12 @@ pub(crate) struct Attack {
     pub(crate) frames: Vec<Vec<u8>>,
     /// How often all of them are sent.
     pub(crate) rounds: usize,
-    pub(crate) end: AttackEffect,
+    pub(crate) end: End,
 }
 
-/// The expected effect.
+/// What comes of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AttackEffect {
+pub(crate) enum End {
     /// The server reads all of it, and the link stays.
     Taken,
     /// Each of the frames ends a link.
@@ -34,7 +34,7 @@ pub(crate) enum AttackEffect {
 }
 
 /// All of them.
-pub(crate) fn attacks(place: Generations) -> Vec<Attack> {
+pub(crate) fn attacks(place: Place) -> Vec<Attack> {
     let attack = |name, rounds, frames, end| Attack {
         name,
         frames,
@@ -42,23 +42,18 @@ pub(crate) fn attacks(place: Generations) -> Vec<Attack> {
         end,
     };
     vec![
-        attack("bombs", 8, bombs(), AttackEffect::CutOff),
-        attack(
-            "regular-bombs",
-            32,
-            regular_bombs(place),
-            AttackEffect::Taken,
-        ),
-        attack("names", 1, names(place), AttackEffect::CutOff),
-        attack("foreign-names", 1, foreign_names(), AttackEffect::Taken),
-        attack("incarnations", 1, incarnations(place), AttackEffect::Taken),
-        attack("own", 1, own(place), AttackEffect::Taken),
-        attack("own-beyond", 1, own_beyond(place), AttackEffect::CutOff),
-        attack("garbled-groups", 1, garbled(place), AttackEffect::Taken),
-        attack("reports", 20, reports(place), AttackEffect::Taken),
-        attack("long-reports", 1, long_reports(place), AttackEffect::CutOff),
-        attack("unknown-frames", 1, unknown(), AttackEffect::CutOff),
-        attack("small-frames", usize::MAX, small(), AttackEffect::After(5)),
+        attack("bombs", 8, bombs(), End::CutOff),
+        attack("regular-bombs", 32, regular_bombs(place), End::Taken),
+        attack("names", 1, names(place), End::CutOff),
+        attack("foreign-names", 1, foreign_names(), End::Taken),
+        attack("incarnations", 1, incarnations(place), End::Taken),
+        attack("own", 1, own(place), End::Taken),
+        attack("own-beyond", 1, own_beyond(place), End::CutOff),
+        attack("garbled-groups", 1, garbled(place), End::Taken),
+        attack("reports", 20, reports(place), End::Taken),
+        attack("long-reports", 1, long_reports(place), End::CutOff),
+        attack("unknown-frames", 1, unknown(), End::CutOff),
+        attack("small-frames", usize::MAX, small(), End::After(5)),
     ]
 }
 
@@ -79,7 +74,7 @@ fn bombs() -> Vec<Vec<u8>> {
 }
 
 /// The same, of operations as a server may say them.
-fn regular_bombs(place: Generations) -> Vec<Vec<u8>> {
+fn regular_bombs(place: Place) -> Vec<Vec<u8>> {
     let mut operations = vec![node("Hill", place.hill, 0)];
     let value = vec![b'a'; 16_000];
     operations.extend((1..=2_500).map(|number| set(&format!("slot/{number:08x}"), &value, number)));
@@ -89,7 +84,7 @@ fn regular_bombs(place: Generations) -> Vec<Vec<u8>> {
 }
 
 /// Ids of names that no server can have.
-fn names(place: Generations) -> Vec<Vec<u8>> {
+fn names(place: Place) -> Vec<Vec<u8>> {
     let longest = "n".repeat(60_000);
     let names = [
         "",
@@ -129,7 +124,7 @@ fn foreign_names() -> Vec<Vec<u8>> {
 }
 
 /// Thousands of incarnations, of the attacker's own name, of an honest server's, and of one that is not there.
-fn incarnations(place: Generations) -> Vec<Vec<u8>> {
+fn incarnations(place: Place) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     for (name, newest) in [
         ("Hill", place.hill - 1),
@@ -152,8 +147,8 @@ fn incarnations(place: Generations) -> Vec<Vec<u8>> {
     frames
 }
 
-/// Publications of the attacked server itself, and incarnations that it never had.
-fn own(place: Generations) -> Vec<Vec<u8>> {
+/// What the attacked server publishes itself, and incarnations that it never had.
+fn own(place: Place) -> Vec<Vec<u8>> {
     let smith = place.smith;
     let stolen = |version| {
         ack(&[
@@ -172,15 +167,15 @@ fn own(place: Generations) -> Vec<Vec<u8>> {
     ]
 }
 
-/// Higher versions than it has published.
-fn own_beyond(place: Generations) -> Vec<Vec<u8>> {
+/// More of what it publishes than it has published.
+fn own_beyond(place: Place) -> Vec<Vec<u8>> {
     let said = |numbers| syn(&[entry("Smith", place.smith, numbers)]);
     vec![said([1, 0, 1 << 50]), said([1, 1 << 50, 0])]
 }
 
-/// Unreadable groups, and groups that unpack to much.
-fn garbled(place: Generations) -> Vec<Vec<u8>> {
-    // Behind the earlier versions.
+/// Groups that nobody can read, and such as unpack to much.
+fn garbled(place: Place) -> Vec<Vec<u8>> {
+    // Behind what was said before.
     let first = 1 << 20;
     let values: [&[u8]; 6] = [b"", b"!", b"~", b"~!", b"AAAA", &[b'A'; 16_000]];
     let mut frames = vec![syn(&[entry("Hill", place.hill, [2, 0, 0])])];
@@ -208,7 +203,7 @@ fn garbled(place: Generations) -> Vec<Vec<u8>> {
 }
 
 /// Versions that were never published, and clocks that are none.
-fn reports(place: Generations) -> Vec<Vec<u8>> {
+fn reports(place: Place) -> Vec<Vec<u8>> {
     let all = [
         ("Smith", place.smith),
         ("Campbell", place.campbell),
@@ -234,7 +229,7 @@ fn reports(place: Generations) -> Vec<Vec<u8>> {
 }
 
 /// Far more entries than a report has, and than it claims to have.
-fn long_reports(place: Generations) -> Vec<Vec<u8>> {
+fn long_reports(place: Place) -> Vec<Vec<u8>> {
     let many: Vec<(&str, u64, u64, u64)> = vec![("Hill", place.hill, 1, 1); 7_000];
     // A clock, then a count of 2^64 - 1 entries.
     let claimed = [&[0, 253][..], &[0xff; 8], &[0; 100]].concat();

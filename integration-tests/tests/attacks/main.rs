@@ -45,7 +45,7 @@ const EXCHANGES: usize = 2_000;
 
 // The honest clients have a thread of their own, this one: the time of the attackers must not count.
 #[tokio::test]
-async fn honest_clients_are_served_under_all_attacks_at_once() {
+async fn under_all_attacks_at_once_honest_clients_are_served() {
     let strangers = runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .on_thread_start(|| setpriority_process(None, ATTACKERS_NICE).unwrap())

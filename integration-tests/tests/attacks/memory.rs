@@ -53,7 +53,7 @@ async fn half_lines_take_no_more_than_the_documents_say() {
 }
 
 #[tokio::test]
-async fn long_ids_take_no_more_than_the_limit() {
+async fn long_ids_stay_within_the_counted_and_the_set_memory() {
     const CLIENT_BYTES_MAX: usize = 32 << 20;
     let mut herd = Herd::builder(Topology::new(&["Hill", "Smith"], &[("Hill", "Smith")]))
         .argument(&format!("--max-client-bytes={CLIENT_BYTES_MAX}"))

@@ -9,14 +9,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::evil::{Attack, AttackEffect, Generations, attacks};
+use crate::evil::{Attack, End, Place, attacks};
 use crate::peers;
 use crate::speaker::Speaker;
 
 const UCLA: &str = "+34.068930-118.445127";
 const TIME: &str = "1600000000";
 
-/// The maximal rise of the peak of the attacked server's memory by all attacks, in KiB.
+/// What the peak of the attacked server's memory may be above what it had before, after all attacks, in KiB.
 const ADDED_KIB_MAX: u64 = 96 * 1024;
 
 /// The peak of the memory that a process had in use.
@@ -56,7 +56,7 @@ async fn report_on(mut client: Client, prefix: &str, over: Arc<AtomicBool>) -> V
 /// Hill's place is taken; Smith is attacked; Campbell is behind it.
 struct Siege {
     herd: Herd,
-    place: Generations,
+    place: Place,
     /// Where the logs of the honest ended when it began.
     marks: [usize; 2],
     /// The peaks of their memory until then, in KiB.
@@ -85,7 +85,7 @@ impl Siege {
         let log = herd.log("Smith");
         log.wait_for(0, &["link lost", "neighbour=Hill"]).await;
         let smith = ("Smith", herd.server("Smith").peer_address());
-        let place = Generations {
+        let place = Place {
             hill,
             smith: Speaker::link(smith, "Hill", hill).await.other,
             campbell,
@@ -117,14 +117,14 @@ impl Siege {
         self.stands(attack.name).await;
     }
 
-    /// Sends all frames of an attack, and checks the effect. Returns the number of frames sent.
+    /// Says all frames of an attack, and sees what comes of it. Returns how many were said.
     async fn say_all(&self, attack: &Attack) -> usize {
         let address = self.herd.server("Smith").peer_address();
         let link = || Speaker::link(("Smith", address), "Hill", self.place.hill);
         let frames = (0..attack.rounds).flat_map(|_| &attack.frames);
         let mut said = 0;
         match attack.end {
-            AttackEffect::CutOff => {
+            End::CutOff => {
                 for frame in frames {
                     let mut speaker = link().await;
                     speaker.say(frame).await;
@@ -132,7 +132,7 @@ impl Siege {
                     said += 1;
                 }
             }
-            AttackEffect::Taken => {
+            End::Taken => {
                 let mut speaker = link().await;
                 let before = self.received().await;
                 for frame in frames {
@@ -145,7 +145,7 @@ impl Siege {
                 .await;
                 assert!(speaker.is_linked(), "{}: cut off", attack.name);
             }
-            AttackEffect::After(seconds) => {
+            End::After(seconds) => {
                 let mut speaker = link().await;
                 let saying = async {
                     for frame in frames {
@@ -184,10 +184,10 @@ impl Siege {
         }
     }
 
-    /// The true Hill comes back and is heard, after all messages in its name.
+    /// The true Hill comes back and is heard, whatever was said in its name.
     async fn hill_returns(&mut self) {
         self.herd.server_mut("Hill").restart().await;
-        // The log may have left out the last lines about links, because many were made and lost.
+        // The log may have left out the last lines on links, since so many were made and lost.
         let http = self.herd.server("Smith").addresses().http;
         eventually("Smith is linked to Hill", async || {
             series(http, "herd_link_up{neighbour=\"Hill\"}").await == 1.0
@@ -221,7 +221,7 @@ impl Siege {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hostile_neighbour_does_no_harm() {
+async fn a_hostile_neighbour_takes_neither_memory_nor_service_nor_stores() {
     let mut siege = Siege::begin().await;
     for attack in attacks(siege.place) {
         siege.attack(&attack).await;

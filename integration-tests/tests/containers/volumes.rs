@@ -5,7 +5,7 @@ use herd_integration_tests::containers::{Herd, skipped};
 use crate::{NAMES, TIME, UCLA};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn acknowledged_reports_outlive_the_loss_of_a_volume() {
+async fn acknowledged_reports_survive_with_and_without_a_volume() {
     if skipped().await {
         return;
     }

@@ -76,7 +76,7 @@ async fn a_server_of_another_authority_is_refused() {
 /// A valid certificate of another server of the herd: another test shows that it does not fit another server's hello
 /// (`node/replication/tests/replication/certificates.rs`).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_certificate_of_another_server_makes_no_link() {
+async fn another_servers_certificate_neither_starts_nor_answers() {
     let names = ["Hill", "Smith", "Campbell"];
     let links = [("Hill", "Smith"), ("Smith", "Campbell")];
     let mut herd = Herd::builder(Topology::new(&names, &links))
@@ -132,7 +132,7 @@ async fn the_certificate_of_another_server_makes_no_link() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_mistakes_of_certificates_are_reported() {
+async fn all_mistakes_of_an_expired_certificate_are_told() {
     let mut herd = Herd::builder(two()).encrypted().start().await;
     let own = herd.folder().join("own");
     std::fs::create_dir(&own).unwrap();

@@ -63,7 +63,7 @@ async fn reports_on_disk_outlive_a_loss_of_power() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_serves_on_with_a_failing_disk() {
+async fn a_server_reports_disk_errors_and_goes_on() {
     let Some(disk) = LoopDisk::mount() else {
         return;
     };

@@ -61,7 +61,7 @@ async fn pair(ack: &str) -> Herd {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_serves_on_with_a_full_disk() {
+async fn a_server_with_a_full_disk_refuses_and_goes_on() {
     let Some(disk) = SmallDisk::mount("48m") else {
         return;
     };

@@ -67,7 +67,7 @@ async fn a_rolling_restart_of_all_costs_a_client_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restarted_server_alone_answers_from_its_disk() {
+async fn a_restarted_server_answers_alone_from_its_disk() {
     let mut herd = on_disk("disk").await;
     let clients = ids("client", 3_000);
     let lines = herd

@@ -23,7 +23,7 @@ fn data_folder(disk: &LoopDisk) -> TempDir {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_starts_and_stops_with_a_frozen_disk() {
+async fn a_server_serves_and_stops_though_its_disk_is_frozen() {
     let Some(disk) = LoopDisk::mount() else {
         return;
     };

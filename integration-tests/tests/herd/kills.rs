@@ -89,7 +89,7 @@ async fn acknowledged_on_disk_outlives_kills_of_any_and_of_all() {
 
 /// All are killed at once, and one of them loses its disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_disks_outlive_a_full_crash_and_the_loss_of_one() {
+async fn two_disks_outlive_a_crash_of_all_and_the_loss_of_one() {
     let mut rng = seeded();
     let mut herd = on_disk("disk,peer").await;
     let addresses = NAMES.map(|name| herd.server(name).client_address());

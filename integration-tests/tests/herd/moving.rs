@@ -21,7 +21,7 @@ async fn rolling_restart(herd: &mut Herd, names: &[&str], topology: &Topology) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_moves_to_another_address_and_an_empty_disk() {
+async fn a_server_is_replaced_at_another_address_with_no_disk() {
     let mut herd = on_disk("disk,peer").await;
     let addresses = NAMES.map(|name| herd.server(name).client_address());
     let topology = herd.topology().clone();
@@ -44,7 +44,7 @@ async fn a_server_moves_to_another_address_and_an_empty_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_joins_and_leaves_by_rolling_restarts() {
+async fn rolling_restarts_add_and_remove_a_server_unnoticed() {
     let two = Topology::new(&["Hill", "Smith"], &[("Hill", "Smith")]);
     let three = Topology::new(
         &["Hill", "Smith", "Jaquez"],

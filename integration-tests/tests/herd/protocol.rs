@@ -46,7 +46,7 @@ async fn two() -> Herd {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_at_line_has_the_difference_and_the_operands() {
+async fn an_at_line_has_the_clocks_difference_and_the_operands() {
     let herd = two().await;
     let mut client = herd.client("Hill").await;
     let sent = now_ns();
@@ -151,7 +151,7 @@ async fn an_invalid_command_is_copied_and_the_connection_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replies_to_commands_in_pieces_keep_their_order() {
+async fn commands_come_in_any_pieces_and_replies_in_order() {
     let herd = two().await;
     let text =
         format!("IAMAT a {UCLA} 1\nWHATSAT a 0 1\nwhat\n\nIAMAT b {UCLA} 2\r\nWHATSAT b 10 1");

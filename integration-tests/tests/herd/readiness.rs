@@ -24,7 +24,7 @@ async fn readyz(http: &reqwest::Client, at: SocketAddr) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_is_ready_when_it_has_caught_up() {
+async fn a_server_is_ready_once_it_has_caught_up_and_stays_so() {
     // The client wants to be able to encrypt. Fails if another test was first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::new();
@@ -132,7 +132,7 @@ async fn report_at(
 const TRIANGLE: [&str; 3] = ["Hill", "Jaquez", "Smith"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_with_a_new_disk_is_ready_with_acknowledged_data() {
+async fn a_diskless_server_is_ready_with_all_acknowledged_reports() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let links = [("Hill", "Jaquez"), ("Jaquez", "Smith"), ("Hill", "Smith")];
     for lost in TRIANGLE {

@@ -33,7 +33,7 @@ async fn equal_times_end_as_one_record_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_later_of_two_times_1_ns_apart_wins_everywhere() {
+async fn a_time_one_nanosecond_later_wins_everywhere() {
     let herd = Herd::five().await;
     let clients = ids("close", 200);
     reported_at_once(&herd, &clients, |server| {

@@ -80,7 +80,7 @@ async fn a_stopped_neighbour_delays_no_other_and_catches_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_paused_until_it_is_gone_comes_back() {
+async fn a_server_that_was_stopped_until_gone_comes_back() {
     let mut herd = Herd::five().await;
     let clients = ids("away", 300);
     herd.client("Singleton")

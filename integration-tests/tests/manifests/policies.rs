@@ -44,7 +44,7 @@ fn spec(policy: &k8s_openapi::api::networking::v1::NetworkPolicy) -> &NetworkPol
 }
 
 #[test]
-fn clients_peers_and_scrapers_reach_their_port_only() {
+fn the_policies_open_each_port_to_its_users_only() {
     let manifests = Manifests::read().unwrap();
     let policy = spec(&manifests.network_policy);
     let own = "app.kubernetes.io/name=herd".to_owned();

@@ -1,4 +1,4 @@
-//! The state that the connections of one thread share.
+//! What the connections of one thread share.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(super) enum Stage {
 /// Shared by the tasks of one thread; never across threads.
 pub(super) struct Board {
     pub(super) tally: RefCell<Tally>,
-    pub(super) live: Arc<ThreadCounts>,
+    pub(super) live: Arc<Live>,
     stage: Cell<Stage>,
     start: Cell<Option<Instant>>,
     alarms: Vec<Alarm>,
@@ -37,7 +37,7 @@ pub(super) struct Alarm {
 }
 
 impl Board {
-    pub(super) fn new(connections: usize, live: Arc<ThreadCounts>) -> Self {
+    pub(super) fn new(connections: usize, live: Arc<Live>) -> Self {
         Board {
             tally: RefCell::default(),
             live,
@@ -94,15 +94,15 @@ impl Board {
     }
 }
 
-/// The counts of a running thread.
+/// What a thread tells while it runs.
 #[derive(Debug, Default)]
-pub(super) struct ThreadCounts {
+pub(super) struct Live {
     answered: AtomicU64,
     errors: AtomicU64,
     slowest_ns: AtomicU64,
 }
 
-impl ThreadCounts {
+impl Live {
     pub(super) fn count(&self, answered: u64, errors: u64, slowest_ns: u64) {
         self.answered.fetch_add(answered, Ordering::Relaxed);
         self.errors.fetch_add(errors, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! One connection of a load: it sends due requests, and checks and times the replies.
+//! One connection of a load: it sends what is due, and checks and times what comes back.
 
 use std::collections::VecDeque;
 use std::io;
@@ -37,7 +37,7 @@ enum Loss {
     NotAReply(String),
 }
 
-/// The parts of a connection.
+/// What a connection is made of.
 pub(super) struct Parts<T> {
     /// Its place among those of its thread.
     pub(super) place: usize,
@@ -177,7 +177,7 @@ impl<T: Target> Connection<T> {
         });
     }
 
-    /// Sends and receives as much as possible, or waits for work.
+    /// Sends or takes what can be, or waits for something to do.
     async fn exchange(&mut self) -> Result<(), Loss> {
         let schedule = &self.parts.schedule;
         let has_room = schedule.has_room(self.awaited.len());
@@ -280,7 +280,7 @@ impl<T: Target> Connection<T> {
         Loss::NotAReply(Printable(shown).to_string())
     }
 
-    /// Counts the lost requests and opens the connection again. Returns whether it is open.
+    /// Counts what was lost and opens the connection again. Returns whether it is open.
     async fn reopen(&mut self, loss: &Loss) -> bool {
         {
             let mut tally = self.board.tally.borrow_mut();

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::board::ThreadCounts;
+use super::board::Live;
 use super::error::BenchError;
 use super::plan::{Plan, Protocol};
 use super::report::BenchReport;
@@ -39,11 +39,11 @@ pub struct Snapshot {
     pub errors: u64,
 }
 
-/// Puts a load on servers until its time or count is over, or until `stop`. Calls `progress` once a second.
+/// Puts a load on servers until its time or count is over, or until `stop`. Tells `progress` once a second.
 ///
 /// # Errors
-/// See [`BenchError`]. Failures of requests and connections after the start of the run are counted in the result
-/// instead.
+/// See [`BenchError`]. What goes wrong with requests and connections once the run has begun is counted
+/// in the result instead.
 pub async fn run(
     plan: Plan,
     stop: CancellationToken,
@@ -67,7 +67,7 @@ async fn put<T: Target + Send + Sync + 'static>(
     stop: CancellationToken,
     progress: impl FnMut(Snapshot),
 ) -> Result<Tally, BenchError> {
-    let live: Arc<ThreadCounts> = Arc::default();
+    let live: Arc<Live> = Arc::default();
     let (orders, ordered) = watch::channel(Order::Prepare);
     let threads = plan.threads.min(plan.connections);
     let (ready, mut prepared) = mpsc::channel(threads);
@@ -123,13 +123,13 @@ async fn put<T: Target + Send + Sync + 'static>(
     all(&mut workers).await
 }
 
-type WorkerResult = Result<Result<Tally, BenchError>, tokio::task::JoinError>;
+type Ended = Result<Result<Tally, BenchError>, tokio::task::JoinError>;
 
-fn result(ended: WorkerResult) -> Result<Tally, BenchError> {
+fn result(ended: Ended) -> Result<Tally, BenchError> {
     ended.map_err(|error| BenchError::Failed(error.to_string()))?
 }
 
-/// The counts of all threads.
+/// What all threads counted.
 async fn all(workers: &mut JoinSet<Result<Tally, BenchError>>) -> Result<Tally, BenchError> {
     let mut total = Tally::default();
     while let Some(ended) = workers.join_next().await {
@@ -139,12 +139,7 @@ async fn all(workers: &mut JoinSet<Result<Tally, BenchError>>) -> Result<Tally, 
 }
 
 /// Tells how it goes, for ever.
-async fn watch_over(
-    plan: &Plan,
-    start: Instant,
-    live: &ThreadCounts,
-    mut progress: impl FnMut(Snapshot),
-) {
+async fn watch_over(plan: &Plan, start: Instant, live: &Live, mut progress: impl FnMut(Snapshot)) {
     let mut ticks = interval(PROGRESS_GAP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks.tick().await;

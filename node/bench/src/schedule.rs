@@ -1,6 +1,6 @@
 //! When the requests of one connection go out.
 
-/// The trigger of a request.
+/// What starts a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Pace {
     /// The replies to the last ones: a closed loop.
@@ -122,7 +122,7 @@ mod tests {
     const FOREVER: u64 = u64::MAX;
 
     #[test]
-    fn a_closed_loop_waits_for_answers() {
+    fn a_closed_loop_sends_the_next_batch_when_the_last_is_answered() {
         let mut schedule = Schedule::new(Pace::Closed, 3, 0, FOREVER, FOREVER);
         for begun in 0..3 {
             assert_eq!(schedule.take(10, begun), Some(10));

@@ -8,7 +8,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::io::unix::AsyncFd;
 
-/// The minimal time between two looks at due requests.
+/// The least time between two looks at what is due.
 const TICK: Duration = Duration::from_micros(250);
 
 /// The time between two looks when many requests are due in it: sent in one piece, they take both sides a
@@ -21,11 +21,11 @@ const MANY: f64 = 2.0;
 /// Looking at one connection takes next to nothing; at thousands it should not take all the time.
 const TICK_FOR_CONNECTION: Duration = Duration::from_nanos(500);
 
-/// The times of looks at due requests.
+/// Moments at which to look what is due.
 pub(super) struct Ticks(AsyncFd<OwnedFd>);
 
 impl Ticks {
-    /// Starts them with a gap that suits this number of connections and requests per second.
+    /// Starts them, as often as is fit for so many connections and requests a second.
     pub(super) fn for_load(connections: usize, rate: f64) -> io::Result<Self> {
         Ticks::every(tick(connections, rate))
     }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_coarser_for_more_requests_or_connections() {
+    fn ticks_are_fine_unless_many_requests_or_connections_make_them_dear() {
         assert_eq!(tick(1, 1.0), TICK);
         assert_eq!(tick(50, 100_000.0), TICK);
         assert_eq!(tick(10, 100_000.0), TICK_OF_MANY);

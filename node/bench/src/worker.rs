@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::board::{Board, Stage, ThreadCounts};
+use super::board::{Board, Live, Stage};
 use super::connection::{Connection, Parts};
 use super::error::BenchError;
 use super::plan::Plan;
@@ -23,7 +23,7 @@ use super::workload::{Share, Workload};
 /// How long replies are waited for when no more requests go out.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
 
-/// The orders for the threads.
+/// What the threads are told.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Order {
     /// Open connections, and report all clients if they will be asked for.
@@ -34,7 +34,7 @@ pub(super) enum Order {
     Stop,
 }
 
-/// The parameters of a thread.
+/// What a thread needs.
 pub(super) struct Worker<T> {
     pub(super) plan: Arc<Plan>,
     /// The connections of all threads that are this one's.
@@ -43,7 +43,7 @@ pub(super) struct Worker<T> {
     pub(super) orders: watch::Receiver<Order>,
     /// Told when the thread is prepared.
     pub(super) ready: mpsc::Sender<()>,
-    pub(super) live: Arc<ThreadCounts>,
+    pub(super) live: Arc<Live>,
 }
 
 impl<T: Target + Send + Sync + 'static> Worker<T> {
@@ -186,7 +186,7 @@ async fn keep_time(
     std::future::pending().await
 }
 
-/// Waits for the order to stop, or for the drop of its sender.
+/// Waits for the order to stop, or for nobody being left who could give it.
 async fn stopped(orders: &mut watch::Receiver<Order>) {
     let _ = orders.wait_for(|order| matches!(order, Order::Stop)).await;
 }

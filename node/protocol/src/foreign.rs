@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_only_resemble_http_are_not_foreign() {
+    fn lines_that_only_look_foreign_are_not() {
         for line in [
             "",
             " ",
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_end_of_a_line_decides_like_the_whole_line(
+        fn a_tail_is_judged_like_its_whole_line(
             line in "[ \tx]{0,12}(HTTP/1.1|HTTP/1.0|HTTP/1.)?[ \t\r]{0,12}x?",
             cuts in prop::collection::vec(0_usize..40, 0..6),
         ) {

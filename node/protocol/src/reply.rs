@@ -263,7 +263,7 @@ mod tests {
 
         /// The content of an `AT` line can be parsed from it, and its operands make the same command.
         #[test]
-        fn an_at_line_prints_the_parsed_operands(
+        fn an_at_line_prints_the_parsed_values(
             client in prop::collection::vec(
                 any::<u8>().prop_filter("blank", |&b| !is_blank(b)), 1..40),
             location in "[+-][0-8][0-9](\\.[0-9]{1,6})?[+-]1[0-7][0-9](\\.[0-9]{1,6})?",

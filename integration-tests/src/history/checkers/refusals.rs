@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_reply_is_a_reason_under_an_ack_level() {
+    fn a_late_error_reply_is_excused_where_there_is_a_level() {
         for (level, found) in Level::ALL.into_iter().zip([1, 0, 0, 0]) {
             let mut sample = refused(level, "2");
             sample.history.calls[0].completed += Duration::from_secs(2);

@@ -15,9 +15,9 @@ use herd_text::printable::Printable;
 /// How long a server may take for the replies to one batch.
 pub(super) const REPLY_WAIT: Duration = Duration::from_secs(10);
 
-/// The kind of a reply.
+/// What a reply says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum AnswerKind {
+pub(super) enum Said {
     /// An `AT` line, with places behind it if they were asked for.
     At,
     /// An error reply.
@@ -62,7 +62,7 @@ impl Conversation {
     }
 
     /// The next reply, to an IAMAT or, with `is_look_up`, to a WHATSAT.
-    pub(super) async fn reply(&mut self, is_look_up: bool) -> io::Result<AnswerKind> {
+    pub(super) async fn reply(&mut self, is_look_up: bool) -> io::Result<Said> {
         loop {
             if let Some((said, len_bytes)) = read_reply(self.input.received(), is_look_up)? {
                 self.input.consume(len_bytes);
@@ -80,13 +80,13 @@ impl Conversation {
     }
 }
 
-fn read_reply(input: &[u8], is_look_up: bool) -> io::Result<Option<(AnswerKind, usize)>> {
+fn read_reply(input: &[u8], is_look_up: bool) -> io::Result<Option<(Said, usize)>> {
     let Some(line_end) = memchr::memchr(b'\n', input) else {
         return Ok(None);
     };
     let (line, rest) = input.split_at(line_end);
     if line.starts_with(b"? ") {
-        let said = AnswerKind::Refused(Printable(line).to_string());
+        let said = Said::Refused(Printable(line).to_string());
         return Ok(Some((said, line_end + 1)));
     }
     if !line.starts_with(b"AT ") {
@@ -94,10 +94,10 @@ fn read_reply(input: &[u8], is_look_up: bool) -> io::Result<Option<(AnswerKind, 
         return Err(io::Error::other(format!("not a reply: {shown}")));
     }
     if !is_look_up {
-        return Ok(Some((AnswerKind::At, line_end + 1)));
+        return Ok(Some((Said::At, line_end + 1)));
     }
     let end = memchr::memmem::find(rest, b"\n\n");
-    Ok(end.map(|end| (AnswerKind::At, line_end + end + 2)))
+    Ok(end.map(|end| (Said::At, line_end + end + 2)))
 }
 
 #[cfg(test)]
@@ -110,12 +110,9 @@ mod tests {
         for cut in 0..at.len() {
             assert_eq!(read_reply(&at[..cut], true).unwrap(), None);
         }
-        assert_eq!(
-            read_reply(at, true).unwrap(),
-            Some((AnswerKind::At, at.len()))
-        );
-        assert_eq!(read_reply(at, false).unwrap(), Some((AnswerKind::At, 22)));
-        let refused = AnswerKind::Refused("? WHATSAT k 0 0".to_owned());
+        assert_eq!(read_reply(at, true).unwrap(), Some((Said::At, at.len())));
+        assert_eq!(read_reply(at, false).unwrap(), Some((Said::At, 22)));
+        let refused = Said::Refused("? WHATSAT k 0 0".to_owned());
         let line = b"? WHATSAT k 0 0\nAT";
         assert_eq!(read_reply(line, true).unwrap(), Some((refused, 16)));
         assert!(read_reply(b"HTTP/1.0\n", true).is_err());

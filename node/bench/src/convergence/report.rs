@@ -5,11 +5,11 @@ use std::fmt::{self, Display, Formatter};
 use serde::Serialize;
 
 use super::plan::ConvergencePlan;
-use super::sightings::{Arrivals, SLICES, SightingState};
+use super::sightings::{SLICES, Seen, State};
 use crate::latency::{Latencies, Percentiles};
 use crate::table::{LATENCY_HEAD, grouped, latency_columns};
 
-/// The delays of reports to the other servers, as `--json` prints them.
+/// How long reports took to the other servers. This is what `--json` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConvergenceReport {
     /// The servers.
@@ -56,7 +56,7 @@ pub struct PairReport {
     pub from: String,
     /// The server that was asked.
     pub to: String,
-    /// The delays.
+    /// What was seen.
     #[serde(flatten)]
     pub seen: SeenReport,
 }
@@ -68,13 +68,13 @@ pub struct SliceReport {
     pub from_s: f64,
     /// Its end.
     pub to_s: f64,
-    /// The delays of the reports sent in it.
+    /// What was seen of the reports sent in it.
     #[serde(flatten)]
     pub seen: SeenReport,
 }
 
 impl SeenReport {
-    fn of(seen: &Arrivals) -> Self {
+    fn of(seen: &Seen) -> Self {
         SeenReport {
             count: seen.latencies.len(),
             never: seen.never,
@@ -90,9 +90,9 @@ impl ConvergenceReport {
         self.all.never == 0 && self.refused == 0 && self.connections_failed == 0
     }
 
-    pub(super) fn new(plan: &ConvergencePlan, state: &SightingState, stopped_early: bool) -> Self {
+    pub(super) fn new(plan: &ConvergencePlan, state: &State, stopped_early: bool) -> Self {
         let name = |server: usize| plan.servers.get(server).cloned().unwrap_or_default();
-        let mut all = Arrivals {
+        let mut all = Seen {
             latencies: Latencies::new(),
             never: 0,
         };

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::conversation::{AnswerKind, Conversation};
+use super::conversation::{Conversation, Said};
 use super::plan::ConvergencePlan;
-use super::sightings::{Sightings, UnseenRecord};
+use super::sightings::{Open, Sightings};
 use crate::dial::{REOPENS_MAX, reopen_gap};
 use crate::digits::push_time;
 use crate::error::BenchError;
@@ -64,8 +64,8 @@ impl Reporter {
             }
             let said = self.report(number).await;
             let failure = match said {
-                Ok(AnswerKind::At) => continue,
-                Ok(AnswerKind::Refused(reply)) => {
+                Ok(Said::At) => continue,
+                Ok(Said::Refused(reply)) => {
                     self.sightings.withdrawn(number);
                     self.sightings.refused(reply);
                     continue;
@@ -82,13 +82,13 @@ impl Reporter {
         Ok(())
     }
 
-    async fn report(&mut self, number: u64) -> std::io::Result<AnswerKind> {
+    async fn report(&mut self, number: u64) -> std::io::Result<Said> {
         let mut line = b"IAMAT ".to_vec();
         push_client(&mut line, self.run_id, number);
         line.extend_from_slice(b" +34.068930-118.445127 ");
         push_time(&mut line, SystemClock.now_ns());
         line.push(b'\n');
-        self.sightings.sent(UnseenRecord {
+        self.sightings.sent(Open {
             number,
             from: self.server,
             sent: Instant::now(),

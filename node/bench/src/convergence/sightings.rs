@@ -19,7 +19,7 @@ const SAMPLES_MAX: usize = 5;
 
 /// A record that a server was not yet seen to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UnseenRecord {
+pub(super) struct Open {
     /// Its number among those of the run.
     pub(super) number: u64,
     /// The server that it was reported to.
@@ -27,9 +27,9 @@ pub(super) struct UnseenRecord {
     pub(super) sent: Instant,
 }
 
-/// The arrivals over one way, or in one part of the run.
+/// What is known of one way, or of one part of the run.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Arrivals {
+pub(super) struct Seen {
     pub(super) latencies: Latencies,
     /// Records that did not arrive in time.
     pub(super) never: u64,
@@ -39,18 +39,18 @@ pub(super) struct Arrivals {
 pub(super) struct Sightings {
     plan: Rc<ConvergencePlan>,
     start: Cell<Instant>,
-    state: RefCell<SightingState>,
+    state: RefCell<State>,
     /// One for each server: something is to be looked for, or nothing more will be.
     news: Vec<Notify>,
     is_over: Cell<bool>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct SightingState {
-    /// For each server the records that it was not yet seen to know, oldest first.
-    open: Vec<VecDeque<UnseenRecord>>,
-    pub(super) pairs: BTreeMap<(usize, usize), Arrivals>,
-    pub(super) slices: [Arrivals; SLICES],
+pub(super) struct State {
+    /// For each server what it was not yet seen to know, oldest first.
+    open: Vec<VecDeque<Open>>,
+    pub(super) pairs: BTreeMap<(usize, usize), Seen>,
+    pub(super) slices: [Seen; SLICES],
     pub(super) reports: u64,
     pub(super) refused: u64,
     pub(super) connections_failed: u64,
@@ -60,9 +60,9 @@ pub(super) struct SightingState {
 impl Sightings {
     pub(super) fn new(plan: Rc<ConvergencePlan>, start: Instant) -> Self {
         let servers = plan.servers.len();
-        let state = SightingState {
+        let state = State {
             open: vec![VecDeque::new(); servers],
-            ..SightingState::default()
+            ..State::default()
         };
         Sightings {
             plan,
@@ -78,7 +78,7 @@ impl Sightings {
     }
 
     /// A record is on its way to the server `from`.
-    pub(super) fn sent(&self, open: UnseenRecord) {
+    pub(super) fn sent(&self, open: Open) {
         let mut state = self.state.borrow_mut();
         state.reports += 1;
         for (server, queue) in state.open.iter_mut().enumerate() {
@@ -90,7 +90,7 @@ impl Sightings {
         self.wake();
     }
 
-    /// A record was refused, or its reply is missing.
+    /// A record was refused, or nobody knows whether it was heard.
     pub(super) fn withdrawn(&self, number: u64) {
         let mut state = self.state.borrow_mut();
         for queue in &mut state.open {
@@ -99,7 +99,7 @@ impl Sightings {
     }
 
     /// At most `count` of the records that `server` was not yet seen to know, oldest first.
-    pub(super) fn open_at(&self, server: usize, count: usize, to: &mut Vec<UnseenRecord>) {
+    pub(super) fn open_at(&self, server: usize, count: usize, to: &mut Vec<Open>) {
         to.clear();
         if let Some(queue) = self.state.borrow().open.get(server) {
             to.extend(queue.iter().take(count));
@@ -107,18 +107,18 @@ impl Sightings {
     }
 
     /// `server` was seen to know a record.
-    pub(super) fn seen(&self, server: usize, open: UnseenRecord, now: Instant) {
+    pub(super) fn seen(&self, server: usize, open: Open, now: Instant) {
         let latency = now.saturating_duration_since(open.sent);
         let latency_ns = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
         self.close(server, open, |seen| seen.latencies.record(latency_ns));
     }
 
     /// `server` was not seen to know a record in time.
-    pub(super) fn never(&self, server: usize, open: UnseenRecord) {
+    pub(super) fn never(&self, server: usize, open: Open) {
         self.close(server, open, |seen| seen.never += 1);
     }
 
-    fn close(&self, server: usize, open: UnseenRecord, note: impl Fn(&mut Arrivals)) {
+    fn close(&self, server: usize, open: Open, note: impl Fn(&mut Seen)) {
         let slice = self.slice(open.sent);
         let mut state = self.state.borrow_mut();
         let Some(queue) = state.open.get_mut(server) else {
@@ -201,7 +201,7 @@ mod tests {
         let start = Instant::now();
         let sightings = Sightings::new(Rc::new(plan()), start);
         let at = |ms| start + Duration::from_millis(ms);
-        let open = |number, ms| UnseenRecord {
+        let open = |number, ms| Open {
             number,
             from: 1,
             sent: at(ms),

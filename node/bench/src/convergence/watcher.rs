@@ -1,4 +1,4 @@
-//! Asks one server for the reports to the others, until it knows them.
+//! Asks one server for what was reported to the others, until it knows.
 
 use std::io;
 use std::rc::Rc;
@@ -6,10 +6,10 @@ use std::rc::Rc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::conversation::{AnswerKind, Conversation};
+use super::conversation::{Conversation, Said};
 use super::plan::ConvergencePlan;
 use super::reporter::push_client;
-use super::sightings::{Sightings, UnseenRecord};
+use super::sightings::{Open, Sightings};
 use crate::dial::{REOPENS_MAX, reopen_gap};
 use crate::error::BenchError;
 use crate::ticks::Ticks;
@@ -71,7 +71,7 @@ impl Watcher {
                     let server = self.conversation.server();
                     self.sightings.connection_failed(server, &failure);
                     sleep(reopen_gap(failures)).await;
-                    // Then it only counts the records that are missing, because this server cannot be asked any more.
+                    // Then only to count what it never knew, which this server cannot be asked for any more.
                     failures = (failures + 1).min(REOPENS_MAX);
                 }
             }
@@ -81,7 +81,7 @@ impl Watcher {
         Ok(())
     }
 
-    async fn ask(&mut self, open: &[UnseenRecord]) -> io::Result<()> {
+    async fn ask(&mut self, open: &[Open]) -> io::Result<()> {
         let mut lines = Vec::new();
         for record in open {
             lines.extend_from_slice(b"WHATSAT ");
@@ -90,14 +90,14 @@ impl Watcher {
         }
         self.conversation.send(&lines).await?;
         for &record in open {
-            if self.conversation.reply(true).await? == AnswerKind::At {
+            if self.conversation.reply(true).await? == Said::At {
                 self.sightings.seen(self.server, record, Instant::now());
             }
         }
         Ok(())
     }
 
-    fn give_up(&self, open: &[UnseenRecord]) {
+    fn give_up(&self, open: &[Open]) {
         let now = Instant::now();
         for &record in open {
             if now.saturating_duration_since(record.sent) >= self.plan.give_up {

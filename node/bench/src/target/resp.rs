@@ -8,7 +8,7 @@ const DEPTH_MAX: usize = 4;
 /// The longest line that announces a value, in bytes.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// The kind of a value.
+/// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// An error.
@@ -27,7 +27,8 @@ pub(super) enum Value {
     Array,
 }
 
-/// Reads the value at the start of `input`: its kind and its length in bytes. `None` if it is not complete yet.
+/// Reads the value at the start of `input`: what it is, and how many bytes it takes. `None` if it is
+/// not whole yet.
 pub(super) fn read_value(input: &[u8]) -> Result<Option<(Value, usize)>, NotAReply> {
     read_nested(input, DEPTH_MAX)
 }
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_not_replies() {
+    fn anything_else_is_no_reply() {
         for text in [
             "AT Hill\r\n",
             "+OK\n",

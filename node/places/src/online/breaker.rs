@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_open_the_breaker() {
+    fn failures_in_a_row_open_it_and_a_success_resets_it() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
         for _ in 0..3 {

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_identical_questions_are_joined() {
+    async fn only_identical_questions_share_a_request() {
         let flights = SingleFlight::<u8, u32>::default();
         let asked = Arc::new(AtomicUsize::new(0));
         let (allow, allowed) = oneshot::channel::<u32>();

@@ -24,7 +24,7 @@ fn kept(entries_max: usize) -> impl FnOnce(&mut OnlineSettings) {
 }
 
 #[tokio::test]
-async fn close_clients_share_an_answer_in_their_own_order() {
+async fn near_clients_share_an_answer_in_their_own_order() {
     let stand_in = StandIn::start([json(OSM)]).await;
     let overpass = asking_with(OnlineService::Overpass, &stand_in.url(), kept(10));
     let north = overpass.ask(query_at(34.069_2, 2)).await;

@@ -118,7 +118,7 @@ fn columns_must_be_named() {
 }
 
 #[test]
-fn an_unclosed_quote_does_not_fill_the_memory() {
+fn an_open_quote_does_not_take_the_file_into_memory() {
     let head = &b"id,name,lat,lon\n1,A,1,2\n2,\"open,1,2\n"[..];
     let mut writer = writer();
     let error = import_csv(head.chain(io::repeat(b'x')), &mut writer).unwrap_err();
