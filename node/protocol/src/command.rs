@@ -10,7 +10,7 @@ use super::whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Whatsat};
 pub enum Command<'a> {
     /// A client says where it is.
     Iamat(Iamat<'a>),
-    /// A question for the places near a client.
+    /// Someone asks for the places near a client.
     Whatsat(Whatsat<'a>),
 }
 

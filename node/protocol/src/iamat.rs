@@ -12,7 +12,7 @@ pub struct Iamat<'a> {
 }
 
 impl<'a> Iamat<'a> {
-    /// Parses the operands after the command word.
+    /// Reads the operands behind the command word.
     ///
     /// # Errors
     /// Says which operand is wrong.

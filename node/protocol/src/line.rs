@@ -21,18 +21,17 @@ const READ_BYTES_MAX: usize = 64 * 1024;
 pub enum Line<'a> {
     /// A line without its LF and without a CR just before that LF.
     Text(&'a [u8]),
-    /// The first bytes of a line that has more bytes before its LF than the limit. The reader reports it once, when
-    /// the limit is crossed, and discards the rest up to the LF.
+    /// The first bytes of a line that has more bytes before its LF than the limit. It is returned once, when the limit
+    /// is crossed; the rest up to the LF is discarded.
     Oversized(&'a [u8]),
 }
 
 /// Cuts a stream of bytes into lines, the same lines for any pieces.
 ///
-/// Bytes are read straight into the reader's buffer ([`LineReader::room`], then
-/// [`LineReader::filled`]) and lines are borrowed from it, so a line that arrives whole is never
-/// copied. Each byte is searched for an LF once. Between reads at most the limit is stored, in a buffer that grows to no
-/// more than one byte above the limit, or one read's room (64 KiB) where that is more. It is given back when nothing is
-/// stored and reads bring little.
+/// Bytes are read straight into the reader's buffer ([`LineReader::room`], then [`LineReader::filled`]) and lines are
+/// borrowed from it, so a line that arrives whole is never copied. Each byte is searched for an LF once. Between reads
+/// at most the limit is stored, in a buffer that grows to no more than one byte above the limit, or one read's room (64
+/// KiB) where that is more. It is given back when nothing is stored and reads bring little.
 ///
 /// The limit counts the bytes before the LF, a CR among them: with a limit of 5, `12345` LF is a
 /// line, and `12345` CR LF is an oversized one.
@@ -44,7 +43,7 @@ pub struct LineReader {
     start: usize,
     /// Up to here no LF was found.
     searched: usize,
-    /// The end of the bytes that were read into `buffer`.
+    /// The end of the read bytes in `buffer`.
     end: usize,
     /// How much room the next read gets, in bytes.
     read_bytes: usize,
@@ -87,7 +86,8 @@ impl LineReader {
         self.stopped
     }
 
-    /// Where to read the next bytes to; never empty. Take all lines out before, or the stored bytes exceed the limit.
+    /// Where to read the next bytes to; never empty. Take all lines out before, or the stored bytes grow beyond the
+    /// limit.
     pub fn room(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -109,7 +109,7 @@ impl LineReader {
         };
         let is_short = self.buffer.len() - self.end < self.read_bytes / 2;
         if is_short && self.buffer.len() < wanted {
-            // Exactly this capacity: a vector that grows by itself would double it.
+            // Exactly: a vector by itself would reserve as much again.
             self.buffer.reserve_exact(wanted - self.buffer.len());
             self.buffer.resize(wanted, 0);
         }
@@ -182,7 +182,7 @@ impl LineReader {
         None
     }
 
-    /// Whether the reader holds the beginning of a line without its end. Take all lines out before.
+    /// Whether a line has begun whose end was not read. Take all lines out before.
     #[must_use]
     pub fn is_inside_line(&self) -> bool {
         !self.stopped && (self.discarding || self.start < self.end)
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn an_oversized_line_is_reported_at_the_limit() {
+    fn an_oversized_line_is_told_at_the_limit_and_not_stored() {
         let mut reader = LineReader::new(LINE_BYTES_MAX);
         reader.push(&vec![b'a'; LINE_BYTES_MAX]);
         assert_eq!(reader.next_line(), None);
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_line_takes_no_more_than_the_limit() {
+    fn half_a_line_takes_no_more_than_the_limit_however_it_comes() {
         for piece in [1_usize, 100, 4_096, 60_000] {
             let mut reader = LineReader::new(LINE_BYTES_MAX);
             for piece in vec![b'a'; 60_000].chunks(piece) {

@@ -27,7 +27,7 @@ pub enum Reply<'a> {
     Accepted,
 }
 
-/// The content of an `AT` line.
+/// The values of an `AT` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AtLine<'a> {
     /// The server that heard the report.
@@ -121,7 +121,7 @@ fn write_difference(out: &mut Vec<u8>, difference_ns: i128) {
             (magnitude % u128::from(NANOSECONDS_PER_SECOND)) as u64
         }
     };
-    // One second more, whose digit is replaced by a dot, so the leading zeros are there.
+    // One second more, whose digit is a dot here: so the zeros in front are there.
     let decimals = digits.format(NANOSECONDS_PER_SECOND + nanoseconds);
     out.push(b'.');
     out.extend_from_slice(&decimals.as_bytes()[1..]);
@@ -261,7 +261,7 @@ mod tests {
                 text.split('\n').filter(|line| !line.is_empty()).count().max(1));
         }
 
-        /// The content of an `AT` line can be parsed from it, and its operands make the same command.
+        /// The values of an `AT` line can be read back from it, and its operands make the same command.
         #[test]
         fn an_at_line_prints_the_parsed_values(
             client in prop::collection::vec(

@@ -1,4 +1,4 @@
-//! `WHATSAT client radius bound`: a question for the places near a client.
+//! `WHATSAT client radius bound`: someone asks for the places near a client.
 
 use herd_crdt::decimal::{Decimal, whole_number};
 
@@ -28,7 +28,7 @@ pub struct Radius {
 }
 
 impl<'a> Whatsat<'a> {
-    /// Parses the operands after the command word.
+    /// Reads the operands behind the command word.
     ///
     /// # Errors
     /// Says which operand is wrong.
@@ -80,7 +80,7 @@ fn thousandfold(decimal: Decimal<'_>) -> f64 {
     whole.extend_from_slice(moved);
     whole.resize(decimal.whole.len() + PLACES, b'0');
     if fraction.is_empty() {
-        // Usual radii have few digits and are exact in a double.
+        // The usual case: a few digits, exact in a double.
         if let Some(metres) = whole_number(&whole).and_then(|metres| u32::try_from(metres).ok()) {
             return f64::from(metres);
         }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_differs_from_a_small_radius() {
+    fn zero_is_told_from_little() {
         assert!(Radius::parse(b"+00.000").unwrap().is_zero());
         assert!(!Radius::parse(b"0.000001").unwrap().is_zero());
         let tiny = format!("0.{}1", "0".repeat(400));

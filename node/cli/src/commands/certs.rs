@@ -28,26 +28,26 @@ pub(super) struct CertsArgs {
 enum CertsCommand {
     /// Make an authority, and a certificate for every server of the topology
     ///
-    /// Existing files are not overwritten. Servers need the files of the folder, but not its folder signing: the
-    /// authority's key can make certificates for every server.
-    New(NewCertsArgs),
+    /// Nothing that is there is overwritten. Servers need the files of the folder, and none of what lies in
+    /// its folder signing: the authority's key can make certificates for anyone.
+    New(CertificateArgs),
     /// Make certificates for the servers of the topology that have none
-    Add(NewCertsArgs),
+    Add(CertificateArgs),
     /// Replace the certificates of all servers of the topology, by the authority of now
-    Renew(NewCertsArgs),
+    Renew(CertificateArgs),
     /// Make another authority, and trust it beside those before
     ///
     /// The first of three steps. Then, with each step's files at all servers before the next: `renew`
     /// makes certificates by the new authority, and `retire` ends the trust in those before.
-    Rotate(NewCertsArgs),
+    Rotate(CertificateArgs),
     /// Trust the authority of now only, once all servers have its certificates
-    Retire(FolderArgs),
-    /// Show the certificates and their ends
-    Show(FolderArgs),
+    Retire(CertificatePlace),
+    /// Show whose certificates there are, and when they end
+    Show(CertificatePlace),
     /// Make a certificate for a client of the client port
     Client {
         #[command(flatten)]
-        made: NewCertsArgs,
+        made: CertificateArgs,
         /// Name of the client, and of the files
         #[arg(value_name = "NAME")]
         name: String,
@@ -55,7 +55,7 @@ enum CertsCommand {
 }
 
 #[derive(Debug, Args)]
-struct FolderArgs {
+struct CertificatePlace {
     /// Topology file [default: the built-in five servers]
     #[arg(long, value_name = "FILE")]
     topology: Option<PathBuf>,
@@ -65,9 +65,9 @@ struct FolderArgs {
 }
 
 #[derive(Debug, Args)]
-struct NewCertsArgs {
+struct CertificateArgs {
     #[command(flatten)]
-    place: FolderArgs,
+    place: CertificatePlace,
     /// How long certificates are valid; an authority is for ten years, or as long if that is more
     #[arg(
         long, value_name = "DAYS", default_value_t = CERTIFICATE_DAYS,
@@ -107,12 +107,12 @@ pub(super) fn run(args: &CertsArgs) -> u8 {
 }
 
 fn carry_out(command: &CertsCommand) -> Result<(), CertsError> {
-    let (CertsCommand::New(NewCertsArgs { place, days })
-    | CertsCommand::Add(NewCertsArgs { place, days })
-    | CertsCommand::Renew(NewCertsArgs { place, days })
-    | CertsCommand::Rotate(NewCertsArgs { place, days })
+    let (CertsCommand::New(CertificateArgs { place, days })
+    | CertsCommand::Add(CertificateArgs { place, days })
+    | CertsCommand::Renew(CertificateArgs { place, days })
+    | CertsCommand::Rotate(CertificateArgs { place, days })
     | CertsCommand::Client {
-        made: NewCertsArgs { place, days },
+        made: CertificateArgs { place, days },
         ..
     }) = command
     else {
@@ -159,7 +159,7 @@ struct Herd {
 }
 
 impl Herd {
-    fn open(place: &FolderArgs) -> Result<Self, CertsError> {
+    fn open(place: &CertificatePlace) -> Result<Self, CertsError> {
         let topology = match &place.topology {
             None => herd_topology::builtin(PortBases::default()),
             Some(path) => herd_topology::read(path).map_err(|error| CertsError::Topology {
@@ -242,7 +242,7 @@ impl Herd {
         Ok(())
     }
 
-    /// A certificate: its owner and its end.
+    /// Who has a certificate, and until when.
     fn show(&self) -> Result<(), CertsError> {
         let mut out = Output::stdout();
         let width = self.names().map(str::len).max().unwrap_or(0).max(9);

@@ -10,12 +10,12 @@ use crate::exit_code;
 use herd_server::listeners::BindError;
 use herd_tls::TlsError;
 
-/// The reason why a herd on this machine did not start, or did not end well. In each case no server of it is left
-/// running.
+/// Why a herd on this machine did not start, or did not end well. Whatever it is, no server of it
+/// is left running.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// Ports that cannot be bound. No server was started.
-    #[error("{}", ListedLines(.0))]
+    #[error("{}", IndentedLines(.0))]
     Ports(Vec<TakenPort>),
     /// Another herd writes to the data folder. No server was started.
     #[error(
@@ -60,7 +60,7 @@ pub enum LocalError {
     #[error("had to kill {}", .0.join(", "))]
     Killed(Vec<String>),
     /// Told to stop a second time; the servers were killed.
-    #[error("told to stop twice: killed the remaining servers")]
+    #[error("told to stop twice: killed what was left")]
     Interrupted,
 }
 
@@ -70,13 +70,13 @@ pub enum LocalError {
 pub struct TakenPort {
     /// The server.
     pub server: ServerName,
-    /// The address, its purpose and the reason.
+    /// Where, what for and why not.
     pub error: BindError,
 }
 
-struct ListedLines<'a, T>(&'a [T]);
+struct IndentedLines<'a, T>(&'a [T]);
 
-impl<T: Display> Display for ListedLines<'_, T> {
+impl<T: Display> Display for IndentedLines<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, item) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };

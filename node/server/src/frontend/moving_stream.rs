@@ -7,15 +7,15 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A stream that can move from one runtime to another: it [leaves](MovingStream::leave) the first and
-/// [arrives](MovingStream::arrive) at the second. In between nothing can be read or written.
+/// A stream whose readiness is watched by one runtime, and can be by another: it [leaves](MovingStream::leave) the
+/// first and [arrives](MovingStream::arrive) at the second. In between nothing can be read or written.
 #[derive(Debug)]
 pub(super) struct MovingStream {
-    place: Registration,
+    place: Place,
 }
 
 #[derive(Debug)]
-enum Registration {
+enum Place {
     Watched(TcpStream),
     Between(std::net::TcpStream),
     /// The system did not let it leave or arrive.
@@ -26,7 +26,7 @@ impl MovingStream {
     /// A stream that the present runtime watches.
     pub(super) fn new(stream: TcpStream) -> Self {
         MovingStream {
-            place: Registration::Watched(stream),
+            place: Place::Watched(stream),
         }
     }
 
@@ -35,8 +35,8 @@ impl MovingStream {
     /// # Errors
     /// The system's. The stream is closed then.
     pub(super) fn leave(&mut self) -> io::Result<()> {
-        self.place = match std::mem::replace(&mut self.place, Registration::Lost) {
-            Registration::Watched(stream) => Registration::Between(stream.into_std()?),
+        self.place = match std::mem::replace(&mut self.place, Place::Lost) {
+            Place::Watched(stream) => Place::Between(stream.into_std()?),
             elsewhere => elsewhere,
         };
         Ok(())
@@ -47,8 +47,8 @@ impl MovingStream {
     /// # Errors
     /// The system's. The stream is closed then.
     pub(super) fn arrive(&mut self) -> io::Result<()> {
-        self.place = match std::mem::replace(&mut self.place, Registration::Lost) {
-            Registration::Between(stream) => Registration::Watched(TcpStream::from_std(stream)?),
+        self.place = match std::mem::replace(&mut self.place, Place::Lost) {
+            Place::Between(stream) => Place::Watched(TcpStream::from_std(stream)?),
             elsewhere => elsewhere,
         };
         Ok(())
@@ -57,13 +57,11 @@ impl MovingStream {
     /// The stream, while a runtime watches it.
     ///
     /// # Errors
-    /// If no runtime watches it.
+    /// Nobody watches it.
     pub(super) fn watched(&mut self) -> io::Result<&mut TcpStream> {
         match &mut self.place {
-            Registration::Watched(stream) => Ok(stream),
-            Registration::Between(_) | Registration::Lost => {
-                Err(io::ErrorKind::NotConnected.into())
-            }
+            Place::Watched(stream) => Ok(stream),
+            Place::Between(_) | Place::Lost => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 }
@@ -117,7 +115,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn bytes_sent_before_a_move_are_read_after_it() {
+    async fn what_was_sent_before_it_left_is_read_where_it_arrives() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());

@@ -1,4 +1,4 @@
-//! The answers to the probes of a container platform: does the server live, and should it get clients?
+//! What the probes of a container platform ask: does the server live, and should it get clients?
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// A server whose loops have these pulses. Each request for `/readyz` calls `facts`.
+    /// A server whose loops have these pulses; `facts` is asked at each look at `/readyz`.
     #[must_use]
     pub fn new(pulses: Vec<Arc<Pulse>>, facts: FactsSource) -> Arc<Self> {
         Arc::new(Health {

@@ -11,7 +11,7 @@ use herd_clock::allowance::Allowance;
 /// Once its lines at once are used up, a subject has a line in each such time.
 const SUBJECT_GAP: Duration = Duration::from_secs(10);
 
-/// The same for a place in the program, about all its subjects.
+/// Likewise a place in the program, whatever its subjects.
 const PLACE_GAP: Duration = Duration::from_secs(2);
 
 /// How many times the lines of one subject a place in the program has at once.
@@ -20,21 +20,21 @@ const PLACE_SUBJECTS: u32 = 10;
 /// Subjects of one place that are told apart; those beyond share one.
 const SUBJECTS_MAX: usize = 64;
 
-/// The kind of a line.
+/// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LineKind {
+pub(super) enum Kind {
     /// Something is wrong: a repeat tells nothing new.
     Complaint,
     /// Something has changed: a link is made or lost, say.
     News,
 }
 
-impl LineKind {
+impl Kind {
     /// Lines about one subject that are shown at once.
     const fn lines(self) -> u32 {
         match self {
-            LineKind::Complaint => 10,
-            LineKind::News => 100,
+            Kind::Complaint => 10,
+            Kind::News => 100,
         }
     }
 
@@ -48,9 +48,9 @@ impl LineKind {
     }
 }
 
-/// The decision about a line.
+/// What becomes of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FloodDecision {
+pub(super) enum Verdict {
     /// It is shown, and says how many like it were left out before it.
     Show {
         /// That number.
@@ -63,12 +63,12 @@ pub(super) enum FloodDecision {
 /// Remembers how often each place in the program spoke about each subject.
 #[derive(Debug)]
 pub(super) struct Flood<P> {
-    places: HashMap<P, CallSite>,
+    places: HashMap<P, Place>,
 }
 
 #[derive(Debug)]
-struct CallSite {
-    kind: LineKind,
+struct Place {
+    kind: Kind,
     all: Allowance,
     subjects: HashMap<u64, Subject>,
     /// Left out of subjects that are forgotten or were never told apart.
@@ -90,15 +90,9 @@ impl<P> Default for Flood<P> {
 }
 
 impl<P: Hash + Eq> Flood<P> {
-    /// Notes a line of `place` about `subject`. All lines of a place are of one kind.
-    pub(super) fn note(
-        &mut self,
-        place: P,
-        kind: LineKind,
-        subject: u64,
-        now: Instant,
-    ) -> FloodDecision {
-        let place = self.places.entry(place).or_insert_with(|| CallSite {
+    /// Notes that `place`, whose lines are all of one kind, has a line about `subject`.
+    pub(super) fn note(&mut self, place: P, kind: Kind, subject: u64, now: Instant) -> Verdict {
+        let place = self.places.entry(place).or_insert_with(|| Place {
             kind,
             all: kind.place_allowance(now),
             subjects: HashMap::new(),
@@ -108,8 +102,8 @@ impl<P: Hash + Eq> Flood<P> {
     }
 }
 
-impl CallSite {
-    fn note(&mut self, subject: u64, now: Instant) -> FloodDecision {
+impl Place {
+    fn note(&mut self, subject: u64, now: Instant) -> Verdict {
         self.make_room(subject, now);
         let is_known = self.subjects.contains_key(&subject);
         // Strangers can make up subjects; beyond the bound all of them are one.
@@ -124,12 +118,12 @@ impl CallSite {
         });
         if subject.allowance.left(now) == 0 || self.all.left(now) == 0 {
             subject.left_out += 1;
-            return FloodDecision::LeaveOut;
+            return Verdict::LeaveOut;
         }
         subject.allowance.spend(1, now);
         self.all.spend(1, now);
         let left_out = std::mem::take(&mut subject.left_out) + std::mem::take(&mut self.left_out);
-        FloodDecision::Show { left_out }
+        Verdict::Show { left_out }
     }
 
     /// Forgets subjects that are quiet again, if there are too many to know a new one.
@@ -152,12 +146,12 @@ impl CallSite {
 mod tests {
     use super::*;
 
-    const KIND: LineKind = LineKind::Complaint;
+    const KIND: Kind = Kind::Complaint;
     const LINES: usize = KIND.lines() as usize;
 
     fn shown(flood: &mut Flood<u8>, subjects: impl Iterator<Item = u64>, now: Instant) -> usize {
         subjects
-            .filter(|&subject| flood.note(1, KIND, subject, now) != FloodDecision::LeaveOut)
+            .filter(|&subject| flood.note(1, KIND, subject, now) != Verdict::LeaveOut)
             .count()
     }
 
@@ -168,21 +162,12 @@ mod tests {
         let repeats = std::iter::repeat_n(7, 1_000);
         assert_eq!(shown(&mut flood, repeats, now), LINES);
         // Neither another subject nor another place suffers.
-        assert_eq!(
-            flood.note(1, KIND, 8, now),
-            FloodDecision::Show { left_out: 0 }
-        );
-        assert_eq!(
-            flood.note(2, KIND, 7, now),
-            FloodDecision::Show { left_out: 0 }
-        );
+        assert_eq!(flood.note(1, KIND, 8, now), Verdict::Show { left_out: 0 });
+        assert_eq!(flood.note(2, KIND, 7, now), Verdict::Show { left_out: 0 });
         let later = now + SUBJECT_GAP;
         let left_out = 1_000 - LINES as u64;
-        assert_eq!(
-            flood.note(1, KIND, 7, later),
-            FloodDecision::Show { left_out }
-        );
-        assert_eq!(flood.note(1, KIND, 7, later), FloodDecision::LeaveOut);
+        assert_eq!(flood.note(1, KIND, 7, later), Verdict::Show { left_out });
+        assert_eq!(flood.note(1, KIND, 7, later), Verdict::LeaveOut);
     }
 
     #[test]
@@ -196,7 +181,7 @@ mod tests {
         // Subjects are forgotten, and the lines that were left out of them are told all the same.
         let (mut told, mut more) = (0, 0);
         for subject in 200_000..200_010 {
-            if let FloodDecision::Show { left_out } = flood.note(1, KIND, subject, later) {
+            if let Verdict::Show { left_out } = flood.note(1, KIND, subject, later) {
                 (told, more) = (told + left_out, more + 1);
             }
         }

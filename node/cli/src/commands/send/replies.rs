@@ -6,18 +6,19 @@ use memchr::memchr;
 
 use herd_protocol::{Fields, LINE_BYTES_MAX, Line, LineReader};
 
-/// Follows sent commands and received replies, and matches the two. It stores neither lines nor replies.
+/// Follows what is sent and what comes back, and matches the one with the other. It stores neither
+/// lines nor replies.
 pub(super) struct Exchange {
     sent: LineReader,
     /// For each command that is not answered, whether its reply may have more than one line.
     unanswered: VecDeque<bool>,
     refused: u64,
-    place: ReplyPart,
+    place: ReplyPosition,
 }
 
 /// Where in the replies the next byte stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum ReplyPart {
+enum ReplyPosition {
     /// At the start of a reply.
     Start,
     /// In its first line; the next line belongs to it if this is so.
@@ -34,7 +35,7 @@ impl Exchange {
             sent: LineReader::new(LINE_BYTES_MAX),
             unanswered: VecDeque::new(),
             refused: 0,
-            place: ReplyPart::Start,
+            place: ReplyPosition::Start,
         }
     }
 
@@ -67,33 +68,33 @@ impl Exchange {
     pub(super) fn received(&mut self, mut bytes: &[u8]) {
         while let Some((&first, rest)) = bytes.split_first() {
             match self.place {
-                ReplyPart::Start => {
+                ReplyPosition::Start => {
                     self.refused += u64::from(first == b'?');
                     let several = self.unanswered.front() == Some(&true);
-                    self.place = ReplyPart::FirstLine {
+                    self.place = ReplyPosition::FirstLine {
                         more: several && first != b'?',
                     };
                 }
-                ReplyPart::NextLine if first == b'\n' => {
+                ReplyPosition::NextLine if first == b'\n' => {
                     self.answered();
                     bytes = rest;
                 }
-                ReplyPart::NextLine => self.place = ReplyPart::Within,
-                ReplyPart::FirstLine { more } => match after_line(bytes) {
+                ReplyPosition::NextLine => self.place = ReplyPosition::Within,
+                ReplyPosition::FirstLine { more } => match after_line(bytes) {
                     None => return,
                     Some(after) => {
                         if more {
-                            self.place = ReplyPart::NextLine;
+                            self.place = ReplyPosition::NextLine;
                         } else {
                             self.answered();
                         }
                         bytes = after;
                     }
                 },
-                ReplyPart::Within => match after_line(bytes) {
+                ReplyPosition::Within => match after_line(bytes) {
                     None => return,
                     Some(after) => {
-                        self.place = ReplyPart::NextLine;
+                        self.place = ReplyPosition::NextLine;
                         bytes = after;
                     }
                 },
@@ -103,11 +104,11 @@ impl Exchange {
 
     fn answered(&mut self) {
         self.unanswered.pop_front();
-        self.place = ReplyPart::Start;
+        self.place = ReplyPosition::Start;
     }
 }
 
-/// The part after the next LF.
+/// What follows the next LF.
 fn after_line(bytes: &[u8]) -> Option<&[u8]> {
     memchr(b'\n', bytes).and_then(|lf| bytes.get(lf + 1..))
 }

@@ -9,11 +9,11 @@ use herd_server::status::comparison::Answer;
 /// News per second of each server, by the last two answers that it gave.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
-    last: BTreeMap<String, UpdateCount>,
+    last: BTreeMap<String, RatesSample>,
 }
 
 #[derive(Debug)]
-struct UpdateCount {
+struct RatesSample {
     incarnation: String,
     updates: u64,
     at: Instant,
@@ -21,7 +21,7 @@ struct UpdateCount {
 }
 
 impl Rates {
-    /// Takes in the answers of servers at this time.
+    /// Takes in what servers said at this time.
     pub(super) fn note(&mut self, answers: &[Answer], now: Instant) {
         let mut looks = BTreeMap::new();
         for status in answers.iter().filter_map(|answer| answer.status.as_ref()) {
@@ -33,7 +33,7 @@ impl Rates {
                 let same = earlier.incarnation == status.incarnation;
                 (same && passed_s > 0.0).then(|| news as f64 / passed_s)
             });
-            let look = UpdateCount {
+            let look = RatesSample {
                 incarnation: status.incarnation.clone(),
                 updates: status.map.updates,
                 at: now,
