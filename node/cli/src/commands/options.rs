@@ -1,4 +1,5 @@
-//! Options as they are typed. They stay texts here: the settings check them together with files and variables.
+//! Options as they are typed. They stay texts here: the settings check them together with what
+//! files and variables say.
 
 use clap::Args;
 
@@ -32,9 +33,10 @@ pub(super) struct ServeOptions {
     /// Write every line in and out to this file [default: off]
     #[arg(long, value_name = "FILE")]
     wire_log: Option<String>,
-    /// After SIGTERM, report "not ready" and accept connections for this time [default: 5s]
+    /// After SIGTERM, say "not ready" and go on accepting for this long [default: 5s]
     ///
-    /// A load balancer, such as a Service of Kubernetes, needs this time to notice. SIGINT skips it.
+    /// What sends clients to this server, such as a Service of Kubernetes, needs that long to
+    /// notice. SIGINT does without.
     #[arg(long, value_name = "DURATION")]
     drain_delay: Option<String>,
     /// Socket for herd dump and herd load, open to this user alone [default: off]
@@ -86,8 +88,8 @@ struct TopologyOptions {
 
 #[derive(Debug, Args)]
 struct CommonOptions {
-    /// Show locations and the inside of the herd to everyone who reaches HTTP [default: false; herd local: true where
-    /// HTTP listens on loopback]
+    /// Show locations and the inside of the herd to whoever reaches HTTP
+    /// [default: false; herd local: true where HTTP listens on loopback]
     #[arg(
         long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
         default_missing_value = "true"
@@ -107,7 +109,7 @@ struct CommonOptions {
     log_format: Option<String>,
 }
 
-/// Options about durability.
+/// Options about what survives.
 #[derive(Debug, Args)]
 struct DurabilityOptions {
     /// Folder for data [default: herd-data, in it one for each server]
@@ -198,7 +200,7 @@ pub(super) struct PlacesOptions {
     /// How many questions to it may be in flight [default: 32, overpass 2]
     #[arg(long, value_name = "COUNT", help_heading = "Places")]
     places_in_flight_max: Option<String>,
-    /// Fallback when it fails or is too slow: embedded or off [default: embedded]
+    /// What answers when it fails or is too slow: embedded or off [default: embedded]
     #[arg(long, value_name = "WHAT", help_heading = "Places")]
     places_fallback: Option<String>,
     /// How many answers to keep, for overpass: a number or off [default: off]
@@ -228,7 +230,7 @@ pub(super) struct PlacesDataOptions {
     places_add: Option<String>,
 }
 
-/// Options about limits on clients.
+/// Options about what clients may use up.
 #[derive(Debug, Args)]
 struct LimitOptions {
     /// File with the tokens that clients must show; see `herd token new` [default: off]
@@ -262,10 +264,10 @@ struct LimitOptions {
     /// How many WHATSATs may wait for places [default: 4096]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     whatsat_in_flight_max: Option<String>,
-    /// Refuse reports of new clients when this number of clients is known, or off [default: 10000000]
+    /// Refuse reports of new clients when so many are known, or off [default: 10000000]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     max_clients: Option<String>,
-    /// Refuse reports of new clients when the known ones take this memory in bytes, or off [default: 4294967296]
+    /// Refuse them too when those that are known take so many bytes of memory, or off [default: 4294967296]
     #[arg(long, value_name = "BYTES", help_heading = "Limits")]
     max_client_bytes: Option<String>,
     /// Refuse reports of clients whose id is longer than this [default: 8192]

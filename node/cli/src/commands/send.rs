@@ -18,7 +18,7 @@ use tokio::runtime;
 
 use self::input::{from_lines, from_stdin};
 use self::prompt::Prompt;
-use self::session::{SendError, exchange};
+use self::session::{Lost, exchange};
 use self::tls_options::TlsOptions;
 use self::token::TokenError;
 use super::report;
@@ -130,13 +130,13 @@ async fn status(args: SendArgs) -> u8 {
         from_lines(args.lines.iter().map(|line| line.as_bytes()))
     };
     let prompt = interactive.then(|| Prompt::new(&args.to));
-    // Ids that others chose must not steer a terminal. A file gets the exact bytes.
+    // A terminal, as opposed to a file, is not to be steered by what others chose as ids.
     let shown = io::stdout().is_terminal().then(PrintableStream::default);
     match exchange(stream, input, (tokio::io::stdout(), shown), prompt).await {
         Ok(0) => EXIT_ANSWERED,
         Ok(_) => EXIT_REFUSED,
-        // The reader of the output has enough, as in `herd send < file | head`.
-        Err(SendError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_LOST,
+        // Who reads the output has what it wanted: `herd send < file | head`.
+        Err(Lost::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_LOST,
         Err(lost) => failed(EXIT_LOST, &lost.to_string()),
     }
 }
@@ -167,13 +167,13 @@ mod tests {
     use super::*;
 
     #[derive(clap::Parser)]
-    struct SendCommand {
+    struct Command {
         #[command(flatten)]
         send: SendArgs,
     }
 
     fn parse(args: &[&str]) -> SendArgs {
-        SendCommand::try_parse_from(args)
+        Command::try_parse_from(args)
             .map(|command| command.send)
             .unwrap()
     }
@@ -188,7 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_has_its_own_status() {
-        // Bound and not listening, so that no other process takes the port meanwhile.
+        // Bound and not listening: nobody else can take the port meanwhile.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let to = socket.local_addr().unwrap().to_string();

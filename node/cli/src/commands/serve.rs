@@ -68,26 +68,26 @@ fn run_logged(
     let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            error!("nothing was started: cannot create threads: {error}");
+            error!("nothing was started, for there can be no threads: {error}");
             return exit_code::INTERNAL;
         }
     };
     let client_threads = match ClientThreads::start(settings.limits.client_threads) {
         Ok(threads) => threads,
         Err(error) => {
-            error!("nothing was started: cannot create threads for clients: {error}");
+            error!("nothing was started, for there can be no threads for clients: {error}");
             return exit_code::INTERNAL;
         }
     };
     let clients = client_threads.handles();
     let status = runtime.block_on(serve(settings, clients, options.stop_on_stdin_eof));
-    // A task that still blocks after the grace period must not keep the process alive.
+    // What still blocks after the grace must not keep the process.
     client_threads.shutdown_background();
     runtime.shutdown_background();
     status
 }
 
-/// Raises the limit of open files, and gives the rest of it to clients.
+/// Raises the limit of open files, and leaves clients what nothing else needs.
 fn share_open_files(settings: &mut ServeSettings) -> Result<(), TooFew> {
     let limit = open_files::raise_limit().or_else(|error| {
         warn!("cannot raise the limit of open files: {error}");
@@ -110,10 +110,10 @@ fn share_open_files(settings: &mut ServeSettings) -> Result<(), TooFew> {
     Ok(())
 }
 
-/// The start parameters of a server, and its signals to stop.
+/// What a server is started with, and told to stop by.
 struct Prepared {
     signals: StopSignals,
-    /// The pipe whose end stops the server too.
+    /// The pipe whose end tells it to stop too.
     parent: Option<pipe::Receiver>,
     bound: BoundSockets,
 }
@@ -125,7 +125,7 @@ impl Prepared {
     /// The exit status, where that fails; the log says why.
     fn new(settings: &ServeSettings, stop_on_stdin_eof: bool) -> Result<Self, u8> {
         let signals = StopSignals::install_for_servers().map_err(|error| {
-            error!("nothing was started: cannot listen for signals: {error}");
+            error!("nothing was started, for signals cannot be listened for: {error}");
             exit_code::INTERNAL
         })?;
         let parent = stop_on_stdin_eof.then(stdin_pipe::open).transpose();
@@ -186,9 +186,9 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
                     exit_status(&error)
                 }
             },
-            signal = signals.next() => StopCause::Signal(signal),
+            signal = signals.next() => Told::Signal(signal),
             () = stdin_pipe::closed(parent.as_mut()), if !stopping.has_begun() => {
-                StopCause::StdinClosed
+                Told::StdinClosed
             }
             () = until(stopping.drained) => {
                 stopping.drained();
@@ -196,15 +196,15 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
             }
             () = until(stopping.deadline) => {
                 error!(
-                    "did not stop within {STOP_GRACE:?} and ends as it is: clients are cut off, and their last \
-                     reports may not be on disk or at a neighbour"
+                    "did not stop within {STOP_GRACE:?} and ends as it is: clients are cut off, and what \
+                     they reported last may not be on disk or at a neighbour"
                 );
                 return exit_code::INTERNAL;
             }
         };
         if stopping.has_begun() {
             warn!(
-                "{told_to_stop} while stopping: ending at once; the last reports of clients may not be on \
+                "{told_to_stop} while stopping: ending at once; what clients reported last may not be on \
                  disk or at a neighbour"
             );
             return exit_code::INTERRUPTED;
@@ -229,20 +229,21 @@ impl Stopping {
         self.deadline.is_some()
     }
 
-    fn begin(&mut self, told: &StopCause) {
+    fn begin(&mut self, told: &Told) {
         let now = Instant::now();
         // Only a platform that sends SIGTERM has endpoints that follow this server's readiness.
         let delay = match told {
-            StopCause::Signal(StopSignal::Terminate) => self.drain_delay,
-            StopCause::Signal(StopSignal::Interrupt | StopSignal::Hangup)
-            | StopCause::StdinClosed => Duration::ZERO,
+            Told::Signal(StopSignal::Terminate) => self.drain_delay,
+            Told::Signal(StopSignal::Interrupt | StopSignal::Hangup) | Told::StdinClosed => {
+                Duration::ZERO
+            }
         };
         self.stop.drain.cancel();
         if delay.is_zero() {
             info!("{told}: stopping");
             self.stop.stop.cancel();
         } else {
-            info!("{told}: not ready; accepts connections for another {delay:?}");
+            info!("{told}: not ready any more, accepting for {delay:?} yet");
             self.drained = Some(now + delay);
         }
         self.deadline = Some(now + delay + STOP_GRACE);
@@ -255,17 +256,17 @@ impl Stopping {
     }
 }
 
-/// The cause of a stop.
-enum StopCause {
+/// Who told the server to stop.
+enum Told {
     Signal(StopSignal),
     StdinClosed,
 }
 
-impl fmt::Display for StopCause {
+impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StopCause::Signal(signal) => signal.fmt(f),
-            StopCause::StdinClosed => f.write_str("end of standard input"),
+            Told::Signal(signal) => signal.fmt(f),
+            Told::StdinClosed => f.write_str("end of standard input"),
         }
     }
 }

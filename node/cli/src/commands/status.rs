@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::runtime;
 
 use self::ask::ask_all;
-use self::targets::{StatusTarget, TargetOptions};
+use self::targets::{Target, TargetOptions};
 use super::output::Output;
 use super::report::{cannot_print, complain};
 use crate::exit_code;
@@ -61,7 +61,7 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
     }
 }
 
-async fn status(targets: &[StatusTarget], token: Option<&Token>, json: bool) -> u8 {
+async fn status(targets: &[Target], token: Option<&Token>, json: bool) -> u8 {
     let answers = ask_all(targets, token).await;
     let comparison = compare(&answers);
     let text = if json {

@@ -16,7 +16,7 @@ use self::rates::Rates;
 use self::screen::Screen;
 use super::report::complain;
 use super::status::ask::ask_all;
-use super::status::targets::{StatusTarget, TargetOptions};
+use super::status::targets::{Target, TargetOptions};
 use super::stop_signals::StopSignals;
 use crate::exit_code;
 use herd_server::access::Token;
@@ -107,7 +107,7 @@ fn stop_on_signal(runtime: &Runtime) -> io::Result<CancellationToken> {
 
 /// Whom to ask, how, and how often.
 struct Asked {
-    targets: Vec<StatusTarget>,
+    targets: Vec<Target>,
     token: Option<Token>,
     interval: Duration,
 }

@@ -39,16 +39,16 @@ pub(super) struct ServerProcess {
 
 /// A server that ran.
 #[derive(Debug)]
-pub(super) struct EndedServer {
+pub(super) struct Ended {
     pub(super) name: ServerName,
     pub(super) pid: u32,
     pub(super) status: io::Result<ExitStatus>,
-    pub(super) end: ServerEnd,
+    pub(super) end: End,
 }
 
 /// The cause of a server's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ServerEnd {
+pub(super) enum End {
     /// Nothing that this process did.
     Itself,
     /// It was told to stop, and did.
@@ -66,7 +66,7 @@ pub(super) struct Output {
 
 /// How servers are told something.
 #[derive(Clone, Debug, Default)]
-pub(super) struct StopOrders {
+pub(super) struct Stop {
     /// Servers are told to stop.
     pub(super) told: CancellationToken,
     /// Servers are killed.
@@ -112,7 +112,7 @@ impl ServerProcess {
     }
 
     /// Shows the server's log lines until it ends, by itself or because of `stop`.
-    pub(super) async fn watch(mut self, output: Output, stop: StopOrders) -> EndedServer {
+    pub(super) async fn watch(mut self, output: Output, stop: Stop) -> Ended {
         let log_lines = self.output.take();
         let copying = async {
             if let Some(log_lines) = log_lines {
@@ -135,7 +135,7 @@ impl ServerProcess {
             // A server that closed its output still runs.
             () = &mut copying => ending.await,
         };
-        EndedServer {
+        Ended {
             name: self.name.clone(),
             pid: self.pid,
             status,
@@ -144,15 +144,11 @@ impl ServerProcess {
     }
 }
 
-async fn end(
-    child: &mut Child,
-    pid: u32,
-    stop: &StopOrders,
-) -> (io::Result<ExitStatus>, ServerEnd) {
+async fn end(child: &mut Child, pid: u32, stop: &Stop) -> (io::Result<ExitStatus>, End) {
     let mut reopen = stop.reopen.subscribe();
     loop {
         tokio::select! {
-            status = child.wait() => return (status, ServerEnd::Itself),
+            status = child.wait() => return (status, End::Itself),
             () = stop.told.cancelled() => break,
             Ok(()) = reopen.changed() => signal(pid, Signal::SIGHUP),
         }
@@ -161,14 +157,14 @@ async fn end(
     tokio::select! {
         stopped = timeout(STOP_GRACE, child.wait()) => {
             if let Ok(status) = stopped {
-                return (status, ServerEnd::Told);
+                return (status, End::Told);
             }
         }
         () = stop.kill.cancelled() => {}
     }
     match child.kill().await {
-        Ok(()) => (child.wait().await, ServerEnd::Killed),
-        Err(error) => (Err(error), ServerEnd::Killed),
+        Ok(()) => (child.wait().await, End::Killed),
+        Err(error) => (Err(error), End::Killed),
     }
 }
 
@@ -213,7 +209,7 @@ async fn copy(mut log_lines: ChildStderr, output: Output, mut reopen: watch::Rec
     lines.finish(|line| console.log(&prefix, line));
 }
 
-impl EndedServer {
+impl Ended {
     /// How it ended, in words.
     pub(super) fn describe(&self) -> String {
         match &self.status {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::certificates::Certificates;
 use super::console::{Console, Prefix};
 use super::data_dir::DataDir;
-use super::process::{EndedServer, Output, ServerEnd, ServerProcess, StopOrders};
+use super::process::{End, Ended, Output, ServerProcess, Stop};
 use super::server_log::ServerLog;
 use super::{LocalError, ports, shell, welcome};
 use crate::exit_code;
@@ -35,7 +35,7 @@ const READY_CONNECT: Duration = Duration::from_secs(1);
 /// Exit statuses of a server that found at its start that it cannot run.
 const NEVER_STARTED: [i32; 2] = [exit_code::USAGE as i32, exit_code::UNAVAILABLE as i32];
 
-/// The settings of a herd on this machine.
+/// What a herd on this machine is told.
 #[derive(Clone, Debug)]
 pub struct Orders {
     /// Servers are to stop.
@@ -65,7 +65,7 @@ pub async fn run(
     let certificates = Certificates::make(&settings.topology.topology, folder)?;
     let (console, writing) = Console::start().map_err(LocalError::Console)?;
     // Servers stop for the user's sake, or because one of them could not start.
-    let stop = StopOrders {
+    let stop = Stop {
         told: orders.stop.child_token(),
         kill: orders.kill,
         reopen: watch::Sender::default(),
@@ -96,8 +96,8 @@ struct Herd {
     data_dir: Option<DataDir>,
     certificates: Certificates,
     console: Console,
-    stop: StopOrders,
-    servers: JoinSet<EndedServer>,
+    stop: Stop,
+    servers: JoinSet<Ended>,
     /// Servers that did not stop when told to.
     killed: Vec<String>,
 }
@@ -145,7 +145,7 @@ impl Herd {
         Ok(())
     }
 
-    /// The arguments to run `server`.
+    /// What follows the program's name to run `server`.
     fn arguments(&self, server: &str) -> Vec<String> {
         let mut arguments = vec!["serve".to_owned()];
         let mut set = |setting: Setting, value: String| {
@@ -198,12 +198,12 @@ impl Herd {
 
     /// Whether a server whose HTTP listens there shows locations.
     fn shows_locations(&self, http: SocketAddr) -> bool {
-        // A client on loopback is on this machine, as the user of the herd is.
+        // Who reaches loopback is on this machine, as is whoever started the herd.
         let said = self.settings.http_locations;
         said.unwrap_or(http.ip().is_loopback())
     }
 
-    /// Reports events until no server is left.
+    /// Reports what happens until no server is left.
     async fn supervise(&mut self, reopen: &Notify) -> Result<(), LocalError> {
         let topology = self.settings.topology.topology.clone();
         let mut ready = pin!(wait_until_ready(topology.servers()));
@@ -248,34 +248,34 @@ impl Herd {
     }
 
     /// Reports one end. One that shows that the herd cannot start ends the others, and is returned.
-    fn note_end(&mut self, ended: EndedServer) -> Option<LocalError> {
-        let EndedServer { name, pid, .. } = &ended;
+    fn note_end(&mut self, ended: Ended) -> Option<LocalError> {
+        let Ended { name, pid, .. } = &ended;
         let status = ended.status.as_ref().ok().and_then(|status| status.code());
         match (ended.end, status) {
-            (ServerEnd::Told, Some(0)) => self.console.note(&format!("{name} stopped")),
-            (ServerEnd::Told, _) => {
+            (End::Told, Some(0)) => self.console.note(&format!("{name} stopped")),
+            (End::Told, _) => {
                 let how = ended.describe();
                 self.console
                     .note(&format!("{name} (process {pid}), told to stop, {how}"));
             }
-            (ServerEnd::Killed, _) => {
+            (End::Killed, _) => {
                 self.console.note(&format!(
                     "{name} (process {pid}) did not stop and was killed"
                 ));
                 self.killed.push(name.to_string());
             }
-            (ServerEnd::Itself, _) if self.stop.told.is_cancelled() => {
+            (End::Itself, _) if self.stop.told.is_cancelled() => {
                 self.console
                     .note(&format!("{name} (process {pid}) {}", ended.describe()));
             }
-            (ServerEnd::Itself, Some(code)) if NEVER_STARTED.contains(&code) => {
+            (End::Itself, Some(code)) if NEVER_STARTED.contains(&code) => {
                 self.stop.told.cancel();
                 return Some(LocalError::NotStarted {
                     server: name.clone(),
                     status: u8::try_from(code).unwrap_or(exit_code::INTERNAL),
                 });
             }
-            (ServerEnd::Itself, _) if matches!(self.certificates, Certificates::Memory(_)) => {
+            (End::Itself, _) if matches!(self.certificates, Certificates::Memory(_)) => {
                 self.console
                     .note(&format!("{name} (process {pid}) {}", ended.describe()));
                 self.console.note(&format!(
@@ -283,7 +283,7 @@ impl Herd {
                      is ephemeral"
                 ));
             }
-            (ServerEnd::Itself, _) => {
+            (End::Itself, _) => {
                 let program = self.program.to_string_lossy();
                 let arguments = self.arguments(name);
                 let again = shell::command_line(
@@ -336,7 +336,7 @@ async fn wait_until_ready(servers: &[Server]) -> Vec<String> {
         .collect()
 }
 
-/// The address to connect to for a server of this machine that listens there.
+/// What to connect to for a server of this machine that listens there.
 fn dial(listen: Listen) -> SocketAddr {
     match listen {
         Listen::Address(address) if !address.ip().is_unspecified() => address,

@@ -25,7 +25,7 @@ pub(super) struct ConvergenceArgs {
     /// The time between two questions for the same client at the same server
     #[arg(long, value_name = "DURATION", default_value = "500us", value_parser = humantime::parse_duration)]
     poll: Duration,
-    /// Time after which a record counts as never arriving
+    /// After what time a record is counted as never arriving
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     give_up: Duration,
     /// Print the result as JSON

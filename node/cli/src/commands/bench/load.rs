@@ -60,7 +60,7 @@ pub(super) struct LoadArgs {
     /// How many threads make the load
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     threads: usize,
-    /// Seed of the choice of clients
+    /// What the choice of clients follows from
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
     /// Print the result as JSON
@@ -147,19 +147,19 @@ mod tests {
     use super::*;
 
     #[derive(clap::Parser)]
-    struct LoadCommand {
+    struct Command {
         #[command(flatten)]
         load: LoadArgs,
     }
 
     fn plan(arguments: &[&str]) -> Result<Plan, String> {
         let arguments = std::iter::once("bench").chain(arguments.iter().copied());
-        let command = LoadCommand::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        let command = Command::try_parse_from(arguments).map_err(|error| error.to_string())?;
         Ok(command.load.plan())
     }
 
     #[test]
-    fn without_options_the_target_is_the_local_herd() {
+    fn without_options_it_is_the_local_herd() {
         let plan = plan(&[]).unwrap();
         assert_eq!(plan.servers.len(), 5);
         assert_eq!(plan.servers[4], "127.0.0.1:12004");
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_and_redis_are_distinguished() {
+    fn servers_and_redis_are_told_apart() {
         assert_eq!(plan(&["--to", "a:1,b:2"]).unwrap().servers, ["a:1", "b:2"]);
         let redis = plan(&["--target", "redis://a:6379/"]).unwrap();
         assert_eq!(

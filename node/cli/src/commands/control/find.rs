@@ -28,7 +28,7 @@ pub(super) struct ServerArgs {
 
 /// Where to look.
 #[derive(Debug, PartialEq, Eq)]
-enum SocketSource {
+enum Place {
     Socket(PathBuf),
     Folder(PathBuf),
 }
@@ -36,33 +36,33 @@ enum SocketSource {
 impl ServerArgs {
     /// Options win over variables here: the variables are those of a server, and in its environment
     /// they find it.
-    fn place(&self, environment: &Environment) -> SocketSource {
+    fn place(&self, environment: &Environment) -> Place {
         let variable = |setting| environment.get(setting).map(|given| given.text.into());
         if let Some(path) = &self.control_socket {
-            SocketSource::Socket(path.clone())
+            Place::Socket(path.clone())
         } else if let Some(path) = &self.data_dir {
-            SocketSource::Folder(path.clone())
+            Place::Folder(path.clone())
         } else if let Some(path) = variable(Setting::ControlSocket) {
-            SocketSource::Socket(path)
+            Place::Socket(path)
         } else {
-            SocketSource::Folder(variable(Setting::DataDir).unwrap_or_else(|| DATA_DIR.into()))
+            Place::Folder(variable(Setting::DataDir).unwrap_or_else(|| DATA_DIR.into()))
         }
     }
 
-    /// Connects to the chosen server, and returns the path of its socket too.
+    /// Connects to the server that is meant; the path is that of its socket.
     ///
     /// # Errors
-    /// If there is none, with advice.
+    /// If there is none, with what to do about it.
     pub(super) fn connect(
         &self,
         environment: &Environment,
     ) -> Result<(UnixStream, PathBuf), ControlError> {
         match self.place(environment) {
-            SocketSource::Socket(path) => match UnixStream::connect(&path) {
+            Place::Socket(path) => match UnixStream::connect(&path) {
                 Ok(stream) => Ok((stream, path)),
                 Err(error) => Err(ControlError::NotFound(cannot_connect(&path, &error))),
             },
-            SocketSource::Folder(folder) => connect_in(&folder),
+            Place::Folder(folder) => connect_in(&folder),
         }
     }
 }
@@ -122,11 +122,7 @@ mod tests {
 
     use super::*;
 
-    fn place(
-        socket: Option<&str>,
-        folder: Option<&str>,
-        variables: &[(&str, &str)],
-    ) -> SocketSource {
+    fn place(socket: Option<&str>, folder: Option<&str>, variables: &[(&str, &str)]) -> Place {
         let args = ServerArgs {
             control_socket: socket.map(Into::into),
             data_dir: folder.map(Into::into),
@@ -139,8 +135,8 @@ mod tests {
 
     #[test]
     fn options_win_over_variables_and_a_socket_over_a_folder() {
-        let socket = |path: &str| SocketSource::Socket(path.into());
-        let folder = |path: &str| SocketSource::Folder(path.into());
+        let socket = |path: &str| Place::Socket(path.into());
+        let folder = |path: &str| Place::Folder(path.into());
         let both = [("HERD_CONTROL_SOCKET", "s"), ("HERD_DATA_DIR", "d")];
         assert_eq!(place(None, None, &[]), folder("herd-data"));
         assert_eq!(place(None, None, &both), socket("s"));

@@ -22,7 +22,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Why not all replies could be had.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SendError {
+pub(super) enum Lost {
     #[error(
         "the server closed the connection with {0} commands unanswered: each may have been taken in or \
          not; to send an IAMAT again does no harm"
@@ -59,7 +59,7 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite, W: AsyncWrite + Unpin>(
     mut input: InputPieces,
     (mut output, mut shown): (W, Option<PrintableStream>),
     prompt: Option<Prompt>,
-) -> Result<u64, SendError> {
+) -> Result<u64, Lost> {
     let (mut read_half, write_half) = tokio::io::split(stream);
     let mut write_half = WriteThrough::new(write_half);
     let mut talk = Talk::new(prompt);
@@ -73,7 +73,7 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite, W: AsyncWrite + Unpin>(
         talk.show_prompt();
         tokio::select! {
             more = input.recv(), if hungry && talk.exchange.unanswered() < UNANSWERED_MAX => {
-                talk.take(more.transpose().map_err(SendError::Input)?);
+                talk.take(more.transpose().map_err(Lost::Input)?);
             }
             sent = write_half.write(talk.unsent()), if !talk.unsent().is_empty() => match sent {
                 Ok(bytes) => talk.written += bytes,
@@ -88,11 +88,11 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite, W: AsyncWrite + Unpin>(
                 talk.exchange.received(bytes);
                 let text = shown.as_mut().map(|shown| shown.of(bytes));
                 let bytes = text.as_deref().unwrap_or(bytes);
-                output.write_all(bytes).await.map_err(SendError::Output)?;
-                output.flush().await.map_err(SendError::Output)?;
+                output.write_all(bytes).await.map_err(Lost::Output)?;
+                output.flush().await.map_err(Lost::Output)?;
             }
             () = tokio::time::sleep(SILENCE_MAX), if !talk.sending => {
-                return Err(SendError::Silent { unanswered: talk.exchange.unanswered() });
+                return Err(Lost::Silent { unanswered: talk.exchange.unanswered() });
             }
         }
     }
@@ -182,13 +182,13 @@ impl Talk {
     ///
     /// # Errors
     /// The connection ended too early.
-    fn came(&mut self, read: io::Result<usize>) -> Result<Option<usize>, SendError> {
+    fn came(&mut self, read: io::Result<usize>) -> Result<Option<usize>, Lost> {
         let unanswered = self.exchange.unanswered();
         let lost = match read {
             Ok(0) if unanswered == 0 && !self.input_open => return Ok(None),
-            Ok(0) => SendError::Closed(unanswered),
+            Ok(0) => Lost::Closed(unanswered),
             Ok(len) => return Ok(Some(len)),
-            Err(source) => SendError::Connection { unanswered, source },
+            Err(source) => Lost::Connection { unanswered, source },
         };
         if let Some(prompt) = &mut self.prompt {
             prompt.leave();

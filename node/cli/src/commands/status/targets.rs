@@ -25,7 +25,7 @@ pub(in crate::commands) struct TargetOptions {
 
 /// One server to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::commands) struct StatusTarget {
+pub(in crate::commands) struct Target {
     /// Its HTTP port.
     pub(in crate::commands) at: String,
     /// Its name, as the topology has it.
@@ -36,22 +36,22 @@ impl TargetOptions {
     /// The servers that the options name, and the token to show them, if there is one.
     ///
     /// # Errors
-    /// The topology file is invalid, or the token cannot be used. No server was asked.
-    pub(in crate::commands) fn chosen(&self) -> Result<(Vec<StatusTarget>, Option<Token>), String> {
+    /// The topology file is none, or the token cannot be used. Nobody was asked.
+    pub(in crate::commands) fn chosen(&self) -> Result<(Vec<Target>, Option<Token>), String> {
         let token = token::chosen(self.token_file.as_deref());
         let token = token.map_err(|error| error.to_string())?;
         Ok((self.targets()?, token))
     }
 
-    fn targets(&self) -> Result<Vec<StatusTarget>, String> {
+    fn targets(&self) -> Result<Vec<Target>, String> {
         let variable = std::env::var_os(Setting::Topology.variable());
         self.targets_beside(variable.filter(|path| !path.is_empty()))
     }
 
     /// [`TargetOptions::targets`] where the variable says this. Options win over it: it is there for servers.
-    fn targets_beside(&self, variable: Option<OsString>) -> Result<Vec<StatusTarget>, String> {
+    fn targets_beside(&self, variable: Option<OsString>) -> Result<Vec<Target>, String> {
         if !self.to.is_empty() {
-            let named = self.to.iter().map(|at| StatusTarget {
+            let named = self.to.iter().map(|at| Target {
                 at: at.to_string(),
                 name: None,
             });
@@ -65,7 +65,7 @@ impl TargetOptions {
             Some(path) => herd_topology::read(&path)
                 .map_err(|error| format!("topology {}: {error}", path.display()))?,
         };
-        let servers = topology.servers().iter().map(|server| StatusTarget {
+        let servers = topology.servers().iter().map(|server| Target {
             at: server.http.to_string(),
             name: Some(server.name.to_string()),
         });
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn without_options_the_target_is_the_builtin_herd() {
+    fn without_options_it_is_the_builtin_herd() {
         let targets = options(&[], None).targets_beside(None).unwrap();
         assert_eq!(targets.len(), 5);
         assert_eq!(targets[4].at, "127.0.0.1:13004");

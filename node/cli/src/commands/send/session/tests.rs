@@ -56,7 +56,7 @@ async fn connect_to_script(request_bytes: usize, script: &'static str) -> TcpStr
     TcpStream::connect(address).await.unwrap()
 }
 
-async fn send(stream: TcpStream, lines: &[&str]) -> (Result<u64, SendError>, String) {
+async fn send(stream: TcpStream, lines: &[&str]) -> (Result<u64, Lost>, String) {
     let mut output = Vec::new();
     let input = from_lines(lines.iter().map(|line| line.as_bytes()));
     let result = exchange(stream, input, (&mut output, None), None).await;
@@ -133,7 +133,7 @@ async fn a_connection_that_ends_too_early_is_a_failure() {
         let stream = connect_to_script(request_bytes, script).await;
         let (result, output) = send(stream, &lines).await;
         assert!(
-            matches!(result, Err(SendError::Closed(n)) if n == left),
+            matches!(result, Err(Lost::Closed(n)) if n == left),
             "{script:?}"
         );
         assert_eq!(output, script);
@@ -148,5 +148,5 @@ async fn input_that_fails_is_a_failure() {
         .unwrap();
     let mut output = Vec::new();
     let result = exchange(connect().await, input, (&mut output, None), None).await;
-    assert!(matches!(result, Err(SendError::Input(_))));
+    assert!(matches!(result, Err(Lost::Input(_))));
 }
