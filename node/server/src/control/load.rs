@@ -9,9 +9,7 @@ use tokio::time::timeout;
 
 use super::listen::Control;
 use super::session::{ControlSession, IDLE_MAX, SessionError};
-use super::{
-    DumpLoadReport, InvalidEndLine, InvalidRecordLine, ReportLine, parse_end, parse_record,
-};
+use super::{InvalidEndLine, InvalidRecordLine, LoadReport, ReportLine, parse_end, parse_record};
 use herd_protocol::{Fields, Line};
 
 /// How often the other side hears that the server is still at it.
@@ -83,7 +81,7 @@ struct Intake<'a> {
     /// Whether the end came.
     ended: bool,
     names: BTreeSet<ServerName>,
-    report: DumpLoadReport,
+    report: LoadReport,
 }
 
 impl<'a> Intake<'a> {
@@ -94,7 +92,7 @@ impl<'a> Intake<'a> {
             records: 0,
             ended: false,
             names: BTreeSet::new(),
-            report: DumpLoadReport::default(),
+            report: LoadReport::default(),
         }
     }
 

@@ -7,7 +7,7 @@ pub const VERSION: u32 = 1;
 
 /// The purpose of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ControlRequest {
+pub enum Request {
     /// All records, please.
     Dump,
     /// Here are records.
@@ -27,7 +27,7 @@ pub enum InvalidRequest {
     Version,
 }
 
-impl ControlRequest {
+impl Request {
     /// Reads a line that came without its LF.
     ///
     /// # Errors
@@ -36,8 +36,8 @@ impl ControlRequest {
         let line = str::from_utf8(line).map_err(|_| InvalidRequest::Unknown)?;
         let (word, version) = line.split_once(' ').ok_or(InvalidRequest::Unknown)?;
         let request = match word {
-            "DUMP" => ControlRequest::Dump,
-            "LOAD" => ControlRequest::Load,
+            "DUMP" => Request::Dump,
+            "LOAD" => Request::Load,
             _ => return Err(InvalidRequest::Unknown),
         };
         match version.parse() {
@@ -49,11 +49,11 @@ impl ControlRequest {
 }
 
 /// The line, without its LF.
-impl fmt::Display for ControlRequest {
+impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self {
-            ControlRequest::Dump => "DUMP",
-            ControlRequest::Load => "LOAD",
+            Request::Dump => "DUMP",
+            Request::Load => "LOAD",
         };
         write!(f, "{word} {VERSION}")
     }
@@ -65,25 +65,16 @@ mod tests {
 
     #[test]
     fn requests_are_parsed_and_other_lines_refused() {
-        for request in [ControlRequest::Dump, ControlRequest::Load] {
-            assert_eq!(
-                ControlRequest::parse(request.to_string().as_bytes()),
-                Ok(request)
-            );
+        for request in [Request::Dump, Request::Load] {
+            assert_eq!(Request::parse(request.to_string().as_bytes()), Ok(request));
         }
         for line in ["", "DUMP", "DUMP x", "dump 1", "DUMP 1 1", "AT 1"] {
             assert_eq!(
-                ControlRequest::parse(line.as_bytes()),
+                Request::parse(line.as_bytes()),
                 Err(InvalidRequest::Unknown)
             );
         }
-        assert_eq!(
-            ControlRequest::parse(b"\xff 1"),
-            Err(InvalidRequest::Unknown)
-        );
-        assert_eq!(
-            ControlRequest::parse(b"LOAD 2"),
-            Err(InvalidRequest::Version)
-        );
+        assert_eq!(Request::parse(b"\xff 1"), Err(InvalidRequest::Unknown));
+        assert_eq!(Request::parse(b"LOAD 2"), Err(InvalidRequest::Version));
     }
 }

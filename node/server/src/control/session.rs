@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::listen::Control;
-use super::{CONTROL_LINE_BYTES_MAX, ControlRequest, ERROR_WORD, InvalidRequest, dump, load};
+use super::{CONTROL_LINE_BYTES_MAX, ERROR_WORD, InvalidRequest, Request, dump, load};
 use herd_protocol::{Line, LineReader};
 
 /// How long the request may take.
@@ -30,7 +30,7 @@ pub(super) enum SessionError {
     #[error("the other side did nothing for {} s", .0.as_secs())]
     Idle(Duration),
     #[error(transparent)]
-    ControlRequest(#[from] InvalidRequest),
+    Request(#[from] InvalidRequest),
     #[error("the server stops")]
     Stopped,
     /// No client is there to get the error.
@@ -86,16 +86,16 @@ impl ControlSession {
         match timeout(REQUEST_WAIT, self.request()).await {
             Err(_) => Err(SessionError::Idle(REQUEST_WAIT)),
             Ok(Err(error)) => Err(error),
-            Ok(Ok(ControlRequest::Dump)) => dump::run(self).await,
-            Ok(Ok(ControlRequest::Load)) => load::run(self).await,
+            Ok(Ok(Request::Dump)) => dump::run(self).await,
+            Ok(Ok(Request::Load)) => load::run(self).await,
         }
     }
 
-    async fn request(&mut self) -> Result<ControlRequest, SessionError> {
+    async fn request(&mut self) -> Result<Request, SessionError> {
         loop {
             match self.reader.next_line() {
                 Some(Line::Text(line)) => {
-                    return Ok(ControlRequest::parse(line)?);
+                    return Ok(Request::parse(line)?);
                 }
                 Some(Line::Oversized(_)) => return Err(InvalidRequest::Unknown.into()),
                 None => {}

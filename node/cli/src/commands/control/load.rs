@@ -8,13 +8,13 @@ use clap::Args;
 
 use super::ControlError;
 use super::find::ServerArgs;
-use super::progress::TransferProgress;
+use super::progress::Progress;
 use super::report::complain;
 use super::server::Server;
 use crate::exit_code;
 use herd_files::byte_order_mark;
 use herd_server::config::Environment;
-use herd_server::control::{ControlRequest, DumpLoadReport, LoadCounts, ReportLine};
+use herd_server::control::{LoadCounts, LoadReport, ReportLine, Request};
 
 /// How much is read and sent at once, in bytes.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -66,8 +66,8 @@ fn open(args: &LoadArgs) -> Result<Box<dyn Read>, u8> {
 
 fn load(args: &LoadArgs, mut input: Box<dyn Read>) -> Result<u8, ControlError> {
     let (stream, _) = args.server.connect(&Environment::of_process())?;
-    let mut server = Server::new(stream, ControlRequest::Load, BROKEN)?;
-    let progress = TransferProgress::new("{decimal_bytes} sent", true);
+    let mut server = Server::new(stream, Request::Load, BROKEN)?;
+    let progress = Progress::new("{decimal_bytes} sent", true);
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         match input.read(&mut piece) {
@@ -90,9 +90,9 @@ fn load(args: &LoadArgs, mut input: Box<dyn Read>) -> Result<u8, ControlError> {
     tell(&report, unconfirmed.as_deref())
 }
 
-/// The result, and the reason if it is not confirmed.
-fn answer(server: &mut Server) -> Result<(DumpLoadReport, Option<String>), ControlError> {
-    let mut report = DumpLoadReport::default();
+/// What came of it, and why it is not confirmed, if it is not.
+fn answer(server: &mut Server) -> Result<(LoadReport, Option<String>), ControlError> {
+    let mut report = LoadReport::default();
     let mut loaded = false;
     loop {
         let Some(line) = server.next_line(ReportLine::parse)? else {
@@ -112,7 +112,7 @@ fn answer(server: &mut Server) -> Result<(DumpLoadReport, Option<String>), Contr
     }
 }
 
-fn tell(report: &DumpLoadReport, unconfirmed: Option<&str>) -> Result<u8, ControlError> {
+fn tell(report: &LoadReport, unconfirmed: Option<&str>) -> Result<u8, ControlError> {
     for invalid in &report.invalid {
         complain(format_args!("line {}: {}", invalid.line, invalid.reason));
     }

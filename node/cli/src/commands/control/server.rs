@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::ControlError;
 use herd_protocol::{Line, LineReader};
-use herd_server::control::{CONTROL_LINE_BYTES_MAX, ControlRequest, ERROR_WORD};
+use herd_server::control::{CONTROL_LINE_BYTES_MAX, ERROR_WORD, Request};
 
 /// The maximal time in which the server neither sends nor reads anything.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ impl Server {
     /// If the connection is broken already. `broken` is the message for the user.
     pub(super) fn new(
         stream: UnixStream,
-        request: ControlRequest,
+        request: Request,
         broken: &'static str,
     ) -> Result<Self, ControlError> {
         let mut server = Server {
