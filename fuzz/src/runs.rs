@@ -13,14 +13,14 @@ use crate::mutation::mutated;
 /// Inputs that a long run goes on from, beside the corpus.
 const MADE_KEPT_MAX: usize = 256;
 
-/// Of so many inputs that a long run makes, it keeps one.
+/// A long run keeps one of this number of its inputs.
 const KEPT_OF: usize = 4;
 
-/// So many inputs at most are made one from the other, the first of them from the corpus. Most changes make one shorter
-/// or less like what the target reads, so without a bound a run would soon be far from the corpus.
+/// The maximal number of successive variations of an input of the corpus. Most changes make an input shorter or less
+/// like the format of the target, so without this limit a run would soon be far from the corpus.
 const GENERATIONS_MAX: u32 = 6;
 
-/// What a long run made, and how many inputs after one of the corpus.
+/// An input of a long run, and the number of variations since the corpus.
 struct Made {
     input: Vec<u8>,
     generation: u32,
@@ -45,8 +45,8 @@ pub fn short_run(target: &Target, runs: u32) {
     }
 }
 
-/// Gives a target changed inputs for so long, others for each seed: half of them from the corpus, half from those that
-/// it made. Returns how many.
+/// Gives a target changed inputs for the given time, others for each seed: half of them from the corpus, half from
+/// its own earlier inputs. Returns their number.
 ///
 /// # Panics
 /// As [`short_run`].

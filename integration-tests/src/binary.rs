@@ -1,10 +1,10 @@
 //! The `herd` program that is under test: never a stale one.
 //!
-//! `cargo test --workspace` builds it before it runs any test; `cargo test -p herd-integration-tests`
-//! does not. So the program beside this test is taken if it is newer than everything that it could
-//! be built from; otherwise Cargo builds it. Cargo's own list of sources cannot tell: it is written by
-//! `cargo build` and not by `cargo test`, and building only to get it would compile nearly all
-//! dependencies again, since the features of what tests need are not asked for then.
+//! `cargo test --workspace` builds it before it runs any test; `cargo test -p herd-integration-tests` does not. So
+//! the program beside this test is used if it is newer than all files that it could be built from; otherwise Cargo
+//! builds it. Cargo's own list of sources does not help: it is written by `cargo build` and not by `cargo test`, and
+//! building only to get it would compile nearly all dependencies again, since the features of test dependencies are
+//! not enabled then.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +16,7 @@ use anyhow::{Context as _, bail, ensure};
 /// Where everything is that the program is built from; from the workspace's folder.
 const SOURCES: [&str; 4] = ["Cargo.toml", "Cargo.lock", "crdt", "node"];
 
-/// What else is in there.
+/// Other files in there.
 const NO_SOURCES: [&str; 2] = ["benches", "tests"];
 
 /// The path of the program, which is built if need be, once a process.

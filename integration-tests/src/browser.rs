@@ -22,8 +22,8 @@ const REQUIRE: &str = "HERD_REQUIRE_BROWSER";
 const DRIVER: &str = "chromedriver";
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-/// Whether tests of pages have to be left out, because there is no browser. Says so, even where the test
-/// runner hides what tests that pass print. With `HERD_REQUIRE_BROWSER=1` it fails the test instead.
+/// Whether tests of pages have to be left out, because there is no browser. Prints this, even where the test runner
+/// hides the output of tests that pass. With `HERD_REQUIRE_BROWSER=1` it fails the test instead.
 pub fn skipped() -> bool {
     let missing = if on_path(DRIVER).is_none() {
         DRIVER
@@ -108,8 +108,8 @@ impl Browser {
         browser
     }
 
-    /// Loads a page, and waits until it says that it is connected. A browser gives up what it loads when an
-    /// interface of this machine comes or goes, as those of containers do: then the page is loaded again.
+    /// Loads a page, and waits until it says that it is connected. A browser cancels a load when a network interface
+    /// of this machine comes or goes, as those of containers do: then the page is loaded again.
     pub async fn open_live(&self, url: &str) {
         eventually(format!("{url} is live"), async || {
             self.open(url).await;
@@ -124,12 +124,12 @@ impl Browser {
         .await;
     }
 
-    /// Loads a page. A page that could not be loaded is told by what a script finds in it.
+    /// Loads a page. A script recognises a page that could not be loaded by its content.
     pub async fn open(&self, url: &str) {
         self.ask(Method::POST, "/url", json!({ "url": url })).await;
     }
 
-    /// What the page says of its connection.
+    /// The page's text about its connection.
     pub async fn connection(&self) -> String {
         let said = self
             .run("return document.documentElement.dataset.connection")
@@ -186,7 +186,7 @@ impl Browser {
         self.ask(Method::POST, "/actions", actions).await;
     }
 
-    /// Types into whatever has the focus. WebDriver's codes of keys are private characters.
+    /// Types into the element with the focus. WebDriver's codes of keys are private characters.
     pub async fn press(&self, keys: &[char]) {
         let strokes: Vec<Value> = keys
             .iter()
@@ -224,7 +224,7 @@ impl Browser {
             Err(error) => panic!("the driver's answer to {path} is no JSON: {error}"),
         };
         let value = reply["value"].take();
-        // A page that a browser could not load is asked for again by whoever waits for it.
+        // The caller that waits for a page loads it again if the browser could not.
         if let Some(error) = value["error"].as_str()
             && path != "/url"
         {
@@ -261,7 +261,7 @@ fn browser_program() -> PathBuf {
     }
 }
 
-/// The port that the driver says that it listens at. What it says later goes nowhere.
+/// The port on which the driver says that it listens. Its later output is discarded.
 async fn port_of(driver: &mut Child) -> u16 {
     let Some(stdout) = driver.stdout.take() else {
         panic!("{DRIVER} has no output");

@@ -42,7 +42,7 @@ impl Client {
         })
     }
 
-    /// Connects to who is there.
+    /// Connects to a server.
     pub async fn connect(address: SocketAddr) -> Client {
         match within("a connection", Client::try_connect(address)).await {
             Ok(client) => client,
@@ -72,7 +72,7 @@ impl Client {
         }
     }
 
-    /// What a single read returns: at most 64 KiB of what is there.
+    /// The bytes of a single read, at most 64 KiB.
     pub async fn read_once(&mut self) -> Vec<u8> {
         let mut bytes = vec![0; 64 * 1024];
         match within("a read", self.reader.read(&mut bytes)).await {
@@ -129,7 +129,7 @@ impl Client {
         replies.into_iter().map(at).collect()
     }
 
-    /// Asks where a client is and what is near.
+    /// Asks for the location of a client and the places near it.
     pub async fn whatsat(&mut self, id: &str, radius_km: &str, bound: &str) -> Reply {
         self.send(format!("WHATSAT {id} {radius_km} {bound}\n").as_bytes())
             .await;

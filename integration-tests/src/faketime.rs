@@ -25,8 +25,8 @@ pub struct FakeClock {
 }
 
 impl FakeClock {
-    /// Whether clocks can be set here. Says so if not, even where the test runner hides what tests
-    /// that pass print; with `HERD_REQUIRE_FAKETIME=1` it fails the test instead.
+    /// Whether clocks can be set here. Prints it if not, even where the test runner hides the output of tests that
+    /// pass; with `HERD_REQUIRE_FAKETIME=1` it fails the test instead.
     pub fn can_be_had() -> bool {
         if library().is_some() {
             return true;

@@ -110,7 +110,7 @@ impl HerdBuilder {
     /// Starts all servers, and waits until all links are made.
     pub async fn start(self) -> Herd {
         let Ok(turn) = TURNS.acquire().await else {
-            unreachable!("nobody closes it");
+            unreachable!("the test keeps it open");
         };
         let turn = Arc::new(turn);
         for _ in 0..STARTS_MAX {
@@ -220,7 +220,7 @@ impl Herd {
         Herd::builder(Topology::five()).start().await
     }
 
-    /// Who is in it.
+    /// Its topology.
     pub fn topology(&self) -> &Topology {
         &self.topology
     }
@@ -258,7 +258,7 @@ impl Herd {
         }
     }
 
-    /// What a server said.
+    /// The output of a server.
     pub fn log(&self, name: &str) -> &Log {
         self.server(name).log()
     }

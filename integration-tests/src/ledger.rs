@@ -1,4 +1,4 @@
-//! What clients were told, and whether the herd still stands by it.
+//! The acknowledgements to clients, and a check that the herd keeps them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -53,7 +53,7 @@ impl Ledger {
         self.losses += other.losses;
     }
 
-    /// What is broken of what was promised: `answers` are AT lines for [`Ledger::ids`], in order.
+    /// The broken promises: `answers` are AT lines for [`Ledger::ids`], in order.
     pub fn broken<'a>(&self, answers: impl IntoIterator<Item = Option<&'a str>>) -> Vec<String> {
         let mut broken = Vec::new();
         for ((id, acknowledged), answer) in self.acknowledged.iter().zip(answers) {
@@ -68,7 +68,7 @@ impl Ledger {
     }
 }
 
-/// What those who report and those who disturb them tell each other.
+/// The state that reporters and disturbers share.
 #[derive(Debug, Default)]
 pub struct Load {
     is_over: AtomicBool,
@@ -76,13 +76,12 @@ pub struct Load {
 }
 
 impl Load {
-    /// Nobody reports any more.
+    /// The reporters have stopped.
     pub fn stop(&self) {
         self.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until so many reports were acknowledged: however slow the machine is, what comes now meets a
-    /// herd at work.
+    /// Waits until `count` reports were acknowledged: even on a slow machine the next step then meets a herd at work.
     pub async fn acknowledged(&self, count: usize) {
         eventually(format!("{count} reports are acknowledged"), async || {
             self.acknowledgements.load(Ordering::Relaxed) >= count
@@ -91,8 +90,8 @@ impl Load {
     }
 }
 
-/// Reports clients of its own, one after the other with rising times, to one server after the other,
-/// whatever becomes of them, until `load` is over.
+/// Reports clients of its own, one after the other with rising times, to one server after the other, regardless of
+/// the replies, until `load` is over.
 pub async fn report_on(
     servers: &[SocketAddr],
     prefix: &str,
@@ -152,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ledger_finds_what_is_missing_and_what_went_back() {
+    fn a_ledger_finds_missing_and_older_records() {
         let mut ledger = Ledger::default();
         for (id, time) in [("a", 5), ("b", 7), ("b", 6), ("c", 1)] {
             ledger.note(id, time);

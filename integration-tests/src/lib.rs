@@ -16,12 +16,11 @@
 //! # }
 //! ```
 //!
-//! [`containers`] has the same for herds of containers, [`browser`] looks at pages, and [`history`]
-//! checks what clients of a herd were told.
+//! [`containers`] has the same for herds of containers, [`browser`] looks at pages, and [`history`] checks the
+//! replies to clients of a herd.
 //!
-//! Whatever goes wrong here fails the test: functions panic with what was going on, unless their name
-//! starts with `try_`. Nothing sleeps and hopes: [`eventually`] waits for a condition, at most for
-//! [`PATIENCE`].
+//! Every failure here fails the test: functions panic with a description, unless their name starts with `try_`.
+//! Nothing sleeps and hopes: [`eventually`] waits for a condition, at most for [`PATIENCE`].
 
 #![expect(clippy::panic, reason = "a harness fails its test by panicking")]
 

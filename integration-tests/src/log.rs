@@ -1,4 +1,4 @@
-//! What a process said.
+//! The output of a process.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ impl Log {
         self.since(0)
     }
 
-    /// The end of what was written so far, for [`Log::since`].
+    /// The end of the output so far, for [`Log::since`].
     pub fn end(&self) -> usize {
         self.text().len()
     }

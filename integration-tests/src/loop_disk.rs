@@ -7,15 +7,15 @@ use tempfile::TempDir;
 
 use crate::rights::left_out_without_root;
 
-/// Of the file that holds the file system; it takes only what was written to it.
+/// Size of the file that holds the file system; it is sparse.
 const DISK_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A full disk is filled in pieces of these sizes.
 const FILLED_BYTES_MAX: i64 = 64 * 1024 * 1024;
 const FILLED_BYTES_MIN: i64 = 1024;
 
-/// Shuts down the file system in its argument: `EXT4_IOC_SHUTDOWN` with `NOLOGFLUSH`. What was not
-/// synced is gone, and everything else fails with EIO from then on.
+/// Shuts down the file system in its argument: `EXT4_IOC_SHUTDOWN` with `NOLOGFLUSH`. Unsynced data is gone, and
+/// every access fails with EIO from then on.
 const SHUT_DOWN: &str = r#"open(my $disk, "<", $ARGV[0]) or die "open: $!"; my $flag = pack("L", 2); ioctl($disk, 0x8004587D, $flag) or die "ioctl: $!";"#;
 
 /// An ext4 file system on a loop device, gone with the test.
@@ -82,13 +82,13 @@ impl LoopDisk {
         must("freeze", self.set_frozen("--freeze"));
     }
 
-    /// Lets those who wait go on.
+    /// Lets blocked processes continue.
     pub fn thaw(&self) {
         must("thaw", self.set_frozen("--unfreeze"));
     }
 
-    /// Freezes it until what is returned is dropped, before the servers that are declared earlier: who waits for a disk
-    /// cannot be ended.
+    /// Freezes it until the returned guard is dropped. Drop the guard before the servers, because a process that
+    /// waits for a disk cannot be ended.
     #[must_use]
     pub fn frozen(&self) -> Frozen<'_> {
         self.freeze();
@@ -126,7 +126,7 @@ impl LoopDisk {
         self.path().join("filler")
     }
 
-    /// Cuts its power: what was not synced is lost, and whatever still uses the disk gets errors.
+    /// Cuts its power: unsynced data is lost, and every later access gets an error.
     pub fn cut_power(&self) {
         must(
             "cut the power",
@@ -136,7 +136,7 @@ impl LoopDisk {
         );
     }
 
-    /// Switches it on again; nobody may use it.
+    /// Switches it on again; no process may use it.
     pub fn power_on(&self) {
         must("unmount", run(Command::new("umount").arg(self.path())));
         must("mount again", self.try_mount());
@@ -145,7 +145,7 @@ impl LoopDisk {
 
 impl Drop for LoopDisk {
     fn drop(&mut self) {
-        // Nobody who waits for it could end. It fails if the disk is not frozen.
+        // A process that waits for the disk could not end. The call fails if the disk is not frozen.
         let _ = self.set_frozen("--unfreeze");
         // Lazily: a server may be about to end.
         let _ = run(Command::new("umount").arg("-l").arg(self.path()));

@@ -39,7 +39,7 @@ pub fn free_addresses(servers: usize) -> Vec<Addresses> {
     addresses
 }
 
-/// Like [`free_addresses`]; nobody gets one of these while the second part of the result lives.
+/// Like [`free_addresses`]; no other process gets one of these while the second part of the result lives.
 pub(crate) fn held_addresses(servers: usize) -> (Vec<Addresses>, Vec<TcpListener>) {
     let ip = own_ip();
     // All are held until all are known, or one port would be given out twice.

@@ -1,4 +1,4 @@
-//! Waiting for what should happen.
+//! Waiting for conditions.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -11,8 +11,8 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 /// The pause between two looks at a condition.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Waits until `condition` is true, and returns how long that took. Fails the test with `what` if it
-/// is not within [`PATIENCE`].
+/// Waits until `condition` is true, and returns the time that it took. Fails the test with the text `what` if it is
+/// not true within [`PATIENCE`].
 pub async fn eventually(what: impl Display, mut condition: impl AsyncFnMut() -> bool) -> Duration {
     let started = Instant::now();
     let waiting = async {
@@ -26,7 +26,7 @@ pub async fn eventually(what: impl Display, mut condition: impl AsyncFnMut() -> 
     started.elapsed()
 }
 
-/// The result of `future`, which fails the test with `what` if it takes longer than [`PATIENCE`].
+/// The result of `future`. Fails the test with the text `what` if it takes longer than [`PATIENCE`].
 pub async fn within<T>(what: impl Display, future: impl Future<Output = T>) -> T {
     match timeout(PATIENCE, future).await {
         Ok(result) => result,

@@ -18,8 +18,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the `herd` program with `arguments`, without the `HERD_*` variables of whoever runs the
-    /// test; all that it says goes to `log`.
+    /// Starts the `herd` program with `arguments`, without the `HERD_*` variables of the test's environment; its
+    /// output goes to `log`.
     pub fn start(arguments: &[String], log: &Log) -> Process {
         Process::start_in(&[], arguments, log)
     }
@@ -85,7 +85,7 @@ impl Process {
 
     /// Sends it a signal.
     pub fn signal(&mut self, signal: Signal) {
-        // Until it was waited for its id is nobody else's.
+        // Until the process was waited for, no other process gets its id.
         if self.status().is_some() {
             panic!("process {} has ended and gets no {signal}", self.id());
         }

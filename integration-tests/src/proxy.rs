@@ -9,19 +9,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// How many bytes of what passed are kept: the handshakes of links and more.
+/// The number of first bytes that are kept: the handshakes of links and more.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 
-/// What becomes of bytes on their way.
+/// The treatment of bytes on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passage {
     /// They pass.
     Open,
     /// They are held back, and connections stay: a network that has gone silent.
     Frozen,
-    /// The same for what comes from the side that connected.
+    /// The same for bytes from the side that connected.
     FrozenForth,
-    /// The same for what goes to the side that connected.
+    /// The same for bytes to the side that connected.
     FrozenBack,
     /// Connections end, new ones at once.
     Cut,
@@ -29,7 +29,7 @@ pub enum Passage {
 
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum ProxyDirection {
     /// From the side that connected.
     Forth,
     /// To it.
@@ -41,15 +41,15 @@ enum Way {
 pub struct Proxy {
     address: SocketAddr,
     passage: Arc<watch::Sender<Passage>>,
-    kept: Kept,
+    kept: KeptBytes,
     task: JoinHandle<()>,
 }
 
 /// The first bytes that passed, in the order in which they came.
 #[derive(Clone, Debug, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+struct KeptBytes(Arc<Mutex<Vec<u8>>>);
 
-impl Kept {
+impl KeptBytes {
     fn keep(&self, bytes: &[u8]) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = KEPT_BYTES_MAX.saturating_sub(kept.len());
@@ -70,7 +70,7 @@ impl Proxy {
             Err(error) => panic!("no free port on {ip}: {error}"),
         };
         let passage = Arc::new(watch::Sender::new(Passage::Open));
-        let kept = Kept::default();
+        let kept = KeptBytes::default();
         let task = tokio::spawn(serve(listener, target, passage.clone(), kept.clone()));
         Proxy {
             address,
@@ -91,7 +91,7 @@ impl Proxy {
         kept.windows(bytes.len()).any(|window| window == bytes)
     }
 
-    /// Changes what becomes of bytes on their way.
+    /// Changes the treatment of bytes on their way.
     pub fn set(&self, passage: Passage) {
         self.passage.send_replace(passage);
     }
@@ -108,7 +108,7 @@ async fn serve(
     listener: TcpListener,
     target: SocketAddr,
     passage: Arc<watch::Sender<Passage>>,
-    kept: Kept,
+    kept: KeptBytes,
 ) {
     let mut connections = JoinSet::new();
     loop {
@@ -125,7 +125,7 @@ async fn forward(
     near: TcpStream,
     target: SocketAddr,
     mut passage: watch::Receiver<Passage>,
-    kept: Kept,
+    kept: KeptBytes,
 ) {
     let forwarding = async {
         if passage.clone().wait_for(connects).await.is_err() {
@@ -137,8 +137,20 @@ async fn forward(
         let _ = (near.set_nodelay(true), far.set_nodelay(true));
         let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
         tokio::join!(
-            copy(near_in, far_out, Way::Forth, passage.clone(), &kept),
-            copy(far_in, near_out, Way::Back, passage.clone(), &kept),
+            copy(
+                near_in,
+                far_out,
+                ProxyDirection::Forth,
+                passage.clone(),
+                &kept
+            ),
+            copy(
+                far_in,
+                near_out,
+                ProxyDirection::Back,
+                passage.clone(),
+                &kept
+            ),
         );
     };
     let mut cut = passage.clone();
@@ -153,9 +165,9 @@ async fn forward(
 async fn copy(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    way: Way,
+    way: ProxyDirection,
     mut passage: watch::Receiver<Passage>,
-    kept: &Kept,
+    kept: &KeptBytes,
 ) {
     let mut bytes = vec![0; 64 * 1024];
     loop {
@@ -183,11 +195,11 @@ fn connects(passage: &Passage) -> bool {
     !matches!(passage, Passage::Frozen | Passage::Cut)
 }
 
-fn passes(passage: Passage, way: Way) -> bool {
+fn passes(passage: Passage, way: ProxyDirection) -> bool {
     match passage {
         Passage::Open => true,
-        Passage::FrozenForth => way == Way::Back,
-        Passage::FrozenBack => way == Way::Forth,
+        Passage::FrozenForth => way == ProxyDirection::Back,
+        Passage::FrozenBack => way == ProxyDirection::Forth,
         Passage::Frozen | Passage::Cut => false,
     }
 }

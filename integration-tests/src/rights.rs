@@ -1,4 +1,4 @@
-//! What tests need that not every machine has.
+//! Rights that tests need and that not every machine gives.
 
 use std::io::Write as _;
 
@@ -10,8 +10,8 @@ pub fn required(variable: &str) -> bool {
     std::env::var(variable).is_ok_and(|value| value == "1")
 }
 
-/// Says that a test, or a part of one, is left out because it needs root, even where the test runner hides what tests
-/// that pass print. With `HERD_REQUIRE_ROOT=1` it fails the test instead.
+/// Prints that a test, or a part of one, is left out because it needs root, even where the test runner hides the
+/// output of tests that pass. With `HERD_REQUIRE_ROOT=1` it fails the test instead.
 pub fn left_out_without_root(what: &str, reason: &str) {
     if required(REQUIRE_ROOT) {
         panic!("no {what}: {reason}; and {REQUIRE_ROOT}=1 says that it must be possible");

@@ -35,7 +35,7 @@ pub struct Server {
     /// The end of the log when the process was started.
     started_at: usize,
     is_stopped: bool,
-    /// How many files its process may have open, if that is not what this test may.
+    /// The limit of open files of its process, if it is not the limit of this test.
     open_files_max: Option<usize>,
 }
 
@@ -123,7 +123,7 @@ impl Server {
         }
     }
 
-    /// What its processes said.
+    /// The output of its processes.
     pub fn log(&self) -> &Log {
         &self.log
     }
@@ -151,12 +151,12 @@ impl Server {
         }
     }
 
-    /// What the process of now said.
+    /// The output of the current process.
     pub fn log_since_start(&self) -> String {
         self.log.since(self.started_at)
     }
 
-    /// What its process is started with.
+    /// The arguments of its process.
     pub fn arguments(&self) -> &[String] {
         &self.arguments
     }
@@ -181,11 +181,11 @@ impl Server {
         self.environment = variables.to_vec();
     }
 
-    /// The lines of what it holds, as `herd dump` prints them, without the last. The herd must be
+    /// The lines of its map, as `herd dump` prints them, without the last. The herd must be
     /// [`crate::HerdBuilder::controlled`].
     ///
     /// # Errors
-    /// What the command says if it fails.
+    /// The message of the command if it fails.
     pub async fn dump(&self) -> Result<Vec<Vec<u8>>, String> {
         let socket = self
             .arguments
@@ -349,7 +349,7 @@ impl Server {
         lost
     }
 
-    /// Alive or not, and what it said last.
+    /// Its state, and its last lines.
     pub(crate) fn state(&mut self, lines: usize) -> String {
         let state = match (self.is_running(), self.is_stopped, self.ended) {
             (true, false, _) => "runs".to_owned(),

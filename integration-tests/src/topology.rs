@@ -1,4 +1,4 @@
-//! Who is in a herd, and who is linked to whom.
+//! The servers and links of a herd.
 
 use std::fmt::Write as _;
 

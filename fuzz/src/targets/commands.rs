@@ -1,4 +1,4 @@
-//! Lines to commands: what is taken in is a record, and its AT line says the same again.
+//! Lines to commands: an accepted report is a record, and its AT line makes the same record.
 
 use herd_crdt::Record;
 use herd_protocol::{AtLine, Command, RESULTS_MAX, Reply};
@@ -16,7 +16,7 @@ pub(super) fn run(line: &[u8]) {
                 1,
             );
             let Ok(record) = record else {
-                panic!("a command that is no record");
+                panic!("a command that is not a record");
             };
             let mut at = Vec::new();
             AtLine::of(&record).write(&mut at);

@@ -11,7 +11,7 @@ thread_local! {
     static FILE: RefCell<Option<NamedTempFile>> = const { RefCell::new(None) };
 }
 
-/// A file's text; what is behind a NUL are variables, `NAME=VALUE` in lines.
+/// A file's text; the part behind a NUL has variables, `NAME=VALUE` in lines.
 pub(super) fn run(bytes: &[u8]) {
     let nul = bytes.iter().position(|&byte| byte == 0);
     let (text, variables) = match nul {

@@ -1,5 +1,5 @@
-//! Bytes to frames of a link: what is read is written, and read as the same again. What stands behind a message changes
-//! nothing.
+//! Bytes to frames of a link: a frame that was read is written, and read as the same again. Bytes behind a message
+//! change nothing.
 
 use herd_replication::link::frame::{Frame, Greeting, Received, SKIPPABLE_FROM};
 use herd_replication::report::AppliedReport;

@@ -1,5 +1,5 @@
-//! Messages of a neighbour's to the guard of gossip, and what it lets through to a chitchat: that reads it, does not end, and
-//! publishes what it did.
+//! Messages of a neighbour to the guard of gossip, and the messages that it lets through to a chitchat. The chitchat
+//! reads them, does not end, and still publishes the same.
 //!
 //! An input is several messages, each behind its length of two bytes.
 
@@ -100,7 +100,7 @@ fn messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     messages.take(MESSAGES_MAX)
 }
 
-/// What the guard lets through.
+/// The messages that the guard lets through.
 fn checked(guard: &Guard, bytes: &[u8]) -> Option<ChitchatMessage> {
     let own = Incarnation {
         server: "Hill".into(),

@@ -1,4 +1,4 @@
-//! Bytes to groups of records: what is read is written and read again, and merges.
+//! Bytes to groups of records: a group that was read is written and read again, and merges.
 
 use herd_crdt::group::{GroupBuilder, GroupFormat, decode_group};
 use herd_locations::Locations;

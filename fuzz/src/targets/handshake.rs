@@ -57,7 +57,7 @@ pub(super) fn run(bytes: &[u8]) {
         if let Ok(agreement) = answer(&mut frames, &links, None).await {
             session::run(frames, agreement, &links, "stranger:1", &stop).await;
         }
-        // It has not become another server by what it was told.
+        // The handshake has not made it another server.
         assert_eq!(&*links.incarnation().server, "Hill");
     });
 }

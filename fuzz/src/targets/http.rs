@@ -13,7 +13,7 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
     let health: Arc<Health> = Health::new(Vec::new(), Box::new(Facts::default));
     let endpoints = Endpoints {
         health,
-        // Neither is shown to who has no token, and locations are shown to nobody here.
+        // Without a token neither is shown, and this server shows no locations.
         status: Box::new(|| unreachable!("BUG: shown without a token")),
         metrics: Box::new(|| unreachable!("BUG: shown without a token")),
         shows_locations: false,

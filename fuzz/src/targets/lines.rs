@@ -3,16 +3,16 @@
 use herd_protocol::{Line, LineReader};
 
 #[derive(Debug, PartialEq, Eq)]
-enum Seen {
+enum ReadLine {
     Text(Vec<u8>),
     Oversized(Vec<u8>),
 }
 
-impl From<Line<'_>> for Seen {
+impl From<Line<'_>> for ReadLine {
     fn from(line: Line<'_>) -> Self {
         match line {
-            Line::Text(text) => Seen::Text(text.to_vec()),
-            Line::Oversized(start) => Seen::Oversized(start.to_vec()),
+            Line::Text(text) => ReadLine::Text(text.to_vec()),
+            Line::Oversized(start) => ReadLine::Oversized(start.to_vec()),
         }
     }
 }
@@ -35,22 +35,22 @@ pub(super) fn run(bytes: &[u8]) {
     assert!(single.starts_with(&stopped));
     for line in &single {
         match line {
-            Seen::Text(text) => assert!(text.len() <= limit && !text.contains(&b'\n')),
-            Seen::Oversized(start) => assert!(start.len() <= limit),
+            ReadLine::Text(text) => assert!(text.len() <= limit && !text.contains(&b'\n')),
+            ReadLine::Oversized(start) => assert!(start.len() <= limit),
         }
     }
 }
 
-fn lines<'a>(mut reader: LineReader, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Seen> {
+fn lines<'a>(mut reader: LineReader, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<ReadLine> {
     let mut lines = Vec::new();
     for piece in pieces {
         reader.push(piece);
         while let Some(line) = reader.next_line() {
-            lines.push(Seen::from(line));
+            lines.push(ReadLine::from(line));
         }
     }
     if let Some(line) = reader.finish() {
-        lines.push(Seen::from(line));
+        lines.push(ReadLine::from(line));
     }
     assert!(!reader.is_inside_line());
     lines

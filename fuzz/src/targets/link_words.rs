@@ -1,4 +1,4 @@
-//! What a server says of its links, in a key of gossip.
+//! A server's report about its links, in a key of gossip.
 
 use herd_replication::link_words::parse;
 use herd_topology::SERVERS_MAX;

@@ -1,4 +1,4 @@
-//! Answers of providers of places: whatever comes, a client gets JSON of the promised form.
+//! Answers of providers of places: for any answer, a client gets JSON of the promised form.
 
 use std::sync::LazyLock;
 use std::time::Duration;

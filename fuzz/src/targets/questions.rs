@@ -1,9 +1,9 @@
-//! What a live page asks to be shown.
+//! Questions of a live page.
 
-use herd_server::live::Question;
+use herd_server::live::PageQuestion;
 
 pub(super) fn run(bytes: &[u8]) {
-    if let Err(error) = Question::parse(&String::from_utf8_lossy(bytes)) {
+    if let Err(error) = PageQuestion::parse(&String::from_utf8_lossy(bytes)) {
         assert!(!error.to_string().is_empty());
     }
 }

@@ -1,5 +1,5 @@
-//! Texts of slots to groups: what is published is read as the same, and what a peer sends takes no more memory than
-//! a group may.
+//! Texts of slots to groups: a published group is read as the same, and the text of a peer takes no more memory than
+//! the limit of a group.
 
 use std::sync::OnceLock;
 

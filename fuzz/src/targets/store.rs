@@ -1,4 +1,4 @@
-//! What is read of a store before a server trusts it: any bytes may stand where a disk lost its own.
+//! The parts of a store that are read before a server trusts them: a damaged disk can return any bytes.
 
 use bytes::Bytes;
 use herd_storage::fjall_store::journal::read_journals;
@@ -7,7 +7,7 @@ use herd_storage::fjall_store::layout::{
 };
 use herd_storage::fjall_store::watermark::Watermark;
 
-/// The first byte says what the rest stands for.
+/// The first byte gives the meaning of the rest.
 pub(super) fn run(bytes: &[u8]) {
     let Some((choice, bytes)) = bytes.split_first() else {
         return;

@@ -1,10 +1,10 @@
 //! Tokens: their file, and lines and headers that show one.
 
 use herd_crdt::is_blank;
-use herd_server::access::{Access, Session, TokenHash, Tokens, Verdict};
+use herd_server::access::{Access, AccessSession, LineVerdict, TokenHash, Tokens};
 use herd_server::http::token_of;
 
-/// A file's text; what is behind a NUL is what a client shows.
+/// A file's text; the part behind a NUL is the token of a client.
 pub(super) fn run(bytes: &[u8]) {
     let nul = bytes.iter().position(|&byte| byte == 0);
     let (text, shown) = match nul {
@@ -27,9 +27,9 @@ pub(super) fn run(bytes: &[u8]) {
         let shown = fields.nth(1).unwrap_or_default();
         shown.len() >= 32 && tokens.find(&TokenHash::of(shown)).is_some()
     };
-    let mut session = Session::new(Access::new("tokens".into(), tokens.clone()));
+    let mut session = AccessSession::new(Access::new("tokens".into(), tokens.clone()));
     for line in shown.split(|&byte| byte == b'\n') {
-        if session.judge(line) == Verdict::Accepted {
+        if session.judge(line) == LineVerdict::Accepted {
             assert!(opens(line));
         }
     }

@@ -1,4 +1,4 @@
-//! Texts to topologies: what is accepted holds what a topology promises.
+//! Texts to topologies: an accepted topology keeps the promises of the type.
 
 use herd_topology::parse;
 

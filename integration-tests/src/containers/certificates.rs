@@ -1,4 +1,4 @@
-//! What stands for the secret with the certificates of links.
+//! The replacement of the secret with the certificates of links.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

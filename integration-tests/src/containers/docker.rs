@@ -1,4 +1,4 @@
-//! The Docker engine of this machine, and what tests leave in it.
+//! The Docker engine of this machine, and the leftovers of tests in it.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -25,9 +25,8 @@ const REQUIRE: &str = "HERD_REQUIRE_DOCKER";
 /// How long the engine may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
-/// Whether tests of containers have to be left out, because no engine answers. Says so once, even
-/// where the test runner hides what tests that pass print. With `HERD_REQUIRE_DOCKER=1` it fails the
-/// test instead.
+/// Whether tests of containers have to be left out, because no engine answers. Prints this once, even where the test
+/// runner hides the output of tests that pass. With `HERD_REQUIRE_DOCKER=1` it fails the test instead.
 pub async fn skipped() -> bool {
     static ANSWERS: OnceCell<bool> = OnceCell::const_new();
     let answers = ANSWERS.get_or_init(async || match ask().await {
@@ -68,7 +67,7 @@ pub fn engine() -> Docker {
     }
 }
 
-/// The labels of what this process makes.
+/// The labels of the objects that this process makes.
 pub(super) fn labels() -> HashMap<String, String> {
     HashMap::from([(LABEL.to_owned(), owner(std::process::id()))])
 }
@@ -101,7 +100,7 @@ fn is_left_over(labels: Option<&HashMap<String, String>>) -> bool {
         && kill(Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH)
 }
 
-/// Removes what processes left that were killed in the middle of a test.
+/// Removes the leftovers of processes that were killed in the middle of a test.
 async fn sweep(docker: &Docker) {
     let labelled = HashMap::from([("label", vec![LABEL])]);
     let containers = ListContainersOptionsBuilder::new()

@@ -16,7 +16,7 @@ use super::docker::{block_on, engine};
 use super::image;
 use super::manifests::{Manifests, server_names};
 use super::network::Network;
-use super::pod::{Deployment, Ended, Pod, output};
+use super::pod::{Deployment, Pod, PodEnd, output};
 use super::probe::{HttpProbe, http};
 use crate::client::Client;
 use crate::patience::eventually;
@@ -78,7 +78,7 @@ impl HerdBuilder {
     /// Builds the image if need be, starts all pods at once, and waits until all are ready.
     pub async fn start(self) -> Herd {
         let Ok(turn) = TURNS.acquire().await else {
-            unreachable!("nobody closes it");
+            unreachable!("the test keeps it open");
         };
         image::build().await;
         let docker = engine();
@@ -152,7 +152,7 @@ impl Herd {
         self.names.clone()
     }
 
-    /// What the herd was made from.
+    /// The builder of the herd.
     pub fn manifests(&self) -> &Manifests {
         &self.deployment.manifests
     }
@@ -174,7 +174,7 @@ impl Herd {
         Client::connect(self.client_address(name).await).await
     }
 
-    /// What a path answers over HTTP: the status and the text.
+    /// The answer of a path over HTTP: the status and the text.
     ///
     /// # Errors
     /// If there is no answer.
@@ -237,13 +237,13 @@ impl Herd {
         }
     }
 
-    /// What the container of a server said.
+    /// The output of the container of a server.
     pub async fn log(&self, name: &str) -> String {
         output(self.pod(name).container()).await
     }
 
     /// Kills a server's process and removes its container; its volumes stay.
-    pub async fn kill(&mut self, name: &str) -> Ended {
+    pub async fn kill(&mut self, name: &str) -> PodEnd {
         let position = self.position(name);
         self.cut_off.remove(&position);
         self.apart.remove(&position);
@@ -251,7 +251,7 @@ impl Herd {
     }
 
     /// Deletes a pod as Kubernetes does: SIGTERM, SIGKILL after the grace period. Its volumes stay.
-    pub async fn delete(&mut self, name: &str) -> Ended {
+    pub async fn delete(&mut self, name: &str) -> PodEnd {
         let position = self.position(name);
         self.cut_off.remove(&position);
         self.apart.remove(&position);
@@ -299,7 +299,7 @@ impl Herd {
         self.cut_off.insert(position);
     }
 
-    /// Ends what [`Herd::disconnect`] began.
+    /// Ends the effect of [`Herd::disconnect`].
     pub async fn reconnect(&mut self, name: &str) {
         let position = self.position(name);
         if !self.cut_off.remove(&position) {
@@ -320,7 +320,7 @@ impl Herd {
         }
     }
 
-    /// Ends what [`Herd::partition`] began.
+    /// Ends the effect of [`Herd::partition`].
     pub async fn heal(&mut self) {
         for position in std::mem::take(&mut self.apart) {
             let (pod, deployment) = (&self.pods[position], &self.deployment);
@@ -331,7 +331,7 @@ impl Herd {
 
     /// A rolling update, as the StatefulSet does it: from the last pod to the first, one at a time,
     /// the next when the last is ready. Returns how each container ended.
-    pub async fn roll(&mut self) -> Vec<Ended> {
+    pub async fn roll(&mut self) -> Vec<PodEnd> {
         let mut ended = Vec::new();
         for name in self.names.clone().iter().take(self.pods.len()).rev() {
             ended.push(self.delete(name).await);
@@ -340,8 +340,8 @@ impl Herd {
         ended
     }
 
-    /// Deploys a topology with more servers, whose first ones are those of now: starts the new pods,
-    /// then rolls the old ones, since their ConfigMap has changed.
+    /// Deploys a topology with more servers, which begins with the present ones: starts the new pods, then rolls the
+    /// old ones, since their ConfigMap has changed.
     pub async fn scale(&mut self, topology: &Topology) {
         let text = topology_text(self.manifests(), topology);
         self.deployment.config = config_folder(&text);

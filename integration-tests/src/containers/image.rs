@@ -16,8 +16,8 @@ pub const IMAGE: (&str, &str) = ("herd", "test");
 /// How long a build from nothing may take, on a slow machine.
 const BUILD_MAX: Duration = Duration::from_secs(30 * 60);
 
-/// Builds the image, or finds that it is built: once a process, by the command that is documented for
-/// people. Cargo and Docker see to it that what has not changed costs little.
+/// Builds the image, or finds that it is built: once in each process, by the documented command. Cargo and Docker do
+/// not repeat work for files that did not change.
 pub(super) async fn build() {
     static BUILT: OnceCell<()> = OnceCell::const_new();
     BUILT

@@ -1,4 +1,4 @@
-//! What `k8s/` deploys, read from it.
+//! The manifests in `k8s/`.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ struct Patch {
     path: String,
 }
 
-/// The objects of `k8s/kustomization.yaml`, and what it changes in them.
+/// The objects of `k8s/kustomization.yaml`, and its changes to them.
 #[derive(Clone, Debug)]
 pub struct Manifests {
     /// The files that it deploys, in order.
@@ -70,9 +70,9 @@ pub struct Manifests {
     pub service: Service,
     /// For links.
     pub peer_service: Service,
-    /// What draining nodes may take away.
+    /// The disruption budget for drained nodes.
     pub disruption_budget: PodDisruptionBudget,
-    /// Who may talk to whom.
+    /// The allowed connections.
     pub network_policy: NetworkPolicy,
     /// How many servers.
     pub replicas: usize,
@@ -87,7 +87,7 @@ pub struct Manifests {
 pub struct OnlinePlaces {
     /// The way out.
     pub network_policy: NetworkPolicy,
-    /// What is merged into the StatefulSet.
+    /// The patch of the StatefulSet.
     pub patch: StatefulSet,
 }
 
@@ -143,7 +143,7 @@ impl Manifests {
         Ok(manifests)
     }
 
-    /// What a pod is made of.
+    /// The template of a pod.
     pub fn pod(&self) -> &PodSpec {
         let template = self.stateful_set.spec.as_ref().map(|spec| &spec.template);
         match template.and_then(|template| template.spec.as_ref()) {
@@ -191,7 +191,7 @@ impl Manifests {
         format!("{}-{index}", set.unwrap_or_default())
     }
 
-    /// What the headless service calls a pod, inside its namespace.
+    /// The name that the headless service gives a pod, inside its namespace.
     pub fn host_name(&self, index: usize) -> String {
         let spec = self.stateful_set.spec.as_ref();
         let service = spec.and_then(|spec| spec.service_name.as_deref());

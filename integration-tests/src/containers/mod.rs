@@ -1,9 +1,9 @@
 //! Herds of containers, deployed as the manifests in `k8s/` say.
 //!
-//! A [`Herd`] stands in for what Kubernetes would do with those manifests: arguments, variables, user,
-//! read-only root, volumes, names and probes are theirs, so that what is tested is what is deployed.
-//! Pods can be killed, paused, deleted and started again, and cut off from the others; clients reach
-//! them from this machine all the while, through ports on 127.0.0.1.
+//! A [`Herd`] plays the part of Kubernetes with those manifests: arguments, variables, user, read-only root, volumes,
+//! names and probes are theirs, so that the tests use the deployed settings. Pods can be killed, paused, deleted and
+//! started again, and cut off from the others; clients reach them from this machine all the while, through ports on
+//! 127.0.0.1.
 //!
 //! ```no_run
 //! # use herd_integration_tests::containers::{self, Herd};
@@ -23,8 +23,8 @@
 //! Each container is in two networks: one that its mapped ports need, and one in which servers find
 //! each other by the names that the headless service would give them. Only the second is ever cut.
 //!
-//! Containers, networks and volumes go with the [`Herd`]. Should this process be killed, the next one
-//! that uses Docker removes what it left.
+//! Containers, networks and volumes go with the [`Herd`]. If this process is killed, the next one that uses Docker
+//! removes its leftovers.
 //!
 //! Tests that need a Docker engine begin with [`skipped`].
 
@@ -42,5 +42,5 @@ pub use docker::{engine, skipped};
 pub use herd::{Herd, HerdBuilder};
 pub use image::IMAGE;
 pub use manifests::{Manifests, OnlinePlaces};
-pub use pod::{Ended, run};
+pub use pod::{PodEnd, run};
 pub use typed::{documents, folder, typed};

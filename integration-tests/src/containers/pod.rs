@@ -24,21 +24,21 @@ use crate::patience::eventually;
 
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct PodEnd {
     /// The exit status of its process.
     pub status: i64,
-    /// What it said on both outputs.
+    /// Its text on both outputs.
     pub output: String,
 }
 
-/// What the pods of a herd have in common.
+/// The common part of the pods of a herd.
 #[derive(Debug)]
 pub(super) struct Deployment {
     pub(super) docker: Docker,
     pub(super) manifests: Manifests,
     /// The folder with the files of the ConfigMap.
     pub(super) config: tempfile::TempDir,
-    /// What stands for the secret with the certificates of links.
+    /// The replacement of the secret with the certificates of links.
     pub(super) certificates: Certificates,
     /// The network of the mapped ports.
     pub(super) outer: Network,
@@ -46,7 +46,7 @@ pub(super) struct Deployment {
     pub(super) inner: Network,
     /// The network of the links on the other side of a partition.
     pub(super) apart: Network,
-    /// What the test adds.
+    /// The additions of the test.
     pub(super) arguments: Vec<String>,
     pub(super) variables: Vec<(String, String)>,
 }
@@ -179,7 +179,7 @@ impl Pod {
         request
     }
 
-    /// What Kubernetes would set a variable to.
+    /// The value that Kubernetes would give a variable.
     fn value(&self, manifests: &Manifests, variable: &EnvVar) -> String {
         let source = variable.value_from.as_ref();
         let field = source.and_then(|source| source.field_ref.as_ref());
@@ -190,7 +190,7 @@ impl Pod {
         }
     }
 
-    /// What stands behind a volume of the pod.
+    /// The source of a volume of the pod.
     fn mount(&self, deployment: &Deployment, volume: &str, path: &str) -> Mount {
         if let Some(name) = self.volumes.get(volume) {
             return Mount::volume_mount(name, path);
@@ -231,7 +231,7 @@ impl Pod {
 
     /// Tells it to stop, as Kubernetes does, and removes it; kills it after the grace period, which
     /// shows in the status.
-    pub(super) async fn delete(&mut self, manifests: &Manifests) -> Ended {
+    pub(super) async fn delete(&mut self, manifests: &Manifests) -> PodEnd {
         let grace_s = i32::try_from(manifests.grace_s()).unwrap_or(i32::MAX);
         if let Err(error) = self.container().stop_with_timeout(Some(grace_s)).await {
             panic!("cannot stop pod {}: {error}", self.index);
@@ -240,7 +240,7 @@ impl Pod {
     }
 
     /// SIGKILL, and removes it.
-    pub(super) async fn kill(&mut self, docker: &Docker) -> Ended {
+    pub(super) async fn kill(&mut self, docker: &Docker) -> PodEnd {
         let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
         let killed = docker.kill_container(self.container().id(), Some(options));
         if let Err(error) = killed.await {
@@ -249,7 +249,7 @@ impl Pod {
         self.remove().await
     }
 
-    /// Removes it with its process, whatever state it is in; says so if that fails.
+    /// Removes it with its process, in any state; prints a failure.
     pub(super) async fn kill_quietly(&mut self, docker: &Docker) {
         let Some(container) = self.container.take() else {
             return;
@@ -267,7 +267,7 @@ impl Pod {
         }
     }
 
-    async fn remove(&mut self) -> Ended {
+    async fn remove(&mut self) -> PodEnd {
         let Some(container) = self.container.take() else {
             panic!("pod {} has no container", self.index);
         };
@@ -290,7 +290,7 @@ impl Pod {
 }
 
 /// Runs the image once, without a network, to its end.
-pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> PodEnd {
     image::build().await;
     let mut request = GenericImage::new(IMAGE.0, IMAGE.1)
         .with_cmd(arguments.iter().copied())
@@ -315,20 +315,20 @@ pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
 }
 
 /// How a container ended that did.
-async fn ended(container: &ContainerAsync<GenericImage>) -> Ended {
+async fn ended(container: &ContainerAsync<GenericImage>) -> PodEnd {
     let mut status = None;
     eventually("a container that was told to end does", async || {
         status = container.exit_code().await.ok().flatten();
         status.is_some()
     })
     .await;
-    Ended {
+    PodEnd {
         status: status.unwrap_or(-1),
         output: output(container).await,
     }
 }
 
-/// What a container said.
+/// The output of a container.
 pub(super) async fn output(container: &ContainerAsync<GenericImage>) -> String {
     let mut output = Vec::new();
     for part in [

@@ -52,7 +52,7 @@ pub fn typed<T: DeserializeOwned + Serialize>(yaml: &str) -> anyhow::Result<T> {
     Ok(object)
 }
 
-/// Adds the paths of what was written and not kept to `lost`.
+/// Adds the paths of fields that were written and not kept to `lost`.
 fn compare(written: &Value, kept: &Value, at: &str, lost: &mut Vec<String>) {
     match (written, kept) {
         (Value::Object(written), Value::Object(kept)) => {

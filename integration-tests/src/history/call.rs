@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use super::{Position, show};
+use super::{ServerIndex, show};
 
 /// One run of a server's program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Process {
+pub struct ServerRun {
     /// Which server.
-    pub server: Position,
+    pub server: ServerIndex,
     /// Its processes are numbered from 1.
     pub number: u32,
 }
 
-/// What a client sends.
+/// The command of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum ClientCommand {
     /// IAMAT.
     Report {
-        /// Who is reported.
+        /// The reported client.
         client: Vec<u8>,
         /// The second operand.
         location: String,
@@ -27,14 +27,14 @@ pub enum Command {
     },
     /// WHATSAT with radius and bound 0.
     Question {
-        /// Who is asked about.
+        /// The client that the question is about.
         client: Vec<u8>,
     },
 }
 
-/// What came back. Lines are without their LF.
+/// The reply. Lines are without their LF.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum ClientReply {
     /// A line that begins with `AT `.
     At(Vec<u8>),
     /// A line that begins with `?`.
@@ -47,39 +47,39 @@ pub enum Reply {
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Who was asked.
-    pub process: Process,
+    /// The server that was asked.
+    pub process: ServerRun,
     /// Over which connection; numbers are not used again.
     pub connection: u64,
     /// The how manieth command of the connection it is.
     pub sequence: u64,
-    /// What was sent.
-    pub command: Command,
+    /// The command.
+    pub command: ClientCommand,
     /// Just before it was sent.
     pub invoked: Duration,
     /// Just after the reply was read; when the client gave up, if there was none.
     pub completed: Duration,
     /// The reply.
-    pub reply: Reply,
+    pub reply: ClientReply,
 }
 
-impl Command {
+impl ClientCommand {
     /// Whom it is about.
     pub fn client(&self) -> &[u8] {
         match self {
-            Command::Report { client, .. } | Command::Question { client } => client,
+            ClientCommand::Report { client, .. } | ClientCommand::Question { client } => client,
         }
     }
 
     /// As it is sent, without its LF.
     pub fn line(&self) -> Vec<u8> {
         let words: [&[u8]; 4] = match self {
-            Command::Report {
+            ClientCommand::Report {
                 client,
                 location,
                 time,
             } => [b"IAMAT", client, location.as_bytes(), time.as_bytes()],
-            Command::Question { client } => [b"WHATSAT", client, b"0", b"0"],
+            ClientCommand::Question { client } => [b"WHATSAT", client, b"0", b"0"],
         };
         words.join(&b' ')
     }
@@ -92,15 +92,15 @@ impl Call {
         if self.connection == other.connection {
             self.sequence < other.sequence
         } else {
-            self.reply != Reply::Unknown && self.completed < other.invoked
+            self.reply != ClientReply::Unknown && self.completed < other.invoked
         }
     }
 
     /// For people.
     pub fn show(&self, names: &[String]) -> String {
         let reply = match &self.reply {
-            Reply::At(line) | Reply::Refused(line) => show(line),
-            Reply::Unknown => "no reply".to_owned(),
+            ClientReply::At(line) | ClientReply::Refused(line) => show(line),
+            ClientReply::Unknown => "no reply".to_owned(),
         };
         format!(
             "{:>9.3}..{:.3} s  {}#{} connection {}.{}: {} -> {reply}",

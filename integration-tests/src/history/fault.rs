@@ -1,43 +1,43 @@
-//! What goes wrong in a history, as data.
+//! The faults of a history, as data.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::Position;
+use super::ServerIndex;
 
 /// One thing that goes wrong, or its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// SIGKILL.
-    Kill(Position),
+    Kill(ServerIndex),
     /// SIGTERM, and it is waited for.
-    Stop(Position),
+    Stop(ServerIndex),
     /// A server that is down begins a process.
-    Start(Position),
-    /// The same, and nobody waits until it listens: its disk is frozen.
-    StartFrozen(Position),
+    Start(ServerIndex),
+    /// The same, without a wait until it listens, because its disk is frozen.
+    StartFrozen(ServerIndex),
     /// SIGSTOP.
-    Pause(Position),
+    Pause(ServerIndex),
     /// SIGCONT.
-    Resume(Position),
+    Resume(ServerIndex),
     /// The folder of a server that is down is removed.
-    Wipe(Position),
-    /// The machine of a server loses power: what was not synced is gone. Then it is as after [`Fault::Kill`].
-    LosePower(Position),
-    /// Nothing can be written to a server's disk any more; whoever tries waits.
-    FreezeDisk(Position),
+    Wipe(ServerIndex),
+    /// The machine of a server loses power: unsynced data is gone. Then it is as after [`Fault::Kill`].
+    LosePower(ServerIndex),
+    /// Writes to a server's disk block from now on.
+    FreezeDisk(ServerIndex),
     /// The end of [`Fault::FreezeDisk`].
-    ThawDisk(Position),
+    ThawDisk(ServerIndex),
     /// A file takes all the room on a server's disk.
-    FillDisk(Position),
+    FillDisk(ServerIndex),
     /// It is removed.
-    EmptyDisk(Position),
+    EmptyDisk(ServerIndex),
     /// Something between two neighbours fails; the number is that of the link.
     Cut(usize, Cut),
     /// All is well again between two neighbours.
     Join(usize),
     /// A server's wall clock is set so far from the true time, in seconds.
-    SetClock(Position, i64),
+    SetClock(ServerIndex, i64),
 }
 
 /// How a link fails.
@@ -45,7 +45,7 @@ pub enum Fault {
 pub enum Cut {
     /// Connections end, and none are made.
     Off,
-    /// Nothing arrives, either way, and nobody is told.
+    /// Nothing arrives in either direction, without an error.
     Silent,
     /// The same from the server that connects to the other only.
     SilentForth,

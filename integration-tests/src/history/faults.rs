@@ -7,7 +7,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::scenario::Shape;
-use super::{Cut, Fault, Means, Position, TimedFault};
+use super::{Cut, Fault, Means, ServerIndex, TimedFault};
 
 /// How long a server stays down.
 const DOWN_MS: Range<u64> = 50..4_000;
@@ -77,7 +77,7 @@ fn at_the_end(rng: &mut StdRng, shape: Shape, length: Duration, script: &mut Vec
     );
 }
 
-/// Leaves out what cannot be done here: a loss of power becomes a kill.
+/// Replaces faults that this machine does not support: a loss of power becomes a kill.
 pub(super) fn possible(script: Vec<TimedFault>, means: Means, has_disks: bool) -> Vec<TimedFault> {
     let own_disks = means.own_disks && has_disks;
     let possible = |timed: TimedFault| {
@@ -169,8 +169,8 @@ impl Nemesis {
         self.script.push(TimedFault { at, fault });
     }
 
-    /// Whether a server can be taken for so long: all is well with it, and it will be at the end. It is taken then.
-    fn take(&mut self, at: Duration, server: Position, time: Duration) -> bool {
+    /// Reserves a server for this time, if it has no other fault now and at the end of it. Returns whether it did.
+    fn take(&mut self, at: Duration, server: ServerIndex, time: Duration) -> bool {
         let free = self.busy_until[server] < at && at + time < self.length;
         if free {
             self.busy_until[server] = at + time;
@@ -178,7 +178,14 @@ impl Nemesis {
         free
     }
 
-    fn during(&mut self, at: Duration, server: Position, begin: Fault, end: Fault, time: Duration) {
+    fn during(
+        &mut self,
+        at: Duration,
+        server: ServerIndex,
+        begin: Fault,
+        end: Fault,
+        time: Duration,
+    ) {
         if self.take(at, server, time) {
             self.push(at, begin);
             self.push(at + time, end);
@@ -189,7 +196,7 @@ impl Nemesis {
     fn end(
         &mut self,
         at: Duration,
-        server: Position,
+        server: ServerIndex,
         end: Fault,
         then: Option<Fault>,
         down: Duration,
@@ -204,7 +211,7 @@ impl Nemesis {
     }
 
     /// A server begins while its disk does not answer.
-    fn frozen_start(&mut self, rng: &mut StdRng, at: Duration, server: Position) {
+    fn frozen_start(&mut self, rng: &mut StdRng, at: Duration, server: ServerIndex) {
         let time = duration(rng, FREEZE_MS);
         if self.take(at, server, time) {
             self.push(at, Fault::Kill(server));
@@ -215,7 +222,7 @@ impl Nemesis {
     }
 
     /// A disk runs full; with room again, its server begins anew.
-    fn full(&mut self, rng: &mut StdRng, at: Duration, server: Position) {
+    fn full(&mut self, rng: &mut StdRng, at: Duration, server: ServerIndex) {
         let time = duration(rng, FULL_MS);
         if self.take(at, server, time) {
             self.push(at, Fault::FillDisk(server));

@@ -1,19 +1,19 @@
-//! What befell a server.
+//! The harm to a server.
 
 use std::time::Duration;
 
-use super::Position;
+use super::ServerIndex;
 
 /// Something that happened to a server at some time between two, or all the time between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Harm {
     /// Which server.
-    pub server: Position,
+    pub server: ServerIndex,
     /// Not before this.
     pub from: Duration,
     /// Not after this; [`Duration::MAX`] while it lasts.
     pub to: Duration,
-    /// What it was.
+    /// The kind of harm.
     pub kind: HarmKind,
 }
 
@@ -22,11 +22,11 @@ pub struct Harm {
 pub enum HarmKind {
     /// Its process of this number began. No harm, but it writes nothing at first.
     ProcessBegan(u32),
-    /// Its process ended at once; what the system had survives.
+    /// Its process ended at once; data that the system has survives.
     ProcessEnded,
     /// It was told to stop, and had stopped in good order at the end.
     Stopped,
-    /// Power was lost; what was synced survives.
+    /// Power was lost; synced data survives.
     PowerLost,
     /// The disk was replaced by an empty one.
     DiskLost,
@@ -39,7 +39,7 @@ pub enum HarmKind {
 }
 
 impl HarmKind {
-    /// Whether what the process held in memory is gone.
+    /// Whether the memory of the process is gone.
     pub fn ends_at_once(self) -> bool {
         matches!(self, HarmKind::ProcessEnded | HarmKind::PowerLost)
     }

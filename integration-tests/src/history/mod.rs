@@ -1,9 +1,9 @@
-//! Histories of real herds: what clients sent and what servers replied while things went wrong, and whether that may
-//! be so. All of this is pure; `tests/histories` runs it against processes.
+//! Histories of real herds: the commands of clients and the replies of servers under faults, and checks of them. All
+//! of this is pure; `tests/histories` runs it against processes.
 //!
-//! A [`Scenario`] is drawn from a seed before a run: the herd, the steps of its clients and the faults. The run writes
-//! a [`History`]. [`checkers::all`] says what in it breaks a promise of `docs/`. Nothing here uses code of the program:
-//! records are read and ordered anew, as `docs/replication.md` has it.
+//! A [`Scenario`] is drawn from a seed before a run: the herd, the steps of its clients and the faults. The run
+//! writes a [`History`]. [`checkers::all`] finds violations of the promises in `docs/`. Nothing here uses code of the
+//! program: records are read and ordered anew, as `docs/replication.md` has it.
 
 mod call;
 pub mod checkers;
@@ -16,11 +16,11 @@ mod record;
 mod scenario;
 mod workload;
 
-pub use call::{Call, Command, Process, Reply};
+pub use call::{Call, ClientCommand, ClientReply, ServerRun};
 pub use fault::{Cut, Fault, TimedFault};
 pub use harm::{Harm, HarmKind};
 pub use level::Level;
-pub use promise::{Had, Held, Promises};
+pub use promise::{Had, Promises, RecordSafety};
 pub use record::Record;
 pub use scenario::{Means, Scenario, Shape};
 pub use workload::{Step, StepCommand, StepTime};
@@ -28,7 +28,7 @@ pub use workload::{Step, StepCommand, StepTime};
 use std::time::Duration;
 
 /// A server, by its position in the topology.
-pub type Position = usize;
+pub type ServerIndex = usize;
 
 /// Everything that was seen of a herd. All times are since its beginning, on one monotonic clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct History {
     /// The servers' names.
     pub names: Vec<String>,
     /// Which servers are neighbours.
-    pub links: Vec<(Position, Position)>,
+    pub links: Vec<(ServerIndex, ServerIndex)>,
     /// How safe a report is before it is acknowledged.
     pub level: Level,
     /// Whether servers keep their data on disk.
@@ -47,19 +47,19 @@ pub struct History {
     pub clock_skew_max: Duration,
     /// The wall clock at the beginning, in nanoseconds since the POSIX epoch.
     pub began_ns: i128,
-    /// What clients asked and were told, in no order.
+    /// The commands and replies of clients, in no order.
     pub calls: Vec<Call>,
-    /// What befell servers.
+    /// The harm to servers.
     pub harms: Vec<Harm>,
     /// Since when the herd was whole and quiet.
     pub quiet_from: Duration,
-    /// What each server then held: the lines of its dump without the last, in order of the topology.
+    /// The final map of each server: the lines of its dump without the last, in order of the topology.
     pub dumps: Vec<Vec<Vec<u8>>>,
 }
 
 impl History {
     /// The neighbours of a server.
-    pub fn neighbours(&self, server: Position) -> impl Iterator<Item = Position> {
+    pub fn neighbours(&self, server: ServerIndex) -> impl Iterator<Item = ServerIndex> {
         self.links.iter().filter_map(move |&(a, b)| match server {
             _ if server == a => Some(b),
             _ if server == b => Some(a),

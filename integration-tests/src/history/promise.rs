@@ -1,16 +1,16 @@
-//! What a server surely still holds after what befell it, and so what each level of acknowledgement promises:
-//! `docs/durability.md` as code, for real processes. `node/replication/tests/simulation/promise.rs` is its model, where every
-//! moment is known; here it is known between which two moments something happened.
+//! The records that a server surely still holds after harm, and so the promise of each acknowledgement level:
+//! `docs/durability.md` as code, for real processes. `node/replication/tests/simulation/promise.rs` is its model,
+//! where every moment is known. Here only an interval of time is known for each event.
 //!
-//! Where it is not sure, it says no: a promise that is left out costs a check, one too many a false alarm.
+//! In doubt it says no: a missing promise costs a check, a wrong one is a false alarm.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Call, Command, Harm, HarmKind, History, Position, Record, Reply};
+use super::{Call, ClientCommand, ClientReply, Harm, HarmKind, History, Record, ServerIndex};
 
-/// What has reached the store's queue is with the system after this long, if nothing stalls: documented are 10 ms,
-/// the rest is for a busy machine.
+/// The time after which writes in the store's queue are with the system, if nothing stalls: 10 ms are documented, the
+/// rest is for a busy machine.
 const COMMITTED_AFTER: Duration = Duration::from_secs(2);
 
 /// And synced after this long, at any level: documented is 1 s.
@@ -28,7 +28,7 @@ const REPLACING: Duration = Duration::from_secs(10);
 
 /// How a server has a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum RecordSafety {
     /// In memory, and in its store's queue if it has a store.
     Merged,
     /// On disk, synced.
@@ -44,7 +44,7 @@ pub struct Had {
     pub by: Duration,
 }
 
-/// What befell each server by some time.
+/// The harm to each server up to some time.
 #[derive(Debug)]
 pub struct Promises<'a> {
     history: &'a History,
@@ -54,7 +54,7 @@ pub struct Promises<'a> {
 }
 
 impl<'a> Promises<'a> {
-    /// What is promised after all that befell servers and had begun by `until`.
+    /// The promises after all harm that had begun by `until`.
     pub fn at(history: &'a History, until: Duration) -> Self {
         let mut of = vec![Vec::new(); history.names.len()];
         for harm in &history.harms {
@@ -77,16 +77,16 @@ impl<'a> Promises<'a> {
     }
 
     /// The level of the server's own that an acknowledgement tells of.
-    pub fn own(&self) -> Held {
+    pub fn own(&self) -> RecordSafety {
         if self.history.level.needs_disk() {
-            Held::Synced
+            RecordSafety::Synced
         } else {
-            Held::Merged
+            RecordSafety::Merged
         }
     }
 
-    /// Whether `server` surely still holds what it had then, or something greater.
-    pub fn holds(&self, server: Position, had: Had, held: Held) -> bool {
+    /// Whether `server` surely still holds its record of that time, or something greater.
+    pub fn holds(&self, server: ServerIndex, had: Had, held: RecordSafety) -> bool {
         let harms = &self.of[server];
         let mut ends = harms
             .iter()
@@ -106,11 +106,11 @@ impl<'a> Promises<'a> {
         if disk_lost && ended {
             return false;
         }
-        held == Held::Synced || ends.all(|end| self.is_written(server, had, end))
+        held == RecordSafety::Synced || ends.all(|end| self.is_written(server, had, end))
     }
 
-    /// Whether what was merged then was surely on disk, as far as this end asks, before it.
-    fn is_written(&self, server: Position, had: Had, end: &Harm) -> bool {
+    /// Whether a record merged then was surely on disk, as this harm requires, before the harm.
+    fn is_written(&self, server: ServerIndex, had: Had, end: &Harm) -> bool {
         let harms = &self.of[server];
         let stalls: Duration = harms
             .iter()
@@ -139,8 +139,8 @@ impl<'a> Promises<'a> {
         !full && end.from.saturating_sub(queued) >= takes + stalls
     }
 
-    /// Whether what this call acknowledged, or something greater, must be there once the herd is whole. The record
-    /// is that of its reply.
+    /// Whether the acknowledged record of this call, or something greater, must be there once the herd is whole. The
+    /// record is that of its reply.
     pub fn promised(&self, call: &Call, record: &Record) -> bool {
         let server = call.process.server;
         let had = Had {
@@ -178,7 +178,7 @@ impl<'a> Promises<'a> {
         reports.into_iter().flatten().any(|(time_ns, other)| {
             let under_way = |crash: &&&Harm| {
                 let in_time = other.completed + REPLACING >= crash.from;
-                other.invoked <= crash.to && (other.reply == Reply::Unknown || in_time)
+                other.invoked <= crash.to && (other.reply == ClientReply::Unknown || in_time)
             };
             *time_ns >= record.time_ns && *other != call && crashes.iter().any(under_way)
         })
@@ -189,8 +189,8 @@ impl Call {
     /// The time that it reports, if it is a report.
     fn reported_ns(&self) -> Option<i128> {
         match &self.command {
-            Command::Report { time, .. } => super::record::nanoseconds(time.as_bytes()),
-            Command::Question { .. } => None,
+            ClientCommand::Report { time, .. } => super::record::nanoseconds(time.as_bytes()),
+            ClientCommand::Question { .. } => None,
         }
     }
 }

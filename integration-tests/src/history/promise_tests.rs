@@ -6,7 +6,7 @@ use super::*;
 const AT_MS: u64 = 100_000;
 
 /// Smith, with Hill and Campbell for neighbours, acknowledged a report; these befell servers.
-fn levels(has_disks: bool, harms: &[(Position, u64, HarmKind)]) -> [bool; 4] {
+fn levels(has_disks: bool, harms: &[(ServerIndex, u64, HarmKind)]) -> [bool; 4] {
     Level::ALL.map(|level| {
         let mut sample = Sample::new();
         sample.history.level = level;
@@ -56,7 +56,7 @@ fn peer_levels_survive_the_loss_of_one_disk_only() {
 }
 
 #[test]
-fn without_disks_every_end_takes_what_the_process_had() {
+fn without_disks_a_crash_loses_the_memory() {
     for kind in [HarmKind::ProcessEnded, HarmKind::Stopped] {
         let harms = [(1, AT_MS + 60_000, kind)];
         assert!(!levels(false, &harms)[0], "{kind:?}");
@@ -104,8 +104,8 @@ fn a_fresh_or_a_paused_process_writes_nothing() {
         from: Duration::from_millis(AT_MS),
         by: Duration::from_millis(AT_MS + 100),
     };
-    assert!(!promises.holds(1, had, Held::Merged));
-    assert!(promises.holds(1, had, Held::Synced));
+    assert!(!promises.holds(1, had, RecordSafety::Merged));
+    assert!(promises.holds(1, had, RecordSafety::Synced));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 /// Digits behind the dot of a nanosecond.
 const NANOSECOND_DIGITS: usize = 9;
 
-/// What an AT line says.
+/// The content of an AT line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The whole line, without its LF.
@@ -14,7 +14,7 @@ pub struct Record {
     pub server: Vec<u8>,
     /// That server's clock less the report's time, in nanoseconds.
     pub difference_ns: i128,
-    /// Who reported.
+    /// The client.
     pub client: Vec<u8>,
     /// Where it was.
     pub location: Vec<u8>,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Call, Command, Harm, HarmKind, History, Level, Position, Process, Reply};
+use super::{
+    Call, ClientCommand, ClientReply, Harm, HarmKind, History, Level, ServerIndex, ServerRun,
+};
 
 /// How long each call takes.
 const CALL: Duration = Duration::from_millis(100);
@@ -41,7 +43,7 @@ impl Sample {
         sample
     }
 
-    pub(super) fn harm(&mut self, server: Position, at_ms: u64, kind: HarmKind) {
+    pub(super) fn harm(&mut self, server: ServerIndex, at_ms: u64, kind: HarmKind) {
         let at = Duration::from_millis(at_ms);
         self.history.harms.push(Harm {
             server,
@@ -54,38 +56,44 @@ impl Sample {
     /// Kiwi is reported with this time, and refused or acknowledged.
     pub(super) fn report(
         &mut self,
-        server: Position,
+        server: ServerIndex,
         number: u32,
         at_ms: u64,
         time: &str,
         reply: Option<&str>,
     ) {
-        let command = Command::Report {
+        let command = ClientCommand::Report {
             client: b"kiwi".to_vec(),
             location: "+1+1".to_owned(),
             time: time.to_owned(),
         };
-        self.call(Process { server, number }, at_ms, command, reply);
+        self.call(ServerRun { server, number }, at_ms, command, reply);
     }
 
     /// Somebody asks after kiwi.
     pub(super) fn question(
         &mut self,
-        server: Position,
+        server: ServerIndex,
         number: u32,
         at_ms: u64,
         reply: Option<&str>,
     ) {
         let client = b"kiwi".to_vec();
-        let command = Command::Question { client };
-        self.call(Process { server, number }, at_ms, command, reply);
+        let command = ClientCommand::Question { client };
+        self.call(ServerRun { server, number }, at_ms, command, reply);
     }
 
-    fn call(&mut self, process: Process, at_ms: u64, command: Command, reply: Option<&str>) {
+    fn call(
+        &mut self,
+        process: ServerRun,
+        at_ms: u64,
+        command: ClientCommand,
+        reply: Option<&str>,
+    ) {
         let invoked = Duration::from_millis(at_ms);
         let reply = match reply {
-            Some(line) => Reply::At(line.as_bytes().to_vec()),
-            None => Reply::Refused([b"? ".as_slice(), &command.line()].concat()),
+            Some(line) => ClientReply::At(line.as_bytes().to_vec()),
+            None => ClientReply::Refused([b"? ".as_slice(), &command.line()].concat()),
         };
         self.history.calls.push(Call {
             process,

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::workload::{client_ids, show_ids, steps};
-use super::{Fault, Level, Position, Step, TimedFault, faults};
+use super::{Fault, Level, ServerIndex, Step, TimedFault, faults};
 use crate::Topology;
 
 /// The servers and links of a herd, by position.
@@ -15,8 +15,8 @@ use crate::Topology;
 pub struct Shape {
     /// The servers' names.
     pub names: &'static [&'static str],
-    /// Who is linked to whom; the first connects.
-    pub links: &'static [(Position, Position)],
+    /// The links; the first end connects.
+    pub links: &'static [(ServerIndex, ServerIndex)],
 }
 
 /// The five servers and six links of the protocol.
@@ -49,7 +49,7 @@ impl Shape {
     }
 }
 
-/// What can be done to servers on this machine.
+/// The faults that this machine supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Means {
     /// Servers can have disks of their own, which fail.
@@ -77,9 +77,9 @@ pub struct Scenario {
     pub sets_clocks: bool,
     /// The clients' IDs.
     pub clients: Vec<Vec<u8>>,
-    /// What is sent, in order.
+    /// The commands, in order.
     pub steps: Vec<Step>,
-    /// What goes wrong, in order.
+    /// The faults, in order.
     pub faults: Vec<TimedFault>,
 }
 
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn few_means_change_nothing_but_what_needs_them() {
+    fn fewer_tools_change_only_the_faults_that_need_them() {
         for seed in 0..20 {
             let (all, none) = (
                 Scenario::of(seed, LENGTH, ALL),

@@ -1,5 +1,5 @@
-//! What clients do: several reporters at any server report and ask about the same clients, with times that tie, repeat,
-//! go back and lie ahead.
+//! The work of clients: several reporters at any server report and ask about the same clients, with times that tie,
+//! repeat, go back and lie ahead.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::scenario::Shape;
-use super::{Position, show};
+use super::{ServerIndex, show};
 
-/// Those who report, each over one connection at a time.
+/// The reporters, each with one connection at a time.
 pub(super) const REPORTERS: usize = 5;
 
 /// A reporter sends this many commands at once, at most.
@@ -21,16 +21,16 @@ const RECENT: usize = 60;
 
 const NS_PER_S: i64 = 1_000_000_000;
 
-/// What one reporter sends at once.
+/// The commands that one reporter sends at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// When, from the beginning of the history; later if it still waits for replies.
     pub at: Duration,
-    /// Who.
+    /// The reporter.
     pub reporter: usize,
     /// To whom.
-    pub server: Position,
-    /// What, pipelined.
+    pub server: ServerIndex,
+    /// The commands, pipelined.
     pub commands: Vec<StepCommand>,
 }
 
@@ -196,7 +196,7 @@ fn vary(
             let age_ns = rng.random_range(1..100_000) * NS_PER_S;
             (client, fresh.1, StepTime::of(time.ns - age_ns, time.digits))
         }
-        // From ahead, as far as it is allowed and farther: only of few, who stay there.
+        // Times ahead of the clock, allowed and not allowed: only for few clients, which stay there.
         43..45 => {
             let ahead_ns = rng.random_range(1..8_000) * NS_PER_S;
             let (client, place, time) = fresh;
@@ -273,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_from_the_beginning() {
+    fn times_count_from_the_beginning() {
         let time = |ns, digits| StepTime::of(ns, digits).text(1_000);
         assert_eq!(time(1_500_000_000, 1), "1001.5");
         assert_eq!(time(1_500_000_001, 9), "1001.500000001");

@@ -1,4 +1,4 @@
-//! What strangers do to the client port and to HTTP.
+//! Attacks of strangers on the client port and on HTTP.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub(crate) async fn slow_writers(address: SocketAddr, over: Over) {
     println!("slow writers cut off: {cut_off}");
 }
 
-/// Questions whose answers nobody reads.
+/// Questions without a reader of the answers.
 pub(crate) async fn slow_readers(address: SocketAddr, over: Over) {
     let mut connections = Vec::new();
     for _ in 0..FEW {

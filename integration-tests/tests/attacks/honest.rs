@@ -6,7 +6,7 @@ use std::time::Duration;
 use herd_integration_tests::{Client, Herd};
 use tokio::time::{Instant, sleep};
 
-/// From one exchange to the next: who means well has something to say now and then.
+/// The pause between exchanges of an honest client.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// How many exchanges are the first ones, which are told apart: an attack begins with all connections at once, and with
@@ -34,7 +34,7 @@ impl<'h> Honest<'h> {
         }
     }
 
-    /// Reports and asks so many times; every answer must be right, and the last report must reach a server behind
+    /// Reports and asks `count` times; every answer must be right, and the last report must reach a server behind
     /// the attacked one.
     pub(crate) async fn exchanges(mut self, count: usize) -> Latencies {
         let mut latencies = Vec::new();

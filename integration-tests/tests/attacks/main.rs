@@ -36,14 +36,14 @@ const CLIENTS_MAX: usize = 20_000;
 /// connection, and as much again for all else.
 const ADDED_KIB_MAX: u64 = 2 * 16 * IDLE_CONNECTIONS as u64;
 
-/// Attackers have machines of their own, and take the server's cores by what they send only. Here they take turns on the same
-/// cores, behind everybody else and with the threads that the server serves floods on.
+/// Real attackers have machines of their own, and use the server's cores only by their messages. Here they share the
+/// same cores, with the low priority of the server's threads for bulk.
 const ATTACKERS_NICE: i32 = 10;
 
 /// Honest exchanges before the attacks, and as many during them: at least ten seconds of either.
 const EXCHANGES: usize = 2_000;
 
-// The honest clients have a thread of their own, this one: what attackers take time for is not to be counted.
+// The honest clients have a thread of their own, this one: the time of the attackers must not count.
 #[tokio::test]
 async fn under_all_attacks_at_once_honest_clients_are_served() {
     let strangers = runtime::Builder::new_multi_thread()
@@ -138,7 +138,7 @@ async fn all_is_as_before(herd: &mut Herd) {
     }
     let named = herd.log("Smith").lines_with(0, &["peer connection"]);
     assert!(!named.is_empty());
-    // The log may have left out the last lines on links, since those who pretended to be Hill made and lost so many.
+    // The log may have left out the last lines about links, because the false Hills made and lost many.
     let smith = herd.server("Smith").addresses();
     for neighbour in ["Hill", "Singleton", "Campbell"] {
         let up = format!("herd_link_up{{neighbour=\"{neighbour}\"}}");

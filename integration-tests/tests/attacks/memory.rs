@@ -1,4 +1,4 @@
-//! What single kinds of connections make a server take, beside the bound that the documents tell.
+//! The memory that single kinds of connections cost a server, beside the documented limit.
 
 use herd_integration_tests::{Herd, Topology, eventually, series, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -8,13 +8,13 @@ use crate::resident_kib;
 
 const CONNECTIONS: usize = 500;
 
-/// What a connection takes before it reads much, by docs/security.md, in KiB.
+/// The memory of a connection before it reads much, by docs/security.md, in KiB.
 const CONNECTION_KIB: u64 = 28;
 
 /// The longest line, in KiB, and a little.
 const LINE_KIB: u64 = 65;
 
-/// For what is not about connections, in KiB.
+/// Memory that does not belong to connections, in KiB.
 const OTHER_KIB: u64 = 8 * 1024;
 
 #[tokio::test]

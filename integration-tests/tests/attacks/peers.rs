@@ -1,4 +1,4 @@
-//! What strangers do to the peer port, by the name of a server, without a certificate.
+//! Attacks of strangers on the peer port, in the name of a server, without a certificate.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ const HALF_OPEN: usize = 100;
 
 type Over = Arc<AtomicBool>;
 
-/// The generation of a neighbour, as a server's log tells it: who watched an open link knows it.
+/// The generation of a neighbour, from a server's log. An observer of an open link knows it too.
 pub(crate) async fn generation(herd: &Herd, server: &str, neighbour: &str) -> u64 {
     let made = format!("link made neighbour={neighbour} ");
     let line = herd.log(server).wait_for(0, &[&made]).await;
@@ -65,7 +65,7 @@ pub(crate) async fn half_open(address: SocketAddr, over: Over) {
     }
 }
 
-/// A hello of long ago and what may follow it, ended after every byte.
+/// An old hello and the frames that may follow it, cut after every byte.
 pub(crate) async fn frames_cut_at_every_byte(address: SocketAddr, generation: u64, over: Over) {
     let report = framed(&[4, 0, 1, 4, b'H', b'i', b'l', b'l', 5, 3, 2]);
     let gossip = framed(&[3, 0x53, 0xb0, 0, 0, 0, 0, 4, 0, b't', b'e', b's', b't']);
@@ -84,7 +84,7 @@ pub(crate) async fn frames_cut_at_every_byte(address: SocketAddr, generation: u6
     }
 }
 
-/// The handshake of an earlier process of Hill, of the present one, and then what no server says.
+/// The handshake of an earlier process of Hill, of the present one, and then frames that no server sends.
 pub(crate) async fn replayed_handshakes(address: SocketAddr, generation: u64, over: Over) {
     while !over.load(Ordering::Relaxed) {
         for generation in [generation - 1, generation] {

@@ -1,4 +1,4 @@
-//! Who speaks the protocol of links by hand, in the place of a server of the topology.
+//! A speaker of the link protocol in the place of a server of the topology.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use crate::wire;
 /// A link to a server, which took us for the one that we said we are.
 pub(crate) struct Speaker {
     writer: OwnedWriteHalf,
-    /// Takes off the link what the server says, up to its end.
+    /// Reads and discards the server's frames, up to the end of the link.
     listening: JoinHandle<()>,
     /// The generation that the server said it has.
     pub(crate) other: u64,

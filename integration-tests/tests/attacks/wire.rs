@@ -16,7 +16,7 @@ pub(crate) const ACK: u8 = 2;
 /// The longest frame that is read, in bytes.
 pub(crate) const FRAME_BYTES_MAX: usize = 128 * 1024;
 
-/// What gossip packs into one block at most, in bytes.
+/// The maximal size of a block in gossip, in bytes.
 pub(crate) const BLOCK_BYTES: usize = 16_384;
 
 /// A frame behind its length.
@@ -89,7 +89,7 @@ pub(crate) fn entry(name: &str, generation: u64, numbers: [u64; 3]) -> Vec<u8> {
     [id(name, generation), numbers].concat()
 }
 
-/// A digest, which claims to have so many lines.
+/// A digest that claims to have `claimed` lines.
 pub(crate) fn digest(claimed: usize, entries: &[Vec<u8>]) -> Vec<u8> {
     [(claimed as u16).to_le_bytes().to_vec(), entries.concat()].concat()
 }

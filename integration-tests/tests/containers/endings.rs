@@ -19,7 +19,7 @@ async fn sigterm_drains_hands_over_and_ends_well() {
     let clients = herd.client_address("Smith").await;
     let mut client = herd.client("Smith").await;
     let url = format!("http://{smith}/readyz");
-    // What the outside sees while the pod is being deleted.
+    // The view from outside while the pod is deleted.
     let watching = async {
         let mut seen = (String::new(), String::new());
         eventually("it says that it is not ready", async || {
@@ -31,7 +31,7 @@ async fn sigterm_drains_hands_over_and_ends_well() {
             not_ready
         })
         .await;
-        // It is in no list of endpoints from now on, and whoever comes all the same is served.
+        // It is in no list of endpoints from now on, and connections that still come are served.
         let mut late = herd_integration_tests::Client::connect(clients).await;
         seen.1 = late.report("late", UCLA, TIME).await;
         let early = client.report("early", UCLA, TIME).await;
@@ -48,7 +48,7 @@ async fn sigterm_drains_hands_over_and_ends_well() {
     assert!(ended.output.contains("\"stopped\""), "{}", ended.output);
     let grace_s = u64::try_from(herd.manifests().grace_s()).unwrap();
     assert!(took < Duration::from_secs(grace_s), "{took:?}");
-    // It ended, so whatever Hill knows it knew in time.
+    // The pod ended, so everything that Hill knows came in time.
     let mut hill = herd.client("Hill").await;
     assert_eq!(hill.find("late").await, Some(late));
     assert_eq!(hill.find("early").await, Some(early));

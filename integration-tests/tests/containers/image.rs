@@ -1,4 +1,4 @@
-//! What is in the image.
+//! The content of the image.
 
 use herd_integration_tests::containers::{IMAGE, engine, run, skipped};
 

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::{NAMES, TIME, UCLA};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rolling_update_loses_nothing_that_a_client_was_told() {
+async fn a_rolling_update_loses_no_acknowledged_report() {
     if skipped().await {
         return;
     }
@@ -27,7 +27,7 @@ async fn a_rolling_update_loses_nothing_that_a_client_was_told() {
     let rolling = async {
         let mut ended = Vec::new();
         for name in NAMES.into_iter().rev() {
-            // What a Service does when a pod is being deleted.
+            // The behaviour of a Service when a pod is deleted.
             service.leave_out(herd.client_address(name).await);
             ended.push(herd.delete(name).await);
             herd.restart(name).await;
@@ -55,7 +55,7 @@ async fn a_rolling_update_loses_nothing_that_a_client_was_told() {
     }
 }
 
-/// What clients of a Service see of a rolling update.
+/// A rolling update, as clients of a Service see it.
 struct Service {
     endpoints: Mutex<Vec<SocketAddr>>,
     rolled: AtomicBool,

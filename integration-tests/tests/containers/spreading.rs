@@ -1,11 +1,11 @@
-//! A report to one server is known to all, whatever happens to one of them.
+//! A report to one server reaches all, even if one of them fails.
 
 use herd_integration_tests::containers::{Herd, skipped};
 
 use crate::{NAMES, TIME, UCLA};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_hears_all_know() {
+async fn a_report_to_one_server_reaches_all() {
     if skipped().await {
         return;
     }
@@ -34,7 +34,7 @@ async fn what_one_hears_all_know() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_is_killed_or_frozen_holds_up_nobody_and_comes_back() {
+async fn a_killed_or_frozen_server_delays_no_other() {
     if skipped().await {
         return;
     }

@@ -1,4 +1,4 @@
-//! Pods that are killed, and what their volumes keep.
+//! Killed pods, and the content of their volumes.
 
 use herd_integration_tests::containers::{Herd, skipped};
 
@@ -12,7 +12,7 @@ async fn acknowledged_reports_survive_with_and_without_a_volume() {
     let mut herd = Herd::builder().start().await;
     let ids: Vec<String> = (0..500).map(|number| format!("client{number}")).collect();
     let told = herd.client("Hill").await.report_all(&ids, UCLA, TIME).await;
-    // All at once: nobody is left to learn from.
+    // All at once, so no server is left to learn from.
     for name in NAMES {
         assert_eq!(herd.kill(name).await.status, 137);
     }

@@ -14,7 +14,7 @@ const BUSY: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(13);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_herd_that_was_busy_and_goes_idle_takes_nobody_for_gone() {
+async fn no_server_is_gone_when_a_busy_herd_goes_idle() {
     let herd = Herd::five().await;
     let mut loads = tokio::task::JoinSet::new();
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! Who is let into a herd whose links have certificates, and what the others are told.
+//! Admission to a herd whose links have certificates, and the messages to refused servers.
 
 use std::path::Path;
 
@@ -73,8 +73,8 @@ async fn a_server_of_another_authority_is_refused() {
     refused(&mut herd, change, says).await;
 }
 
-/// A valid certificate of another server of the herd: that it is not taken for what a hello says is tested
-/// where hellos can be forged (`node/replication/tests/replication/certificates.rs`).
+/// A valid certificate of another server of the herd: another test shows that it does not fit another server's hello
+/// (`node/replication/tests/replication/certificates.rs`).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_servers_certificate_neither_starts_nor_answers() {
     let names = ["Hill", "Smith", "Campbell"];
@@ -153,7 +153,7 @@ async fn all_mistakes_of_an_expired_certificate_are_told() {
     );
 }
 
-/// One side has certificates and the other has none: both say what to look at.
+/// One side has certificates and the other has none: both name the cause.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_without_certificates_finds_no_way_in() {
     let mut herd = Herd::builder(two()).encrypted().start().await;
@@ -212,7 +212,7 @@ async fn the_links_of_herd_local_are_encrypted_without_a_word() {
         let mut local = Process::start(&arguments, &said);
         said.wait_for(0, &["Hill", ": link made neighbour=Smith"])
             .await;
-        // What is no TLS is shut out.
+        // A connection without TLS is refused.
         let mut stream = TcpStream::connect(addresses[1].peer).await.unwrap();
         stream
             .write_all(&[0, 0, 0, 9, 1, 1, 0, 0, 0])

@@ -1,4 +1,4 @@
-//! A server that is killed and started again and again, and what the others notice of it: nothing.
+//! A server that is killed and started again and again does not disturb the others.
 
 use herd_integration_tests::Herd;
 

@@ -1,4 +1,4 @@
-//! What comes to a peer port from who is no server.
+//! Connections to a peer port that are not from a server.
 
 use herd_integration_tests::{Herd, eventually};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -11,7 +11,7 @@ async fn a_damaged_peer_is_shut_out_and_named() {
     let herd = Herd::five().await;
     let address = herd.server("Smith").peer_address();
     let marks = NAMES.map(|name| herd.log(name).end());
-    // What it sends, whether it closes then, and what the log says.
+    // The bytes, whether the sender closes then, and the text of the log.
     let http = b"GET / HTTP/1.1\r\nHost: smith\r\n\r\n".to_vec();
     let wrong_version = vec![0, 0, 0, 3, 1, 99, 7];
     for (name, bytes, closes, reason) in [
@@ -100,7 +100,7 @@ async fn silent_peers_neither_stop_a_server_nor_fill_its_log() {
     .await;
 }
 
-/// Nobody lost a link through it, and records pass through Smith.
+/// No link was lost, and records pass through Smith.
 async fn still_linked(herd: &Herd, marks: [usize; 5]) {
     let line = herd
         .client("Hill")

@@ -70,7 +70,7 @@ async fn members_come_and_go_by_a_rolling_restart() {
         &["Hill", "Smith", "Jaquez"],
         &[("Hill", "Smith"), ("Smith", "Jaquez")],
     );
-    // Jaquez is there from the start in this harness, but nobody links to it yet.
+    // Jaquez runs from the start in this harness, but no server links to it yet.
     let mut herd = Herd::builder(three.clone()).on_disk().start().await;
     herd.server_mut("Jaquez").terminate().await;
     for name in ["Hill", "Smith"] {
@@ -89,7 +89,7 @@ async fn members_come_and_go_by_a_rolling_restart() {
     herd.knows("Jaquez", "kiwi", &line).await;
     let emu = herd.client("Jaquez").await.report("emu", UCLA, TIME).await;
     herd.knows("Hill", "emu", &emu).await;
-    // It leaves for good; what it published stays.
+    // It leaves for good; its publications stay.
     herd.server_mut("Jaquez").terminate().await;
     for name in ["Hill", "Smith"] {
         herd.use_topology(name, &two);

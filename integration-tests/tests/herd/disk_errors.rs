@@ -26,7 +26,7 @@ async fn pair(ack: &str, disk: &LoopDisk) -> Herd {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_on_disk_outlives_a_loss_of_power() {
+async fn reports_on_disk_outlive_a_loss_of_power() {
     let Some(disk) = LoopDisk::mount() else {
         return;
     };
@@ -48,7 +48,7 @@ async fn what_was_acknowledged_on_disk_outlives_a_loss_of_power() {
         let (told, ()) = tokio::join!(reports, outage);
         ledger.merge(told);
         disk.power_on();
-        // Nobody is there whom it could learn from.
+        // No other server runs from which it could learn.
         herd.server_mut("Smith").kill();
         herd.server_mut("Hill").restart().await;
         let ids = ledger.ids();
@@ -81,7 +81,7 @@ async fn a_server_reports_disk_errors_and_goes_on() {
         said.contains("the store has failed") && said.contains("os error 5")
     })
     .await;
-    // It answers, and passes on what it hears; nothing waits for the disk any more.
+    // It answers, and passes its reports on; nothing waits for the disk any more.
     let late = client.find("late").await.unwrap();
     herd.knows("Smith", "late", &late).await;
     let smiths = herd.client("Smith").await.report("emu", UCLA, TIME).await;
@@ -96,7 +96,7 @@ async fn a_server_reports_disk_errors_and_goes_on() {
     assert_eq!(status.code(), Some(74));
     let said = herd.server("Hill").log_since_start();
     assert!(said.contains("cannot use the data folder"), "{said}");
-    // Mended, it holds what it had acknowledged, and the herd has the rest.
+    // After the repair it holds its acknowledged reports, and the herd has the rest.
     disk.power_on();
     herd.server_mut("Hill").restart().await;
     assert!(herd.has("Hill", "early", &early).await);

@@ -81,7 +81,7 @@ async fn a_server_with_a_full_disk_refuses_and_goes_on() {
     let mut number = 0;
     let log = herd.log("Hill");
     eventually("the store fails", async || {
-        // What was reserved before may still take some.
+        // Space that was reserved before may still take some.
         number += 1;
         let lines: String = (0..500)
             .map(|i| format!("IAMAT c{number}-{i} {UCLA} {TIME}\n"))
@@ -150,7 +150,7 @@ async fn a_disk_that_turns_read_only_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_store_is_told_set_aside_and_filled_again() {
+async fn a_damaged_store_is_set_aside_and_filled_again() {
     let mut herd = pair("disk").await;
     let clients = ids("client", 2_000);
     let lines = herd
@@ -187,8 +187,8 @@ async fn a_damaged_store_is_told_set_aside_and_filled_again() {
     assert!(output.status.success(), "{output:?}");
     herd.server_mut("Hill").restart().await;
     assert_eq!(herd.agree(&["Hill"], &clients).await, lines);
-    // The dead incarnation of Hill published them. Hill takes them up, or Smith adopts them while Hill's
-    // store is damaged; either way a live server publishes all of them again, and Hill stores what it hears.
+    // The dead incarnation of Hill published them. Hill takes them up, or Smith adopts them while Hill's store is
+    // damaged; either way a live server publishes all of them again, and Hill stores the records that it receives.
     let live = async |name: &str| {
         let http = herd.server(name).addresses().http;
         find_series(http, "herd_slot_live_records")
@@ -227,7 +227,7 @@ pub(crate) fn damage(store: &Path) {
     }
     let (_, largest) = files.into_iter().max().unwrap();
     let mut bytes = std::fs::read(&largest).unwrap();
-    // A journal is longer than what was written to it.
+    // A journal is longer than its content.
     let end = bytes.iter().rposition(|&byte| byte != 0).unwrap();
     bytes[end / 2] ^= 0x55;
     std::fs::write(&largest, bytes).unwrap();

@@ -1,4 +1,4 @@
-//! What was acknowledged is kept, whatever is killed.
+//! Acknowledged reports outlive kills.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) async fn on_disk(ack: &str) -> Herd {
         .await
 }
 
-/// Every server of `servers` answers with what was acknowledged, or with something greater.
+/// Every server of `servers` answers with the acknowledged records, or with greater ones.
 pub(crate) async fn kept(herd: &Herd, servers: &[&str], ledger: &Ledger) {
     let answers = herd.agree(servers, &ledger.ids()).await;
     let broken = ledger.broken(answers.iter().map(|at| Some(at.as_str())));
@@ -79,7 +79,7 @@ async fn a_restarted_server_answers_alone_from_its_disk() {
     for name in NAMES {
         herd.server_mut(name).kill();
     }
-    // What Campbell holds it learnt over two hops.
+    // Campbell learnt its records over two hops.
     herd.server_mut("Campbell").restart().await;
     // At once: not found is waited for while the store is read.
     let found = herd.client("Campbell").await.find_all(&clients).await;
@@ -87,7 +87,7 @@ async fn a_restarted_server_answers_alone_from_its_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_origin_that_never_comes_back_is_missed_by_nobody() {
+async fn records_outlive_an_origin_that_never_comes_back() {
     let mut herd = on_disk("disk").await;
     let clients = ids("client", 500);
     let lines = herd
@@ -104,7 +104,7 @@ async fn an_origin_that_never_comes_back_is_missed_by_nobody() {
     for name in others {
         herd.server_mut(name).restart().await;
     }
-    // Gossip never knew the dead incarnation: what it published is adopted from the disks.
+    // Gossip never knew the dead incarnation: its records are adopted from the disks.
     let log = herd.log("Smith");
     eventually("orphans are adopted", async || {
         log.text().contains("orphans adopted")
@@ -136,7 +136,7 @@ async fn without_a_neighbour_peer_is_refused_and_disk_is_not() {
             .await;
         let reply = String::from_utf8(client.line().await).unwrap();
         assert!(reply.starts_with(expected), "{ack}: {reply}");
-        // What comes behind it is answered all the same.
+        // Later lines are answered nevertheless.
         let behind = String::from_utf8(client.line().await).unwrap();
         assert!(behind.contains(" kiwi "), "{behind}");
         if expected == "? " {

@@ -5,7 +5,7 @@ use herd_integration_tests::{Client, Herd};
 use crate::{NAMES, TIME, UCLA, ids};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_reported_just_before_sigterm_is_on_the_others() {
+async fn the_last_reports_before_sigterm_reach_the_others() {
     let mut herd = Herd::five().await;
     let mut clients = Vec::new();
     for ending in NAMES {
@@ -17,7 +17,7 @@ async fn what_was_reported_just_before_sigterm_is_on_the_others() {
         assert_eq!(client.rest().await, b"");
         let gone = Client::try_connect(herd.server(ending).client_address()).await;
         assert!(gone.is_err(), "{ending} is gone and accepts connections");
-        // It ended, so whatever a neighbour knows it knew in time.
+        // The server ended, so everything that a neighbour knows came in time.
         let mut known = 0;
         for neighbour in herd.topology().neighbours(ending) {
             let found = herd.client(neighbour).await.find_all(&last).await;

@@ -12,7 +12,7 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The page. Forms are submitted to a frame, so that the page stays.
 const PAGE: &str = "<!doctype html><title>elsewhere</title><iframe name=sink></iframe>";
 
-/// A report, as lines within whatever the browser puts before and behind it.
+/// A report, as lines within the parts that the browser adds before and behind it.
 const REPORT: &str = "\\n\\nIAMAT victim +34.0-118.4 1520023934\\n";
 
 /// Serves the page on an address of this machine, and returns its origin. A page from loopback may ask loopback for

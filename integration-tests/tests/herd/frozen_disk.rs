@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{TIME, UCLA, ids};
 
-/// A server stops within its grace of 8 s, whatever its disk does; and a little for a busy machine.
+/// A server stops within its grace period of 8 s for any state of its disk; plus a little for a busy machine.
 const STOP_MAX: Duration = Duration::from_secs(15);
 
 const PAIR: [&str; 2] = ["Hill", "Smith"];
@@ -48,14 +48,15 @@ async fn a_server_serves_and_stops_though_its_disk_is_frozen() {
     let kiwi = hill.report("kiwi", UCLA, TIME).await;
     herd.knows("Smith", "kiwi", &kiwi).await;
     let emu = herd.client("Smith").await.report("emu", UCLA, TIME).await;
-    // Questions wait for what the disk may hold of their client, 30 s at most; then the answer is what neighbours told.
+    // Questions wait for the records of their client on the disk, 30 s at most; then the answer comes from
+    // neighbours' records.
     tokio::join!(
         herd.knows("Hill", "emu", &emu),
         herd.knows("Hill", &clients[7], &lines[7]),
     );
     let said = herd.server("Hill").log_since_start();
     assert!(!said.contains("store loaded"), "its disk is frozen: {said}");
-    // What came last is handed over, and it stops in time, as far as that is its own doing: the system lets go of a
+    // The last records are handed over, and it stops in time, as far as that depends on it: the system lets go of a
     // process only when its disk has answered.
     let moa = hill.report("moa", UCLA, TIME).await;
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! SIGKILL under load, at random times, and the ledger of what clients were told.
+//! SIGKILL under load, at random times, and the ledger of acknowledgements to clients.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::durability::{kept, on_disk};
 /// Kills in one run; some of all servers at once.
 const KILLS: usize = 20;
 
-/// What these tests draw from. The seed shows when a test fails, and `HERD_TEST_SEED` repeats one: the
-/// same kills in the same order, as far as processes do the same twice.
+/// The random generator of these tests. The seed shows when a test fails, and `HERD_TEST_SEED` repeats one: the same
+/// kills in the same order, as far as processes do the same twice.
 pub(crate) fn seeded() -> StdRng {
     let given = std::env::var("HERD_TEST_SEED");
     let seed = match given {

@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use crate::{TIME, UCLA};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn herd_local_serves_and_writes_down_what_passed() {
+async fn herd_local_serves_and_keeps_wire_logs() {
     let folder = tempfile::tempdir().unwrap();
     let topology = Topology::five();
     let addresses = free_addresses(5);

@@ -1,4 +1,4 @@
-//! `/metrics`: what dashboard, alert rules and documentation speak of is there, and nothing else.
+//! `/metrics`: exactly the metrics of dashboard, alert rules and documents are exported.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ const IAMATS_ANSWERED: &str = "herd_request_duration_seconds_count{command=\"iam
 pub(crate) struct Scrape {
     /// The kind of each metric.
     kinds: BTreeMap<String, String>,
-    /// What each series holds, by name and labels as they are written.
+    /// The value of each series, by name and labels as they are written.
     series: BTreeMap<String, f64>,
 }
 
@@ -77,7 +77,7 @@ impl Scrape {
         self.series[series]
     }
 
-    /// Names of what a query can ask for.
+    /// Names of the samples that a query can ask for.
     fn samples(&self) -> BTreeSet<&str> {
         let names = self.series.keys().map(|name| name.split('{').next());
         names.flatten().collect()
@@ -143,7 +143,7 @@ fn rules() -> Vec<Rule> {
 /// for one that is not.
 async fn busy_herd() -> Herd {
     let herd = Herd::builder(Topology::five()).on_disk().start().await;
-    // What is heard before a server listens to gossip waits for it, and is not timed.
+    // Reports from before a server listens to gossip wait for it, and are not timed.
     for name in NAMES {
         herd.log(name).wait_for(0, &["gossip started"]).await;
     }
@@ -160,7 +160,7 @@ async fn busy_herd() -> Herd {
     herd
 }
 
-/// What Hill exports once its figures have caught up: a figure may come a moment after what it counts.
+/// The metrics of Hill once its figures have caught up: a figure may come a moment after its event.
 async fn settled_scrape(herd: &Herd) -> Scrape {
     let at = herd.server("Hill").addresses().http;
     let mut scrape = Scrape::of(at).await;
@@ -181,7 +181,7 @@ async fn settled_scrape(herd: &Herd) -> Scrape {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_dashboard_alerts_and_documents_ask_for_is_there() {
+async fn the_metrics_of_dashboard_and_documents_are_exported() {
     let herd = busy_herd().await;
     let scrape = settled_scrape(&herd).await;
     asked_for_is_exported_and_the_reverse(&scrape);
@@ -222,7 +222,7 @@ fn asked_for_is_exported_and_the_reverse(scrape: &Scrape) {
         missing.is_empty(),
         "asked for and not exported: {missing:?}"
     );
-    // What nobody looks at is not worth its series.
+    // A metric in no panel is not worth its series.
     let unseen: Vec<&String> = scrape
         .kinds
         .keys()

@@ -55,7 +55,7 @@ async fn rolling_restarts_add_and_remove_a_server_unnoticed() {
         .argument("--ack=disk,peer")
         .start()
         .await;
-    // Nobody links to Jaquez yet.
+    // No server links to Jaquez yet.
     herd.server_mut("Jaquez").terminate().await;
     herd.server_mut("Jaquez").wipe();
     rolling_restart(&mut herd, &["Hill", "Smith"], &two).await;

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::{NAMES, UCLA, ids};
 
-/// What WebDriver calls two keys.
+/// WebDriver's codes of two keys.
 const ESCAPE: char = '\u{e00c}';
 const ENTER: char = '\u{e007}';
 
@@ -75,7 +75,7 @@ async fn a_move_is_followed(browser: &Browser, herd: &Herd) {
     eventually("its dot is elsewhere", async || drawn().await != before).await;
 }
 
-/// An ID is text, whatever is in it. By keyboard alone a person lets one client go, and finds another by its ID.
+/// Every ID is shown as text. By keyboard alone a person lets one client go, and finds another by its ID.
 async fn an_id_is_text_and_found_by_keyboard(browser: &Browser, herd: &Herd) {
     let script = "<img/src=x/onerror=document.body.remove()>";
     let mut singleton = herd.client("Singleton").await;
@@ -109,7 +109,7 @@ async fn link_state(browser: &Browser, link: &str) -> String {
     state.as_str().unwrap_or_default().to_owned()
 }
 
-/// A link of the page's own server is cut and healed; so is one between two others, who tell of it.
+/// A link of the page's own server is cut and healed; so is one between two others, which report it.
 async fn links_are_seen_cut_and_healed(browser: &Browser, herd: &Herd) {
     let becomes = async |link: &str, state: &str| {
         eventually(format!("the page shows {link} {state}"), async || {

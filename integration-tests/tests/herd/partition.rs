@@ -85,7 +85,7 @@ async fn separate_and_heal(passages: [Passage; 2]) {
     herd.linked().await;
 }
 
-/// Ends what passes between the sides, and waits until every server has noticed.
+/// Cuts the links between the sides, and waits until every server has noticed.
 async fn separate(herd: &Herd, passages: [Passage; 2]) {
     for ((one, other), passage) in BETWEEN.into_iter().zip(passages) {
         herd.set_link(one, other, passage);

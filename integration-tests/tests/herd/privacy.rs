@@ -1,4 +1,4 @@
-//! Where clients are is nobody's business: not in logs, not for other users of the machine.
+//! Locations are private: not in logs, not readable for other users of the machine.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

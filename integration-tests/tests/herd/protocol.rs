@@ -38,7 +38,7 @@ fn difference_ns(at: &str) -> i128 {
     if sign == "-" { -ns } else { ns }
 }
 
-/// Two servers, for what does not depend on their number.
+/// Two servers, for tests that do not depend on their number.
 async fn two() -> Herd {
     Herd::builder(Topology::new(&["Hill", "Smith"], &[("Hill", "Smith")]))
         .start()

@@ -1,4 +1,4 @@
-//! Two servers are down: who still hears from whom.
+//! The spread of reports while two servers are down.
 
 use herd_integration_tests::Herd;
 
@@ -39,7 +39,7 @@ async fn any_two_servers_may_be_down() {
             let lonely = cut_off(down);
             one != other && (lonely == Some(one) || lonely == Some(other))
         };
-        // What the second round carried could have carried the first too.
+        // The links of the second round could have carried the first too.
         for round in 1..=2 {
             let mut lines = Vec::new();
             for &from in &survivors {

@@ -186,7 +186,7 @@ async fn servers_are_ready_after_a_kill_and_a_lost_store() {
     let whole = ["Hill", "Smith", "Campbell", "Singleton"];
     let looks = whole.map(|name| is_complete_when_ready(&herd, name, &clients, &lines));
     join_all(looks).await;
-    // Where replies promise a disk, a server without one is not ready, whatever it knows.
+    // Where replies promise a disk, a server without one is not ready, even if it has caught up.
     let http = herd.server("Jaquez").addresses().http;
     let (status, why) = readyz(&reqwest::Client::new(), http).await;
     assert!(status == 503 && why.contains("store"), "{status}: {why}");

@@ -34,7 +34,7 @@ async fn a_server_that_lost_its_memory_learns_the_whole_map() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_restarts_under_load_hold_up_nobody_elses_records() {
+async fn ten_restarts_under_load_delay_no_other_records() {
     let mut herd = Herd::five().await;
     let restarted = AtomicUsize::new(0);
     let addresses = NAMES.map(|name| herd.server(name).client_address());
@@ -71,7 +71,7 @@ async fn ten_restarts_under_load_hold_up_nobody_elses_records() {
         clients.extend(ids(prefix, 100));
     }
     herd.agree(&NAMES, &clients).await;
-    // What is left of the ten is their ids.
+    // Only the ids of the ten are left.
     for name in ["Hill", "Jaquez", "Smith", "Campbell"] {
         let log = herd.log(name);
         eventually(format!("{name} has buried ten"), async || {

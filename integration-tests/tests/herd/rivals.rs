@@ -39,7 +39,7 @@ async fn the_older_of_two_processes_of_one_name_gives_way() {
     assert_eq!(newer.status(), None, "{}", log.text());
 }
 
-/// Neither has run for so long that it gives way at once: they must not outbid each other for ever.
+/// Neither has run long enough to give way at once: they must not outbid each other for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_processes_that_start_together_one_stays() {
     let mut herd = Herd::five().await;

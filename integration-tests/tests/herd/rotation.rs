@@ -76,7 +76,7 @@ async fn a_bad_file_leaves_the_certificate_of_before_in_use() {
         "{said}"
     );
     std::fs::write(&file, good).unwrap();
-    // A link that is made now is made with what was good.
+    // A new link is made with the earlier, valid files.
     herd.server_mut("Hill").kill();
     herd.server_mut("Hill").restart().await;
     herd.linked().await;

@@ -25,7 +25,7 @@ fn entry<'a>(entries: &'a Value, field: &str, name: &str) -> &'a Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_server_tells_how_it_sees_the_others() {
+async fn every_server_reports_its_view_of_the_others() {
     // The client wants to be able to encrypt. Fails if another test was first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::new();
@@ -35,7 +35,7 @@ async fn every_server_tells_how_it_sees_the_others() {
     herd.agree(&NAMES, &["kiwi".to_owned()]).await;
 
     let [hill, smith] = ["Hill", "Smith"].map(|name| herd.server(name).addresses().http);
-    eventually("Hill sees everyone, and nobody lags", async || {
+    eventually("Hill sees all servers, and none lags", async || {
         sees_everyone(&status(&http, hill).await)
     })
     .await;
@@ -72,7 +72,7 @@ async fn every_server_tells_how_it_sees_the_others() {
     assert!(reconnects.as_u64() >= Some(1), "{reconnects}");
 }
 
-/// Whether four others are alive, all links are up, those that others tell of too, and nobody lags.
+/// Whether four others are alive, all links are up, those that others report too, and no server lags.
 fn sees_everyone(status: &Value) -> bool {
     let all_up = |links: &[Value]| {
         let mut links = links.iter();
@@ -101,7 +101,7 @@ fn tells_of_itself(seen: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_does_not_show_locations_says_how_to() {
+async fn a_refused_status_names_the_setting() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let herd = Herd::five().await;
     let at = herd.server("Hill").addresses().http;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{NAMES, TIME, UCLA, ids};
 
-/// If most replies take longer, somebody holds them up. Far above what a busy machine needs, and below any
+/// If most replies take longer, another server delays them. Far above what a busy machine needs, and below any
 /// time-out of a link.
 const HELD_UP: Duration = Duration::from_secs(1);
 
@@ -15,7 +15,7 @@ const HELD_UP: Duration = Duration::from_secs(1);
 const SURELY_NOT_GONE: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stopped_neighbour_holds_nobody_up_and_catches_up_later() {
+async fn a_stopped_neighbour_delays_no_other_and_catches_up() {
     let mut herd = Herd::five().await;
     let others = ["Hill", "Jaquez", "Campbell", "Singleton"];
     let marks = others.map(|name| herd.log(name).end());
@@ -50,7 +50,7 @@ async fn a_stopped_neighbour_holds_nobody_up_and_catches_up_later() {
         }
         assert!(
             reported.len() < 4_000,
-            "nobody notices that Smith is stopped"
+            "no server notices that Smith is stopped"
         );
     }
     // A machine that stands still for a moment holds up one or two of them.

@@ -30,8 +30,8 @@ async fn two() -> Herd {
         .await
 }
 
-/// Connections from addresses of their own, if this machine has them, that say something and then
-/// nothing. Whoever is closed comes again.
+/// Connections from addresses of their own, if this machine has them, that send something and then nothing. A closed
+/// one connects again.
 struct Crowd {
     over: Arc<AtomicBool>,
     open: Arc<AtomicUsize>,
@@ -165,7 +165,7 @@ async fn few_open_files_are_kept_for_store_links_and_probes() {
     herd.linked().await;
     let clients_max = series(addresses.http, "herd_client_connections_max").await as usize;
     assert!((400..1_000).contains(&clients_max), "{clients_max}");
-    // As many as one address gets, and all who come and go besides.
+    // The limit of one address, and connections that come and go besides.
     let crowds = [
         Crowd::gather(addresses.client, 1_100, 1, b"IAMAT"),
         Crowd::gather(addresses.http, 300, 1, b"GET / HTTP/1.1\r\n"),
@@ -198,7 +198,7 @@ async fn few_open_files_are_kept_for_store_links_and_probes() {
     let found = herd.client("Hill").await.find_all(&known).await;
     assert!(
         found.iter().all(Option::is_some),
-        "what was confirmed is there"
+        "the confirmed reports are there"
     );
 }
 

@@ -1,13 +1,13 @@
-//! What is written down while a herd runs.
+//! The records of a run.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use herd_integration_tests::history::{Call, Harm, HarmKind, Position};
+use herd_integration_tests::history::{Call, Harm, HarmKind, ServerIndex};
 use tokio::time::Instant;
 
-/// Shared by all who take part in a run.
+/// Shared by all tasks of a run.
 #[derive(Debug)]
 pub(crate) struct Books {
     begin: Instant,
@@ -20,7 +20,7 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    /// Of so many servers, whose first processes run and are linked, so that their gossip has begun.
+    /// The books of `servers` servers, whose first processes run and are linked, so that their gossip has begun.
     pub(crate) fn new(servers: usize) -> Books {
         Books {
             begin: Instant::now(),
@@ -41,7 +41,12 @@ impl Books {
         self.begin + time
     }
 
-    pub(crate) fn note(&self, server: Position, (from, to): (Duration, Duration), kind: HarmKind) {
+    pub(crate) fn note(
+        &self,
+        server: ServerIndex,
+        (from, to): (Duration, Duration),
+        kind: HarmKind,
+    ) {
         lock(&self.harms).push(Harm {
             server,
             from,
@@ -51,11 +56,11 @@ impl Books {
     }
 
     /// Something begins that lasts until [`Books::ends`].
-    pub(crate) fn begins(&self, server: Position, kind: HarmKind) {
+    pub(crate) fn begins(&self, server: ServerIndex, kind: HarmKind) {
         self.note(server, (self.now(), Duration::MAX), kind);
     }
 
-    pub(crate) fn ends(&self, server: Position, kind: HarmKind) {
+    pub(crate) fn ends(&self, server: ServerIndex, kind: HarmKind) {
         let now = self.now();
         let mut harms = lock(&self.harms);
         let lasting = harms
@@ -65,12 +70,12 @@ impl Books {
     }
 
     /// The number of a server's last process.
-    pub(crate) fn process(&self, server: Position) -> u32 {
+    pub(crate) fn process(&self, server: ServerIndex) -> u32 {
         self.processes[server].load(Ordering::SeqCst)
     }
 
     /// The number of a process that is about to begin.
-    pub(crate) fn next_process(&self, server: Position) -> u32 {
+    pub(crate) fn next_process(&self, server: ServerIndex) -> u32 {
         self.processes[server].fetch_add(1, Ordering::SeqCst) + 1
     }
 

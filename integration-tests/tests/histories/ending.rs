@@ -1,4 +1,4 @@
-//! The end of a run: the herd is whole again and left alone, and what it holds is read.
+//! The end of a run: the herd is whole again and undisturbed, and its maps are read.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ const HTTP_WAIT: Duration = Duration::from_secs(10);
 /// Questions that are asked at once in the end.
 const QUESTIONS: usize = 20;
 
-/// Waits until every server is ready, every link is up and all hold the same; returns what they hold.
+/// Waits until every server is ready, every link is up and all maps are equal; returns the maps.
 ///
 /// # Errors
-/// What is missing in the end.
+/// The condition that is not met in the end.
 pub(crate) async fn settled(
     herd: &mut Herd,
     scenario: &Scenario,

@@ -1,8 +1,8 @@
-//! Does to servers what the script says, and writes down between which moments it happened.
+//! Applies the faults of the script to servers, and notes the interval of time of each.
 
 use std::time::Duration;
 
-use herd_integration_tests::history::{Cut, Fault, HarmKind, Position, Scenario};
+use herd_integration_tests::history::{Cut, Fault, HarmKind, Scenario, ServerIndex};
 use herd_integration_tests::{FakeClock, Herd, LoopDisk, Passage, Server};
 use tokio::time::sleep_until;
 
@@ -23,10 +23,10 @@ pub(crate) struct Nemesis<'a> {
 }
 
 impl Nemesis<'_> {
-    /// Does everything in its time.
+    /// Applies every fault in its time.
     ///
     /// # Errors
-    /// If a server does what it should not.
+    /// If a server misbehaves.
     pub(crate) async fn play(&mut self) -> Result<(), String> {
         for timed in &self.scenario.faults {
             sleep_until(self.books.at(timed.at)).await;
@@ -37,7 +37,7 @@ impl Nemesis<'_> {
         self.look()
     }
 
-    fn server(&mut self, server: Position) -> &mut Server {
+    fn server(&mut self, server: ServerIndex) -> &mut Server {
         self.herd.server_mut(self.scenario.shape.names[server])
     }
 
@@ -109,7 +109,7 @@ impl Nemesis<'_> {
             Fault::SetClock(server, ahead_s) => {
                 let from = self.books.now();
                 self.clocks[server].set(ahead_s);
-                // Whoever reads it may do so a moment later.
+                // A reader may read it a moment later.
                 let during = (from, self.books.now() + Duration::from_millis(100));
                 self.books.note(server, during, HarmKind::ClockSet(ahead_s));
             }
@@ -117,13 +117,13 @@ impl Nemesis<'_> {
         Ok(())
     }
 
-    fn kill(&mut self, server: Position, kind: HarmKind) {
+    fn kill(&mut self, server: ServerIndex, kind: HarmKind) {
         let from = self.books.now();
         self.server(server).kill();
         self.books.note(server, (from, self.books.now()), kind);
     }
 
-    async fn stop(&mut self, server: Position) -> Result<(), String> {
+    async fn stop(&mut self, server: ServerIndex) -> Result<(), String> {
         let from = self.books.now();
         let status = self.server(server).terminate().await;
         let during = (from, self.books.now());
@@ -138,18 +138,18 @@ impl Nemesis<'_> {
     }
 
     /// Begins a process, and does not wait for it.
-    fn begin(&mut self, server: Position) {
+    fn begin(&mut self, server: ServerIndex) {
         let number = self.books.next_process(server);
         self.books.begins(server, HarmKind::ProcessBegan(number));
         self.server(server).start();
     }
 
-    async fn start(&mut self, server: Position) -> Result<(), String> {
+    async fn start(&mut self, server: ServerIndex) -> Result<(), String> {
         self.begin(server);
         self.listens(server).await
     }
 
-    async fn listens(&mut self, server: Position) -> Result<(), String> {
+    async fn listens(&mut self, server: ServerIndex) -> Result<(), String> {
         if !self.server(server).try_listening().await {
             let name = self.scenario.shape.names[server];
             return Err(format!("a port of {name} was taken by another process"));
@@ -169,7 +169,7 @@ impl Nemesis<'_> {
     /// All links whole, all servers up, all disks and clocks good.
     ///
     /// # Errors
-    /// If a server does what it should not.
+    /// If a server misbehaves.
     pub(crate) async fn heal(&mut self) -> Result<(), String> {
         for link in 0..self.scenario.shape.links.len() {
             self.set_link(link, Passage::Open);

@@ -1,10 +1,12 @@
-//! Clients: each a task with one connection at a time, over which it sends what its steps say.
+//! Clients: each a task with one connection at a time, over which it sends the commands of its steps.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use herd_integration_tests::history::{Call, Command, Position, Process, Reply, Step, StepCommand};
+use herd_integration_tests::history::{
+    Call, ClientCommand, ClientReply, ServerIndex, ServerRun, Step, StepCommand,
+};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -18,7 +20,7 @@ const REPLY_WAIT: Duration = Duration::from_secs(8);
 /// And so does one that is not connected.
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
 
-/// What clients know of a herd.
+/// The clients' knowledge of a herd.
 #[derive(Clone, Debug)]
 pub(crate) struct Directory {
     pub(crate) addresses: Vec<SocketAddr>,
@@ -30,7 +32,7 @@ pub(crate) struct Directory {
 /// A connection, and which process has the other end.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    process: Process,
+    process: ServerRun,
     number: u64,
     sent: u64,
     reader: BufReader<OwnedReadHalf>,
@@ -66,13 +68,13 @@ pub(crate) async fn report(books: Arc<Books>, directory: Directory, steps: Vec<S
 }
 
 impl Directory {
-    fn command(&self, command: &StepCommand) -> Command {
+    fn command(&self, command: &StepCommand) -> ClientCommand {
         match command {
             StepCommand::Report {
                 client,
                 location,
                 time,
-            } => Command::Report {
+            } => ClientCommand::Report {
                 client: self.ids[*client].clone(),
                 location: location.clone(),
                 time: time.text(self.began_s),
@@ -82,8 +84,8 @@ impl Directory {
     }
 
     /// Where this client is.
-    pub(crate) fn question(&self, client: usize) -> Command {
-        Command::Question {
+    pub(crate) fn question(&self, client: usize) -> ClientCommand {
+        ClientCommand::Question {
             client: self.ids[client].clone(),
         }
     }
@@ -94,7 +96,7 @@ impl Connection {
     pub(crate) async fn open(
         books: &Books,
         directory: &Directory,
-        server: Position,
+        server: ServerIndex,
     ) -> Option<Connection> {
         let number = books.process(server);
         let connecting = TcpStream::connect(directory.addresses[server]);
@@ -106,7 +108,7 @@ impl Connection {
         stream.set_nodelay(true).ok()?;
         let (reader, writer) = stream.into_split();
         Some(Connection {
-            process: Process { server, number },
+            process: ServerRun { server, number },
             number: books.next_connection(),
             sent: 0,
             reader: BufReader::new(reader),
@@ -114,8 +116,8 @@ impl Connection {
         })
     }
 
-    /// Sends commands at once, and writes down what comes back; `false` if the connection is of no more use.
-    pub(crate) async fn ask(&mut self, books: &Books, commands: Vec<Command>) -> bool {
+    /// Sends commands at once, and notes the replies; `false` if the connection is of no more use.
+    pub(crate) async fn ask(&mut self, books: &Books, commands: Vec<ClientCommand>) -> bool {
         let mut bytes = Vec::new();
         for command in &commands {
             bytes.extend_from_slice(&command.line());
@@ -126,7 +128,7 @@ impl Connection {
         let mut is_usable = matches!(written, Ok(Ok(())));
         let mut calls = Vec::with_capacity(commands.len());
         for command in commands {
-            let mut reply = Reply::Unknown;
+            let mut reply = ClientReply::Unknown;
             if is_usable {
                 match timeout(REPLY_WAIT, read_reply(&mut self.reader, &command)).await {
                     Ok(Some(read)) => reply = read,
@@ -149,15 +151,18 @@ impl Connection {
     }
 }
 
-async fn read_reply(reader: &mut BufReader<OwnedReadHalf>, command: &Command) -> Option<Reply> {
+async fn read_reply(
+    reader: &mut BufReader<OwnedReadHalf>,
+    command: &ClientCommand,
+) -> Option<ClientReply> {
     let first = read_line(reader).await?;
     if first.starts_with(b"?") {
-        return Some(Reply::Refused(first));
+        return Some(ClientReply::Refused(first));
     }
-    if matches!(command, Command::Question { .. }) {
+    if matches!(command, ClientCommand::Question { .. }) {
         while !read_line(reader).await?.is_empty() {}
     }
-    Some(Reply::At(first))
+    Some(ClientReply::At(first))
 }
 
 async fn read_line(reader: &mut BufReader<OwnedReadHalf>) -> Option<Vec<u8>> {

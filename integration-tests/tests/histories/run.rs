@@ -22,7 +22,7 @@ const CLOCK_SKEW_MAX: Duration = Duration::from_secs(2 * 3_600);
 /// Runs a scenario to its end.
 ///
 /// # Errors
-/// What went wrong that is no matter of what clients were told.
+/// Failures that are not about replies to clients.
 pub(crate) async fn run(scenario: &Scenario) -> Result<History, String> {
     let folder = TempDir::with_prefix("herd-history-").map_err(|error| error.to_string())?;
     let clocks: Vec<FakeClock> = match scenario.sets_clocks {
@@ -32,7 +32,7 @@ pub(crate) async fn run(scenario: &Scenario) -> Result<History, String> {
         false => Vec::new(),
     };
     let mut herd = start(scenario, &clocks).await;
-    // Dropped before the herd: nobody who waits for a frozen disk can end.
+    // Dropped before the herd, because a process that waits for a frozen disk cannot end.
     let disks: Vec<LoopDisk> = std::mem::take(&mut herd.1);
     let mut herd = herd.0;
     let books = Arc::new(Books::new(scenario.shape.names.len()));
@@ -111,7 +111,7 @@ async fn start(scenario: &Scenario, clocks: &[FakeClock]) -> (Herd, Vec<LoopDisk
     (builder.start().await, disks)
 }
 
-/// What each reporter has to do.
+/// The steps of each reporter.
 fn dealt(steps: &[Step]) -> Vec<Vec<Step>> {
     let mut dealt: Vec<Vec<Step>> = Vec::new();
     for step in steps {

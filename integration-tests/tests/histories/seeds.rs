@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use herd_integration_tests::history::checkers::{self, Finding};
-use herd_integration_tests::history::{Fault, History, Level, Means, Reply, Scenario};
+use herd_integration_tests::history::{ClientReply, Fault, History, Level, Means, Scenario};
 use herd_integration_tests::{FakeClock, LoopDisk};
 
 use crate::run::run;
@@ -46,7 +46,7 @@ fn variable(name: &str, default: u64) -> u64 {
     }
 }
 
-/// What came of one seed.
+/// The result of one seed.
 struct Outcome {
     scenario: Scenario,
     result: Result<History, String>,
@@ -55,7 +55,7 @@ struct Outcome {
 }
 
 fn outcome(scenario: Scenario) -> Outcome {
-    // A thread of its own: whatever fails in it is shown with its script.
+    // A thread of its own, so that every failure in it is shown with its script.
     let running = scenario.clone();
     let ended = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -103,12 +103,12 @@ impl Outcome {
         );
         match &self.result {
             Ok(history) => {
-                let count = |is: fn(&Reply) -> bool| {
+                let count = |is: fn(&ClientReply) -> bool| {
                     history.calls.iter().filter(|call| is(&call.reply)).count()
                 };
-                let at = count(|reply| matches!(reply, Reply::At(_)));
-                let refused = count(|reply| matches!(reply, Reply::Refused(_)));
-                let unknown = count(|reply| matches!(reply, Reply::Unknown));
+                let at = count(|reply| matches!(reply, ClientReply::At(_)));
+                let refused = count(|reply| matches!(reply, ClientReply::Refused(_)));
+                let unknown = count(|reply| matches!(reply, ClientReply::Unknown));
                 // Writing to a string cannot fail.
                 let _ = write!(
                     line,
@@ -241,7 +241,7 @@ fn enough_has_happened(outcomes: &[Outcome]) {
             .filter(|outcome| outcome.scenario.level == level);
         let histories = of_level.filter_map(|outcome| outcome.result.as_ref().ok());
         let calls = histories.flat_map(|history| &history.calls);
-        let answered = calls.filter(|call| matches!(call.reply, Reply::At(_)));
+        let answered = calls.filter(|call| matches!(call.reply, ClientReply::At(_)));
         assert!(answered.count() > 100, "few replies under --ack {level}");
     }
     let outlived: usize = outcomes.iter().map(|outcome| outcome.outlived).sum();
@@ -251,5 +251,5 @@ fn enough_has_happened(outcomes: &[Outcome]) {
         .iter()
         .map(|outcome| outcome.scenario.count(kills))
         .sum();
-    assert!(killed > 0, "nobody was killed");
+    assert!(killed > 0, "no server was killed");
 }

@@ -1,4 +1,4 @@
-//! The parts of a deployment fit together, and the program accepts what it is given.
+//! The parts of a deployment fit together, and the program accepts its arguments.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -27,7 +27,7 @@ fn every_manifest_is_deployed_and_no_field_of_one_is_lost() {
     deployed.sort_unstable();
     found.sort_unstable();
     assert_eq!(deployed, found);
-    // `Manifests::read` has read each as what it is: `typed` loses no field.
+    // `Manifests::read` has read each document as its type: `typed` loses no field.
     assert_eq!(deployed.len(), 5);
 }
 
@@ -130,7 +130,7 @@ fn probes_and_grace_fit_the_program() {
 }
 
 #[test]
-fn a_pod_may_do_nothing_that_it_need_not() {
+fn a_pod_has_only_the_rights_it_needs() {
     let manifests = Manifests::read().unwrap();
     let (pod, container) = (manifests.pod(), manifests.container());
     assert_eq!(pod.automount_service_account_token, Some(false));
@@ -165,7 +165,7 @@ fn everything_that_is_mounted_is_there() {
             (Some(config_map), None) => assert_eq!(config_map.name, manifests.config_map.0),
             (None, Some(secret)) => {
                 assert_eq!(secret.secret_name.as_deref(), Some(LINKS_SECRET));
-                // The README says how to make it, and the pod's group can read it, nobody else.
+                // The README says how to make it, and only the pod's group can read it.
                 let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
                 let made = format!("create secret generic {LINKS_SECRET} --from-file=");
                 assert!(readme.contains(&made));
@@ -182,7 +182,7 @@ fn everything_that_is_mounted_is_there() {
     there.sort_unstable();
     mounted.sort_unstable();
     assert_eq!(mounted, there);
-    // What is mounted by a path inside a volume never changes.
+    // A mount by a path inside a volume never changes.
     let by_path = |mount: &VolumeMount| mount.sub_path.is_some() || mount.sub_path_expr.is_some();
     assert!(!mounts.iter().any(by_path));
 }
@@ -194,8 +194,8 @@ fn image_and_version_are_those_of_the_program() {
     assert_eq!(manifests.images[&image], env!("CARGO_PKG_VERSION"));
 }
 
-/// What the program says of the settings of a pod, with its ConfigMap in a file: whether it accepts
-/// them, and the report.
+/// The output of the program for the settings of a pod, with its ConfigMap in a file: whether it accepts them, and
+/// the report.
 fn check_config(manifests: &Manifests, index: usize) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     for (key, text) in &manifests.config_map.1 {
@@ -207,7 +207,7 @@ fn check_config(manifests: &Manifests, index: usize) -> (bool, String) {
         let mount = mounts.iter().find(|mount| mount.name == name);
         mount.unwrap().mount_path.clone()
     };
-    // The paths of the pod, and what stands for them here.
+    // The paths of the pod, and their replacements here.
     let certificates = folder.path().join("links");
     let topology = folder.path().join("topology");
     herd_certs("new", &topology, &certificates);
@@ -249,7 +249,7 @@ fn check_config(manifests: &Manifests, index: usize) -> (bool, String) {
 }
 
 #[test]
-fn the_program_accepts_what_each_pod_is_given() {
+fn the_program_accepts_the_arguments_of_each_pod() {
     let manifests = Manifests::read().unwrap();
     let names = ["Hill", "Jaquez", "Smith", "Campbell", "Singleton"];
     assert_eq!(manifests.replicas, names.len());
@@ -283,7 +283,7 @@ fn the_program_accepts_what_each_pod_is_given() {
 }
 
 #[test]
-fn the_readme_shows_what_is_there() {
+fn the_readme_lists_every_manifest() {
     let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
     for path in documents().unwrap().into_iter().map(|(path, _)| path) {
         let inside = path.components().count() > 1;

@@ -1,5 +1,5 @@
-//! The manifests, the image's files and the compose file: read as what they are, and held against each
-//! other and against the program. Needs no Docker.
+//! The manifests, the image's files and the compose file: parsed as their types, and compared with each other and
+//! with the program. Needs no Docker.
 
 #![expect(
     clippy::unwrap_used,

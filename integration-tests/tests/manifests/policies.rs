@@ -1,4 +1,4 @@
-//! Who may talk to whom.
+//! The allowed connections.
 
 use herd_integration_tests::containers::{Manifests, OnlinePlaces};
 use k8s_openapi::api::networking::v1::{

@@ -4,7 +4,7 @@
 pub const OK: u8 = 0;
 /// Wrong arguments or settings; nothing was started.
 pub const USAGE: u8 = 64;
-/// Some of the input was not what it should be; the rest was taken in.
+/// Some of the input was invalid; the rest was taken in.
 pub const DATA: u8 = 65;
 /// A port, or a folder that one process at a time may use, is taken; nothing was started.
 pub const UNAVAILABLE: u8 = 69;

@@ -1,7 +1,7 @@
 //! The `herd` program: the command line, and a whole herd on one machine.
 //!
-//! Nothing here serves clients or replicates; each command of [`commands`] puts together what other crates do.
-//! [`local`] runs five servers as processes of their own and watches them.
+//! Nothing here serves clients or replicates; each command of [`commands`] combines other crates. [`local`] runs five
+//! servers as processes of their own and watches them.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Which provider answers, and what a user can set about it.
+//! The choice of a provider, and its settings.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -125,7 +125,7 @@ impl PlacesSettings {
     }
 }
 
-/// What a user can set about an online provider.
+/// The settings of an online provider.
 #[derive(Clone, Debug)]
 pub struct OnlineSettings {
     /// Which one.
@@ -142,7 +142,7 @@ pub struct OnlineSettings {
     pub in_flight_max: usize,
     /// Whether the embedded data answers in its place.
     pub fallback: bool,
-    /// What is kept, if anything.
+    /// The cache of answers, if there is one.
     pub cache: Option<CacheSettings>,
     /// How many questions it gets in a minute, further attempts included; nothing for no limit.
     pub per_minute: Option<u32>,
@@ -189,8 +189,8 @@ pub struct CacheSettings {
     pub age_max: Duration,
 }
 
-/// The providers that the settings name, put together, and what is counted about the one on the
-/// network, all zero without one. Nothing is sent before the first question.
+/// The providers that the settings name, put together, and the counts of the provider on the network, all zero
+/// without one. Nothing is sent before the first question.
 ///
 /// # Errors
 /// If there can be no HTTP client.
@@ -208,7 +208,7 @@ pub fn open_places(
     }
 }
 
-/// Says who answers, and warns of what its operator should know. Nothing of the key is in it.
+/// Logs the provider and warnings about it. The key is not logged.
 pub fn log_choice(settings: &PlacesSettings) {
     let tables = settings.embedded.tables();
     let places: u64 = tables

@@ -19,7 +19,7 @@ pub struct EmbeddedPlaces {
 }
 
 /// A place of one of the tables.
-struct Candidate<'a> {
+struct TableCandidate<'a> {
     distance_m: f64,
     table_index: usize,
     row: PlaceRow<'a>,
@@ -86,12 +86,12 @@ impl EmbeddedPlaces {
         }
     }
 
-    fn nearest(&self, query: &NearbyQuery) -> Vec<Candidate<'_>> {
+    fn nearest(&self, query: &NearbyQuery) -> Vec<TableCandidate<'_>> {
         let mut found = Vec::new();
         for (table_index, table) in self.tables.iter().enumerate() {
             let nearest = table.nearest(query.center, query.radius_m, query.results_max);
             found.extend(nearest.iter().filter_map(|found| {
-                Some(Candidate {
+                Some(TableCandidate {
                     distance_m: found.distance_m,
                     table_index,
                     row: table.place(found.row)?,
@@ -105,8 +105,8 @@ impl EmbeddedPlaces {
         found
     }
 
-    /// What the sources of these places want to be shown, in the order of the tables' sources.
-    fn attributions(&self, rows: &[Candidate<'_>]) -> Vec<Cow<'_, str>> {
+    /// The attributions of the sources of these places, in the order of the tables' sources.
+    fn attributions(&self, rows: &[TableCandidate<'_>]) -> Vec<Cow<'_, str>> {
         let mut attributions: Vec<Cow<'_, str>> = Vec::new();
         for (table_index, table) in self.tables.iter().enumerate() {
             for (source_index, source) in table.sources().iter().enumerate() {
@@ -131,8 +131,8 @@ pub fn embedded_table() -> Result<Table, TableError> {
     Table::open(Bytes::from_static(EMBEDDED_TABLE))
 }
 
-/// Orders places of several tables, and leaves out those whose id a nearer one has.
-fn merge(found: &mut Vec<Candidate<'_>>) {
+/// Orders places of several tables, and leaves out places whose id a nearer one has.
+fn merge(found: &mut Vec<TableCandidate<'_>>) {
     found.sort_by(|a, b| {
         let by_distance = a.distance_m.total_cmp(&b.distance_m);
         by_distance.then_with(|| a.row.id().cmp(&b.row.id()))

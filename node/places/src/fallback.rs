@@ -1,4 +1,4 @@
-//! What a client gets when the provider gave no answer.
+//! The answer to a client when the provider gave none.
 
 use bytes::Bytes;
 
@@ -7,7 +7,7 @@ use super::online::ProviderError;
 use super::provider::NearbyQuery;
 use super::reply::NearbyReply;
 
-/// What answers in an online provider's place.
+/// The fallback of an online provider.
 #[derive(Clone, Debug)]
 pub enum Fallback {
     /// The embedded data, with a note that it does.
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_fallback_the_client_is_told() {
+    fn without_a_fallback_the_client_gets_an_error() {
         let told = |error: &ProviderError| reply(&Fallback::Off, 34.0, error);
         let often = ProviderError::TooOften {
             retry_after: None,

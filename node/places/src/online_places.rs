@@ -13,8 +13,7 @@ use super::online::{
 };
 use super::provider::{NearbyQuery, Places, zero_results};
 
-/// The most results that a client can ask for; what the provider is asked for where the question
-/// does not say.
+/// The most results that a client can ask for; the number for the provider where the question has none.
 const RESULTS_MAX: usize = 20;
 
 /// Answers of an online provider, with something that answers in its place.
@@ -45,7 +44,7 @@ impl OnlinePlaces {
         }
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     #[must_use]
     pub fn statistics(&self) -> Arc<OnlineStatistics> {
         Arc::clone(&self.statistics)

@@ -1,12 +1,12 @@
-//! What the tags of OpenStreetMap say about a place. Overpass and imports read them alike.
+//! The meaning of OpenStreetMap's tags for a place. Overpass and imports read them alike.
 
-/// What Overpass is asked for: something that has a name and one of these.
+/// The keys for Overpass: it is asked for elements with a name and one of these.
 pub(super) const KIND_KEYS: [&str; 6] = [
     "amenity", "shop", "tourism", "leisure", "historic", "railway",
 ];
 
-/// What is taken from an extract, where it costs nobody's server anything: more kinds. Of what is
-/// called a highway, only nodes are places, such as bus stops; the others are streets.
+/// The keys for an extract: more kinds, because they cost no server anything. A highway is a place only as a node,
+/// such as a bus stop; other highways are streets.
 pub(super) const NODE_KEYS: [&str; 15] = [
     "amenity",
     "shop",
@@ -30,11 +30,11 @@ pub(super) fn outline_keys() -> &'static [&'static str] {
     NODE_KEYS.split_last().map_or(&[], |(_, others)| others)
 }
 
-/// Who made the data, as its licence asks.
+/// The makers of the data, as its licence demands.
 pub(super) const ATTRIBUTION: &str = "© <a href=\"https://www.openstreetmap.org/copyright\">\
      OpenStreetMap contributors</a>";
 
-/// What the ids of places from OpenStreetMap begin with.
+/// The beginning of ids of places from OpenStreetMap.
 pub(super) const ID_PREFIX: &str = "osm:";
 
 /// The tags that matter, of one element.

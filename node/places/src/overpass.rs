@@ -29,7 +29,7 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Asks an Overpass API.
 pub struct Overpass {
     url: Url,
-    /// What the service may spend on a question, in seconds: nobody waits longer.
+    /// The maximal time of the service for a question, in seconds: no client waits longer.
     timeout_s: u64,
 }
 
@@ -91,8 +91,8 @@ impl OnlineProvider for Overpass {
         if let Some(error) = reply.failure("") {
             return Err(error);
         }
-        let found: Found<'_> = JsonBody::of(reply)?.read()?;
-        // It ran out of time or memory on the way; what it has found so far is not the answer.
+        let found: OverpassAnswer<'_> = JsonBody::of(reply)?.read()?;
+        // The service ran out of time or memory, so its results are not complete.
         if let Some(remark) = found.remark {
             return Err(ProviderError::Failed {
                 reason: words(&remark),
@@ -111,7 +111,7 @@ impl OnlineProvider for Overpass {
 }
 
 #[derive(Deserialize)]
-struct Found<'a> {
+struct OverpassAnswer<'a> {
     #[serde(borrow)]
     elements: Vec<Element<'a>>,
     #[serde(borrow)]

@@ -1,8 +1,8 @@
-//! What the server asks of a provider of places.
+//! The interface between the server and a provider of places.
 
 use bytes::Bytes;
 
-/// One question to a provider: what is near this point?
+/// One question to a provider, for the places near a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NearbyQuery {
     /// The point.

@@ -11,7 +11,7 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 /// People read replies with netcat, and this is how Google prints them.
 const INDENT: &[u8] = b"   ";
 
-/// About what one printed result takes, in bytes: the buffer then seldom grows.
+/// The approximate size of a printed result, in bytes, so that the buffer seldom grows.
 const RESULT_BYTES_USUAL: usize = 400;
 
 /// A Nearby Search reply.
@@ -26,7 +26,7 @@ pub struct NearbyReply<'a> {
     /// Why there are no results, when the provider failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<Cow<'a, str>>,
-    /// What else the reader should know about this reply.
+    /// Messages for the reader about this reply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub info_messages: Vec<Cow<'a, str>>,
 }
@@ -53,7 +53,7 @@ pub enum Status {
 pub struct Place<'a> {
     /// Where it is.
     pub geometry: Geometry,
-    /// What it is called.
+    /// Its name.
     pub name: Cow<'a, str>,
     /// Its id, such as `gn:3038832`; the part before the colon names the source.
     pub place_id: Cow<'a, str>,
@@ -63,13 +63,13 @@ pub struct Place<'a> {
     /// How expensive it is, 0 to 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_level: Option<u8>,
-    /// What its users think of it, 1 to 5.
+    /// The rating by its users, 1 to 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rating: Option<f64>,
     /// How many of them said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_ratings_total: Option<u64>,
-    /// What it is, in the words of Google's or OpenStreetMap's types.
+    /// Its types, in the words of Google or OpenStreetMap.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<Cow<'a, str>>,
     /// A short address or the region that it lies in.

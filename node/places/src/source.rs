@@ -23,10 +23,10 @@ pub struct Source {
     /// Where it lives.
     #[serde(default)]
     pub url: String,
-    /// What every reply with a place of this source shows, or empty for nothing.
+    /// The attribution in every reply with a place of this source; empty for none.
     #[serde(default)]
     pub attribution_html: String,
-    /// What the ids of all its places begin with, such as `gn:`; may be empty.
+    /// The beginning of the ids of all its places, such as `gn:`; may be empty.
     #[serde(default)]
     pub id_prefix: String,
 }
@@ -71,7 +71,7 @@ struct SourceEntry {
 /// Reads a list of sources from TOML: `[[source]]` tables with the fields of [`Source`].
 ///
 /// # Errors
-/// Says what is wrong with the text; see [`SourcesError`].
+/// If the text is invalid; see [`SourcesError`].
 pub fn parse_sources(text: &str) -> Result<Vec<Source>, SourcesError> {
     let SourcesFile { source: entries } = toml::from_str(text)?;
     let mut sources = Vec::with_capacity(entries.len());

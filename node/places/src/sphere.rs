@@ -10,8 +10,8 @@ pub(crate) const UNITS_PER_DEGREE: f64 = 1e7;
 pub(crate) const LATITUDE_UNITS_MAX: i32 = 900_000_000;
 pub(crate) const LONGITUDE_UNITS_MAX: i32 = 1_800_000_000;
 
-/// What a box is wider than its circle on each side: 11 m of latitude. The exact distance is
-/// computed for every place in the box, so this only has to cover all rounding.
+/// The margin of a box around its circle on each side: 11 m of latitude. The exact distance is computed for every
+/// place in the box, so this only has to cover all rounding.
 const MARGIN_UNITS: f64 = 1_000.0;
 
 /// Degrees as the units of a table, or `None` if they are no number or lie beyond `units_max`.
@@ -29,7 +29,7 @@ pub(crate) fn to_degrees(units: i32) -> f64 {
     f64::from(units) / UNITS_PER_DEGREE
 }
 
-/// A circle on the sphere, with what is computed once for all distances from its centre.
+/// A circle on the sphere, with the terms that all distances from its centre share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circle {
     center: Coordinates,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_circle() {
+    fn invalid_circles_are_refused() {
         let at = |latitude_degrees| Coordinates {
             latitude_degrees,
             longitude_degrees: 0.0,

@@ -12,10 +12,10 @@ use tracing::debug;
 /// one command to answer interrupts such a one, instead of waiting until its slice of time is over, which takes 3 ms.
 const BULK_NICE: i32 = 10;
 
-/// Two sets of threads. With as many threads as cores for everybody, or with others' work on them, replies wait for a
-/// core, and threads wake each other for every few commands. Connections that send many commands at a time keep
-/// threads busy anyway, so there is one more for them; and they are apart, so that whoever sends little waits for
-/// none of them.
+/// Two sets of threads. With one thread for each core for all connections, or with other work on these threads,
+/// replies wait for a core, and threads wake each other for every few commands. Connections that send many commands
+/// at a time keep threads busy anyway, so there is one more for them; and they are separate, so that interactive
+/// connections never queue behind bulk ones.
 #[derive(Debug)]
 pub struct ClientThreads {
     prompt: Runtime,
@@ -57,7 +57,7 @@ impl ClientThreads {
         }
     }
 
-    /// Ends the threads without waiting for what still runs on them.
+    /// Ends the threads without waiting for the tasks that still run on them.
     pub fn shutdown_background(self) {
         self.prompt.shutdown_background();
         self.bulk.shutdown_background();

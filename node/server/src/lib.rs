@@ -1,4 +1,4 @@
-//! One server of a herd: what clients, people and monitoring meet, over the crates that do the work.
+//! One server of a herd: the ports and pages for clients, people and monitoring, over the crates that do the work.
 //!
 //! Nothing here decides how records are ordered, replicated or stored. Begin with [`server`], which starts the parts
 //! in order and stops them; [`frontend`] serves the client port, [`http`] probes, metrics and the live page, and

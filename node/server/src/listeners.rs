@@ -13,11 +13,11 @@ use herd_topology::{Host, HostPort};
 /// Connections that the system holds until they are accepted.
 const BACKLOG: i32 = 1024;
 
-/// What the system may hold of replies that a client has not taken, in bytes. Linux doubles it for its own books, and without
-/// it lets a socket grow to 4 MiB, for each client that reads nothing.
+/// The send buffer of a client's socket, in bytes. Linux doubles it for its own bookkeeping. Without this limit a
+/// socket can grow to 4 MiB for each client that reads nothing.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
-/// The same of what a client sent and was not read yet.
+/// The receive buffer of a client's socket, in bytes.
 const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Where to listen.
@@ -65,7 +65,7 @@ impl fmt::Display for Listen {
     }
 }
 
-/// What a port is for.
+/// The purpose of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// The text protocol.
@@ -92,7 +92,7 @@ impl fmt::Display for Purpose {
 pub struct BindError {
     /// Where.
     pub listen: Listen,
-    /// What for.
+    /// The purpose.
     pub purpose: Purpose,
     /// Why not.
     pub source: io::Error,
@@ -186,7 +186,8 @@ fn listen_on(address: SocketAddr, purpose: Purpose) -> io::Result<TcpListener> {
     // Connections of a server that was killed stay in TIME_WAIT for a minute.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    // What is accepted inherits these. Neighbours are few, and some are far: the system finds out what their links need.
+    // Accepted sockets inherit these. Neighbours are few, and some are far away: the system tunes the buffers of
+    // their links.
     if purpose != Purpose::Peers {
         socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_client_does_not_read_is_bounded_in_the_system_too() {
+    async fn socket_buffers_are_bounded() {
         const CLIENT_BUFFER_BYTES: usize = 8 * 1024;
         for purpose in [Purpose::Clients, Purpose::Http] {
             let listener = bind(purpose, free()).unwrap();
@@ -257,7 +258,7 @@ mod tests {
             let (_client, accepted) = tokio::join!(client, listener.accept());
             let (accepted, _) = accepted.unwrap();
             let socket = socket2::SockRef::from(&accepted);
-            // Linux tells what it has doubled.
+            // Linux reports the doubled size.
             assert!(socket.send_buffer_size().unwrap() <= 2 * SEND_BUFFER_BYTES);
             assert!(socket.recv_buffer_size().unwrap() <= 2 * RECEIVE_BUFFER_BYTES);
             let (mut taken, mut full) = (0, 0);

@@ -1,4 +1,4 @@
-//! What keeps other users of the machine away from what the process holds.
+//! Protects the memory of the process from other users of the machine.
 
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};

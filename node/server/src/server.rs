@@ -42,8 +42,8 @@ pub struct Stop {
     pub reopen: Arc<Notify>,
 }
 
-/// Serves, clients on the threads of `clients`, until `stop.stop`, then lets replies in flight finish, hands what clients reported last to
-/// a neighbour, and returns. From `stop.drain` on it says that it is not ready.
+/// Serves, clients on the threads of `clients`, until `stop.stop`, then lets replies in flight finish, hands the last
+/// reports of clients to a neighbour, and returns. From `stop.drain` on it says that it is not ready.
 ///
 /// # Errors
 /// A part of the server failed; all others are ended.
@@ -54,7 +54,7 @@ pub async fn run(
     stop: Stop,
 ) -> Result<(), ServerError> {
     let clock: SharedClock = Arc::new(SystemClock);
-    // 1. What can fail or hang is opened, before anything is served.
+    // 1. Everything that can fail or hang is opened before anything is served.
     let Some(on_disk) = open_on_disk(&settings, &clock, &stop.stop).await? else {
         // Told to stop meanwhile.
         return Ok(());
@@ -67,7 +67,7 @@ pub async fn run(
     let (places, places_statistics) = herd_places::open_places(&settings.places, clock.clone())?;
     let tls = open_certificates(&settings, &clock)?;
 
-    // 2. What works on the map, and what looks at that.
+    // 2. The parts that work on the map, and the parts that observe them.
     let core = Core::new(settings, clock, tls);
     let replication = core.replication(data_folder, wire_log.clone());
     let (view, herd_clocks) = (replication.view(), replication.herd_clocks());
@@ -150,17 +150,21 @@ fn log_addresses(settings: &ServeSettings, bound: &BoundSockets) {
         "listening"
     );
     match (&bound.http, settings.http.shows_locations) {
-        (None, _) => info!("no HTTP: nothing can ask whether this server is well"),
+        (None, _) => info!("no HTTP: probes and monitoring cannot reach this server"),
         (Some(_), true) if settings.limits.tokens.is_some() => {
             info!(
-                "http_locations is on: who shows a token with the scope http sees the herd and where clients are"
+                "http_locations is on: every token with the scope http shows the herd and the locations of clients"
             );
         }
         (Some(_), true) => {
-            info!("http_locations is on: whoever reaches HTTP sees the herd and where clients are");
+            info!(
+                "http_locations is on: everyone who reaches HTTP sees the herd and the locations of clients"
+            );
         }
         (Some(_), false) => {
-            info!("http_locations is off: HTTP shows neither where clients are nor the herd");
+            info!(
+                "http_locations is off: HTTP shows neither the locations of clients nor the herd"
+            );
         }
     }
 }

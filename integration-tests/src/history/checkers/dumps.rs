@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::super::{Command, History, Record, Reply, show};
+use super::super::{ClientCommand, ClientReply, History, Record, show};
 use super::{Finding, about};
 
 const NAME: &str = "dumps";
@@ -33,7 +33,8 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
             .filter_map(|line| Some((Record::parse(line)?.client, line)))
             .collect();
         if clients.len() != dump.len() {
-            let text = format!("{name} holds two records of a client, or what is none");
+            let text =
+                format!("{name} holds two records of a client, or a line that is not a record");
             found.push(about(NAME, b"", text));
         }
         found.extend(answers(history, name, &clients));
@@ -41,23 +42,23 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
     found
 }
 
-/// Answers of a quiet server that are not what it holds.
+/// Answers of a quiet server that differ from its map.
 fn answers(history: &History, name: &str, held: &HashMap<Vec<u8>, &Vec<u8>>) -> Vec<Finding> {
     let mut found = Vec::new();
     for call in &history.calls {
-        let Command::Question { client } = &call.command else {
+        let ClientCommand::Question { client } = &call.command else {
             continue;
         };
         let is_of_server = history.names[call.process.server] == name;
         let is_quiet = call.invoked >= history.quiet_from;
         let answer = match &call.reply {
-            Reply::At(line) => Some(line),
-            Reply::Refused(_) => None,
-            Reply::Unknown => continue,
+            ClientReply::At(line) => Some(line),
+            ClientReply::Refused(_) => None,
+            ClientReply::Unknown => continue,
         };
         if is_of_server && is_quiet && answer != held.get(client).copied() {
             let text = format!(
-                "{name} does not answer with what it holds\n{}",
+                "{name} answers with another record than it holds\n{}",
                 call.show(&history.names)
             );
             found.push(about(NAME, client, text));
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_holds_something_else_is_found() {
+    fn a_server_with_a_different_record_is_found() {
         let (kiwi, emu) = (at("Hill", "kiwi", "2"), at("Hill", "emu", "2"));
         let mut sample = Sample::new();
         sample.dumps(&[&kiwi, &emu]);
@@ -91,7 +92,7 @@ mod tests {
             .dumps
             .iter_mut()
             .for_each(|dump| dump.reverse());
-        assert_eq!(check(&sample.history), [], "the order is nobody's business");
+        assert_eq!(check(&sample.history), [], "the order does not matter");
     }
 
     #[test]
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_what_is_held_is_found() {
+    fn an_answer_that_differs_from_the_map_is_found() {
         let kiwi = at("Hill", "kiwi", "2");
         let mut sample = Sample::new();
         sample.dumps(&[&kiwi]);

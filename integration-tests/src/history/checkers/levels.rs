@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledged_report_that_no_one_holds_is_found() {
+    fn a_lost_acknowledged_report_is_found() {
         let (older, same) = (at("Hill", "kiwi", "1"), at("Hill", "kiwi", "2"));
         let greater = at("Campbell", "kiwi", "2.5");
         for level in [Level::Disk, Level::Peer, Level::DiskAndPeer] {
@@ -97,14 +97,14 @@ mod tests {
     #[test]
     fn a_refusal_promises_nothing() {
         let mut sample = sample(Level::Disk, &[]);
-        sample.history.calls[0].reply = super::super::Reply::Refused(b"? x".to_vec());
+        sample.history.calls[0].reply = super::super::ClientReply::Refused(b"? x".to_vec());
         assert_eq!(check(&sample.history), []);
-        sample.history.calls[0].reply = super::super::Reply::Unknown;
+        sample.history.calls[0].reply = super::super::ClientReply::Unknown;
         assert_eq!(check(&sample.history), []);
     }
 
     #[test]
-    fn what_outlived_an_end_is_counted() {
+    fn records_that_outlived_a_crash_are_counted() {
         assert_eq!(outlived(&sample(Level::Disk, &[]).history), 1);
         assert_eq!(outlived(&sample(Level::Memory, &[]).history), 0);
     }

@@ -1,4 +1,4 @@
-//! What must be true of a history, each by itself. Pure: each is shown to fail on what it is there to find.
+//! Checkers of a history, one for each property. Pure. A test shows for each that it finds a violation.
 
 mod dumps;
 mod levels;
@@ -10,16 +10,16 @@ mod truth;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Call, Command, History, Record, Reply, show};
+use super::{Call, ClientCommand, ClientReply, History, Record, show};
 
-/// What a checker found wrong.
+/// A violation that a checker found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Which checker.
     pub checker: &'static str,
     /// Which client it is about.
     pub client: Option<Vec<u8>>,
-    /// What is wrong.
+    /// The violation.
     pub text: String,
 }
 
@@ -57,14 +57,14 @@ fn about(checker: &'static str, client: &[u8], text: String) -> Finding {
 /// The record of a reply that has one.
 fn answered(call: &Call) -> Option<Record> {
     match &call.reply {
-        Reply::At(line) => Record::parse(line),
-        Reply::Refused(_) | Reply::Unknown => None,
+        ClientReply::At(line) => Record::parse(line),
+        ClientReply::Refused(_) | ClientReply::Unknown => None,
     }
 }
 
 /// The record of a report that was acknowledged.
 fn acknowledged(call: &Call) -> Option<Record> {
-    matches!(call.command, Command::Report { .. })
+    matches!(call.command, ClientCommand::Report { .. })
         .then(|| answered(call))
         .flatten()
 }
@@ -94,7 +94,7 @@ impl<'a> Floors<'a> {
         }
     }
 
-    /// What is wrong with this answer, or none, for a client.
+    /// The violation in this answer, or in its absence, for a client.
     fn fallen_behind(
         &self,
         client: &[u8],
@@ -106,7 +106,7 @@ impl<'a> Floors<'a> {
     }
 }
 
-/// What is wrong with an answer, or none, that must not be behind a record that was said before.
+/// The violation if an answer, or its absence, is behind a record that was sent before.
 fn is_behind(
     (floor, said_by): (&Record, &Call),
     answer: Option<&Record>,

@@ -1,13 +1,13 @@
-//! No process of a server ever goes back for a client: what it answers is never behind what it had answered, or
-//! acknowledged, before the question was asked.
+//! No process of a server ever goes back for a client: its answer is never behind an answer or acknowledgement that
+//! it gave before the question.
 
 use std::collections::BTreeMap;
 
-use super::super::{Call, Command, History, Process, Record, Reply};
+use super::super::{Call, ClientCommand, ClientReply, History, Record, ServerRun};
 use super::{Finding, about, answered, is_behind};
 
 pub(super) fn check(history: &History) -> Vec<Finding> {
-    let mut groups: BTreeMap<(Process, &[u8]), Vec<&Call>> = BTreeMap::new();
+    let mut groups: BTreeMap<(ServerRun, &[u8]), Vec<&Call>> = BTreeMap::new();
     for call in &history.calls {
         let group = groups.entry((call.process, call.command.client()));
         group.or_default().push(call);
@@ -26,7 +26,7 @@ fn in_group(history: &History, client: &[u8], calls: &[&Call]) -> Option<Finding
         .filter_map(|call| Some((answered(call)?, *call)))
         .collect();
     let questions = calls.iter().filter(|call| {
-        matches!(call.command, Command::Question { .. }) && call.reply != Reply::Unknown
+        matches!(call.command, ClientCommand::Question { .. }) && call.reply != ClientReply::Unknown
     });
     for question in questions {
         let before = said.iter().filter(|(_, call)| call.precedes(question));

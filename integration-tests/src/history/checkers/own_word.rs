@@ -1,10 +1,12 @@
-//! A server that starts again with its folder answers nothing less than what it had acknowledged before, as far as its
-//! level and what befell it let it keep that.
+//! A server that starts again with its folder answers with nothing less than its earlier acknowledgements, as far as
+//! its level and the harm allow to keep them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::{Call, Command, Had, HarmKind, History, Position, Promises, Reply};
+use super::super::{
+    Call, ClientCommand, ClientReply, Had, HarmKind, History, Promises, ServerIndex,
+};
 use super::{Finding, Floors, about, acknowledged, answered};
 
 pub(super) fn check(history: &History) -> Vec<Finding> {
@@ -23,8 +25,13 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
     found
 }
 
-/// What the process of this number answers is looked at.
-fn in_life(history: &History, server: Position, number: u32, began: Duration) -> Option<Finding> {
+/// The number of the process whose answers are checked.
+fn in_life(
+    history: &History,
+    server: ServerIndex,
+    number: u32,
+    began: Duration,
+) -> Option<Finding> {
     let promises = Promises::at(history, began);
     let mut floors = Floors::default();
     let of_server = || {
@@ -46,8 +53,8 @@ fn in_life(history: &History, server: Position, number: u32, began: Duration) ->
     }
     let is_answer = |call: &&Call| {
         call.process.number == number
-            && matches!(call.command, Command::Question { .. })
-            && call.reply != Reply::Unknown
+            && matches!(call.command, ClientCommand::Question { .. })
+            && call.reply != ClientReply::Unknown
     };
     for question in of_server().filter(is_answer) {
         let client = question.command.client();
@@ -79,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_behind_what_was_acknowledged_on_disk_is_found() {
+    fn an_answer_older_than_an_ack_on_disk_is_found() {
         assert_eq!(check(&behind(Level::Disk).history).len(), 1);
         assert_eq!(check(&behind(Level::DiskAndPeer).history).len(), 1);
         assert_eq!(check(&behind(Level::Memory).history), []);
@@ -87,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_memory_had_time_to_write_is_looked_for() {
+    fn records_with_time_to_reach_the_disk_are_looked_for() {
         let mut sample = behind(Level::Memory);
         sample.history.harms.truncate(sample.history.names.len());
         sample.harm(0, 30_000, HarmKind::ProcessEnded);

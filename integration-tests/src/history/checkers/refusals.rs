@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::super::record::nanoseconds;
-use super::super::{Call, Command, HarmKind, History, Position, Reply};
+use super::super::{Call, ClientCommand, ClientReply, HarmKind, History, ServerIndex};
 use super::{Finding, about};
 
 /// A server may be this much earlier with its refusal than a client measures.
@@ -17,10 +17,10 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
     let refused = history
         .calls
         .iter()
-        .filter(|call| matches!(call.reply, Reply::Refused(_)));
+        .filter(|call| matches!(call.reply, ClientReply::Refused(_)));
     let mut found = Vec::new();
     for call in refused {
-        let Command::Report { time, .. } = &call.command else {
+        let ClientCommand::Report { time, .. } = &call.command else {
             continue; // The checkers of promises look at these.
         };
         let time_ns = nanoseconds(time.as_bytes());
@@ -73,7 +73,7 @@ fn is_unsafe(history: &History, call: &Call) -> bool {
 }
 
 /// Whether a server's store may have failed, or the server was about to stop, during the call.
-fn has_failed(history: &History, server: Position, call: &Call) -> bool {
+fn has_failed(history: &History, server: ServerIndex, call: &Call) -> bool {
     history.harms.iter().any(|harm| {
         harm.server == server
             && matches!(

@@ -1,15 +1,15 @@
-//! Every AT line says what somebody reported, byte for byte, at the server that it names, with the difference that
-//! this server gave then.
+//! Every AT line repeats a report, byte for byte, at the server that it names, with the difference that this server
+//! gave then.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::super::{Call, Command, History, Record, Reply, show};
+use super::super::{Call, ClientCommand, ClientReply, History, Record, show};
 use super::{Finding, about};
 
 const NAME: &str = "truth";
 
-/// What makes a report one: server, client, location, time.
+/// The identity of a report: server, client, location, time.
 type Operands<'a> = (&'a [u8], &'a [u8], &'a [u8], &'a [u8]);
 
 pub(super) fn check(history: &History) -> Vec<Finding> {
@@ -17,10 +17,10 @@ pub(super) fn check(history: &History) -> Vec<Finding> {
     let mut found = Vec::new();
     for call in &history.calls {
         let wrong = match (&call.reply, &call.command) {
-            (Reply::Unknown, _) => Ok(()),
-            (Reply::Refused(line), _) => is_copy(line, call),
-            (Reply::At(line), Command::Report { .. }) => is_echo(history, line, call),
-            (Reply::At(line), Command::Question { client }) => {
+            (ClientReply::Unknown, _) => Ok(()),
+            (ClientReply::Refused(line), _) => is_copy(line, call),
+            (ClientReply::At(line), ClientCommand::Report { .. }) => is_echo(history, line, call),
+            (ClientReply::At(line), ClientCommand::Question { client }) => {
                 reports.know(line, client, call.completed)
             }
         };
@@ -51,7 +51,7 @@ fn is_copy(line: &[u8], call: &Call) -> Result<(), String> {
     if line == expected {
         Ok(())
     } else {
-        Err("the error reply is no copy of the command".to_owned())
+        Err("the error reply is not a copy of the command".to_owned())
     }
 }
 
@@ -81,7 +81,7 @@ impl<'a> Reports<'a> {
     fn of(history: &'a History) -> Self {
         let mut by_operands: HashMap<Operands<'a>, Vec<&Call>> = HashMap::new();
         for call in &history.calls {
-            if let Command::Report {
+            if let ClientCommand::Report {
                 client,
                 location,
                 time,
@@ -112,16 +112,16 @@ impl<'a> Reports<'a> {
         if calls.peek().is_none() {
             return Err(format!("nobody had reported {}", show(line)));
         }
-        // Without its reply, nobody but the server knows the difference of a report.
+        // Without the reply, only the server knows the difference of a report.
         let may_be = |call: &&Call| match &call.reply {
-            Reply::At(told) => told == line,
-            Reply::Refused(_) | Reply::Unknown => true,
+            ClientReply::At(told) => told == line,
+            ClientReply::Refused(_) | ClientReply::Unknown => true,
         };
         if calls.any(may_be) {
             Ok(())
         } else {
             Err(format!(
-                "the server told nobody who reported it so: {}",
+                "no client got this reply to its report: {}",
                 show(line)
             ))
         }
@@ -138,8 +138,8 @@ mod tests {
         let mut sample = Sample::new();
         sample.report(0, 1, 1_000, "2", Some(&at("Hill", "kiwi", "2")));
         sample.report(0, 1, 1_000, "2", None);
-        sample.history.calls[1].reply = Reply::Unknown;
-        let Command::Report { client, .. } = &mut sample.history.calls[1].command else {
+        sample.history.calls[1].reply = ClientReply::Unknown;
+        let ClientCommand::Report { client, .. } = &mut sample.history.calls[1].command else {
             unreachable!("it is a report");
         };
         *client = b"emu".to_vec();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_reported_is_found() {
+    fn an_answer_without_a_report_is_found() {
         let (told, other) = (at("Hill", "kiwi", "2"), "AT Hill +7.000000000 kiwi +1+1 2");
         let mut right = sample();
         right.question(1, 1, 3_000, Some(&told));
@@ -199,7 +199,7 @@ mod tests {
         let mut sample = sample();
         sample.report(0, 1, 5_000, "2", None);
         assert_eq!(check(&sample.history), []);
-        sample.history.calls[2].reply = Reply::Refused(b"? IAMAT kiwi +1+1  2".to_vec());
+        sample.history.calls[2].reply = ClientReply::Refused(b"? IAMAT kiwi +1+1  2".to_vec());
         assert_eq!(check(&sample.history).len(), 1);
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn run(flags: &SettingFlags<Serve>) -> u8 {
     }
 }
 
-/// Says what the limit of open files that holds here would mean for a server.
+/// Prints the effect of this machine's limit of open files on a server.
 fn open_files_suffice(settings: &ServeSettings) -> u8 {
     let Ok((_, limit)) = open_files::limits() else {
         return exit_code::OK;

@@ -27,21 +27,21 @@ enum ControlError {
     /// The connection broke, or the server is stuck.
     #[error("{done}: {reason}")]
     Lost {
-        /// What was done until then, and what to do about it.
+        /// The state until then, and the advice.
         done: &'static str,
         /// Why.
         reason: String,
     },
-    /// The server says what this program does not understand.
+    /// This program does not understand the answer of the server.
     #[error("{0}: the server's answer is not understood; is it of another version?")]
     NotUnderstood(&'static str),
-    /// Standard output, and whoever read it has enough.
-    #[error("nobody reads the output any more")]
+    /// Standard output: its reader has closed it.
+    #[error("the reader of the output has closed it")]
     BrokenPipe,
     /// A file, or standard input or output.
     #[error("{what}: {source}")]
     File {
-        /// What could not be done.
+        /// The action that failed.
         what: String,
         /// Why not.
         source: io::Error,
@@ -67,7 +67,7 @@ impl ControlError {
                 report::complain(self);
                 exit_code::UNAVAILABLE
             }
-            // Who reads the output has what it wanted: `herd dump | head`.
+            // The reader of the output has enough, as in `herd dump | head`.
             ControlError::BrokenPipe => exit_code::IO,
             ControlError::Lost { .. }
             | ControlError::NotUnderstood(_)

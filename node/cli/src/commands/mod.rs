@@ -1,4 +1,4 @@
-//! The command line: its words, and what each command does with the parts of the program.
+//! The command line: the commands, and the parts of the program that each command uses.
 
 pub mod bench;
 mod certs;

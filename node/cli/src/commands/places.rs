@@ -25,10 +25,10 @@ pub struct PlacesArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 enum PlacesCommand {
-    /// Shows what places are loaded, from where and under which licence, and checks them.
+    /// Shows the loaded places, their sources and licences, and checks the tables.
     ///
-    /// Without a file these are the places that a server with the same options and variables
-    /// (HERD_PLACES_FILE, HERD_PLACES_ADD) would answer from.
+    /// Without a file these are the places of a server with the same options and variables (HERD_PLACES_FILE,
+    /// HERD_PLACES_ADD).
     Info {
         /// A table to look into instead.
         file: Option<PathBuf>,
@@ -56,7 +56,7 @@ pub(super) fn run(args: &PlacesArgs) -> u8 {
     }
 }
 
-/// Whether nobody reads the output any more.
+/// Whether the reader of the output has closed it.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let error = error.root_cause().downcast_ref::<std::io::Error>();
     error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
@@ -65,7 +65,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// Runs `herd places`, with its results to `output`.
 ///
 /// # Errors
-/// Says what to do about a file that cannot be read, understood or written.
+/// If a file cannot be read, parsed or written; the message has advice.
 fn run_to(
     args: &PlacesArgs,
     environment: &Environment,

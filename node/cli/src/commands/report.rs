@@ -9,18 +9,18 @@ use crate::exit_code;
 use herd_server::settings::{Command, Environment};
 use herd_text::printable::PrintableStream;
 
-/// Writes a message to standard error. That nobody may be reading there is not a failure.
+/// Writes a message to standard error. A closed standard error is not a failure.
 pub(super) fn complain(message: impl Display) {
     complain_of("herd", message);
 }
 
-/// The same as the words of a part of the program. What others chose, and the message repeats, does nothing to a terminal.
+/// The same in the name of a part of the program. Text from others in the message cannot steer a terminal.
 pub(super) fn complain_of(who: &str, message: impl Display) {
     let message = PrintableStream::default().of(format!("{who}: {message}\n").as_bytes());
     let _ = io::stderr().write_all(&message);
 }
 
-/// Says that a result could not be printed, unless whoever reads it has what it wanted, as in `herd status | head -1`.
+/// Reports that a result could not be printed, unless its reader has closed it, as in `herd status | head -1`.
 /// Returns the exit status.
 pub(super) fn cannot_print(error: &io::Error) -> u8 {
     if error.kind() != io::ErrorKind::BrokenPipe {
@@ -29,8 +29,8 @@ pub(super) fn cannot_print(error: &io::Error) -> u8 {
     exit_code::IO
 }
 
-/// Writes a message to standard error from another thread, and waits for that no longer than `patience`: nobody may be
-/// reading there.
+/// Writes a message to standard error from another thread, and waits for that no longer than `patience`, because
+/// standard error may not be read.
 pub(super) fn complain_within(patience: Duration, message: String) {
     let (done, is_done) = sync_channel(1);
     let complaining = std::thread::Builder::new().name("complain".to_owned());
@@ -39,7 +39,7 @@ pub(super) fn complain_within(patience: Duration, message: String) {
         let _ = done.send(());
     });
     if started.is_ok() {
-        // Either is the end of it: written, or nobody reads.
+        // The message is written, or standard error is not read.
         let _ = is_done.recv_timeout(patience);
     }
 }

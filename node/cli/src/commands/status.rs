@@ -1,4 +1,4 @@
-//! `herd status`: asks servers how they see themselves and each other, and says what is wrong.
+//! `herd status`: asks servers for their status, compares the answers and reports troubles.
 
 pub(super) mod ask;
 pub(super) mod targets;
@@ -25,7 +25,7 @@ const EXIT_TROUBLE: u8 = 1;
 /// No server answered.
 const EXIT_UNREACHABLE: u8 = exit_code::UNAVAILABLE;
 
-/// The version of what `--json` prints.
+/// The version of the output of `--json`.
 const JSON_VERSION: u32 = 1;
 
 /// Options of `herd status`.
@@ -33,7 +33,7 @@ const JSON_VERSION: u32 = 1;
 pub(super) struct StatusArgs {
     #[command(flatten)]
     targets: TargetOptions,
-    /// Print what the servers say as JSON, with the troubles
+    /// Print the answers of the servers and the troubles as JSON
     #[arg(long)]
     json: bool,
 }

@@ -11,7 +11,7 @@ pub(super) fn open() -> io::Result<pipe::Receiver> {
     pipe::Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)
 }
 
-/// Returns when the other end is closed; never, without a pipe. What is written to it is ignored.
+/// Returns when the other end is closed; never, without a pipe. Bytes in it are ignored.
 pub(super) async fn closed(pipe: Option<&mut pipe::Receiver>) {
     let Some(pipe) = pipe else {
         return std::future::pending().await;

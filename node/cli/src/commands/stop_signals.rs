@@ -1,7 +1,7 @@
-//! SIGTERM, SIGINT and SIGHUP. A platform that sends clients here says the first, a person at a terminal the second.
+//! SIGTERM, SIGINT and SIGHUP. A platform that sends clients here uses the first, a person at a terminal the second.
 //!
-//! The third comes when a terminal is closed, or from whoever moves log files away. So it tells a process that was started
-//! at a terminal to stop, and a server that was not to open its files anew.
+//! The third comes when a terminal is closed, or from a tool that rotates log files. So it stops a process that was
+//! started at a terminal, and makes every other server reopen its files.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
@@ -42,15 +42,15 @@ pub(super) struct StopSignals {
 }
 
 impl StopSignals {
-    /// For a command. Must run inside a tokio runtime. Away from a terminal SIGHUP does what it did before: under
-    /// `nohup` nothing.
+    /// For a command. Must run inside a tokio runtime. Without a terminal SIGHUP keeps its earlier effect: under
+    /// `nohup` it is ignored.
     pub(super) fn install() -> io::Result<Self> {
         let at_terminal = is_at_terminal();
         Self::with_hangup(at_terminal, at_terminal)
     }
 
-    /// For what runs servers: away from a terminal SIGHUP asks for files to be opened anew. Must run inside a tokio
-    /// runtime.
+    /// For commands that run servers: without a terminal SIGHUP makes them reopen their files. Must run inside a
+    /// tokio runtime.
     pub(super) fn install_for_servers() -> io::Result<Self> {
         Self::with_hangup(true, is_at_terminal())
     }

@@ -1,4 +1,4 @@
-//! `herd store`: what an operator does with a server's store while the server is stopped.
+//! `herd store`: work on a server's store while the server is stopped.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -50,7 +50,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 pub(super) fn run(args: &TopArgs) -> u8 {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         complain(
-            "top needs a terminal for keys and for what it draws; `herd status` prints it once",
+            "top needs a terminal for its keys and its picture; `herd status` prints the table once",
         );
         return exit_code::USAGE;
     }

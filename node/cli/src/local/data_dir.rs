@@ -1,4 +1,4 @@
-//! The folder for what the servers write, held by one herd at a time.
+//! The folder of the servers' files, held by one herd at a time.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use herd_server::config::data_folder_name;
 use herd_tls::folder::CertificateFolder;
 use herd_topology::Topology;
 
-/// What clients report is nobody else's business.
+/// Reports of clients are private.
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
@@ -92,7 +92,7 @@ mod tests {
     use herd_topology::PortBases;
 
     #[test]
-    fn one_herd_at_a_time_and_nobody_else_reads() {
+    fn a_data_folder_is_private_and_has_one_herd() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a/b");
         let herd = herd_topology::builtin(PortBases::default());

@@ -5,11 +5,11 @@ pub(super) const LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// Collects bytes until a line is whole.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct LineCollector {
     begun: Vec<u8>,
 }
 
-impl Lines {
+impl LineCollector {
     /// Takes bytes in and gives each line that is whole now, without its line end. A line that is
     /// too long is given in pieces.
     pub(super) fn push(&mut self, mut bytes: &[u8], mut give: impl FnMut(&[u8])) {
@@ -47,7 +47,7 @@ mod tests {
 
     fn lines_of(chunks: &[&[u8]]) -> Vec<Vec<u8>> {
         let mut given = Vec::new();
-        let mut lines = Lines::default();
+        let mut lines = LineCollector::default();
         for chunk in chunks {
             lines.push(chunk, |line| given.push(line.to_vec()));
         }

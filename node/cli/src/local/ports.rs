@@ -9,7 +9,7 @@ use herd_topology::Topology;
 /// inside a tokio runtime.
 ///
 /// # Errors
-/// Every port that cannot be bound, with its server and what it is for.
+/// Every port that cannot be bound, with its server and its purpose.
 pub(super) fn check(topology: &Topology) -> Result<(), LocalError> {
     let mut held = Vec::new();
     let mut taken = Vec::new();

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::console::{Console, Prefix};
-use super::lines::Lines;
+use super::lines::LineCollector;
 use super::server_log::ServerLog;
 
 /// How long a server may take to stop before it is killed: longer than it gives itself.
@@ -47,7 +47,7 @@ pub(super) struct Ended {
     pub(super) end: End,
 }
 
-/// What ended a server.
+/// The cause of a server's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// Nothing that this process did.
@@ -129,7 +129,7 @@ impl ServerProcess {
         tokio::pin!(ending);
         let (status, end) = tokio::select! {
             ended = &mut ending => {
-                // What the server said last is worth a moment.
+                // Waits a moment for the server's last lines.
                 let _ = timeout(LAST_LINES_GRACE, copying).await;
                 ended
             }
@@ -185,7 +185,7 @@ async fn copy(mut log_lines: ChildStderr, output: Output, mut reopen: watch::Rec
         prefix,
         mut log,
     } = output;
-    let mut lines = Lines::default();
+    let mut lines = LineCollector::default();
     let mut buffer = [0; READ_BYTES];
     loop {
         let read = tokio::select! {

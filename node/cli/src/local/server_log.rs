@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::LocalError;
 use herd_files::own_file;
 
-/// What clients report is nobody else's business.
+/// Reports of clients are private.
 const FILE_MODE: u32 = 0o600;
 
 /// The file, open at its end.
@@ -21,7 +21,7 @@ pub(super) struct ServerLog {
 }
 
 impl ServerLog {
-    /// Opens or makes it. Follows no symbolic link, and waits for nobody.
+    /// Opens or makes it. Follows no symbolic link, and never blocks.
     pub(super) fn open(path: PathBuf) -> Result<Self, LocalError> {
         let mut options = OpenOptions::new();
         options.append(true).create(true).mode(FILE_MODE);

@@ -9,9 +9,8 @@ use herd_topology::{Host, HostPort, Server, Topology};
 /// Servers that are listed one by one.
 const LISTED_MAX: usize = 20;
 
-/// Where to connect, what to type, and where things are written.
-/// `program` is how this program was called.
-/// `shows_page` says of a server whether its HTTP shows the live page.
+/// The addresses to connect to, commands to type, and the folders of files. `program` is how this program was called.
+/// `shows_page` tells whether a server shows the live page.
 pub(super) fn text(
     topology: &Topology,
     data_dir: Option<&Path>,
@@ -76,7 +75,7 @@ pub(super) fn text(
     text
 }
 
-/// What to connect to for a server that listens at `address`.
+/// The address to connect to for a server that listens at `address`.
 fn dial(address: &HostPort) -> HostPort {
     let host = match &address.host {
         Host::Ip(IpAddr::V4(ip)) if ip.is_unspecified() => Host::Ip(Ipv4Addr::LOCALHOST.into()),

@@ -1,4 +1,4 @@
-//! `herd bench` against servers, and against what only looks like one.
+//! `herd bench` against servers, and against imitations.
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -36,7 +36,7 @@ async fn bench(arguments: &[&str]) -> (i32, Value, String) {
     (code, result, output)
 }
 
-/// A server that answers every line with what `answer` makes of it, nothing if that is to close the connection.
+/// A server that answers every line with the result of `answer`; `None` closes the connection.
 async fn pretender(
     answer: impl Fn(&str) -> Option<String> + Clone + Send + 'static,
 ) -> (String, JoinHandle<()>) {

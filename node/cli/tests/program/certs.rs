@@ -1,4 +1,4 @@
-//! `herd certs`, and what servers make of its files.
+//! `herd certs`, and servers with its files.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -28,7 +28,7 @@ async fn check(folder: &Path, more: &[&str]) -> (i32, String) {
 }
 
 #[tokio::test]
-async fn links_that_leave_the_machine_need_certificates_or_the_word_of_the_user() {
+async fn links_beyond_loopback_need_certificates() {
     let folder = folder();
     let (code, output) = check(folder.path(), &[]).await;
     assert_eq!(code, 64, "{output}");
@@ -92,7 +92,7 @@ async fn insecure_links_are_warned_about_at_the_start() {
 }
 
 #[tokio::test]
-async fn nothing_is_overwritten_and_nobody_else_reads() {
+async fn certificates_are_private_and_never_overwritten() {
     let folder = folder();
     let (code, output) = certs(folder.path(), &["new"]).await;
     assert_eq!(code, 0, "{output}");
@@ -142,7 +142,7 @@ async fn nothing_is_overwritten_and_nobody_else_reads() {
 }
 
 #[tokio::test]
-async fn the_trust_in_an_authority_ends_when_nobody_needs_it() {
+async fn an_unused_authority_is_no_longer_trusted() {
     let folder = folder();
     let check = async || check(folder.path(), &[]).await;
     for (step, accepted) in [
@@ -208,7 +208,7 @@ async fn clients_speak_tls_and_show_certificates() {
     let (code, output) = send(&mine).await;
     assert_eq!(code, 0, "{output}");
     assert!(output.starts_with("AT barn "), "{output}");
-    // No certificate, no TLS, another server's name, nobody that is trusted.
+    // No certificate, no TLS, another server's name, an untrusted authority.
     for (more, status) in [
         (&[trust][..], [69, 74]),
         (&[][..], [74, 74]),

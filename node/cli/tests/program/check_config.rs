@@ -28,7 +28,7 @@ async fn valid_settings_are_shown_with_their_origin() {
 }
 
 #[tokio::test]
-async fn every_mistake_is_shown_and_the_exit_code_is_that_of_wrong_usage() {
+async fn every_mistake_is_shown_with_the_usage_status() {
     for command in ["check-config", "serve"] {
         let start = herd(&[command, "--config", "herd.toml", "--topology", "topology"])
             .env("HERD_LOG", "loud");

@@ -56,11 +56,11 @@ impl Ports {
     }
 }
 
-/// Someone who types what the README says.
+/// A reader who types the commands of the README.
 struct Reader {
     folder: tempfile::TempDir,
     ports: Ports,
-    /// What runs in a terminal of its own.
+    /// A process in a terminal of its own.
     running: Vec<Herd>,
 }
 
@@ -70,7 +70,7 @@ impl Reader {
         let text = text.replace("cargo run --release -- ", "herd ");
         let words: Vec<&str> = text.split_whitespace().collect();
         match words.as_slice() {
-            // What runs this very test, most likely.
+            // Most likely the command that runs this very test.
             ["cargo", "test", "--workspace"] => {
                 assert!(include_str!("../../../../.ci/run").contains(command.text.trim()));
             }
@@ -99,7 +99,7 @@ impl Reader {
         self.running.push(started);
     }
 
-    /// Types `text` until what comes back is `expected`: news takes a moment to travel.
+    /// Types `text` until the reply is `expected`, because reports take a moment to spread.
     async fn type_lines(&mut self, text: &str, expected: Option<&Block>, line: usize) {
         let mut script = String::new();
         for typed in text.lines() {
@@ -126,7 +126,7 @@ impl Reader {
         }
     }
 
-    /// What `pkill` does, among the processes of this test alone.
+    /// Does the work of `pkill`, but only on processes of this test.
     async fn kill_one(&mut self, pattern: &str) {
         let local = self.running.first_mut().unwrap();
         let matching: Vec<i32> = local
@@ -146,7 +146,7 @@ impl Reader {
     }
 }
 
-/// What a shell with `herd` in it writes to standard output when `script` is typed.
+/// The standard output of a shell that knows `herd` and runs `script`.
 async fn shell(script: &str, folder: &Path, client_port: u16) -> Vec<u8> {
     let program = env!("CARGO_BIN_EXE_herd");
     let mut shell = process::command("sh")
@@ -215,7 +215,7 @@ async fn the_examples_of_the_protocol_hold_to_the_byte() {
     assert_eq!(code, 0, "{output}");
 }
 
-/// Sends what the block sends, until what it shows comes back: news takes a moment to travel.
+/// Sends the commands of the block until the shown replies come back, because reports take a moment to spread.
 async fn hold(block: &Block, port: u16) {
     let (mut sent, mut expected) = (Vec::new(), Vec::new());
     for line in block.text.lines() {

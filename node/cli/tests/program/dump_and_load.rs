@@ -134,7 +134,7 @@ async fn report_all(port: u16, clients: &[Vec<u8>]) {
 }
 
 #[tokio::test]
-async fn a_dump_is_what_whatsat_says_and_makes_the_same_server_again() {
+async fn a_dump_restores_the_same_server() {
     let first = Server::start().await;
     let clients = clients();
     report_all(first.client_port, &clients).await;
@@ -178,7 +178,7 @@ async fn a_dump_is_what_whatsat_says_and_makes_the_same_server_again() {
 }
 
 #[tokio::test]
-async fn a_file_is_written_as_a_whole_for_its_owner_alone_and_replaces_none() {
+async fn a_dump_file_is_complete_private_and_new() {
     let server = Server::start().await;
     report_all(server.client_port, &clients()).await;
     let file = server.file("dump");
@@ -245,7 +245,7 @@ async fn a_dump_that_is_cut_off_is_noticed_and_leaves_no_file() {
 }
 
 #[tokio::test]
-async fn whoever_has_read_enough_of_a_dump_may_go() {
+async fn a_reader_may_leave_a_dump_early() {
     let server = Server::start().await;
     report_all(server.client_port, &clients()).await;
     let script = format!(
@@ -296,7 +296,7 @@ async fn bad_lines_are_named_and_the_others_are_taken_in() {
 }
 
 #[tokio::test]
-async fn the_socket_is_private_replaces_a_stale_one_and_goes_with_its_server() {
+async fn the_socket_is_private_and_ends_with_its_server() {
     let server = Server::start().await;
     let metadata = server.socket().symlink_metadata().unwrap();
     assert!(metadata.file_type().is_socket());
@@ -345,7 +345,7 @@ async fn the_socket_is_private_replaces_a_stale_one_and_goes_with_its_server() {
 }
 
 #[tokio::test]
-async fn paths_that_cannot_be_sockets_are_told_before_anything_starts() {
+async fn an_impossible_socket_path_prevents_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let long = format!("{}/{}", folder.path().display(), "s".repeat(120));
     let (code, output) = herd(&["check-config", "--name=Hill", "--control-socket", &long])
@@ -391,7 +391,7 @@ async fn herd_of_two(data_dir: &str) -> (Herd, u16) {
 }
 
 #[tokio::test]
-async fn what_one_server_loads_the_other_tells() {
+async fn a_load_into_one_server_reaches_the_other() {
     let (local, base) = herd_of_two("herd-data").await;
     let record = "AT Elsewhere -7.000000000 kiwi\u{1f95d} +34.0-118.0 1520023934.50";
     std::fs::write(local.folder().join("records"), format!("{record}\nEND 1\n")).unwrap();
@@ -440,7 +440,7 @@ async fn a_herd_in_a_folder_far_down_goes_on_without_control_sockets() {
 }
 
 #[tokio::test]
-async fn without_a_server_the_message_says_what_to_do() {
+async fn without_a_server_the_message_gives_advice() {
     for command in ["dump", "load"] {
         let (code, output) = herd(&[command]).run().await;
         assert_eq!(code, 69, "{output}");

@@ -1,4 +1,4 @@
-//! Certificates that have ended, or whose authority is trusted no more, at the ports of a server that runs.
+//! Certificates that have expired, or whose authority is no longer trusted, at the ports of a running server.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -101,7 +101,7 @@ const CLIENT: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn a_client_whose_certificate_has_expired_is_refused_named_and_counted() {
+async fn a_client_with_an_expired_certificate_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let authority = authority();
     let (mut server, base) = barn(folder.path(), &authority).await;
@@ -118,7 +118,7 @@ async fn a_client_whose_certificate_has_expired_is_refused_named_and_counted() {
 }
 
 #[tokio::test]
-async fn a_connection_ends_when_the_authority_of_its_client_is_trusted_no_more() {
+async fn a_connection_ends_with_the_trust_in_its_authority() {
     let folder = tempfile::tempdir().unwrap();
     let authority = authority();
     let (mut server, base) = barn(folder.path(), &authority).await;
@@ -146,7 +146,7 @@ async fn a_connection_ends_when_the_authority_of_its_client_is_trusted_no_more()
 
 /// A neighbour with a clock of 35 days ago takes its certificate for good, and so shows it.
 #[tokio::test]
-async fn a_neighbour_whose_certificate_has_expired_is_refused_named_and_counted() {
+async fn a_neighbour_with_an_expired_certificate_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let authority = authority();
     let (mut server, base) = barn(folder.path(), &authority).await;
@@ -174,7 +174,7 @@ async fn a_neighbour_whose_certificate_has_expired_is_refused_named_and_counted(
     assert_eq!(figure(base, closed).await, 1.0);
 }
 
-/// How the certificates of a server are out of their time, and what is said of it.
+/// A way in which the certificates of a server are out of their time, and the message about it.
 const OUT_OF_TIME: [(&str, &str); 3] = [
     ("over", "expired on"),
     ("not begun", "is not valid before"),
@@ -251,7 +251,7 @@ async fn a_server_whose_certificates_are_out_of_time_goes_on_alone() {
 }
 
 #[tokio::test]
-async fn a_client_port_whose_certificate_has_ended_serves_and_says_so() {
+async fn a_client_port_with_an_expired_certificate_serves() {
     let folder = tempfile::tempdir().unwrap();
     let authority = authority();
     write(folder.path(), "port", &issued(&authority, "barn", 10));

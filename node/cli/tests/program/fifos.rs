@@ -1,4 +1,4 @@
-//! FIFOs in the place of files that a server opens at its start: whoever opens one waits for its other end, as a rule.
+//! FIFOs in the place of files that a server opens at its start: opening a FIFO usually waits for its other end.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::process::{herd, wait_until_gone};
 
-/// More than a server waits for whoever writes into a FIFO, on a busy machine.
+/// More than the time that a server waits for the writer of a FIFO, on a busy machine.
 const START_MAX: Duration = Duration::from_secs(60);
 
 /// A herd of two, of which only Hill runs.
@@ -30,7 +30,7 @@ const SERVE: [&str; 6] = [
     "--drain-delay=0",
 ];
 
-/// Makes what a server needs, and a FIFO in the place of `file`.
+/// Makes the files of a server, with a FIFO in the place of `file`.
 async fn prepare(folder: &Path, file: &str) {
     std::fs::write(folder.join("herd.topology"), TOPOLOGY).unwrap();
     let (code, said) = herd(&["certs", "new", "--topology=herd.topology", "--out=links"])
@@ -58,7 +58,7 @@ async fn ends_and_names(file: &str, arguments: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_fifo_in_the_place_of_a_file_does_not_keep_the_start_waiting() {
+async fn a_fifo_in_place_of_a_file_does_not_block_the_start() {
     const TOPOLOGY: &str = "--topology=herd.topology";
     const CERTS: &str = "--links-certs=links";
     const TLS_CERT: &str = "--client-tls-cert=links/Hill.cert.pem";

@@ -58,7 +58,7 @@ async fn lower_floor(folder: &Path) -> (i32, String) {
     herd(&arguments).in_folder(folder).run().await
 }
 
-/// What the server answers to a line.
+/// The answer of the server to a line.
 async fn reply(base: u16, line: &str) -> String {
     let to = format!("--to=127.0.0.1:{base}");
     let (code, output) = herd(&["send", &to, line]).run().await;
@@ -87,7 +87,7 @@ async fn stop(server: Herd) -> String {
 }
 
 #[tokio::test]
-async fn a_floor_that_is_ahead_is_told_and_lowered_by_hand() {
+async fn a_floor_that_is_ahead_is_reported_and_lowered() {
     for (ack, ahead_s) in [("memory", YEAR_S), ("disk", YEAR_S), ("disk", -60)] {
         let folder = tempfile::tempdir().unwrap();
         let base = free_ports(3);
@@ -121,7 +121,7 @@ async fn a_floor_that_is_ahead_is_told_and_lowered_by_hand() {
     }
 }
 
-/// A report that is not old is refused, whatever else is reported between, and the figures say so.
+/// A recent report is refused, also after other reports, and the figures count it.
 async fn floor_keeps_out(base: u16, report: &str) {
     let line = format!("? {report}\n");
     assert_eq!(reply(base, report).await, line);
@@ -194,8 +194,8 @@ fn faketime() -> Option<PathBuf> {
     found
 }
 
-/// A clock that a test sets, kept in a file that processes under libfaketime read each time. The monotonic clock stays
-/// true, as on a machine whose clock is set.
+/// A clock that a test sets, kept in a file that processes under libfaketime read at each call. The monotonic clock
+/// stays true, as on a machine whose clock is set.
 struct ClockFile(PathBuf);
 
 impl ClockFile {

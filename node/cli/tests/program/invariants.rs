@@ -1,4 +1,4 @@
-//! What docs/architecture.md says of the tree as a whole, and that its documents lead somewhere.
+//! Invariants of docs/architecture.md about the whole tree, and links of documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -96,7 +96,7 @@ fn crates() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn the_table_of_crates_says_what_the_manifests_say() {
+fn the_table_of_crates_agrees_with_the_manifests() {
     let crates = crates();
     let others = |than: &str| -> BTreeSet<String> {
         let names = crates.keys().filter_map(|name| name.strip_prefix("herd-"));

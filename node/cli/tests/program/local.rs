@@ -26,12 +26,12 @@ fn local(arguments: &[&str]) -> (u16, Start) {
 #[tokio::test]
 async fn runs_five_servers_until_told_to_stop() {
     let (base, start) = local(&[]);
-    // Would win over what the servers are told, if they saw it.
+    // Would win over the settings of the servers, if they saw it.
     let mut herd = start.env("HERD_NAME", "Nobody").start();
     herd.wait_for(WELCOME).await;
     for place in 0..5 {
         assert!(healthz(base + 5 + place).await.ends_with("ok\n"));
-        // Loopback only, so what is inside the herd is shown.
+        // Loopback only, so the inside of the herd is shown.
         let status = get(base + 5 + place, "/status").await;
         assert!(status.starts_with("HTTP/1.0 200 OK\r\n"), "{status}");
     }

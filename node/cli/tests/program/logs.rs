@@ -1,4 +1,4 @@
-//! A server whose standard error is full, closed or not read, and signals that have to do with logs.
+//! A server whose standard error is full, closed or not read, and signals about logs.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -112,7 +112,7 @@ async fn make_it_talk(port: u16, lines: usize) {
 }
 
 #[tokio::test]
-async fn a_standard_error_that_nobody_reads_holds_up_nothing() {
+async fn an_unread_standard_error_delays_nothing() {
     let (base, start) = server(&["--log=trace"]);
     let (mut reader, writer) = std::io::pipe().unwrap();
     let server = start.with_stderr(writer).start();
@@ -151,7 +151,7 @@ async fn a_standard_error_that_nobody_reads_holds_up_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_ends_in_time_though_nobody_reads_its_last_words() {
+async fn a_server_with_an_unread_log_ends_in_time() {
     let (base, start) = server(&["--log=trace"]);
     let (reader, writer) = std::io::pipe().unwrap();
     let server = start.with_stderr(writer).start();
@@ -319,7 +319,7 @@ async fn a_hangup_opens_the_files_of_a_local_herd_anew() {
 }
 
 #[tokio::test]
-async fn a_local_herd_goes_on_and_ends_though_nobody_reads() {
+async fn a_local_herd_with_unread_output_runs_and_ends() {
     let (base, start) = local(&["--ephemeral", "--log=debug"]);
     let (reader, writer) = std::io::pipe().unwrap();
     // It holds less than the servers say at their start.

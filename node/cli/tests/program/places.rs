@@ -50,7 +50,7 @@ async fn answers(port: u16, lines: &str) -> String {
 const KIWI: &str = "IAMAT kiwi +34.068930-118.445127 1520023934.918963997\n";
 
 #[tokio::test]
-async fn a_missing_key_and_a_bad_table_are_told_before_anything_starts() {
+async fn a_missing_key_or_bad_table_prevents_the_start() {
     let (_, start) = hill(&["--places=google", "--places-file=no.table"]);
     let (code, output) = start.run().await;
     assert_eq!(code, 64, "{output}");
@@ -138,7 +138,7 @@ async fn the_old_google_is_passed_on_and_its_key_is_in_no_log() {
         "{output}"
     );
     assert!(!wire.contains(KEY), "{wire}");
-    // Google's terms do not allow its places to be stored: what was said around them is there.
+    // Google's terms do not allow to store its places: the wire log has the lines around them only.
     assert!(
         !wire.contains("\"name\"") && wire.contains("< WHATSAT kiwi 10 1\n"),
         "{wire}"
@@ -230,7 +230,7 @@ async fn iamat_times_us(port: u16, count: usize) -> Vec<u128> {
 
 /// WHATSAT on one connection never holds up IAMAT on another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_places_hold_up_nobody() {
+async fn slow_places_delay_no_other_command() {
     const IAMATS: usize = 5_000;
     const ASKERS: u16 = 20;
     let second = Duration::from_secs(1);
@@ -262,7 +262,7 @@ async fn slow_places_hold_up_nobody() {
         let max = times.last().unwrap();
         println!("IAMAT {name}: p50 {p50} us, p99 {p99} us, max {max} us");
     }
-    // Far above what it takes on a busy machine, and below the second of the provider.
+    // Far above the time on a busy machine, and below the second of the provider.
     assert!(
         percentile(&beside, 990) < 100_000,
         "{:?}",

@@ -37,7 +37,7 @@ pub(crate) struct Start {
     folder: Arc<tempfile::TempDir>,
 }
 
-/// `herd` with these arguments, and without the variables of whoever runs the tests.
+/// `herd` with these arguments, and without the variables of the test's own environment.
 pub(crate) fn herd(arguments: &[&str]) -> Start {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let mut command = command(env!("CARGO_BIN_EXE_herd"));
@@ -50,8 +50,8 @@ pub(crate) fn herd(arguments: &[&str]) -> Start {
     Start { command, folder }
 }
 
-/// A command that ends with its test, and does not see the `HERD_*` variables of whoever runs the
-/// tests: a server takes them for its own settings.
+/// A command that ends with its test, and does not see the `HERD_*` variables of the test's environment, which a
+/// server would take for its settings.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.kill_on_drop(true);
@@ -235,12 +235,12 @@ pub(crate) fn free_ports(count: u16) -> u16 {
     }
 }
 
-/// What `/healthz` answers at a port of this machine.
+/// The answer of `/healthz` at a port of this machine.
 pub(crate) async fn healthz(port: u16) -> String {
     get(port, "/healthz").await
 }
 
-/// What a path answers at a port of this machine.
+/// The answer of a path at a port of this machine.
 pub(crate) async fn get(port: u16, path: &str) -> String {
     let ask = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();

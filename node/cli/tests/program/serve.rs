@@ -154,7 +154,7 @@ async fn a_second_signal_ends_it_at_once() {
     );
 }
 
-/// A topology of one server, which has nobody to catch up with.
+/// A topology of one server, which has no neighbour to catch up with.
 const ALONE: &str = "cluster c\nserver Hill client 127.0.0.1:1 peer 127.0.0.1:2 http 127.0.0.1:3\n";
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn sigterm_drains_first_and_sigint_does_not() {
         "{reply}"
     );
     assert!(healthz(http).await.ends_with("\nok\n"));
-    // Whoever still comes is served.
+    // New connections are still served.
     let mut late = TcpStream::connect(("127.0.0.1", client)).await.unwrap();
     late.write_all(b"IAMAT kiwi +1+1 1520023934\n")
         .await
@@ -210,7 +210,7 @@ async fn sigterm_drains_first_and_sigint_does_not() {
 }
 
 #[tokio::test]
-async fn a_server_without_its_neighbours_says_whom_it_waits_for() {
+async fn a_server_names_the_neighbours_it_waits_for() {
     let mut server = herd(&FREE).start();
     let http = port(&mut server, "http").await;
     let reply = get(http, "/readyz").await;

@@ -109,7 +109,7 @@ async fn a_server_that_shows_nothing_says_how_to_change_that() {
 }
 
 #[tokio::test]
-async fn mistakes_in_the_arguments_are_told() {
+async fn mistakes_in_the_arguments_are_reported() {
     let (code, output) = herd(&["status", "--to=nowhere"]).run().await;
     assert_eq!(code, 64, "{output}");
     assert!(output.contains("has no port; write HOST:PORT"), "{output}");
@@ -122,7 +122,7 @@ async fn mistakes_in_the_arguments_are_told() {
 }
 
 #[tokio::test]
-async fn top_without_a_terminal_names_what_does_without() {
+async fn top_without_a_terminal_names_herd_status() {
     let (code, output) = herd(&["top"]).run().await;
     assert_eq!(code, 64, "{output}");
     assert!(output.contains("needs a terminal"), "{output}");

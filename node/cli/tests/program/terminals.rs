@@ -1,4 +1,4 @@
-//! What a person sees at a terminal, and what becomes of a herd when the terminal is closed: `script` makes one.
+//! The output at a terminal, and the end of a herd when the terminal is closed. `script` makes the terminal.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -126,13 +126,14 @@ async fn a_herd_whose_terminal_is_closed_stops_in_good_order() {
     wait_until_gone(&pids).await;
 }
 
-/// A client that would set the title of a terminal, clear it with a C1 control, and turn what follows round.
+/// A client that would set the title of a terminal, clear it with a C1 control, and reverse the direction of the
+/// following text.
 const STEERING: &str = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}z";
 
 /// The same as a person is to see it.
 const SHOWN: &str = r"a\x1b]0;owned\x07\xc2\x9b2J\xe2\x80\xaez";
 
-/// Whatever a command of the shell prints to a terminal, on standard output and standard error.
+/// The output of a shell command at a terminal, standard output and standard error.
 async fn printed_at_a_terminal(shell: &str, folder: &Path) -> Option<String> {
     let mut script = at_a_terminal(shell, folder)?.spawn().unwrap();
     let mut said = String::new();

@@ -89,7 +89,7 @@ async fn a_token_is_made_shown_and_taken_away() {
 }
 
 #[tokio::test]
-async fn a_tokens_file_that_turns_into_a_fifo_is_told_and_looked_at_again() {
+async fn a_tokens_file_that_becomes_a_fifo_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let (line, token) = made(folder.path(), "van", &["--report", "*"]).await;
     let (other_line, other) = made(folder.path(), "other", &["--report", "*"]).await;
@@ -122,7 +122,7 @@ async fn a_tokens_file_that_turns_into_a_fifo_is_told_and_looked_at_again() {
     std::fs::write(&tokens, &other_line).unwrap();
     server.wait_for("the tokens file has changed").await;
     assert_eq!(send(&other).await.0, 0);
-    // Whoever starts with one is told at once, too.
+    // A start with such a file reports it at once, too.
     std::fs::remove_file(&tokens).unwrap();
     nix::unistd::mkfifo(&tokens, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let again = herd(&["check-config", "--name=Hill", "--tokens=tokens"]);

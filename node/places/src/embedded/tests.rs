@@ -148,7 +148,7 @@ async fn waiting_gives_the_same_answer_at_once() {
 }
 
 #[test]
-fn every_place_can_be_told() {
+fn every_place_has_a_text() {
     let places = EmbeddedPlaces::new().unwrap();
     let table = &places.tables()[0];
     table.verify().unwrap();

@@ -104,7 +104,7 @@ impl OnlineProvider for GoogleLegacy {
     }
 }
 
-/// What is looked at in a reply. Everything else stays as it is.
+/// The parsed fields of a reply. Everything else stays as it is.
 #[derive(Deserialize)]
 struct NearbySearch<'a> {
     #[serde(borrow)]
@@ -118,7 +118,7 @@ struct NearbySearch<'a> {
 }
 
 impl NearbySearch<'_> {
-    /// Its status and what it says about it.
+    /// The status of the reply and its message.
     fn said(&self) -> String {
         match &self.error_message {
             Some(message) => format!("{}: {}", words(&self.status), words(message)),
@@ -158,8 +158,8 @@ impl LegacyReply {
         })
     }
 
-    /// The text with its first `results_max` results. Nothing else of it changes, not even its
-    /// white space: what lay between the last result kept and the last of all goes.
+    /// The text with its first `results_max` results. Nothing else changes, not even white space: only the text from
+    /// the last result kept to the end of the last result goes.
     #[must_use]
     pub fn cut(&self, results_max: usize) -> Bytes {
         if self.results.len() <= results_max {

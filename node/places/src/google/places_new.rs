@@ -1,7 +1,7 @@
 //! Places API (New), Nearby Search: `POST /v1/places:searchNearby`.
 //!
-//! Its places are mapped to the form of the old Nearby Search. What has no counterpart there is not
-//! asked for, and what is not answered is absent.
+//! Its places are mapped to the form of the old Nearby Search. Fields without a counterpart there are not requested,
+//! and fields that Google leaves out are absent.
 
 use std::borrow::Cow;
 
@@ -20,15 +20,15 @@ use super::{ANSWER_BYTES_MAX, RADIUS_M_MAX};
 
 const PATH: &str = "v1/places:searchNearby";
 
-/// The service answers at most so many places.
+/// The maximal number of places in an answer of the service.
 const RESULTS_MAX: usize = 20;
 
-/// What is asked for of each place. The service demands a list, and bills by what is on it.
+/// The requested fields of each place. The service demands a list, and bills by it.
 const FIELD_MASK: &str = "places.id,places.displayName,places.location,places.viewport,\
     places.types,places.rating,places.userRatingCount,places.priceLevel,places.businessStatus,\
     places.shortFormattedAddress,places.formattedAddress,places.attributions";
 
-/// What Google asks to be shown beside its content where there is no Google map.
+/// The attribution that Google demands beside its content where there is no Google map.
 const ATTRIBUTION: &str = "Google Maps";
 
 /// Asks Places API (New).
@@ -102,7 +102,7 @@ impl OnlineProvider for GooglePlaces {
         if !(200..=299).contains(&reply.status) {
             return Err(failure(reply));
         }
-        let found: Found<'_> = JsonBody::of(reply)?.read()?;
+        let found: NearbyAnswer<'_> = JsonBody::of(reply)?.read()?;
         let mut attributions = vec![ATTRIBUTION.to_owned()];
         for attribution in found.places.iter().flat_map(|place| &place.attributions) {
             if let Some(html) = attribution.html()
@@ -118,7 +118,7 @@ impl OnlineProvider for GooglePlaces {
 
 /// Google's word for a failure decides where its HTTP status says less: a bad key is a 400.
 fn failure(reply: &HttpReply) -> ProviderError {
-    let said: Option<Refusal> = JsonBody::of(reply).and_then(|body| body.read()).ok();
+    let said: Option<GoogleError> = JsonBody::of(reply).and_then(|body| body.read()).ok();
     let said = said.map(|refusal| refusal.error).unwrap_or_default();
     let mut text = words(&said.message);
     if !said.status.is_empty() {
@@ -138,7 +138,7 @@ fn failure(reply: &HttpReply) -> ProviderError {
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct GoogleError {
     error: RefusalReason,
 }
 
@@ -150,7 +150,7 @@ struct RefusalReason {
 }
 
 #[derive(Deserialize)]
-struct Found<'a> {
+struct NearbyAnswer<'a> {
     #[serde(default, borrow)]
     places: Vec<FoundPlace<'a>>,
 }
@@ -161,7 +161,7 @@ struct FoundPlace<'a> {
     #[serde(borrow)]
     id: Option<Cow<'a, str>>,
     display_name: Option<LocalizedText>,
-    location: Option<Position>,
+    location: Option<GoogleLocation>,
     viewport: Option<FoundViewport>,
     #[serde(default)]
     types: Vec<String>,
@@ -184,7 +184,7 @@ struct LocalizedText {
 /// A coordinate that is 0 is left out of the service's JSON.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Position {
+struct GoogleLocation {
     latitude: f64,
     longitude: f64,
 }
@@ -192,9 +192,9 @@ struct Position {
 #[derive(Deserialize)]
 struct FoundViewport {
     #[serde(default)]
-    low: Position,
+    low: GoogleLocation,
     #[serde(default)]
-    high: Position,
+    high: GoogleLocation,
 }
 
 #[derive(Default, Deserialize)]
@@ -236,8 +236,8 @@ impl FoundPlace<'_> {
     }
 }
 
-impl From<Position> for LatLng {
-    fn from(position: Position) -> Self {
+impl From<GoogleLocation> for LatLng {
+    fn from(position: GoogleLocation) -> Self {
         LatLng {
             lat: position.latitude,
             lng: position.longitude,

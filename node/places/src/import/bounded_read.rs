@@ -27,7 +27,7 @@ impl Allowance {
 }
 
 impl<R> BoundedRead<R> {
-    /// A reader that may read so many bytes, and what grants it more.
+    /// A reader with a limit of bytes, and the handle that raises the limit.
     pub(super) fn new(input: R, bytes: usize) -> (Self, Allowance) {
         let bytes_left = Rc::new(Cell::new(bytes));
         let allowance = Allowance(Rc::clone(&bytes_left));

@@ -63,7 +63,7 @@ fn take_row(
         let text = std::str::from_utf8(bytes.unwrap_or_default());
         Ok(text.map_err(|_| BadRowReason::NotUtf8)?.trim())
     };
-    // What is no number becomes one that is out of every range.
+    // Text that is not a number becomes a number out of every range.
     let degrees = |column| -> Result<f64, BadRowReason> {
         Ok(field(Some(column))?.parse().unwrap_or(f64::NAN))
     };
@@ -90,7 +90,7 @@ fn take_row(
     Ok(writer.add(&place)?)
 }
 
-/// Which field of a row is what.
+/// The columns of a row.
 struct Columns {
     count: usize,
     id: usize,

@@ -29,8 +29,8 @@ pub enum ImportError {
         /// The line it begins on.
         line: u64,
     },
-    /// A feature, or what is around the features, is longer than any should be.
-    #[error("what follows feature {feature} has more than {FEATURE_BYTES_MAX} bytes")]
+    /// A feature, or the text around the features, is longer than the limit.
+    #[error("the text after feature {feature} has more than {FEATURE_BYTES_MAX} bytes")]
     FeatureTooLong {
         /// The feature before it, from 1; 0 for the start of the file.
         feature: u64,

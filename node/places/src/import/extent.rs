@@ -5,7 +5,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Extent {
     ranges: Option<Ranges>,
-    /// A point that is not on Earth, latitude and longitude: nobody knows where the box is then.
+    /// A point that is not on Earth, latitude and longitude: then the position of the box is unknown.
     beyond: Option<(f64, f64)>,
 }
 

@@ -1,8 +1,8 @@
 //! Reads places from GeoJSON into a table, feature by feature.
 //!
-//! A feature's `properties` give `name`; `types` (words joined by `;` or a list) or the keys of
-//! OpenStreetMap; `vicinity` or the address keys of OpenStreetMap. Its id is its `id`, or the
-//! property `id` or `@id`. What is larger than a point stands at the middle of the box around it.
+//! A feature's `properties` give `name`; `types` (words joined by `;` or a list) or the keys of OpenStreetMap;
+//! `vicinity` or the address keys of OpenStreetMap. Its id is its `id`, or the property `id` or `@id`. A geometry
+//! larger than a point stands at the middle of the box around it.
 
 use std::cell::RefCell;
 use std::io::Read;
@@ -68,7 +68,7 @@ struct Import<'a> {
     writer: &'a mut TableWriter,
     report: ImportReport,
     features: u64,
-    /// What ended the import, if it was not the JSON.
+    /// The error that ended the import, if it was not the JSON.
     stopped: Option<ImportError>,
     allowance: Allowance,
 }

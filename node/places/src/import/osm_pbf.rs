@@ -1,9 +1,9 @@
 //! Reads places from an OpenStreetMap extract (`.osm.pbf`) into a table.
 //!
-//! A place is a node, way or relation with a name and one of the keys that `osm_tags` lists. A way or
-//! relation stands at the middle of the box around its nodes, as Overpass has it, if they are all there. An extract has
-//! nodes first, so it is read three times: for relations, for ways, and for nodes. What is kept
-//! between the passes grows with the places, not with the extract.
+//! A place is a node, way or relation with a name and one of the keys that `osm_tags` lists. A way or relation stands
+//! at the middle of the box around its nodes, as Overpass has it, if they are all there. An extract has nodes first,
+//! so it is read three times: for relations, for ways, and for nodes. The memory between the passes grows with the
+//! places, not with the extract.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -25,13 +25,13 @@ use elements::{Element, MemberKind, for_each_element};
 /// The most points of outlines that are kept: 512 MiB of them.
 pub(super) const POINTS_MAX: usize = 32 * 1024 * 1024;
 
-/// What this program knows of what an extract may demand.
+/// The features of extracts that this program supports.
 const FEATURES_KNOWN: [&str; 2] = ["OsmSchema-V0.6", "DenseNodes"];
 
 /// OpenStreetMap as a source, with the date of the extract if it names one.
 ///
 /// # Errors
-/// If `input` does not begin as an extract does, or needs what this program does not know.
+/// If `input` does not begin as an extract does, or needs an unsupported feature.
 pub fn osm_source(input: impl Read) -> Result<Source, ImportError> {
     let version = match Blobs::new(input).next().transpose()? {
         Some(Block::Header(header)) => {
@@ -115,7 +115,7 @@ struct Import<'a> {
     outlines: Outlines,
 }
 
-/// The ways and relations that are places, and what their positions hang on.
+/// The ways and relations that are places, and the members that their positions depend on.
 #[derive(Default)]
 struct Outlines {
     places: Vec<Outline>,
@@ -131,7 +131,7 @@ struct Outline {
     element: String,
     tags: OsmTags,
     extent: Extent,
-    /// Some of what it is made of is not in the extract.
+    /// Some of its members are not in the extract.
     is_incomplete: bool,
 }
 
@@ -163,7 +163,7 @@ impl Outlines {
         }
     }
 
-    /// All ways were seen: what is left of them is not in the extract.
+    /// All ways were read: the missing ones are not in the extract.
     fn close(&mut self) {
         for place in std::mem::take(&mut self.ways).into_values().flatten() {
             self.note_incomplete(place);

@@ -1,4 +1,4 @@
-//! What an import did, row by row where something was wrong.
+//! The result of an import, with the rows that were wrong.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::error::ImportError;
 /// How many bad rows a report lists; all are counted.
 pub const BAD_ROWS_LISTED_MAX: usize = 100;
 
-/// What an import did.
+/// The result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportReport {
     /// Rows that became places.
@@ -26,7 +26,7 @@ pub struct ImportReport {
 pub struct BadRow {
     /// Where it is.
     pub at: RowPlace,
-    /// What is wrong with it.
+    /// The mistake.
     pub reason: BadRowReason,
 }
 

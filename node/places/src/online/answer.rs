@@ -1,4 +1,4 @@
-//! What a provider answered, until a client gets its part of it.
+//! The answer of a provider, until a client gets its part of it.
 
 use std::borrow::Cow;
 

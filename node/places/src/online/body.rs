@@ -1,4 +1,4 @@
-//! What comes before the JSON of a reply can be read.
+//! Checks before the JSON of a reply can be parsed.
 
 use serde::Deserialize;
 
@@ -40,14 +40,14 @@ impl<'a> JsonBody<'a> {
     pub fn read<T: Deserialize<'a>>(&self) -> Result<T, ProviderError> {
         // Serde would take a list for the fields of an object in their order.
         if matches!(self.0.trim_ascii_start(), [b'[' | b'"', ..]) {
-            return Err(ProviderError::Malformed("it is no object".to_owned()));
+            return Err(ProviderError::Malformed("it is not an object".to_owned()));
         }
         serde_json::from_slice(self.0).map_err(|error| {
             if error.is_data() {
                 ProviderError::Malformed(words(&error.to_string()))
             } else {
                 let position = format!("line {}, column {}", error.line(), error.column());
-                ProviderError::NotJson(format!("text that is no JSON at {position}"))
+                ProviderError::NotJson(format!("text that is not JSON at {position}"))
             }
         })
     }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_told_by_its_name() {
+    fn a_body_that_is_not_json_is_named() {
         let told = |content_type, body| {
             let reply = reply(content_type, body);
             let read = JsonBody::of(&reply).and_then(|body| body.read::<HashMap<String, u8>>());
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(error(json, " \n"), "answered nothing instead of JSON");
         assert_eq!(
             error(json, "{\"a\": <"),
-            "answered text that is no JSON at line 1, column 7 instead of JSON"
+            "answered text that is not JSON at line 1, column 7 instead of JSON"
         );
         for other in ["{\"a\": \"b\"}", "[1]", "\"a\""] {
             assert!(error(json, other).starts_with("the answer has another form"));

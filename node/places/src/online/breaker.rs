@@ -12,14 +12,14 @@ pub(super) const OPEN_FIRST: Duration = Duration::from_secs(5);
 /// The longest that it stays open.
 pub(super) const OPEN_MAX: Duration = Duration::from_secs(60);
 
-/// What is known of the provider's health.
+/// The known health of the provider.
 #[derive(Debug, Default)]
 pub struct Breaker {
-    state: State,
+    state: BreakerState,
 }
 
 #[derive(Debug)]
-enum State {
+enum BreakerState {
     Closed {
         failures: u32,
     },
@@ -33,20 +33,20 @@ enum State {
     },
 }
 
-impl Default for State {
+impl Default for BreakerState {
     fn default() -> Self {
-        State::Closed { failures: 0 }
+        BreakerState::Closed { failures: 0 }
     }
 }
 
-/// What a report changed.
+/// The change by a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerChange {
     /// Nothing that anyone needs to know.
     None,
-    /// It has opened, for so long.
+    /// It has opened, for this time.
     Opened(Duration),
-    /// The probe failed: it stays open for so long.
+    /// The probe failed: it stays open for this time.
     StaysOpen(Duration),
     /// The provider works again.
     Closed,
@@ -67,15 +67,15 @@ impl Breaker {
     /// It must not, for as long as is told.
     pub fn admit(&mut self, now: Instant) -> Result<(), Refused> {
         match self.state {
-            State::Closed { .. } => Ok(()),
-            State::Open { until, .. } if now < until => Err(Refused {
+            BreakerState::Closed { .. } => Ok(()),
+            BreakerState::Open { until, .. } if now < until => Err(Refused {
                 again_in: until - now,
             }),
-            State::Open { open_for, .. } => {
-                self.state = State::HalfOpen { open_for };
+            BreakerState::Open { open_for, .. } => {
+                self.state = BreakerState::HalfOpen { open_for };
                 Ok(())
             }
-            State::HalfOpen { .. } => Err(Refused {
+            BreakerState::HalfOpen { .. } => Err(Refused {
                 again_in: Duration::from_secs(1),
             }),
         }
@@ -84,45 +84,45 @@ impl Breaker {
     /// The provider answered.
     pub fn succeeded(&mut self) -> BreakerChange {
         match self.state {
-            State::HalfOpen { .. } => {
-                self.state = State::default();
+            BreakerState::HalfOpen { .. } => {
+                self.state = BreakerState::default();
                 BreakerChange::Closed
             }
-            State::Closed { .. } => {
-                self.state = State::default();
+            BreakerState::Closed { .. } => {
+                self.state = BreakerState::default();
                 BreakerChange::None
             }
             // A question from before it opened: the probe decides.
-            State::Open { .. } => BreakerChange::None,
+            BreakerState::Open { .. } => BreakerChange::None,
         }
     }
 
     /// The provider failed.
     pub fn failed(&mut self, now: Instant) -> BreakerChange {
         match self.state {
-            State::Closed { failures } if failures + 1 < FAILURES_MAX => {
-                self.state = State::Closed {
+            BreakerState::Closed { failures } if failures + 1 < FAILURES_MAX => {
+                self.state = BreakerState::Closed {
                     failures: failures + 1,
                 };
                 BreakerChange::None
             }
-            State::Closed { .. } => {
+            BreakerState::Closed { .. } => {
                 self.open(now, OPEN_FIRST);
                 BreakerChange::Opened(OPEN_FIRST)
             }
-            State::HalfOpen { open_for } => {
+            BreakerState::HalfOpen { open_for } => {
                 let open_for = (open_for * 2).min(OPEN_MAX);
                 self.open(now, open_for);
                 BreakerChange::StaysOpen(open_for)
             }
-            State::Open { .. } => BreakerChange::None,
+            BreakerState::Open { .. } => BreakerChange::None,
         }
     }
 
-    /// Nobody waited for the answer any more, so nothing was learned. A probe is due again.
+    /// The question was cancelled, so nothing was learned. A probe is due again.
     pub fn abandoned(&mut self, now: Instant) {
-        if let State::HalfOpen { open_for } = self.state {
-            self.state = State::Open {
+        if let BreakerState::HalfOpen { open_for } = self.state {
+            self.state = BreakerState::Open {
                 until: now,
                 open_for,
             };
@@ -132,11 +132,11 @@ impl Breaker {
     /// Whether questions go through.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed { .. })
+        matches!(self.state, BreakerState::Closed { .. })
     }
 
     fn open(&mut self, now: Instant, open_for: Duration) {
-        self.state = State::Open {
+        self.state = BreakerState::Open {
             until: now + open_for,
             open_for,
         };
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn latecomers_from_before_it_opened_change_nothing() {
+    fn late_results_do_not_change_an_open_breaker() {
         let now = Instant::now();
         let mut breaker = opened(now);
         assert_eq!(breaker.succeeded(), BreakerChange::None);

@@ -17,13 +17,13 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 pub struct AnswerCache {
     entries_max: usize,
     age_max: Duration,
-    by_question: HashMap<Question, Entry>,
+    by_question: HashMap<Question, CachedAnswer>,
     /// In the order of age; a question that was answered again since is there twice.
     by_age: VecDeque<(Instant, Question)>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct CachedAnswer {
     since: Instant,
     answer: Arc<Answer>,
 }
@@ -55,7 +55,7 @@ impl AnswerCache {
         }
         self.by_age.push_back((now, question));
         self.by_question
-            .insert(question, Entry { since: now, answer });
+            .insert(question, CachedAnswer { since: now, answer });
         while let Some(&(since, oldest)) = self.by_age.front() {
             let too_old = now.saturating_duration_since(since) >= self.age_max;
             let too_many = self.by_age.len() > self.entries_max;
@@ -63,7 +63,7 @@ impl AnswerCache {
                 break;
             }
             self.by_age.pop_front();
-            let same = |entry: &Entry| entry.since == since;
+            let same = |entry: &CachedAnswer| entry.since == since;
             if self.by_question.get(&oldest).is_some_and(same) {
                 self.by_question.remove(&oldest);
             }
@@ -129,7 +129,7 @@ mod tests {
                 .get(&question(2), start + Duration::from_secs(61))
                 .is_some()
         );
-        // What is too old goes with the next insert.
+        // Answers that are too old go with the next insert.
         cache.insert(question(9), answer(), start + Duration::from_secs(63));
         assert_eq!(cache.len(), 1);
         assert_eq!(cache.by_age.len(), 1);

@@ -13,17 +13,17 @@ use super::retry_after::retry_after;
 use super::trust::{TrustError, TrustedRoots};
 use herd_clock::clock::SharedClock;
 
-/// Who asks. The operators of public servers want to know.
+/// The user agent, for the operators of public servers.
 const USER_AGENT: &str = concat!(
     "herd/",
     env!("CARGO_PKG_VERSION"),
     " (location server; answers to WHATSAT)"
 );
 
-/// What is read of the body of a failure, in bytes.
+/// The part of the body of a failure that is read, in bytes.
 const FAILURE_BYTES_MAX: usize = 64 * 1024;
 
-/// How long a connection that nobody uses is kept.
+/// The idle timeout of a connection.
 const IDLE_MAX: Duration = Duration::from_secs(90);
 
 /// Sends requests over pooled HTTP/1.1 connections. It follows no redirect: the key would go where
@@ -46,7 +46,7 @@ pub enum ClientError {
 }
 
 impl HttpClient {
-    /// A client that keeps at most `idle_max` connections that nobody uses.
+    /// A client that keeps at most `idle_max` idle connections.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -70,8 +70,8 @@ impl HttpClient {
         Ok(HttpClient { client, clock })
     }
 
-    /// Sends a request and reads its reply, of a success at most `bytes_max`. `key` is taken out of
-    /// what comes back. The caller bounds the time.
+    /// Sends a request and reads its reply, of a success at most `bytes_max`. `key` is removed from the reply. The
+    /// caller bounds the time.
     ///
     /// # Errors
     /// There was no whole reply.
@@ -151,7 +151,7 @@ async fn read_body(response: &mut Response, bytes_max: usize) -> Result<Bytes, P
     }
 }
 
-/// A body in which the key does not appear, whatever the provider answers.
+/// A body without the key, even if the provider repeats it.
 fn without_key(body: Bytes, key: Option<&ApiKey>) -> Bytes {
     match key {
         Some(key) if memmem::find(&body, key.reveal().as_bytes()).is_some() => {

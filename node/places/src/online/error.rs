@@ -31,11 +31,11 @@ pub enum ProviderError {
     /// The reply is not JSON.
     #[error("answered {0} instead of JSON")]
     NotJson(String),
-    /// The reply is JSON, but not what this provider is documented to answer.
+    /// The reply is JSON, but not in the documented form of this provider.
     #[error("the answer has another form than documented: {0}")]
     Malformed(String),
     /// It was asked too often; `retry_after` is how long it wants to be left alone, if it said so.
-    #[error("it was asked too often{}", Said(.reason))]
+    #[error("it was asked too often{}", Suffix(.reason))]
     TooOften {
         /// The pause that it asked for.
         retry_after: Option<Duration>,
@@ -43,10 +43,10 @@ pub enum ProviderError {
         reason: String,
     },
     /// It refuses to answer, most likely because of the key.
-    #[error("refused the request{}", Said(.0))]
+    #[error("refused the request{}", Suffix(.0))]
     Denied(String),
     /// It failed, by its own account.
-    #[error("failed{}", Said(.reason))]
+    #[error("failed{}", Suffix(.reason))]
     Failed {
         /// Its own words.
         reason: String,
@@ -55,19 +55,19 @@ pub enum ProviderError {
         /// The pause that it asked for.
         retry_after: Option<Duration>,
     },
-    /// Not asked: it wants to be left alone for so long.
+    /// Not asked: the provider wants a pause for this time.
     #[error("not asked: it wants a pause for another {} s", .0.as_secs_f64().ceil())]
     Paused(Duration),
-    /// Not asked: it failed again and again, and is tried again in so long.
+    /// Not asked: the provider failed again and again, and is tried again after this time.
     #[error("not asked: it kept failing and is tried again in {} s", .0.as_secs_f64().ceil())]
     Broken(Duration),
     /// Not asked: as many questions as are allowed are in flight, and as many wait.
     #[error("not asked: too many questions wait for it")]
     Busy,
-    /// Not asked: it got so many questions in the last minute, which is as many as it may get.
+    /// Not asked: it got this number of questions in the last minute, which is the limit.
     #[error("not asked: it gets at most {0} questions a minute")]
     UsedUp(u32),
-    /// A failure whose JSON is passed on as it is when nothing answers in its place.
+    /// A failure whose JSON is passed on unchanged when no fallback answers.
     #[error("{error}")]
     InItsOwnWords {
         /// The failure.
@@ -77,9 +77,9 @@ pub enum ProviderError {
     },
 }
 
-struct Said<'a>(&'a str);
+struct Suffix<'a>(&'a str);
 
-impl std::fmt::Display for Said<'_> {
+impl std::fmt::Display for Suffix<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() {
             return Ok(());
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_one_short_line() {
+    fn error_texts_of_a_provider_become_one_short_line() {
         assert_eq!(words(" a\n\tb\u{7}c "), "a b c");
         let long = words(&"\u{e4}".repeat(1_000));
         assert!(long.len() <= WORDS_BYTES_MAX + 3 && long.ends_with("..."));

@@ -236,8 +236,7 @@ impl Exchange {
     }
 }
 
-/// A question that was let through. The breaker hears how it ended, even if nobody waits for it any
-/// more.
+/// A question that was admitted. The breaker learns its end, even if the question is cancelled.
 struct Asking<'a> {
     exchange: &'a Exchange,
     ended: bool,

@@ -8,7 +8,7 @@ const KEY_BYTES_MIN: usize = 8;
 /// The longest key, in bytes.
 const KEY_BYTES_MAX: usize = 512;
 
-/// What stands where a key stood.
+/// The text in place of a key.
 const REDACTED: &str = "(key)";
 
 /// A provider's key. It has no `Display`, and its `Debug` shows nothing of it.

@@ -1,4 +1,4 @@
-//! What all online providers share: one client, and the rules about when it is used.
+//! The parts that all online providers share: one client, and the rules for its use.
 //!
 //! The rules (breaker, pause, retry, slots, single flight, cache) take the time as an argument and
 //! open no socket. [`Exchange`] puts them in order around the client.

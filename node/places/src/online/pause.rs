@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_that_are_not_named_grow_until_it_answers() {
+    fn pauses_without_retry_after_grow_until_an_answer() {
         let now = Instant::now();
         let mut pause = Pause::default();
         let guessed: Vec<u64> = (0..8)

@@ -1,4 +1,4 @@
-//! What an online provider is: questions to requests, replies to answers. Nothing here waits.
+//! The trait of an online provider: it turns questions into requests, and replies into answers. Nothing here waits.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::key::ApiKey;
 
 /// A provider of places on the network.
 pub trait OnlineProvider: Send + Sync + 'static {
-    /// What people call it.
+    /// The name for people.
     fn label(&self) -> &'static str;
 
     /// The key that its requests hold, if it needs one.
@@ -28,10 +28,10 @@ pub trait OnlineProvider: Send + Sync + 'static {
     /// The request for a question.
     fn request(&self, query: &NearbyQuery) -> HttpRequest;
 
-    /// What a reply says.
+    /// The answer in a reply.
     ///
     /// # Errors
-    /// It is no answer.
+    /// If the reply is not an answer.
     fn read(&self, reply: &HttpReply) -> Result<Answer, ProviderError>;
 }
 
@@ -42,7 +42,7 @@ pub struct HttpRequest {
     pub url: Url,
     /// Its headers.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// What is posted; nothing is a `GET`.
+    /// The body of a `POST`; without a body it is a `GET`.
     pub post: Option<String>,
 }
 
@@ -60,8 +60,8 @@ pub struct HttpReply {
 }
 
 impl HttpReply {
-    /// Why the status alone makes this no answer, `None` if it is a success. `said` is what the
-    /// body says about it, maybe nothing.
+    /// The failure that the status alone shows; `None` for a success. `said` is the message in the body, which may be
+    /// empty.
     #[must_use]
     pub fn failure(&self, said: &str) -> Option<ProviderError> {
         let status = self.status;

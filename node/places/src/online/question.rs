@@ -1,11 +1,11 @@
-//! What makes two questions to a provider the same.
+//! The identity of questions to a provider.
 
 use herd_crdt::Coordinates;
 
 use super::super::provider::NearbyQuery;
 
-/// Positions are rounded to so many parts of a degree when answers are cached: 111 m of latitude,
-/// so that a position moves by at most 79 m.
+/// Positions are rounded to this fraction of a degree when answers are cached: 111 m of latitude, so that a position
+/// moves by at most 79 m.
 const CACHED_PARTS_PER_DEGREE: f64 = 1_000.0;
 
 /// A question as the provider gets it.
@@ -42,8 +42,7 @@ impl Question {
         Question::exact(&NearbyQuery { center, ..*query }, false)
     }
 
-    /// What the provider is asked. Without a number of results in the question it is
-    /// `results_max`.
+    /// The question for the provider. Without a number of results in `query` it has `results_max`.
     #[must_use]
     pub fn query(&self, results_max: usize) -> NearbyQuery {
         NearbyQuery {
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_provider_is_not_told_makes_no_other_question() {
+    fn parameters_that_are_not_sent_do_not_matter() {
         let (five, six) = (query(0.0, 1.0, 5), query(-0.0, 1.0, 6));
         assert_eq!(Question::exact(&five, false), Question::exact(&six, false));
         assert_ne!(Question::exact(&five, true), Question::exact(&six, true));

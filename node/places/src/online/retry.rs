@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_asked_again_and_only_in_time() {
+    fn only_passing_failures_are_retried_in_time() {
         let refused = ProviderError::Connect("refused".to_owned());
         assert_eq!(next(1, &refused, 800 * MS), Some(50 * MS));
         assert_eq!(next(2, &refused, 800 * MS), None);

@@ -10,24 +10,24 @@ use futures_util::FutureExt as _;
 use futures_util::future::{Shared, WeakShared};
 use parking_lot::Mutex;
 
-type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type AnswerFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// The questions in progress. No task is started: those who wait for the answer drive it, and when
-/// all of them are gone, it is given up.
+/// The questions in progress. No task is started: the callers that wait for the answer drive it, and when all of them
+/// are gone, it is cancelled.
 pub struct SingleFlight<K, T> {
     flights: Arc<Flights<K, T>>,
 }
 
-struct Flights<K, T>(Mutex<Map<K, T>>);
+struct Flights<K, T>(Mutex<FlightMap<K, T>>);
 
-struct Map<K, T> {
+struct FlightMap<K, T> {
     by_key: HashMap<K, Flight<T>>,
     next_number: u64,
 }
 
 struct Flight<T> {
     number: u64,
-    answer: WeakShared<Answering<T>>,
+    answer: WeakShared<AnswerFuture<T>>,
 }
 
 /// Takes its flight off the list when the flight is over, however it ends.
@@ -49,7 +49,7 @@ impl<K: Eq + Hash, T> Drop for Landing<K, T> {
 
 impl<K, T> Default for SingleFlight<K, T> {
     fn default() -> Self {
-        let map = Map {
+        let map = FlightMap {
             by_key: HashMap::new(),
             next_number: 0,
         };
@@ -66,7 +66,7 @@ where
 {
     /// The answer to the question `key`: that of the one in progress, else that of `ask`, which is
     /// made one in progress. Tells also whether it joined another.
-    pub fn join<F>(&self, key: K, ask: impl FnOnce() -> F) -> (Shared<Answering<T>>, bool)
+    pub fn join<F>(&self, key: K, ask: impl FnOnce() -> F) -> (Shared<AnswerFuture<T>>, bool)
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -85,12 +85,12 @@ where
             number,
         };
         let asking = ask();
-        let answer: Answering<T> = Box::pin(async move {
+        let answer: AnswerFuture<T> = Box::pin(async move {
             let _landing = landing;
             asking.await
         });
         let answer = answer.shared();
-        // Neither an answer that nobody has taken nor a landing is dropped under the lock.
+        // Neither an untaken answer nor a landing is dropped under the lock.
         let replaced = match answer.downgrade() {
             Some(weak) => map.by_key.insert(
                 key,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asked_first_may_leave_and_the_last_one_ends_it() {
+    async fn the_last_caller_to_leave_ends_the_flight() {
         let flights = SingleFlight::<u8, u32>::default();
         let (allow, allowed) = oneshot::channel::<u32>();
         let (first, _) = flights.join(1, move || async move { allowed.await.unwrap() });
@@ -161,6 +161,6 @@ mod tests {
         let (alone, _) = flights.join(1, move || async move { allowed.await.unwrap() });
         drop(alone);
         assert_eq!(flights.in_progress(), 0);
-        assert!(allow.is_closed(), "it goes on though nobody waits");
+        assert!(allow.is_closed(), "the flight goes on without a caller");
     }
 }

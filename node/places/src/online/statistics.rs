@@ -1,10 +1,10 @@
-//! What is counted about an online provider.
+//! Counts about an online provider.
 
 use std::sync::atomic::AtomicU64;
 
 use herd_telemetry::histogram::Histogram;
 
-/// What happened since the start. Each number only grows.
+/// Counts since the start. Each number only grows.
 #[derive(Debug, Default)]
 pub struct OnlineStatistics {
     /// Requests that were sent, further attempts included.

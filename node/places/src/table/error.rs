@@ -20,7 +20,7 @@ pub enum TableError {
     /// The file was cut off, or something follows it.
     #[error("{found} bytes long where its header says {expected}; copy or make it again")]
     Length {
-        /// What the header says.
+        /// The value in the header.
         expected: u64,
         /// How long it is.
         found: u64,
@@ -28,21 +28,21 @@ pub enum TableError {
     /// Its contents changed after it was written.
     #[error("damaged: checksum {found:08x} where its header says {expected:08x}; make it again")]
     Checksum {
-        /// What the header says.
+        /// The value in the header.
         expected: u32,
-        /// What the contents give.
+        /// The value of the contents.
         found: u32,
     },
     /// Something in it contradicts the format.
     #[error("damaged: {what}; copy or make it again")]
     Damaged {
-        /// What is wrong.
+        /// The mistake.
         what: &'static str,
     },
     /// The sources in it cannot be read.
     #[error("damaged: its sources cannot be read ({reason}); copy or make it again")]
     Sources {
-        /// What the reader of the sources says.
+        /// The error of the reader of the sources.
         reason: String,
     },
     /// Raised when a table is made, not when one is read.

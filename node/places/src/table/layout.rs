@@ -2,7 +2,7 @@
 //!
 //! All integers are little-endian. The header:
 //!
-//! | offset | type | what |
+//! | offset | type | content |
 //! |---|---|---|
 //! | 0 | 8 bytes | [`MAGIC`] |
 //! | 8 | u32 | [`FORMAT_VERSION`] |
@@ -21,7 +21,7 @@ pub(super) const MAGIC: [u8; 8] = *b"HERDPLAC";
 pub const FORMAT_VERSION: u32 = 1;
 
 pub(super) const CHECKSUM_OFFSET: usize = 12;
-/// What the checksum covers begins here.
+/// The bytes that the checksum covers begin here.
 pub(super) const CHECKED_OFFSET: usize = 16;
 pub(super) const HEADER_BYTES: usize = 36;
 pub(super) const SECTION_ENTRY_BYTES: usize = 20;
@@ -33,8 +33,8 @@ pub(super) const SOURCES_BYTES_MAX: usize = 256 * 1024;
 /// Half a degree, 55.6 km. `docs/places.md` has measurements of other heights.
 pub(super) const BAND_HEIGHT_UNITS: u32 = 5_000_000;
 
-/// What a section holds. A reader skips kinds that it does not know, so that columns can be added
-/// without a new format.
+/// The content of a section. A reader skips kinds that it does not know, so that columns can be added without a new
+/// format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Section {

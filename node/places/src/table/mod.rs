@@ -13,7 +13,7 @@ mod write;
 
 pub use error::TableError;
 pub use layout::FORMAT_VERSION;
-pub use nearest::Found;
+pub use nearest::NearbyRow;
 pub use read::{PlaceRow, Table};
 pub use write::{InvalidPlace, NewPlace, TableWriter};
 

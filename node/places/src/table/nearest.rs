@@ -11,7 +11,7 @@ use super::read::Table;
 
 /// A place that a search found.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Found {
+pub struct NearbyRow {
     /// Its row, for [`Table::place`].
     pub row: u32,
     /// How far from the centre it is, in metres.
@@ -30,7 +30,7 @@ struct Nearest<'a> {
     table: &'a Table,
     count_max: usize,
     candidates: Vec<Candidate>,
-    /// What a candidate may have at most.
+    /// The maximal haversine of a candidate.
     haversine_max: f64,
 }
 
@@ -38,7 +38,7 @@ impl Table {
     /// The places within `radius_m` metres of `center`, nearest first, ties by id, at most
     /// `count_max`. None if a number in the question is no number.
     #[must_use]
-    pub fn nearest(&self, center: Coordinates, radius_m: f64, count_max: usize) -> Vec<Found> {
+    pub fn nearest(&self, center: Coordinates, radius_m: f64, count_max: usize) -> Vec<NearbyRow> {
         let Some(circle) = Circle::new(center, radius_m) else {
             return Vec::new();
         };
@@ -64,7 +64,7 @@ impl Table {
         nearest
             .candidates
             .into_iter()
-            .map(|candidate| Found {
+            .map(|candidate| NearbyRow {
                 row: candidate.row,
                 distance_m: haversine_to_metres(candidate.haversine),
             })

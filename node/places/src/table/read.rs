@@ -33,9 +33,9 @@ pub struct PlaceRow<'a> {
     pub source_index: usize,
     /// Its id without the prefix of its source.
     pub local_id: &'a str,
-    /// What it is called.
+    /// Its name.
     pub name: &'a str,
-    /// What it is: words joined by commas, maybe none.
+    /// Its types: words joined by commas, maybe none.
     pub types: &'a str,
     /// The region that it lies in or its address.
     pub vicinity: Option<&'a str>,
@@ -46,11 +46,11 @@ pub struct PlaceRow<'a> {
 }
 
 impl Table {
-    /// Opens a table: checks its header, its length and where its sections lie. That takes
-    /// microseconds, whatever its size; [`Table::verify`] reads all of it.
+    /// Opens a table: checks its header, its length and where its sections lie. That takes microseconds for any size;
+    /// [`Table::verify`] reads all of it.
     ///
     /// # Errors
-    /// Says why the bytes are no table, are of a later format, or are cut off or damaged.
+    /// If the bytes are not a table, are of a later format, or are cut off or damaged.
     pub fn open(bytes: Bytes) -> Result<Self, TableError> {
         if bytes.get(..MAGIC.len()) != Some(&MAGIC) {
             return Err(TableError::NotATable);
@@ -234,7 +234,7 @@ impl<'a> PlaceRow<'a> {
         format!("{}{}", self.source.id_prefix, self.local_id)
     }
 
-    /// What it is, word by word.
+    /// Its types, one by one.
     pub fn type_words(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.types.split(',').filter(|word| !word.is_empty())
     }
@@ -297,7 +297,7 @@ fn u32_nth(column: &[u8], nth: u32) -> Option<u32> {
     u32_at(column, (nth as usize).checked_mul(4)?)
 }
 
-/// An unsigned LEB128 number of at most five bytes, and what follows it.
+/// An unsigned LEB128 number of at most five bytes, and the bytes after it.
 fn take_varint(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let mut value = 0_u32;
     for (index, &byte) in bytes.iter().enumerate().take(5) {

@@ -121,7 +121,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn the_nearest_are_those_of_brute_force(
+    fn the_search_agrees_with_brute_force(
         points in prop::collection::vec(point(), 0..120),
         centers in prop::collection::vec(point(), 1..8),
         radius_m in prop_oneof![Just(0.0), Just(50_000.0), 0.0..=50_000.0_f64, 0.0..=3e7_f64],
@@ -191,7 +191,7 @@ proptest! {
         let checksum = crc32fast::hash(&bytes[16..]);
         bytes[CHECKSUM_OFFSET..][..4].copy_from_slice(&checksum.to_le_bytes());
         if let Ok(table) = Table::open(Bytes::from(bytes)) {
-            // Whether it is told depends on what was hit: a letter of a name may be any letter.
+            // Not every damage can be found: a letter of a name may be any letter.
             let _ = table.verify();
             read_everything(&table, center);
         }

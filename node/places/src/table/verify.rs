@@ -1,4 +1,4 @@
-//! Reads a whole table and says whether it is what its writer wrote.
+//! Reads a whole table and checks it.
 
 use super::super::sphere::{LATITUDE_UNITS_MAX, LONGITUDE_UNITS_MAX};
 use super::error::{TableError, damaged};
@@ -9,7 +9,7 @@ impl Table {
     /// Checks the checksum and every row.
     ///
     /// # Errors
-    /// Says what is damaged.
+    /// If something is damaged.
     pub fn verify(&self) -> Result<(), TableError> {
         let checked = self.bytes().get(CHECKED_OFFSET..).unwrap_or_default();
         let (expected, found) = (self.checksum(), crc32fast::hash(checked));

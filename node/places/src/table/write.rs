@@ -25,13 +25,13 @@ const TYPE_BYTES_MAX: usize = 64;
 pub struct NewPlace<'a> {
     /// Its id, with the prefix of its source.
     pub id: &'a str,
-    /// What it is called.
+    /// Its name.
     pub name: &'a str,
     /// Degrees north; kept to 1e-7 degrees.
     pub latitude_degrees: f64,
     /// Degrees east; kept to 1e-7 degrees.
     pub longitude_degrees: f64,
-    /// What it is, maybe nothing.
+    /// Its types, maybe none.
     pub types: &'a [&'a str],
     /// The region that it lies in or its address; empty for nothing.
     pub vicinity: &'a str,
@@ -85,7 +85,7 @@ pub enum InvalidPlace {
 /// hash table of ids; nothing is allocated per place.
 pub struct TableWriter {
     sources: Vec<Source>,
-    rows: Vec<Row>,
+    rows: Vec<TableRow>,
     /// Local id and name of each row, one after the other.
     texts: Vec<u8>,
     type_sets: Interner,
@@ -96,7 +96,7 @@ pub struct TableWriter {
 }
 
 #[derive(Clone, Copy)]
-struct Row {
+struct TableRow {
     latitude: i32,
     longitude: i32,
     text_start: u32,
@@ -137,7 +137,7 @@ impl TableWriter {
     /// Takes in a place.
     ///
     /// # Errors
-    /// Says what is wrong with the place; nothing of it is kept then.
+    /// If the place is invalid; then the table does not change.
     pub fn add(&mut self, place: &NewPlace<'_>) -> Result<(), InvalidPlace> {
         let source = self.sources.get(place.source_index);
         let source = source.ok_or(InvalidPlace::Source)?;
@@ -162,7 +162,7 @@ impl TableWriter {
         let number = u32::try_from(self.rows.len()).map_err(full)?;
         let text_start = u32::try_from(self.texts.len()).map_err(full)?;
         // Details are at most 12 bytes longer than texts, which the final size check covers.
-        let row = Row {
+        let row = TableRow {
             latitude,
             longitude,
             text_start,
@@ -204,7 +204,7 @@ impl TableWriter {
     pub fn finish(mut self) -> Result<Vec<u8>, TableError> {
         let (texts, sources) = (&self.texts, &self.sources);
         self.rows.sort_unstable_by(|a, b| {
-            let band = |row: &Row| band_of(row.latitude, BAND_HEIGHT_UNITS);
+            let band = |row: &TableRow| band_of(row.latitude, BAND_HEIGHT_UNITS);
             (band(a), a.longitude, a.latitude)
                 .cmp(&(band(b), b.longitude, b.latitude))
                 .then_with(|| a.prefix(sources).cmp(b.prefix(sources)))
@@ -234,7 +234,7 @@ impl TableWriter {
         }
         push_length(&mut starts, details.len())?;
 
-        let column = |value: fn(&Row) -> i32| -> Vec<u8> {
+        let column = |value: fn(&TableRow) -> i32| -> Vec<u8> {
             self.rows
                 .iter()
                 .flat_map(|row| value(row).to_le_bytes())
@@ -266,7 +266,7 @@ impl TableWriter {
     fn in_order_of_use<'a>(
         &self,
         interner: &'a Interner,
-        number_of: impl Fn(&Row) -> Option<u32>,
+        number_of: impl Fn(&TableRow) -> Option<u32>,
     ) -> (Vec<&'a str>, Vec<u32>) {
         let mut texts = Vec::with_capacity(interner.texts.len());
         let mut numbers = vec![u32::MAX; interner.texts.len()];
@@ -285,14 +285,14 @@ impl TableWriter {
     fn band_starts(&self) -> Result<Vec<u8>, TableError> {
         let mut bands = Vec::new();
         for band in 0..=band_count(BAND_HEIGHT_UNITS) {
-            let before = |row: &Row| band_of(row.latitude, BAND_HEIGHT_UNITS) < band;
+            let before = |row: &TableRow| band_of(row.latitude, BAND_HEIGHT_UNITS) < band;
             push_length(&mut bands, self.rows.partition_point(before))?;
         }
         Ok(bands)
     }
 }
 
-impl Row {
+impl TableRow {
     fn prefix<'a>(&self, sources: &'a [Source]) -> &'a str {
         let source = sources.get(usize::from(self.source));
         source.map_or("", |source| source.id_prefix.as_str())

@@ -1,4 +1,4 @@
-//! What a provider answers reaches the client, and nothing else does.
+//! The answer of a provider reaches the client unchanged.
 
 use std::sync::atomic::Ordering;
 

@@ -69,7 +69,7 @@ async fn google_is_not_kept_whatever_is_set() {
     assert_eq!(stand_in.requests().len(), 3);
 }
 
-/// What a cache saves where a hundred clients walk about a square of 2 km and ask at each step; prints
+/// The questions that a cache saves where a hundred clients walk in a square of 2 km and ask at each step; prints
 /// figures for `docs/places.md`.
 #[tokio::test]
 async fn a_cache_saves_most_questions_of_clients_that_walk_about() {

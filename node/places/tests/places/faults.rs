@@ -16,7 +16,7 @@ fn services() -> [OnlineService; 3] {
     [google(), legacy(), OnlineService::Overpass]
 }
 
-/// What each of the services says about this act: status and a part of the message.
+/// The answer about this act for each of the services: status and a part of the message.
 async fn told(act: Act, status: &str, message: &str) {
     for service in services() {
         let name = service.provider();
@@ -62,7 +62,7 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_not_what_they_should_be() {
+async fn malformed_bodies_are_failures() {
     let page = "<!DOCTYPE html><title>Sign in</title>";
     told(
         reply("200 OK", HTML, page),
@@ -137,7 +137,7 @@ async fn connections_that_break() {
         no_reply,
     )
     .await;
-    // A port on which nobody listens.
+    // A port without a listener.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", free.local_addr().unwrap());
     drop(free);

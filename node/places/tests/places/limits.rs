@@ -36,7 +36,7 @@ async fn a_failure_that_may_pass_is_asked_again_once() {
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_asked_once() {
+async fn lasting_failures_are_not_retried() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{";
     for act in [
         reply("400 Bad Request", "", ""),
@@ -175,7 +175,7 @@ async fn questions_in_flight_are_bounded_and_so_is_the_queue() {
 }
 
 #[tokio::test]
-async fn a_provider_gets_no_more_questions_a_minute_than_it_may() {
+async fn questions_per_minute_are_limited() {
     let stand_in = StandIn::start([json(FOUND), json(FOUND)]).await;
     let google = asking_with(google(), &stand_in.url(), |settings| {
         settings.per_minute = Some(2);

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// What it does with a request.
+/// Its behaviour for a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     /// Sends these bytes, and serves on.
@@ -50,24 +50,24 @@ pub(crate) fn after(wait: Duration, act: Act) -> Act {
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub(crate) struct ReceivedRequest {
     /// The request line and the headers.
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
 #[derive(Default)]
-struct State {
-    /// What to do with the next requests; the last one is done again and again.
+struct ProviderState {
+    /// The behaviour for the next requests; the last one is repeated.
     script: VecDeque<Act>,
-    requests: Vec<Request>,
+    requests: Vec<ReceivedRequest>,
     connections: usize,
 }
 
 /// A running stand-in. It ends when this is dropped.
 pub(crate) struct StandIn {
     address: SocketAddr,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ProviderState>>,
     _serving: JoinSet<()>,
 }
 
@@ -75,9 +75,9 @@ impl StandIn {
     pub(crate) async fn start(script: impl IntoIterator<Item = Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(Mutex::new(State {
+        let state = Arc::new(Mutex::new(ProviderState {
             script: script.into_iter().collect(),
-            ..State::default()
+            ..ProviderState::default()
         }));
         let mut serving = JoinSet::new();
         let shared = Arc::clone(&state);
@@ -99,7 +99,7 @@ impl StandIn {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<ReceivedRequest> {
         self.state.lock().requests.clone()
     }
 
@@ -107,13 +107,13 @@ impl StandIn {
         self.state.lock().connections
     }
 
-    /// What it does from now on.
+    /// Its behaviour from now on.
     pub(crate) fn script(&self, script: impl IntoIterator<Item = Act>) {
         self.state.lock().script = script.into_iter().collect();
     }
 }
 
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
+async fn serve(mut stream: TcpStream, state: Arc<Mutex<ProviderState>>) {
     while let Some(request) = read_request(&mut stream).await {
         let act = {
             let mut state = state.lock();
@@ -129,7 +129,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     }
 }
 
-async fn read_request(stream: &mut TcpStream) -> Option<Request> {
+async fn read_request(stream: &mut TcpStream) -> Option<ReceivedRequest> {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -150,7 +150,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<Request> {
     body[..read].copy_from_slice(&bytes[head_end..]);
     stream.read_exact(&mut body[read..]).await.ok()?;
     let body = String::from_utf8(body).unwrap();
-    Some(Request { head, body })
+    Some(ReceivedRequest { head, body })
 }
 
 /// Whether the connection goes on.

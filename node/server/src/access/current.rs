@@ -26,12 +26,12 @@ pub struct Access {
     statistics: AccessStatistics,
 }
 
-/// What was seen until now.
+/// The state of the file at the earlier looks.
 #[derive(Default)]
-struct Seen {
-    /// What was found at the last look, if it was not judged yet.
+struct TokensFileState {
+    /// The text of the last look, if it was not judged yet.
     new: Option<Vec<u8>>,
-    /// What was judged last, taken or not.
+    /// The text that was judged last, taken or not.
     judged: Option<Vec<u8>>,
     complaint: Option<String>,
 }
@@ -48,7 +48,7 @@ impl Access {
         })
     }
 
-    /// What the token of this hash allows.
+    /// The rights of the token with this hash.
     #[must_use]
     pub fn find(&self, hash: &TokenHash) -> Option<Arc<Grant>> {
         let tokens = self.tokens.lock().clone();
@@ -61,7 +61,7 @@ impl Access {
         self.version.load(Ordering::Acquire)
     }
 
-    /// What was counted.
+    /// The counts.
     #[must_use]
     pub fn statistics(&self) -> &AccessStatistics {
         &self.statistics
@@ -70,7 +70,7 @@ impl Access {
     /// Follows the file until told to stop. A change counts once two looks in a row have found it the same: a file that is
     /// being written is not taken. A file that cannot be used changes nothing, and is told once.
     pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
-        let mut seen = Seen::default();
+        let mut seen = TokensFileState::default();
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LOOK_INTERVAL) => {}
@@ -88,7 +88,7 @@ impl Access {
         }
     }
 
-    fn look(&self, seen: &mut Seen, read: Result<Vec<u8>, TokensFileError>) {
+    fn look(&self, seen: &mut TokensFileState, read: Result<Vec<u8>, TokensFileError>) {
         let parsed = match read {
             Ok(bytes) if seen.judged.as_ref() == Some(&bytes) => {
                 seen.new = None;
@@ -130,7 +130,7 @@ impl Access {
                     warn!(
                         path = %self.path.display(),
                         reason = complaint,
-                        "the tokens file cannot be used: the tokens before it still count"
+                        "the tokens file cannot be used: the earlier tokens still count"
                     );
                     seen.complaint = Some(complaint);
                 }
@@ -154,17 +154,17 @@ mod tests {
     }
 
     /// Two looks at the same.
-    fn look_twice(access: &Access, seen: &mut Seen, bytes: &[u8]) {
+    fn look_twice(access: &Access, seen: &mut TokensFileState, bytes: &[u8]) {
         for _ in 0..2 {
             access.look(seen, Ok(bytes.to_vec()));
         }
     }
 
     #[test]
-    fn a_changed_file_counts_and_a_bad_one_does_not() {
+    fn a_changed_file_is_taken_unless_it_is_invalid() {
         let (first, second) = (Token::random(), Token::random());
         let access = Access::new("tokens".into(), Tokens::parse(&text(&first)).unwrap());
-        let mut seen = Seen::default();
+        let mut seen = TokensFileState::default();
         look_twice(&access, &mut seen, &text(&first));
         assert_eq!(access.version(), 0, "nothing has changed");
         look_twice(&access, &mut seen, b"nonsense\n");
@@ -197,7 +197,7 @@ mod tests {
             .collect();
         let (old, new) = (&lines[0], lines.concat());
         let access = Access::new("tokens".into(), Tokens::parse(old.as_bytes()).unwrap());
-        let mut seen = Seen::default();
+        let mut seen = TokensFileState::default();
         look_twice(&access, &mut seen, old.as_bytes());
         // Written in pieces, with a look at each: cut anywhere, at the end of a line too.
         for end in 0..new.len() {

@@ -12,7 +12,7 @@ const PATTERNS_MAX: usize = 1_024;
 /// The longest name of a token, in bytes.
 const NAME_BYTES_MAX: usize = 64;
 
-/// The line of a tokens file that says what a token allows.
+/// A line of a tokens file: a token and its rights.
 #[must_use]
 pub fn grant_line(grant: &Grant, hash: &TokenHash) -> String {
     let mut line = format!("{} {hash}", grant.name);

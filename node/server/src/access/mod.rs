@@ -15,7 +15,7 @@ mod tokens;
 pub use current::Access;
 pub use id_patterns::{IdPatterns, InvalidPattern};
 pub use line::grant_line;
-pub use session::{Session, Verdict};
+pub use session::{AccessSession, LineVerdict};
 pub use statistics::AccessStatistics;
 pub use token::{InvalidToken, Token, TokenHash};
 pub use tokens::{Grant, TOKENS_FILE_BYTES_MAX, Tokens, TokensFault, TokensFileError};

@@ -1,4 +1,4 @@
-//! What one connection may do, by the token that it showed.
+//! The rights of one connection, by the token that it showed.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,12 +9,12 @@ use super::token::TokenHash;
 use super::tokens::Grant;
 use herd_protocol::Fields;
 
-/// What becomes of a line.
+/// The decision about a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum LineVerdict {
     /// It is executed.
     Pass,
-    /// It gets the error reply, whatever the map holds: the map was not looked at.
+    /// The line gets the error reply. The map was not read.
     Forbidden,
     /// It showed a token that is known.
     Accepted,
@@ -24,7 +24,7 @@ pub enum Verdict {
 
 /// The rights of one connection.
 #[derive(Debug)]
-pub struct Session {
+pub struct AccessSession {
     access: Arc<Access>,
     /// The token that was shown last, if it was known then.
     hash: Option<TokenHash>,
@@ -33,11 +33,11 @@ pub struct Session {
     version: u64,
 }
 
-impl Session {
+impl AccessSession {
     /// A connection that has shown nothing yet, and may do nothing.
     #[must_use]
     pub fn new(access: Arc<Access>) -> Self {
-        Session {
+        AccessSession {
             version: access.version(),
             access,
             hash: None,
@@ -46,7 +46,7 @@ impl Session {
     }
 
     /// Decides about a line. Lines that are no commands pass: they get the error reply anyway.
-    pub fn judge(&mut self, line: &[u8]) -> Verdict {
+    pub fn judge(&mut self, line: &[u8]) -> LineVerdict {
         let mut fields = Fields::new(line);
         let word = fields.next();
         let grant = match word {
@@ -55,25 +55,25 @@ impl Session {
                 return self.authenticate(shown);
             }
             Some(b"IAMAT" | b"WHATSAT") => self.current_grant(),
-            _ => return Verdict::Pass,
+            _ => return LineVerdict::Pass,
         };
         let Some(id) = fields.next() else {
-            return Verdict::Pass;
+            return LineVerdict::Pass;
         };
         let allowed = grant.is_some_and(|grant| match word {
             Some(b"IAMAT") => grant.report.cover(id),
             _ => grant.ask.cover(id),
         });
         if allowed {
-            return Verdict::Pass;
+            return LineVerdict::Pass;
         }
         let forbidden = &self.access.statistics().commands_forbidden;
         forbidden.fetch_add(1, Ordering::Relaxed);
-        Verdict::Forbidden
+        LineVerdict::Forbidden
     }
 
     /// A token that is not known takes the rights of the one before it, too.
-    fn authenticate(&mut self, shown: Option<&[u8]>) -> Verdict {
+    fn authenticate(&mut self, shown: Option<&[u8]>) -> LineVerdict {
         let version = self.access.version();
         let hash = shown.and_then(TokenHash::of_shown);
         self.grant = hash.and_then(|hash| self.access.find(&hash));
@@ -81,15 +81,15 @@ impl Session {
         self.version = version;
         let statistics = self.access.statistics();
         let (counter, verdict) = if self.grant.is_some() {
-            (&statistics.tokens_accepted, Verdict::Accepted)
+            (&statistics.tokens_accepted, LineVerdict::Accepted)
         } else {
-            (&statistics.tokens_refused, Verdict::Refused)
+            (&statistics.tokens_refused, LineVerdict::Refused)
         };
         counter.fetch_add(1, Ordering::Relaxed);
         verdict
     }
 
-    /// What the token allows by the tokens file of now.
+    /// The rights of the token by the current tokens file.
     fn current_grant(&mut self) -> Option<&Grant> {
         let version = self.access.version();
         if self.version != version {
@@ -115,32 +115,32 @@ mod tests {
 
     /// Found by fuzzing: a file with the hash of `abc` let `AUTH abc` in.
     #[test]
-    fn what_is_too_short_for_a_token_opens_nothing_whatever_the_file_says() {
+    fn a_short_token_opens_nothing() {
         let hash = TokenHash::of(b"abc");
         assert!(TokenHash::of_shown(b"abc").is_none());
         let tokens = Tokens::parse(format!("all {hash} report=* ask=*").as_bytes()).unwrap();
-        let mut session = Session::new(Access::new("tokens".into(), tokens));
-        assert_eq!(session.judge(b"AUTH abc"), Verdict::Refused);
-        assert_eq!(session.judge(b"WHATSAT kiwi 1 1"), Verdict::Forbidden);
+        let mut session = AccessSession::new(Access::new("tokens".into(), tokens));
+        assert_eq!(session.judge(b"AUTH abc"), LineVerdict::Refused);
+        assert_eq!(session.judge(b"WHATSAT kiwi 1 1"), LineVerdict::Forbidden);
     }
 
     #[test]
     fn a_token_allows_its_scopes_and_nothing_else() {
         let token = Token::random();
         let access = access(&token);
-        let mut session = Session::new(access.clone());
+        let mut session = AccessSession::new(access.clone());
         let auth = format!(" AUTH\t{} ", token.reveal());
-        assert_eq!(session.judge(b"IAMAT van-1 +1+1 1"), Verdict::Forbidden);
-        assert_eq!(session.judge(auth.as_bytes()), Verdict::Accepted);
+        assert_eq!(session.judge(b"IAMAT van-1 +1+1 1"), LineVerdict::Forbidden);
+        assert_eq!(session.judge(auth.as_bytes()), LineVerdict::Accepted);
         for (line, verdict) in [
-            (&b"IAMAT van-1 +1+1 1"[..], Verdict::Pass),
-            (b"IAMAT depot +1+1 1", Verdict::Forbidden),
-            (b"WHATSAT depot 1 1", Verdict::Pass),
-            (b"WHATSAT van-1 1 1", Verdict::Forbidden),
-            (b"WHATSAT depot2 1 1", Verdict::Forbidden),
-            (b"IAMAT", Verdict::Pass),
-            (b"hello", Verdict::Pass),
-            (b" ", Verdict::Pass),
+            (&b"IAMAT van-1 +1+1 1"[..], LineVerdict::Pass),
+            (b"IAMAT depot +1+1 1", LineVerdict::Forbidden),
+            (b"WHATSAT depot 1 1", LineVerdict::Pass),
+            (b"WHATSAT van-1 1 1", LineVerdict::Forbidden),
+            (b"WHATSAT depot2 1 1", LineVerdict::Forbidden),
+            (b"IAMAT", LineVerdict::Pass),
+            (b"hello", LineVerdict::Pass),
+            (b" ", LineVerdict::Pass),
         ] {
             assert_eq!(session.judge(line), verdict, "{}", line.escape_ascii());
         }
@@ -162,10 +162,10 @@ mod tests {
             format!("AUTH {}", Token::random().reveal()),
             good[..good.len() - 1].to_owned(),
         ] {
-            let mut session = Session::new(access.clone());
-            assert_eq!(session.judge(good.as_bytes()), Verdict::Accepted);
-            assert_eq!(session.judge(wrong.as_bytes()), Verdict::Refused);
-            assert_eq!(session.judge(b"WHATSAT depot 1 1"), Verdict::Forbidden);
+            let mut session = AccessSession::new(access.clone());
+            assert_eq!(session.judge(good.as_bytes()), LineVerdict::Accepted);
+            assert_eq!(session.judge(wrong.as_bytes()), LineVerdict::Refused);
+            assert_eq!(session.judge(b"WHATSAT depot 1 1"), LineVerdict::Forbidden);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What is counted about tokens.
+//! Counts about tokens.
 
 use std::sync::atomic::AtomicU64;
 
-/// What happened since the start. Each number only grows.
+/// Counts since the start. Each number only grows.
 #[derive(Debug, Default)]
 pub struct AccessStatistics {
     /// `AUTH` commands with a token that is known.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use subtle::{Choice, ConstantTimeEq as _};
 
-/// What tokens made here begin with, so that programs that look for lost secrets find them.
+/// The beginning of all tokens that herd makes, by which programs that search for lost secrets find them.
 const PREFIX: &str = "herd_";
 
 /// The chance in a token made here, in bytes: far beyond guessing, so that a plain hash is enough to keep it.
@@ -19,7 +19,7 @@ const TOKEN_BYTES_MIN: usize = 32;
 /// The longest token, in bytes.
 const TOKEN_BYTES_MAX: usize = 256;
 
-/// What a client shows. It has no `Display`, and its `Debug` shows nothing of it.
+/// A token as a client shows it. It has no `Display`, and its `Debug` hides the text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(Box<str>);
 
@@ -81,8 +81,8 @@ impl fmt::Debug for Token {
 pub struct TokenHash([u8; SHA256_OUTPUT_LEN]);
 
 impl TokenHash {
-    /// The hash of what a client showed; `None` if that can be no token, whatever hashes a file holds: somebody may
-    /// have put the hash of a word there that can be guessed.
+    /// The hash of a shown token; `None` if the text cannot be a token. Then it opens nothing, even if the file holds
+    /// its hash: a user may have put the hash of a word there that can be guessed.
     #[must_use]
     pub fn of_shown(shown: &[u8]) -> Option<Self> {
         is_possible(shown).then(|| Self::of(shown))

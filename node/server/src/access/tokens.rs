@@ -1,4 +1,4 @@
-//! A tokens file: which tokens there are, and what each allows.
+//! A tokens file: tokens and their rights.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -17,20 +17,20 @@ use herd_files::own_file;
 /// The largest tokens file, in bytes.
 pub const TOKENS_FILE_BYTES_MAX: usize = 1 << 20;
 
-/// The most tokens of a file: each is compared with what a client shows.
+/// The maximal number of tokens in a file: each is compared with every shown token.
 const TOKENS_MAX: usize = 1_024;
 
 /// The most mistakes of a file that are told.
 const FAULTS_TOLD_MAX: usize = 20;
 
-/// What a token allows.
+/// The rights of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// Its name, for people.
     pub name: Box<str>,
-    /// Whose location it may report.
+    /// Clients that it may report.
     pub report: IdPatterns,
-    /// For whose surroundings it may ask.
+    /// Clients that it may ask about.
     pub ask: IdPatterns,
     /// Whether it opens the pages and data of HTTP.
     pub http: bool,
@@ -54,17 +54,17 @@ impl Grant {
 
 /// The tokens of a file.
 #[derive(Clone, Debug, Default)]
-pub struct Tokens(Vec<Entry>);
+pub struct Tokens(Vec<TokenEntry>);
 
-/// A token, by its hash, and what it allows.
-type Entry = (TokenHash, Arc<Grant>);
+/// The hash of a token, and its rights.
+type TokenEntry = (TokenHash, Arc<Grant>);
 
 /// One mistake in a tokens file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokensFault {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong with it, without its text.
+    /// The mistake, without the text of the line.
     pub reason: String,
 }
 
@@ -183,13 +183,13 @@ impl Tokens {
 
     /// Whether both hold the same tokens with the same scopes.
     pub(super) fn is_same(&self, other: &Tokens) -> bool {
-        let same = |(one, other): (&Entry, &Entry)| {
+        let same = |(one, other): (&TokenEntry, &TokenEntry)| {
             bool::from(one.0.is_same(&other.0)) && one.1 == other.1
         };
         self.len() == other.len() && self.0.iter().zip(&other.0).all(same)
     }
 
-    /// What the token of this hash allows. Looks at every token, whichever it is.
+    /// The rights of the token with this hash. Compares with every token, to take constant time.
     #[must_use]
     pub fn find(&self, hash: &TokenHash) -> Option<&Arc<Grant>> {
         let none = self.0.len() as u64;
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_token_line_is_read_again() {
         let grants = [
             grant("van7", &["van7"], &["van7", "depot-*"], false),
             grant("all", &["*"], &["*"], true),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_with_its_line_and_without_its_text() {
+    fn every_mistake_is_reported_by_line_without_text() {
         let hash = Token::random().hash();
         let text = format!(
             "good {hash}\nsecret-in-place-of-a-name-{}\nx {}\ngood {hash} http\nother {hash}\n\
@@ -294,14 +294,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_tokens_or_mistakes_that_are_told(bytes: Vec<u8>) {
+        fn any_bytes_are_tokens_or_reported_mistakes(bytes: Vec<u8>) {
             if let Err(error) = Tokens::parse(&bytes) {
                 prop_assert!(!error.to_string().is_empty());
             }
         }
 
         #[test]
-        fn any_text_like_a_line_is_read_or_told(text in "[a-z]{0,3} (sha256:[0-9a-f]{62,64})? ?[a-z=*\\\\x0-9 ]{0,40}") {
+        fn any_similar_text_is_read_or_reported(text in "[a-z]{0,3} (sha256:[0-9a-f]{62,64})? ?[a-z=*\\\\x0-9 ]{0,40}") {
             match Tokens::parse(text.as_bytes()) {
                 Ok(tokens) => prop_assert!(tokens.len() <= 1),
                 Err(error) => prop_assert!(error.to_string().starts_with("line 1: ")),
@@ -309,7 +309,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_for_any_ids_is_read(
+        fn token_lines_for_any_ids_are_read_again(
             name in "[A-Za-z0-9_.-]{1,64}",
             report in vec((vec(any::<u8>(), 1..20), any::<bool>()), 0..5),
             ask in vec((vec(any::<u8>(), 1..20), any::<bool>()), 0..5),

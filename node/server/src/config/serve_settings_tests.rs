@@ -363,7 +363,7 @@ fn the_number_of_a_pod_picks_its_server() {
 }
 
 #[test]
-fn name_and_pod_contradict_each_other_and_a_file_is_no_place_for_a_pod() {
+fn name_and_pod_name_contradict_each_other() {
     let both = load(
         None,
         &[(Setting::Name, "Hill")],

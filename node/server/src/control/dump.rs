@@ -1,12 +1,12 @@
 //! All records, as lines.
 
-use super::session::{Session, SessionError};
+use super::session::{ControlSession, SessionError};
 use herd_locations::Walk;
 use herd_protocol::AtLine;
 
 /// Writes every record and the end. Between two pieces nothing is held but the walk's place, so a
 /// reader that is slow costs this server nothing.
-pub(super) async fn run(session: &mut Session) -> Result<(), SessionError> {
+pub(super) async fn run(session: &mut ControlSession) -> Result<(), SessionError> {
     let locations = session.control.locations.clone();
     let mut walk = Walk::default();
     let mut records = 0_u64;

@@ -7,7 +7,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::session::Session;
+use super::session::ControlSession;
 use super::{Confirm, ControlSocket, ERROR_WORD};
 use herd_clock::clock::SharedClock;
 use herd_expiry::ExpireAfter;
@@ -19,7 +19,7 @@ const SESSIONS_MAX: usize = 4;
 /// The pause after a failure to accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// What serves the control socket.
+/// The server of the control socket.
 pub struct Control {
     pub(super) locations: Arc<Locations>,
     pub(super) clock: SharedClock,
@@ -54,8 +54,8 @@ impl Control {
         self
     }
 
-    /// Serves whoever connects to `socket` until `shutdown`. Then the sessions are told so and end,
-    /// and the socket's file is gone when this returns.
+    /// Serves the connections to `socket` until `shutdown`. Then the sessions end, and the socket's file is gone when
+    /// this returns.
     pub async fn serve(self, socket: ControlSocket, shutdown: CancellationToken) {
         let control = Arc::new(self);
         let mut sessions = JoinSet::new();
@@ -73,7 +73,7 @@ impl Control {
                         let _ = stream.try_write(full.as_bytes());
                     }
                     Ok((stream, _)) => {
-                        let session = Session::new(Arc::clone(&control), stream);
+                        let session = ControlSession::new(Arc::clone(&control), stream);
                         sessions.spawn(session.run(shutdown.clone()));
                     }
                     Err(error) => {
@@ -86,7 +86,7 @@ impl Control {
                 },
             }
         }
-        // Whoever comes from now on finds nothing.
+        // From now on a client finds no socket.
         drop(socket);
         while let Some(ended) = sessions.join_next().await {
             note_end(ended);

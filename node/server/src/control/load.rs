@@ -8,7 +8,7 @@ use herd_crdt::{Outcome, Record, ServerName};
 use tokio::time::timeout;
 
 use super::listen::Control;
-use super::session::{IDLE_MAX, Session, SessionError};
+use super::session::{ControlSession, IDLE_MAX, SessionError};
 use super::{InvalidEndLine, InvalidRecordLine, LoadReport, ReportLine, parse_end, parse_record};
 use herd_protocol::{Fields, Line};
 
@@ -18,8 +18,8 @@ const WAIT_LINE_GAP: Duration = Duration::from_secs(5);
 /// Names of servers that are shared between records. A herd has far fewer.
 const SHARED_NAMES_MAX: usize = 1_024;
 
-/// Takes in all records up to the end of the stream, and answers with what came of them.
-pub(super) async fn run(session: &mut Session) -> Result<(), SessionError> {
+/// Takes in all records up to the end of the stream, and answers with the counts.
+pub(super) async fn run(session: &mut ControlSession) -> Result<(), SessionError> {
     let control = session.control.clone();
     let begun = control.confirm.begin();
     let mut intake = Intake::new(&control);
@@ -55,7 +55,7 @@ pub(super) async fn run(session: &mut Session) -> Result<(), SessionError> {
 }
 
 async fn confirmed(
-    session: &mut Session,
+    session: &mut ControlSession,
     control: &Control,
     begun: Begun,
 ) -> Result<Result<(), String>, SessionError> {

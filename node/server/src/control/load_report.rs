@@ -1,4 +1,4 @@
-//! What came of a load, as it is said at the end of its session.
+//! The result of a load, as it is sent at the end of its session.
 //!
 //! The lines are, in this order: any number of `WAIT`, so that the other side knows that the server
 //! lives; `INVALID line reason` for the first of the invalid lines; `LOADED` with the counts; more
@@ -11,7 +11,7 @@ use herd_crdt::Outcome;
 /// How many invalid lines are told one by one.
 pub const INVALID_LINES_TOLD_MAX: usize = 10;
 
-/// How many records came, and what became of them.
+/// Numbers of records, by their effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LoadCounts {
     /// Records of clients that were unknown.
@@ -55,7 +55,7 @@ pub struct InvalidLine {
     pub reason: String,
 }
 
-/// What came of a load.
+/// The result of a load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
     /// The counts.
@@ -84,7 +84,7 @@ pub enum ReportLine {
     Invalid(InvalidLine),
     /// All was taken in.
     Loaded(LoadCounts),
-    /// What was taken in is as safe as promised. The last line.
+    /// The records are as safe as promised. The last line.
     Confirmed,
     /// It may not be. The last line.
     Unconfirmed(String),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_invalid_lines_are_told_and_all_are_counted() {
+    fn invalid_lines_are_counted_and_the_first_are_named() {
         let mut report = LoadReport::default();
         for line in 1..=25 {
             report.refuse(line, &"no");

@@ -49,7 +49,7 @@ pub enum InvalidRecordLine {
     End(#[from] InvalidEndLine),
 }
 
-/// Why an `END` line does not close what came before it.
+/// The reason why an `END` line does not end the records before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEndLine {
     /// No count.
@@ -59,11 +59,11 @@ pub enum InvalidEndLine {
     #[error("a second END line")]
     Second,
     /// The count is another one.
-    #[error("END tells of {told} records, but {seen} lines came before it")]
+    #[error("END says {told} records, but {seen} lines came before it")]
     Count {
-        /// What the line says.
+        /// The number in the line.
         told: u64,
-        /// What was seen.
+        /// The number of records before it.
         seen: u64,
     },
 }

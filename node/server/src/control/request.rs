@@ -5,7 +5,7 @@ use std::fmt;
 /// The version of everything that is said on the socket.
 pub const VERSION: u32 = 1;
 
-/// What a session is for.
+/// The purpose of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// All records, please.
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_come_back_and_other_lines_are_told_apart() {
+    fn requests_are_parsed_and_other_lines_refused() {
         for request in [Request::Dump, Request::Load] {
             assert_eq!(Request::parse(request.to_string().as_bytes()), Ok(request));
         }

@@ -1,4 +1,4 @@
-//! One session: its request, and what is common to all of them.
+//! One session: its request, and the code that all kinds of session share.
 
 use std::io;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use herd_protocol::{Line, LineReader};
 /// How long the request may take.
 const REQUEST_WAIT: Duration = Duration::from_secs(10);
 
-/// How long the other side may neither take what it gets nor send anything. People look at a dump
-/// in a pager, so it is long.
+/// The maximal time in which the other side neither reads nor sends anything. It is long, because people look at a
+/// dump in a pager.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(600);
 
 /// How long the last line of a session that failed may take.
@@ -33,7 +33,7 @@ pub(super) enum SessionError {
     Request(#[from] InvalidRequest),
     #[error("the server stops")]
     Stopped,
-    /// There is nobody to tell it to.
+    /// No client is there to get the error.
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
     #[error("the connection was closed before a request came")]
@@ -41,7 +41,7 @@ pub(super) enum SessionError {
 }
 
 /// A connection to the control socket.
-pub(super) struct Session {
+pub(super) struct ControlSession {
     pub(super) control: Arc<Control>,
     pub(super) stream: UnixStream,
     pub(super) reader: LineReader,
@@ -49,9 +49,9 @@ pub(super) struct Session {
     writing: bool,
 }
 
-impl Session {
+impl ControlSession {
     pub(super) fn new(control: Arc<Control>, stream: UnixStream) -> Self {
-        Session {
+        ControlSession {
             control,
             stream,
             reader: LineReader::new(CONTROL_LINE_BYTES_MAX),
@@ -63,7 +63,7 @@ impl Session {
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let served = tokio::select! {
             biased;
-            // What was taken in until now stays.
+            // Records that were taken in until now stay.
             () = shutdown.cancelled() => Err(SessionError::Stopped),
             served = self.serve() => served,
         };

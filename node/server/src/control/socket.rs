@@ -1,4 +1,4 @@
-//! The socket's file: made so that nobody else can open it, and gone when the server is.
+//! The socket's file: no other user can open it, and it is gone when the server is.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixListener;
 
-/// Whoever may open the socket may read and write all records.
+/// A user who may open the socket may read and write all records.
 const SOCKET_MODE: u32 = 0o600;
 
 /// Connections that the system holds until they are accepted.
@@ -51,8 +51,7 @@ pub struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Makes the socket at `path`, in place of one whose process is gone. Must run inside a tokio
-    /// runtime.
+    /// Makes the socket at `path`, in place of a socket whose process is gone. Must run inside a tokio runtime.
     ///
     /// # Errors
     /// If a process listens there, or the file cannot be made.
@@ -65,7 +64,7 @@ impl ControlSocket {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(fault)?;
         let address = SockAddr::unix(path).map_err(fault)?;
         socket.bind(&address).map_err(fault)?;
-        // Nobody can connect before it listens, so nobody can before the mode is right.
+        // No client can connect before it listens, so none can before the mode is right.
         let listening = listen(socket, path);
         if listening.is_err() {
             // The first error is the one to tell.
@@ -113,7 +112,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// Connects, and does not wait for a process that accepts no one.
+/// Connects, and does not wait for a process that accepts no connection.
 fn knock(path: &Path) -> io::Result<()> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -140,7 +139,7 @@ fn remove_stale(path: &Path) -> Result<(), ControlSocketError> {
         }
         // It went away just now.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // Whoever is there but has no room, or may not be asked, lives.
+        // A process that has no room, or refuses this user, is alive.
         Ok(_) | Err(_) => Err(ControlSocketError::Taken(path.to_owned())),
     }
 }

@@ -95,7 +95,7 @@ fn sorted(dump: &[u8]) -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn what_is_dumped_can_be_loaded_and_is_the_same_then() {
+async fn a_loaded_dump_gives_the_same_map() {
     let first = Served::start(Arc::new(AtOnce));
     let mut clients = vec![b"\xff\x00\x85".to_vec(), vec![b'x'; CLIENT_ID_BYTES_MAX]];
     clients.extend((0..3_000).map(|number| format!("client{number}").into_bytes()));
@@ -135,7 +135,7 @@ async fn an_empty_map_is_dumped_and_loaded_too() {
 }
 
 #[tokio::test]
-async fn the_latest_report_wins_over_what_is_loaded() {
+async fn a_later_report_wins_over_a_load() {
     let served = Served::start(Arc::new(AtOnce));
     served.report(b"a", "10");
     served.report(b"b", "10");
@@ -154,7 +154,7 @@ async fn the_latest_report_wins_over_what_is_loaded() {
 }
 
 #[tokio::test]
-async fn bad_lines_are_told_with_their_numbers_and_the_others_are_taken_in() {
+async fn invalid_lines_are_reported_by_number_and_left_out() {
     let served = Served::start(Arc::new(AtOnce));
     let mut lines = b"AT Hill +1.000000000 a +1+1 9\n# no comments\n\n".to_vec();
     lines.extend_from_slice(b"AT Hill +1.000000000 b 1+1 9\n");
@@ -170,7 +170,7 @@ async fn bad_lines_are_told_with_their_numbers_and_the_others_are_taken_in() {
          INVALID 4 location is not a signed latitude followed by a signed longitude\n\
          INVALID 5 the line is too long\n\
          INVALID 6 time is further ahead of the server's clock than max_clock_skew allows\n\
-         INVALID 8 END tells of 5 records, but 6 lines came before it\n\
+         INVALID 8 END says 5 records, but 6 lines came before it\n\
          INVALID 10 the line stands behind an END line\n\
          INVALID 11 a second END line\n\
          LOADED 2 0 0 0 7 0\nCONFIRMED\n"
@@ -208,7 +208,7 @@ async fn other_first_lines_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_says_nothing_is_sent_away() {
+async fn a_silent_control_client_is_disconnected() {
     let served = Served::start(Arc::new(AtOnce));
     let mut stream = served.connect().await;
     let mut received = String::new();
@@ -232,7 +232,7 @@ impl Confirm for Later {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_is_answered_when_it_is_confirmed_and_says_if_it_is_not() {
+async fn the_answer_to_a_load_waits_for_its_confirmation() {
     let later = Arc::new(Later(Semaphore::new(0)));
     let served = Served::start(later.clone());
     let mut stream = served.connect().await;
@@ -279,7 +279,7 @@ async fn sessions_are_few_and_a_stop_ends_them() {
 }
 
 #[tokio::test]
-async fn a_dump_that_is_cut_off_has_no_end_and_its_slow_reader_holds_nothing_up() {
+async fn a_dump_that_is_cut_off_has_no_end_line() {
     let served = Served::start(Arc::new(AtOnce));
     for number in 0..20_000 {
         served.report(format!("client{number}").as_bytes(), "1");

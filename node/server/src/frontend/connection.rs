@@ -17,7 +17,7 @@ use super::depth::Depth;
 use super::limits::{Overdue, Pace, Quiet};
 use super::replies::Replies;
 use super::service::Service;
-use crate::access::{AUTH_WORD, Session, Verdict};
+use crate::access::{AUTH_WORD, AccessSession, LineVerdict};
 use crate::wire_log::ConnectionLog;
 use herd_admission::AddressShare;
 use herd_protocol::{Foreign, Line, LineReader, Reply};
@@ -37,7 +37,7 @@ const COMMANDS_BEFORE_OTHERS: usize = 8;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
-enum Lost {
+enum ConnectionEnd {
     #[error("left replies unread for too long")]
     Unread,
     #[error("did not agree on TLS in time")]
@@ -65,7 +65,7 @@ enum Leg {
 
 /// What the client may still send.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Input {
+enum InputState {
     /// More may come.
     Open,
     /// The client closed its side: what is left is a last line.
@@ -83,7 +83,7 @@ pub(super) struct Connection {
     reader: LineReader,
     replies: Replies,
     log: Option<ConnectionLog>,
-    input: Input,
+    input: InputState,
     /// Whether the reader may hold lines that were not executed.
     lines_left: bool,
     /// Whether no line was executed yet.
@@ -100,7 +100,7 @@ pub(super) struct Connection {
     pace: Pace,
     quiet: Quiet,
     /// What its client may do, if tokens are needed.
-    session: Option<Session>,
+    session: Option<AccessSession>,
 }
 
 impl Connection {
@@ -113,7 +113,7 @@ impl Connection {
         Connection {
             pace: Pace::new(limits, place),
             quiet: Quiet::new(limits, Instant::now()),
-            session: service.settings.access.clone().map(Session::new),
+            session: service.settings.access.clone().map(AccessSession::new),
             reader: LineReader::new(service.settings.line_bytes_max).stopping_at_http(),
             replies: Replies::new(
                 service.settings.unanswered_max,
@@ -124,7 +124,7 @@ impl Connection {
                 .wire_log
                 .clone()
                 .map(|log| ConnectionLog::new(log, peer)),
-            input: Input::Open,
+            input: InputState::Open,
             lines_left: false,
             is_new: true,
             turn_commands: 0,
@@ -142,7 +142,7 @@ impl Connection {
         read_half: &mut (impl AsyncRead + Unpin),
         write_half: &mut (impl AsyncWrite + Unpin),
         shutdown: &CancellationToken,
-    ) -> Result<Leg, Lost> {
+    ) -> Result<Leg, ConnectionEnd> {
         let mut cancelled = pin!(shutdown.cancelled());
         loop {
             // Before what was read last is executed: that is for the other threads.
@@ -150,12 +150,12 @@ impl Connection {
                 return Ok(Leg::Moves);
             }
             self.execute().await;
-            if self.input != Input::Open && !self.lines_left && self.replies.is_empty() {
+            if self.input != InputState::Open && !self.lines_left && self.replies.is_empty() {
                 return Ok(Leg::Over);
             }
             let has_ready = self.replies.has_ready();
             let has_later = self.replies.has_later();
-            let reading = self.input == Input::Open && !self.lines_left;
+            let reading = self.input == InputState::Open && !self.lines_left;
             if !has_ready {
                 self.unread_since = None;
             }
@@ -169,7 +169,7 @@ impl Connection {
             let (ready, later) = self.replies.parts();
             tokio::select! {
                 biased;
-                () = &mut cancelled, if self.input == Input::Open => self.input = Input::Cut,
+                () = &mut cancelled, if self.input == InputState::Open => self.input = InputState::Cut,
                 written = write_half.write(ready), if has_ready => {
                     self.unread_since = None;
                     self.written(written?);
@@ -182,14 +182,14 @@ impl Connection {
                     self.read(read?);
                 }
                 () = unread(&mut self.unread_since, &self.service), if has_ready => {
-                    return Err(Lost::Unread);
+                    return Err(ConnectionEnd::Unread);
                 }
                 () = until(paused_until), if paused_until.is_some() => {}
                 () = until(deep_until), if deep_until.is_some() => self.depth.end(),
                 () = until(deadline.map(|(at, _)| at)), if reading && deadline.is_some() => {
                     return Err(match deadline {
-                        Some((_, Overdue::HalfLine)) => Lost::HalfLine,
-                        _ => Lost::Idle,
+                        Some((_, Overdue::HalfLine)) => ConnectionEnd::HalfLine,
+                        _ => ConnectionEnd::Idle,
                     });
                 }
             }
@@ -198,7 +198,7 @@ impl Connection {
 
     /// Whether the threads that it is not on are the ones for it.
     fn is_to_move(&self) -> bool {
-        let open = self.input == Input::Open && self.service.settings.bulk.is_some();
+        let open = self.input == InputState::Open && self.service.settings.bulk.is_some();
         open && self.depth.is_deep() != self.is_in_bulk
     }
 
@@ -258,7 +258,7 @@ impl Connection {
             let line = match self.reader.next_line() {
                 Some(line) => Some(line),
                 // The last one needs no LF.
-                None if self.input == Input::Ended => self.reader.finish(),
+                None if self.input == InputState::Ended => self.reader.finish(),
                 None => None,
             };
             let Some(line) = line else {
@@ -304,7 +304,7 @@ impl Connection {
 
     /// Nothing that follows is executed: a web page could have written it.
     fn refuse(&mut self, foreign: Foreign) {
-        self.input = Input::Foreign;
+        self.input = InputState::Foreign;
         self.lines_left = false;
         serving::note_foreign(&self.service, self.peer, foreign);
     }
@@ -343,7 +343,7 @@ impl Connection {
         self.quiet.moved();
         self.lines_left = true;
         if bytes == 0 {
-            self.input = Input::Ended;
+            self.input = InputState::Ended;
         }
         let read = &self.service.statistics.bytes_read;
         read.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -351,15 +351,15 @@ impl Connection {
 }
 
 /// The reply to a line that the client's session does not let pass.
-fn judged<'a>(session: Option<&mut Session>, line: Line<'a>) -> Option<Reply<'a>> {
+fn judged<'a>(session: Option<&mut AccessSession>, line: Line<'a>) -> Option<Reply<'a>> {
     let (Some(session), Line::Text(text)) = (session, line) else {
         return None;
     };
     match session.judge(text) {
-        Verdict::Pass => None,
-        Verdict::Forbidden => Some(Reply::Invalid(text)),
-        Verdict::Accepted => Some(Reply::Accepted),
-        Verdict::Refused => Some(Reply::Invalid(AUTH_WORD)),
+        LineVerdict::Pass => None,
+        LineVerdict::Forbidden => Some(Reply::Invalid(text)),
+        LineVerdict::Accepted => Some(Reply::Accepted),
+        LineVerdict::Refused => Some(Reply::Invalid(AUTH_WORD)),
     }
 }
 

@@ -4,25 +4,25 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A connection is deep when its reads bring so many bytes on average, some twenty reports: less than one packet of a
-/// network holds.
+/// A connection is deep when its reads bring this number of bytes on average: some twenty reports, less than a
+/// network packet holds.
 const DEEP_BYTES: usize = 1_280;
 
 /// It stays so until they bring fewer than this.
 const SHALLOW_BYTES: usize = 320;
 
-/// The average is over about so many reads.
+/// The moving average covers about this number of reads.
 const READS: usize = 8;
 
-/// Of so many bytes of places in replies, one counts as if it had been read: putting them together takes time too. Not for
-/// the first question of a read: who asks one at a time sends little at a time.
+/// For this number of bytes of places in replies, one byte counts as if it had been read, because building replies
+/// takes time too. The first question of a read does not count: a client that asks one question at a time sends
+/// little at a time.
 const PLACES_BYTES_PER_READ_BYTE: usize = 8;
 
-/// Who has sent nothing for so long is not deep any more.
+/// After this time without input a connection is no longer deep.
 const DEEP_FOR: Duration = Duration::from_secs(5);
 
-/// Whether a connection sends much at a time, as who fills a server in bulk does, by a moving average of what its reads
-/// bring.
+/// Whether a connection sends in bulk, by a moving average of the bytes of its reads.
 #[derive(Debug, Default)]
 pub(super) struct Depth {
     /// [`READS`] times the average.
@@ -34,7 +34,7 @@ pub(super) struct Depth {
 }
 
 impl Depth {
-    /// Notes what one read brought.
+    /// Notes the bytes of one read.
     pub(super) fn read(&mut self, bytes: usize) {
         self.bytes = self.bytes - self.bytes / READS + bytes;
         self.has_answered = false;
@@ -42,7 +42,7 @@ impl Depth {
         self.look();
     }
 
-    /// Notes a reply with so many bytes of places to what was read last.
+    /// Notes a reply with this number of bytes of places to the last read.
     pub(super) fn answered(&mut self, places_bytes: usize) {
         if std::mem::replace(&mut self.has_answered, true) {
             self.bytes += places_bytes / PLACES_BYTES_PER_READ_BYTE;
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn between_the_bounds_it_stays_what_it_is() {
+    fn between_the_bounds_the_depth_does_not_change() {
         let mut depth = Depth::default();
         let between = usize::midpoint(SHALLOW_BYTES, DEEP_BYTES);
         for _ in 0..100 {

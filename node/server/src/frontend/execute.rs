@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::limits::{InFlight, Waiting};
-use super::replies::Held;
+use super::replies::HeldReplies;
 use super::settings::FrontendSettings;
 use super::statistics::{Counts, Outcome, Statistics, Word};
 use herd_clock::rate_limiter::RateLimiter;
@@ -35,7 +35,7 @@ pub(super) enum Arrived {
     /// The same, as it goes out.
     Written(Vec<u8>),
     /// The replies to several commands, and whether the reports among them are as safe as the server promises.
-    Decided(Held, bool),
+    Decided(HeldReplies, bool),
 }
 
 impl Arrived {
@@ -246,13 +246,13 @@ impl Executor {
             return (Outcome::WhatsatLoading, Some(Effect::Later(reply)));
         }
         let question = self.locations.find(whatsat.client);
-        match question.and_then(|record| Question::new(record, whatsat)) {
+        match question.and_then(|record| PlacesQuestion::new(record, whatsat)) {
             Some(question) => (Outcome::WhatsatKnown, Some(self.ask(question))),
             None => (Outcome::WhatsatUnknown, None),
         }
     }
 
-    fn ask(&self, question: Question) -> Effect<'static> {
+    fn ask(&self, question: PlacesQuestion) -> Effect<'static> {
         match question.answer_at_once(&*self.places) {
             Some(json) => Effect::Now(Reply::Places {
                 record: question.record,
@@ -295,7 +295,7 @@ impl Executor {
             };
             match locations
                 .find(&client)
-                .and_then(|record| Question::new(record, &whatsat))
+                .and_then(|record| PlacesQuestion::new(record, &whatsat))
             {
                 Some(question) => Arrived::Reply(question.answer(&*places, &statistics).await),
                 None => Arrived::of(&Reply::Invalid(&text)),
@@ -324,21 +324,21 @@ fn is_due(complaints: &Mutex<Option<RateLimiter>>) -> bool {
 }
 
 /// What is near a client that is known?
-struct Question {
+struct PlacesQuestion {
     record: Record,
     query: NearbyQuery,
     /// Nothing can be the answer.
     asks_for_nothing: bool,
 }
 
-impl Question {
+impl PlacesQuestion {
     fn new(record: Record, whatsat: &Whatsat<'_>) -> Option<Self> {
         let query = NearbyQuery {
             center: record.location()?.coordinates(),
             radius_m: whatsat.radius.metres(),
             results_max: whatsat.results_max,
         };
-        Some(Question {
+        Some(PlacesQuestion {
             record,
             query,
             asks_for_nothing: whatsat.radius.is_zero() || whatsat.results_max == 0,

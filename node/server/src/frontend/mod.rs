@@ -1,4 +1,4 @@
-//! The text frontend: clients' connections, and what their commands do.
+//! The text frontend: clients' connections and the effects of their commands.
 //!
 //! One task accepts, and one task per connection reads, executes and writes. A connection executes
 //! all complete lines of a read in a batch and writes their replies together. Replies that must wait

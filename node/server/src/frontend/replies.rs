@@ -20,14 +20,14 @@ const BEHIND_BYTES_MAX: usize = 1024 * 1024;
 /// The buffers of replies that were held are used again if they are no larger than this, in bytes: 40 reports at a time.
 const SPARE_BYTES_MAX: usize = 4 * 1024;
 
-/// What a waiting reply is reckoned at, in bytes: about 20 places.
+/// The estimated size of a waiting reply, in bytes: about 20 places.
 const LATER_REPLY_BYTES: usize = 16 * 1024;
 
 /// The replies of a connection that are not sent yet.
 ///
 /// Without a reply that waits, replies go straight to the bytes to be sent. Behind one that waits,
 /// they are gathered until it is there. Replies to reports that are not safe enough yet are gathered
-/// with all that comes after them ([`Held`]), until the batch is given up to be waited for. The number
+/// with all that comes after them ([`HeldReplies`]), until the batch is given up to be waited for. The number
 /// of unanswered commands and the memory that their replies take are bounded: see
 /// [`Replies::has_room`] and [`Replies::may_arrive`].
 pub(super) struct Replies {
@@ -40,22 +40,22 @@ pub(super) struct Replies {
     ready_commands: usize,
     later: FuturesOrdered<LaterReply>,
     /// For each of `later`, the replies between it and the next.
-    behind: VecDeque<Behind>,
+    behind: VecDeque<QueuedReplies>,
     behind_bytes: usize,
     behind_commands: usize,
-    /// What those of `later` are reckoned at together.
+    /// The estimated bytes of all replies in `later`.
     awaited_bytes: usize,
     awaited_commands: usize,
-    held: Option<Held>,
+    held: Option<HeldReplies>,
     /// An empty one with room.
-    spare: Option<Held>,
-    /// What all this takes, in the budget of all connections.
+    spare: Option<HeldReplies>,
+    /// The memory of all this, in the budget of all connections.
     share: ReplyShare,
 }
 
-/// What lies between a reply that waits and the next.
-struct Behind {
-    /// What the one that waits is reckoned at.
+/// The replies between a waiting reply and the next one.
+struct QueuedReplies {
+    /// The estimated bytes of the waiting reply.
     awaited_bytes: usize,
     awaited_commands: usize,
     bytes: Vec<u8>,
@@ -65,13 +65,13 @@ struct Behind {
 /// Replies that go out when the reports among them are as safe as the server promises; in the other
 /// case those reports get the error reply.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct HeldReplies {
     confirmed: Vec<u8>,
     refused: Vec<u8>,
     commands: usize,
 }
 
-impl Held {
+impl HeldReplies {
     /// Itself without its replies, if it is small enough to be kept.
     fn emptied(mut self) -> Option<Self> {
         let is_small = |bytes: &Vec<u8>| bytes.capacity() <= SPARE_BYTES_MAX;
@@ -113,7 +113,7 @@ impl Replies {
 
     /// Whether another command may be executed.
     pub(super) fn has_room(&self) -> bool {
-        let (held_bytes, held_commands) = self.held.as_ref().map_or((0, 0), Held::size);
+        let (held_bytes, held_commands) = self.held.as_ref().map_or((0, 0), HeldReplies::size);
         let waiting = self.behind_commands + self.awaited_commands + held_commands;
         self.ready_commands + waiting < self.commands_max
             && self.ready.len() < READY_BYTES_MAX
@@ -126,9 +126,9 @@ impl Replies {
         !self.share.has_room()
     }
 
-    /// Tells the budget what all this takes now.
+    /// Updates the budget with the current size of all this.
     fn count(&mut self) {
-        let (held_bytes, _) = self.held.as_ref().map_or((0, 0), Held::size);
+        let (held_bytes, _) = self.held.as_ref().map_or((0, 0), HeldReplies::size);
         let waiting = self.behind_bytes + self.awaited_bytes + held_bytes;
         self.share.set(self.ready.len() + waiting);
     }
@@ -190,20 +190,18 @@ impl Replies {
         self.count();
     }
 
-    /// Takes what is held, to be waited for: the caller makes a later reply of it before anything
-    /// else is added.
-    pub(super) fn take_held(&mut self) -> Option<Held> {
+    /// Takes the held replies: the caller makes a later reply of them before it adds anything else.
+    pub(super) fn take_held(&mut self) -> Option<HeldReplies> {
         self.held.take()
     }
 
-    /// Adds a reply to the next command that is still to come, whose line has so many bytes: what waits may hold copies of
-    /// the line and of the client's ID.
+    /// Adds a reply that will come later to the next command. `line_bytes` counts, because a waiting reply may hold
+    /// copies of the line and of the client's ID.
     pub(super) fn push_later(&mut self, reply: LaterReply, line_bytes: usize) {
         self.push_awaited(reply, LATER_REPLY_BYTES + 2 * line_bytes, 1);
     }
 
-    /// Adds replies to the next `awaited_commands` commands that are still to come, and take so many
-    /// bytes.
+    /// Adds replies that will come later to the next `awaited_commands` commands; they take `awaited_bytes` bytes.
     pub(super) fn push_awaited(
         &mut self,
         reply: LaterReply,
@@ -214,7 +212,7 @@ impl Replies {
         self.awaited_bytes += awaited_bytes;
         self.awaited_commands += awaited_commands;
         self.later.push_back(reply);
-        self.behind.push_back(Behind {
+        self.behind.push_back(QueuedReplies {
             awaited_bytes,
             awaited_commands,
             bytes: Vec::new(),
@@ -262,7 +260,7 @@ impl Replies {
         self.count();
     }
 
-    /// What became ready since the last call: whole replies, for the log.
+    /// The replies that became ready since the last call, for the log.
     pub(super) fn take_unlogged(&mut self) -> &[u8] {
         let from = std::mem::replace(&mut self.logged, self.ready.len());
         self.ready.get(from..).unwrap_or_default()
@@ -347,7 +345,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn held_replies_go_out_once_and_leave_their_room_if_it_is_small() {
+    async fn held_replies_are_sent_once_and_keep_small_buffers() {
         let mut replies = unlimited(100);
         hold_and_decide(&mut replies, b"a", true).await;
         assert_eq!(replies.parts().0, b"? a\n");
@@ -400,7 +398,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whatever_waits_is_counted_and_given_back() {
+    async fn waiting_replies_are_counted_and_released() {
         let budget = ReplyBudget::new(100_000);
         let mut replies = Replies::new(usize::MAX, budget.share());
         let mut other = Replies::new(usize::MAX, budget.share());

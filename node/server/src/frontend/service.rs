@@ -1,4 +1,4 @@
-//! What all connections share, and the frontend's entry.
+//! The state that all connections share, and the frontend's entry.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use herd_locations::Locations;
 use herd_places::Places;
 use herd_telemetry::watchdog::Watchdog;
 
-/// What all connections share.
+/// The state that all connections share.
 pub(super) struct Service {
     pub(super) settings: Arc<FrontendSettings>,
     pub(super) locations: Arc<Locations>,
@@ -86,7 +86,7 @@ impl Frontend {
         }
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     #[must_use]
     pub fn statistics(&self) -> Arc<Statistics> {
         Arc::clone(&self.service.statistics)

@@ -1,4 +1,4 @@
-//! What can be set about the frontend, and its limits.
+//! The settings and limits of the frontend.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::settings::Values;
 use herd_expiry::ExpireAfter;
 use herd_tls::client_port::ClientPortCredentials;
 
-/// What can be set about the frontend.
+/// The settings of the frontend.
 #[derive(Clone, Debug)]
 pub struct FrontendSettings {
     /// This server's name, as `AT` lines tell it.
@@ -34,11 +34,11 @@ pub struct FrontendSettings {
     pub connections_max: usize,
     /// How long connections may take to finish their replies when the server stops.
     pub drain_timeout: Duration,
-    /// What clients' connections are encrypted with, if they are.
+    /// The TLS of clients' connections, if they have any.
     pub tls: Option<Arc<ClientPortCredentials>>,
     /// How long a client may take for the handshake of TLS.
     pub tls_handshake_timeout: Duration,
-    /// Further limits on what clients use.
+    /// Further limits on clients.
     pub limits: Limits,
     /// The tokens that clients must show, if they must.
     pub access: Option<Arc<Access>>,

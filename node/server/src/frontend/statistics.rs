@@ -1,4 +1,4 @@
-//! What the frontend counts.
+//! The counts of the frontend.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use herd_telemetry::histogram::Histogram;
 
 use super::limits::LimitStatistics;
 
-/// What became of a command.
+/// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// An `IAMAT` was taken in.
@@ -16,13 +16,13 @@ pub enum Outcome {
     IamatInvalid,
     /// An `IAMAT` has a time too far ahead of this server's clock.
     IamatAhead,
-    /// An `IAMAT` is the first of its client, and as many clients are known as may be.
+    /// An `IAMAT` is the first of its client, and `max_clients` or `max_client_bytes` is reached.
     IamatFull,
     /// Only the floor of expiry keeps an `IAMAT` out, which is not old by this server's clock.
     IamatKeptOut,
     /// A `WHATSAT` asks for a client that is known.
     WhatsatKnown,
-    /// A `WHATSAT` asks for a client that no one has reported.
+    /// A `WHATSAT` asks for an unknown client.
     WhatsatUnknown,
     /// A `WHATSAT` asks for a client that was not found while the store was still read.
     WhatsatLoading,
@@ -50,7 +50,7 @@ impl Outcome {
         Outcome::Oversized,
     ];
 
-    /// The command whose outcome it is.
+    /// The command of this outcome.
     #[must_use]
     pub fn word(self) -> Word {
         match self {
@@ -68,14 +68,14 @@ impl Outcome {
     }
 }
 
-/// What a line starts with.
+/// The first word of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     /// `IAMAT`.
     Iamat,
     /// `WHATSAT`.
     Whatsat,
-    /// No command word, or nobody looked.
+    /// No command word, or the line was not parsed.
     Other,
 }
 
@@ -88,12 +88,12 @@ impl Word {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     commands: [u64; Outcome::ALL.len()],
-    /// Those of them whose replies wait for something.
+    /// The number of these commands whose replies wait for something.
     waiting: [u64; Word::ALL.len()],
 }
 
 impl Counts {
-    /// The replies to so many of these commands are not ready when the batch is executed.
+    /// The replies to `commands` of these commands are not ready when the batch is executed.
     pub(super) fn wait(&mut self, word: Word, commands: u64) {
         self.waiting[word as usize] += commands;
     }
@@ -103,8 +103,8 @@ impl Counts {
     }
 }
 
-/// What the frontend counted since it was made. Each number only grows, but for
-/// [`Statistics::connections_open`] and [`Statistics::connections_bulk`].
+/// The counts of the frontend since its start. Each number only grows, but for [`Statistics::connections_open`] and
+/// [`Statistics::connections_bulk`].
 #[derive(Debug, Default)]
 pub struct Statistics {
     commands: [AtomicU64; Outcome::ALL.len()],
@@ -138,7 +138,7 @@ pub struct Statistics {
     pub bytes_written: AtomicU64,
     /// `WHATSAT`s for which the provider of places took too long.
     pub places_timeouts: AtomicU64,
-    /// Reports whose replies said that they did not become as safe as promised in time.
+    /// Reports that got the error reply because they did not become as safe as promised in time.
     pub unconfirmed: AtomicU64,
     /// How often a limit was met.
     pub limits: LimitStatistics,
@@ -158,8 +158,8 @@ impl Statistics {
         &self.latencies[word as usize]
     }
 
-    /// Adds a batch that took so long: each of its commands that waited for nothing else counts with
-    /// the time of all of them, since their replies go out together.
+    /// Adds a batch that took the time `took`. Each of its commands that waited for nothing else counts with the time
+    /// of the batch, because their replies are sent together.
     pub(super) fn add(&self, counts: &Counts, took: Duration) {
         let mut at_once = [0_u64; Word::ALL.len()];
         for (outcome, &count) in Outcome::ALL.into_iter().zip(&counts.commands) {

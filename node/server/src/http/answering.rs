@@ -84,18 +84,18 @@ impl Answering {
 }
 
 /// A stream that tells when its bytes are written: hyper flushes it once its own buffer is empty.
-pub(super) struct Told<S> {
+pub(super) struct FlushedStream<S> {
     stream: S,
     answering: Arc<Answering>,
 }
 
-impl<S> Told<S> {
+impl<S> FlushedStream<S> {
     pub(super) fn new(stream: S, answering: Arc<Answering>) -> Self {
-        Told { stream, answering }
+        FlushedStream { stream, answering }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Told<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for FlushedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -105,7 +105,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Told<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Told<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FlushedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,19 +1,19 @@
-//! What the HTTP endpoints show, put together by the server.
+//! The sources of the HTTP endpoints, which the server provides.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::Health;
-use crate::live::Live;
+use crate::live::LivePages;
 use crate::status::Status;
 
-/// Looks for what `/status` says.
+/// Makes the content of `/status`.
 pub type StatusLook = Box<dyn Fn() -> Status + Send + Sync>;
 
-/// Looks for what `/metrics` says.
+/// Makes the content of `/metrics`.
 pub type MetricsLook = Box<dyn Fn() -> Result<String, fmt::Error> + Send + Sync>;
 
-/// What stands behind the endpoints.
+/// The sources behind the endpoints.
 pub struct Endpoints {
     /// `/healthz` and `/readyz`.
     pub health: Arc<Health>,
@@ -21,8 +21,8 @@ pub struct Endpoints {
     pub status: StatusLook,
     /// `/metrics`, in the text form of Prometheus.
     pub metrics: MetricsLook,
-    /// Whether whoever reaches HTTP may see where clients are, and the inside of the herd.
+    /// Whether HTTP shows the locations of clients and the inside of the herd.
     pub shows_locations: bool,
     /// The live page at `/`, if locations are shown.
-    pub page: Option<Arc<Live>>,
+    pub page: Option<Arc<LivePages>>,
 }

@@ -17,10 +17,10 @@ use futures_util::StreamExt as _;
 
 use crate::access::{Access, TokenHash};
 
-/// What everyone may ask: a platform's probes have no token, and the answers tell of no client.
+/// The paths that need no token: a platform's probes have none, and the answers tell nothing about clients.
 pub(super) const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
-/// The media type of what does not end by itself.
+/// The media type of a stream that does not end by itself.
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
 /// How a client is asked for its token. The second one makes a browser ask for it, as the password of any user.
@@ -48,7 +48,7 @@ async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) 
     }
     let forbidden = &access.statistics().requests_forbidden;
     forbidden.fetch_add(1, Ordering::Relaxed);
-    // The same for what is there and what is not.
+    // The same answer for paths that exist and paths that do not.
     let challenges = CHALLENGES.map(|challenge| (WWW_AUTHENTICATE, challenge));
     let text = "a token is needed; send it as `Authorization: Bearer TOKEN`\n";
     let mut response = (StatusCode::UNAUTHORIZED, text).into_response();

@@ -46,7 +46,7 @@ fn basic(user: &str, token: &Token) -> String {
 
 /// As for [`crate::access::Session`].
 #[tokio::test]
-async fn what_is_too_short_for_a_token_opens_no_page() {
+async fn a_short_token_opens_no_page() {
     let text = format!("all {} http", TokenHash::of(b"abc"));
     let access = Access::new("tokens".into(), Tokens::parse(text.as_bytes()).unwrap());
     let routes = Router::new().route("/data", get(async || "where everyone is"));

@@ -1,7 +1,7 @@
 //! Whether a request was meant for this server.
 //!
-//! A page from elsewhere could give its own name the address of this server, and then read, in the
-//! browser of whoever looks at it, what the server shows. Such a request carries that name.
+//! A page from elsewhere could give its own name the address of this server, and then read the pages of this server
+//! in the browser of its visitor. Such a request carries the name of the foreign page.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use axum::response::{IntoResponse as _, Response};
 use super::guard::OPEN_PATHS;
 use herd_topology::{Host, HostPort, Topology};
 
-/// The names that a server answers to, besides every IP address and those of loopback. Nobody else
-/// can have one of these point to this server.
+/// The names that a server answers to, besides every IP address and those of loopback. No stranger can make one of
+/// these names point to this server.
 #[derive(Clone, Debug, Default)]
 pub struct OwnNames(BTreeSet<Arc<str>>);
 
@@ -47,17 +47,18 @@ impl OwnNames {
 
 /// Why a request is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+enum HostRefusal {
     /// It does not say once which host it asks (RFC 9112, 3.2).
     Unclear,
-    /// What it says is no host. Checks of health send such names, too: those of clusters in Envoy have bars in them.
+    /// The header has no valid host. Health checks send such names too: the names of clusters in Envoy have bars in
+    /// them.
     NoHost,
     /// It asks another host.
     Misdirected,
 }
 
-/// Lets requests pass to `routes` that ask for one of `names`, and those for health, whatever name
-/// they ask for. Each must say once which host it asks.
+/// Passes requests for one of `names` to `routes`, and requests for health with any name. Each request must have
+/// exactly one host.
 pub fn for_own_names(routes: Router, names: OwnNames) -> Router {
     let names = Arc::new(names);
     routes.layer(from_fn_with_state(names, check))
@@ -70,12 +71,12 @@ async fn check(
 ) -> Response {
     let open = OPEN_PATHS.contains(&request.uri().path());
     let refusal = judge(&names, request.version(), request.uri(), request.headers());
-    match refusal.filter(|refusal| !open || *refusal == Refusal::Unclear) {
-        Some(Refusal::Unclear | Refusal::NoHost) => {
+    match refusal.filter(|refusal| !open || *refusal == HostRefusal::Unclear) {
+        Some(HostRefusal::Unclear | HostRefusal::NoHost) => {
             let text = "a request needs one Host header, with a host and maybe a port\n";
             (StatusCode::BAD_REQUEST, text).into_response()
         }
-        Some(Refusal::Misdirected) => {
+        Some(HostRefusal::Misdirected) => {
             let text = "this server is not the host that was asked for; http_hosts (--http-hosts, \
                  HERD_HTTP_HOSTS) gives it further names\n";
             (StatusCode::MISDIRECTED_REQUEST, text).into_response()
@@ -84,22 +85,27 @@ async fn check(
     }
 }
 
-fn judge(names: &OwnNames, version: Version, uri: &Uri, headers: &HeaderMap) -> Option<Refusal> {
+fn judge(
+    names: &OwnNames,
+    version: Version,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Option<HostRefusal> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let header = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.to_str().ok(),
         // No browser speaks HTTP/1.0.
         (None, _) if version < Version::HTTP_11 => Some("localhost"),
-        _ => return Some(Refusal::Unclear),
+        _ => return Some(HostRefusal::Unclear),
     };
     let Some(host) = header.and_then(host_of) else {
-        return Some(Refusal::NoHost);
+        return Some(HostRefusal::NoHost);
     };
     // A request that is meant for a proxy.
     let in_target = uri.authority().map(|authority| host_of(authority.as_str()));
     let own = |host: &Host| names.cover(host);
     let is_own = own(&host) && in_target.is_none_or(|target| target.as_ref().is_some_and(own));
-    (!is_own).then_some(Refusal::Misdirected)
+    (!is_own).then_some(HostRefusal::Misdirected)
 }
 
 /// The host in a value of `Host`, with a port or without. A name may end with the dot of the root
@@ -140,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_shows_the_herd_is_for_own_names_and_health_for_all() {
+    async fn pages_need_an_own_name_and_health_does_not() {
         let mut routes = Router::new();
         for path in [
             "/",
@@ -182,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_ip_addresses_loopback_those_of_the_topology_and_set_ones() {
+    fn own_names_are_addresses_loopback_topology_and_settings() {
         let own = names();
         let judged = |version, hosts: &[&str]| {
             let mut headers = HeaderMap::new();
@@ -215,16 +221,16 @@ mod tests {
             "example.org",
             "x.a.example.org",
         ] {
-            let refusal = Some(Refusal::Misdirected);
+            let refusal = Some(HostRefusal::Misdirected);
             assert_eq!(judged(Version::HTTP_11, &[host]), refusal, "{host}");
             assert_eq!(judged(Version::HTTP_10, &[host]), refusal, "{host}");
         }
-        let unclear = Some(Refusal::Unclear);
+        let unclear = Some(HostRefusal::Unclear);
         for hosts in [&[][..], &["localhost", "localhost"]] {
             assert_eq!(judged(Version::HTTP_11, hosts), unclear, "{hosts:?}");
         }
         for host in ["", "a b", "localhost:x"] {
-            let refusal = Some(Refusal::NoHost);
+            let refusal = Some(HostRefusal::NoHost);
             assert_eq!(judged(Version::HTTP_11, &[host]), refusal, "{host:?}");
         }
         assert_eq!(judged(Version::HTTP_10, &[]), None);

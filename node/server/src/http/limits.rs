@@ -1,4 +1,4 @@
-//! What a stranger can use up over HTTP.
+//! The limits on strangers over HTTP.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which HTTP connections are let in, and for what.
+//! Admission of HTTP connections, and their purpose.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use tracing::warn;
 use super::{HttpStatistics, Limits};
 use herd_admission::{Admission, Admitted, Met};
 
-/// The places of connections: those for all requests, and some that only probes of health can use.
-/// Nothing tells a probe before its request is read, so whoever finds no other place gets one of
-/// these for a short time.
+/// The places of connections: those for all requests, and some that only probes of health can use. A probe cannot be
+/// recognised before its request is read, so a connection that finds no other place gets one of these for a short
+/// time.
 pub(super) struct Doors {
     all: Arc<Admission>,
     probes: Arc<Admission>,
@@ -81,7 +81,7 @@ impl Doors {
         warn!(
             %address,
             limit,
-            "as many HTTP connections are open as may be: those that wait make room for new ones"
+            "too many HTTP connections: those that wait for a request make room for new ones"
         );
     }
 }

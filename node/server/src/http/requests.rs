@@ -21,7 +21,7 @@ use super::answering::Answering;
 use super::guard::OPEN_PATHS;
 use super::places::Seat;
 
-/// What a request gets that needs another place than its connection has.
+/// The answer to a request that needs another place than its connection has.
 const ONLY_HEALTH: &str =
     "too many HTTP connections: only /healthz and /readyz are answered now; try again\n";
 

@@ -1,4 +1,4 @@
-//! Which path answers what.
+//! The paths and their answers.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use super::{Endpoints, Health};
 use crate::live;
 use crate::metrics;
 
-/// What a request for something that shows locations gets if they are not shown.
+/// The answer to a request for locations if they are not shown.
 pub(super) const LOCATIONS_NOT_SHOWN: &str = "this server does not show its herd and where clients are; \
      start it with --http-locations (http_locations = true, HERD_HTTP_LOCATIONS=true) to show \
      them to whoever reaches this port\n";
 
-/// All endpoints. What is not there is answered with a line of text.
+/// All endpoints. An unknown path is answered with a line of text.
 pub fn routes(endpoints: Endpoints) -> Router {
     let health = Arc::clone(&endpoints.health);
     let probes = Router::new()
@@ -65,7 +65,7 @@ async fn metrics(State(endpoints): State<Arc<Endpoints>>) -> Response {
     match (endpoints.metrics)() {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(error) => {
-            let text = format!("BUG: the metrics are no text: {error}\n");
+            let text = format!("BUG: the metrics are not text: {error}\n");
             (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
         }
     }
@@ -86,7 +86,7 @@ async fn status(State(endpoints): State<Arc<Endpoints>>) -> Response {
         }
         // Nothing in a status can fail to become JSON.
         Err(error) => {
-            let text = format!("BUG: the status is no JSON: {error}\n");
+            let text = format!("BUG: the status is not JSON: {error}\n");
             (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
         }
     }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use super::answering::Told;
+use super::answering::FlushedStream;
 use super::places::{Doors, Seat};
 use super::requests::Requests;
 use super::{HttpStatistics, Limits};
@@ -139,7 +139,10 @@ async fn serve_over<S: AsyncRead + AsyncWrite + Unpin>(
         .header_read_timeout(read_timeout)
         .max_buf_size(limits.head_bytes_max)
         .keep_alive(!for_probes)
-        .serve_connection(TokioIo::new(Told::new(stream, answering.clone())), requests);
+        .serve_connection(
+            TokioIo::new(FlushedStream::new(stream, answering.clone())),
+            requests,
+        );
     let mut connection = pin!(connection);
     // First the connection: a request that has come already is taken up before the connection can be displaced.
     let ended = tokio::select! {

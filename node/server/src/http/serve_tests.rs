@@ -24,7 +24,7 @@ struct Serving {
     task: JoinHandle<()>,
 }
 
-/// What `/stuck` answers comes when the server has long been asked for something else.
+/// The answer of `/stuck` comes long after the server got other requests.
 async fn start(limits: Limits) -> Serving {
     let statistics = Arc::<HttpStatistics>::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -69,7 +69,7 @@ impl Serving {
     }
 }
 
-/// What comes until the server closes the connection.
+/// The bytes until the server closes the connection.
 async fn read_all(stream: &mut TcpStream) -> String {
     let mut reply = Vec::new();
     let read = timeout(PATIENCE, stream.read_to_end(&mut reply)).await;
@@ -184,7 +184,7 @@ async fn a_newcomer_takes_the_place_of_one_that_waits() {
     assert_eq!(displaced.load(Ordering::Relaxed), 1);
 }
 
-/// A connection whose reply has begun to come; hyper has the rest of it.
+/// A connection whose reply has begun to come; hyper holds the rest of the reply.
 async fn take_the_start_of_a_large_reply(serving: &Serving) -> TcpStream {
     let mut stream = serving.connect().await;
     let request = b"GET /large HTTP/1.1\r\nhost: herd\r\n\r\n";
@@ -292,7 +292,7 @@ async fn small_limits_leave_room_for_others_and_for_probes() {
 }
 
 #[tokio::test]
-async fn half_sent_heads_silence_nobody() {
+async fn half_sent_heads_do_not_block_others() {
     let limits = Limits {
         header_read_timeout: PATIENCE * 2,
         ..Limits::default()
@@ -323,7 +323,7 @@ async fn half_sent_heads_silence_nobody() {
 }
 
 #[tokio::test]
-async fn where_requests_take_all_places_only_health_is_told() {
+async fn a_full_server_answers_health_only() {
     let limits = Limits {
         connections_max: 3,
         connections_per_address_max: Some(2),

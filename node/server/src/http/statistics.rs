@@ -1,4 +1,4 @@
-//! What is counted of HTTP connections.
+//! Counts of HTTP connections.
 
 use std::sync::atomic::AtomicU64;
 
@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicU64;
 pub struct HttpStatistics {
     /// Those that are served now.
     pub connections_open: AtomicU64,
-    /// Connections that came when as many were open as may be. Only grows.
+    /// Connections that came when the limit was reached. Only grows.
     pub connections_full: AtomicU64,
-    /// Connections that came when as many of their address were open as may be. Only grows.
+    /// Connections that came when the limit of their address was reached. Only grows.
     pub connections_full_address: AtomicU64,
     /// Connections that waited for a request and were closed to make room. Only grows.
     pub connections_displaced: AtomicU64,
@@ -17,6 +17,6 @@ pub struct HttpStatistics {
     pub connections_refused: AtomicU64,
     /// Requests that were refused, since their connection had a place for probes. Only grows.
     pub requests_refused: AtomicU64,
-    /// Live pages that were refused since as many were open as may be. Only grows.
+    /// Live pages that were refused because the limit was reached. Only grows.
     pub viewers_refused: AtomicU64,
 }

@@ -16,7 +16,7 @@ pub(crate) struct CutOff {
     pub(crate) lines: u64,
     /// Bytes that it took.
     pub(crate) written_bytes: u64,
-    /// What the system said.
+    /// The error of the system.
     pub(crate) error: io::Error,
 }
 
@@ -29,7 +29,7 @@ impl<W: Write> LineWriter<W> {
     /// Writes lines, each with its LF.
     ///
     /// # Errors
-    /// As soon as the sink fails; what it took stays in it.
+    /// As soon as the sink fails. The bytes that it took stay in it.
     pub(crate) fn write_lines(&mut self, lines: &[u8]) -> Result<(), CutOff> {
         if self.torn {
             self.out.write_all(b"\n").map_err(|error| CutOff {

@@ -1,4 +1,4 @@
-//! The bounded queue between those who log and the thread that writes.
+//! The bounded queue between the tasks that log and the thread that writes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,7 +12,7 @@ const SPARE_CHUNKS_MAX: usize = 4;
 /// often than this.
 const LOSSES_WAIT: Duration = Duration::from_millis(200);
 
-/// What a queue may hold, and for how long.
+/// The limits of a queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueBounds {
     /// The most memory that waiting lines may take, in bytes.
@@ -33,7 +33,7 @@ pub(crate) struct Chunk {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What [`Queue::take`] gives.
+/// The result of [`Queue::take`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     /// Something to write; give it back with [`Queue::written`].
@@ -43,7 +43,7 @@ pub(crate) enum Taken {
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     chunks: VecDeque<Chunk>,
     spare: Vec<Vec<u8>>,
     /// Memory of `chunks` and of the chunk that is being written.
@@ -59,7 +59,7 @@ struct State {
 /// A queue of bytes with a budget. Pushing never waits for the other side to write.
 pub(crate) struct Queue {
     bounds: QueueBounds,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
@@ -67,7 +67,7 @@ impl Queue {
     pub(crate) fn new(bounds: QueueBounds) -> Self {
         Queue {
             bounds,
-            state: Mutex::new(State::default()),
+            state: Mutex::new(QueueState::default()),
             changed: Condvar::new(),
         }
     }
@@ -132,7 +132,7 @@ impl Queue {
             if let Some(chunk) = state.chunks.pop_front() {
                 return Taken::Chunk(chunk);
             }
-            // Once closed, tell the last losses once: the disk may be what fails.
+            // After the close, report the last losses once only, because the disk itself may be failing.
             if state.lost > 0 && !state.told_after_close {
                 state.told_after_close = state.closed;
                 return Taken::Chunk(Chunk {
@@ -163,7 +163,7 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// Takes no more; what is in it can still be taken out.
+    /// Takes no more lines. The lines in it can still be taken out.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
         self.changed.notify_one();
@@ -214,7 +214,7 @@ mod tests {
         assert!(!queue.push(b"lost\n", 1));
         let first = chunk(queue.take());
         assert_eq!(first.lost_before, 0);
-        // What is being written still counts.
+        // The chunk that is being written still counts.
         assert!(!queue.push(b"lost\n", 1));
         queue.written(first.bytes, 0);
         assert!(queue.push(b"kept\n", 1));
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_are_told_even_if_nothing_follows() {
+    fn losses_are_reported_without_later_lines() {
         let queue = queue(0);
         assert!(!queue.push(b"lost\n", 1));
         assert_eq!(chunk(queue.take()).lost_before, 1);

@@ -7,9 +7,9 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(super) struct Asset {
     /// Where it is asked for.
     pub(super) path: &'static str,
-    /// What it is.
+    /// Its media type.
     pub(super) media_type: &'static str,
-    /// What is in it.
+    /// Its content.
     pub(super) bytes: &'static [u8],
 }
 

@@ -1,10 +1,10 @@
-//! What turns one scene into the next.
+//! The difference between one scene and the next.
 
 use super::thinning::{ClientKey, Dot, Scene};
 
 /// The difference between two scenes.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Changes<'a> {
+pub(super) struct SceneChanges<'a> {
     /// Dots that were not there.
     pub(super) added: Vec<(ClientKey, &'a Dot)>,
     /// Dots that are elsewhere, or stand for other clients, than they did.
@@ -13,11 +13,11 @@ pub(super) struct Changes<'a> {
     pub(super) gone: Vec<ClientKey>,
 }
 
-impl<'a> Changes<'a> {
+impl<'a> SceneChanges<'a> {
     /// From `before` to `after`.
     #[must_use]
     pub(super) fn between(before: &Scene, after: &'a Scene) -> Self {
-        let mut changes = Changes::default();
+        let mut changes = SceneChanges::default();
         for (&key, dot) in &after.dots {
             match before.dots.get(&key) {
                 None => changes.added.push((key, dot)),
@@ -67,7 +67,7 @@ mod tests {
                 if number != end && skipped >> number & 1 == 1 {
                     continue;
                 }
-                let changes = Changes::between(&last, scene);
+                let changes = SceneChanges::between(&last, scene);
                 for (key, dot) in changes.added {
                     prop_assert!(shown.insert(key, dot.clone()).is_none());
                 }

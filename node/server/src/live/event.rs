@@ -1,11 +1,11 @@
 //! The events that a page gets, as text.
 //!
-//! Each is `event: NAME`, `data: JSON` and an empty line. JSON without line breaks outside strings, and with
-//! those inside escaped, fits in one line whatever a client's id holds.
+//! Each is `event: NAME`, `data: JSON` and an empty line. The JSON has no line breaks outside strings and escapes
+//! those inside, so it fits in one line for every client id.
 
 use serde::Serialize;
 
-use super::changes::Changes;
+use super::changes::SceneChanges;
 use super::figures::Second;
 use super::herd_picture::HerdPicture;
 use super::question::key_text;
@@ -21,9 +21,9 @@ pub(super) struct Hello<'a> {
     pub(super) version: &'a str,
 }
 
-/// What changed on the map.
+/// The changes of the map.
 #[derive(Debug, Serialize)]
-struct Map {
+struct MapChanges {
     clients: u64,
     in_view: u64,
     thinned: bool,
@@ -55,10 +55,10 @@ pub(super) fn hello(hello: &Hello<'_>, out: &mut Vec<u8>) {
     event("hello", hello, out);
 }
 
-/// What turns the page's map into `scene`; nothing if it is that already.
+/// The changes that turn the page's map into `scene`; nothing if there are none.
 pub(super) fn map(before: &Scene, scene: &Scene, out: &mut Vec<u8>) {
-    let changes = Changes::between(before, scene);
-    let is_same = changes == Changes::default()
+    let changes = SceneChanges::between(before, scene);
+    let is_same = changes == SceneChanges::default()
         && (before.clients, before.in_view, before.thinned)
             == (scene.clients, scene.in_view, scene.thinned);
     if is_same {
@@ -80,7 +80,7 @@ pub(super) fn map(before: &Scene, scene: &Scene, out: &mut Vec<u8>) {
         let (latitude, longitude) = position(dot);
         (key_text(key), latitude, longitude, dot.count, dot.server)
     };
-    let map = Map {
+    let map = MapChanges {
         clients: scene.clients,
         in_view: scene.in_view,
         thinned: scene.thinned,
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_says_what_changed_and_no_more() {
+    fn an_event_has_the_changes_only() {
         let (before, after) = (
             scene(&[(1, 1.0, "a"), (2, 2.0, "b"), (3, 3.0, "c")]),
             scene(&[(2, 2.0, "b"), (3, 3.5, "c"), (0xfeed, 4.0, "<b>\"d\"</b>")]),

@@ -13,12 +13,12 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::event::{self, Hello, Seconds};
-use super::figures::{Figures, History, take_figures};
+use super::figures::{FigureHistory, Figures, take_figures};
 use super::herd_picture::{HerdPicture, HerdSource};
-use super::question::{Chosen, Question};
+use super::question::{Chosen, PageQuestion};
 use super::record_view::{RecordView, ms};
 use super::sampler::Sampler;
-use super::viewers::{Found, Viewer, Viewers};
+use super::viewers::{Viewer, Viewers, WalkResult};
 use crate::http::HttpStatistics;
 use herd_clock::clock::SharedClock;
 use herd_locations::Locations;
@@ -27,22 +27,22 @@ use herd_places::EmbeddedPlaces;
 /// How often a page hears of the server at least.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What all pages of a server share.
-pub struct Live {
+/// The state that all pages of a server share.
+pub struct LivePages {
     locations: Arc<Locations>,
     herd: HerdSource,
     places: EmbeddedPlaces,
     clock: SharedClock,
-    history: Arc<History>,
+    history: Arc<FigureHistory>,
     viewers: Arc<Viewers>,
     statistics: Arc<HttpStatistics>,
     /// Ends all streams, which would never end by themselves.
     shutdown: CancellationToken,
 }
 
-impl Live {
-    /// The page of the server that `herd` is seen from, for at most so many viewers. Nothing moves until
-    /// [`Live::run`] runs.
+impl LivePages {
+    /// The page of the server that sees `herd`, for at most `viewers_max` viewers. Nothing moves until
+    /// [`LivePages::run`] runs.
     #[must_use]
     pub fn new(
         locations: Arc<Locations>,
@@ -52,7 +52,7 @@ impl Live {
         (viewers_max, statistics): (usize, Arc<HttpStatistics>),
         shutdown: CancellationToken,
     ) -> Arc<Self> {
-        Arc::new(Live {
+        Arc::new(LivePages {
             locations,
             herd,
             places,
@@ -64,7 +64,7 @@ impl Live {
         })
     }
 
-    /// Takes figures, and finds what pages ask, until the shutdown.
+    /// Takes figures, and answers the questions of pages, until the shutdown.
     pub async fn run(self: Arc<Self>, figures: impl Fn() -> Figures) {
         let sampler = Sampler::new(
             self.locations.clone(),
@@ -82,10 +82,10 @@ impl Live {
         self.viewers.max
     }
 
-    /// The stream for one page; `None` if there are as many as may be.
+    /// The stream for one page; `None` if the limit is reached.
     pub(super) fn open(
         self: &Arc<Self>,
-        question: Question,
+        question: PageQuestion,
     ) -> Option<impl Stream<Item = Bytes> + Send + use<>> {
         let Some(viewer) = self.viewers.admit(question) else {
             let refused = &self.statistics.viewers_refused;
@@ -100,14 +100,14 @@ impl Live {
     }
 }
 
-/// What one page was told, and what there is to tell.
+/// The state that one page was sent, and the events that it has not got yet.
 struct Feed {
-    live: Arc<Live>,
+    live: Arc<LivePages>,
     viewer: Viewer,
-    found: watch::Receiver<Arc<Found>>,
+    found: watch::Receiver<Arc<WalkResult>>,
     ticks: Interval,
     greeted: bool,
-    shown: Arc<Found>,
+    shown: Arc<WalkResult>,
     /// Whether the page was told of its chosen client, known or not.
     told_of_client: bool,
     told_of_herd: Option<HerdPicture>,
@@ -115,7 +115,7 @@ struct Feed {
 }
 
 impl Feed {
-    fn new(live: Arc<Live>, viewer: Viewer) -> Self {
+    fn new(live: Arc<LivePages>, viewer: Viewer) -> Self {
         let found = viewer.seat().found.subscribe();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -132,8 +132,8 @@ impl Feed {
         }
     }
 
-    /// The next events; waits until there are some. Called when the last ones are on their way, so that
-    /// what a page misses meanwhile comes as one change.
+    /// The next events; waits until there are some. Called when the last ones are on their way, so that changes in
+    /// the meantime come as one change.
     async fn next(&mut self) -> Option<Bytes> {
         let mut out = Vec::new();
         if !self.greeted {

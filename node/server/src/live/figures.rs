@@ -17,7 +17,7 @@ const FIGURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How many figures are kept: five minutes of them.
 pub(super) const FIGURES_KEPT_MAX: usize = 300;
 
-/// How often something took at most so long, since the server's start.
+/// A histogram of durations since the server's start.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PropagationCounts {
     /// Upper bounds in ms and counts, not added up, in ascending order.
@@ -25,7 +25,7 @@ pub struct PropagationCounts {
 }
 
 impl PropagationCounts {
-    /// Adds what a histogram holds. All have the same buckets.
+    /// Adds a histogram. All have the same buckets.
     pub fn add(&mut self, histogram: &HistogramView) {
         self.counts.resize(histogram.buckets.len(), (0.0, 0));
         for (sum, (end_s, count)) in self.counts.iter_mut().zip(&histogram.buckets) {
@@ -34,7 +34,7 @@ impl PropagationCounts {
     }
 }
 
-/// What the server has counted since its start.
+/// The counts of the server since its start.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     /// Records that the map took in.
@@ -48,7 +48,7 @@ pub struct Figures {
 pub(super) struct Second {
     /// Updates per second.
     pub(super) rate: f64,
-    /// Half of the updates from other servers took at most so long, in ms; nothing without updates.
+    /// The median delay of updates from other servers, in ms; nothing without updates.
     pub(super) p50_ms: Option<f64>,
     /// The same of 99 in a hundred.
     pub(super) p99_ms: Option<f64>,
@@ -56,18 +56,18 @@ pub(super) struct Second {
 
 /// The figures of the last minutes. Bounded by [`FIGURES_KEPT_MAX`].
 #[derive(Debug, Default)]
-pub(super) struct History {
-    seconds: Mutex<Kept>,
+pub(super) struct FigureHistory {
+    seconds: Mutex<KeptSeconds>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct KeptSeconds {
     seconds: VecDeque<Second>,
     /// How many were ever taken.
     taken: u64,
 }
 
-impl History {
+impl FigureHistory {
     /// Those that were taken after the first `known`, as far as they are kept, and how many were ever
     /// taken.
     #[must_use]
@@ -96,7 +96,7 @@ impl History {
 
 /// Takes a figure each second until `shutdown`.
 pub(super) async fn take_figures(
-    history: Arc<History>,
+    history: Arc<FigureHistory>,
     figures: impl Fn() -> Figures,
     shutdown: CancellationToken,
 ) {
@@ -135,8 +135,8 @@ fn second(before: &Figures, after: &Figures, elapsed: Duration) -> Second {
     }
 }
 
-/// What this share of all is at or below, as if those of a bucket were spread evenly over it; of the one
-/// without an end, where it begins.
+/// The quantile of `share`, by linear interpolation within a bucket; the beginning of the last bucket, which has no
+/// end.
 fn at_most(counts: &[(f64, u64)], share: f64) -> Option<f64> {
     let all: u64 = counts.iter().map(|&(_, count)| count).sum();
     let wanted = all as f64 * share;
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_counts_what_is_new() {
+    fn a_second_counts_new_updates_only() {
         let before = Figures {
             updates: 1_000,
             propagation: propagation(&[500, 0, 0, 7]),
@@ -193,7 +193,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn five_minutes_are_kept_and_each_second_is_told_once() {
-        let history = Arc::new(History::default());
+        let history = Arc::new(FigureHistory::default());
         let shutdown = CancellationToken::new();
         let updates = AtomicU64::new(0);
         let figures = move || Figures {

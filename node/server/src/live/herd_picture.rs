@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::link_ends::{End, LinkState, combine};
+use super::link_ends::{LinkEnd, LinkState, combine};
 use herd_replication::figures::Figures;
 use herd_replication::link_words::LinkWord;
 use herd_replication::links::Links;
@@ -28,7 +28,7 @@ struct ServerPicture {
     http: String,
 }
 
-/// What is known of a server.
+/// The knowledge of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum ServerState {
@@ -72,13 +72,15 @@ impl HerdSource {
         let words = newest_words(&members);
         let end = |of: usize, neighbour: usize| {
             let (Some(of), Some(neighbour)) = (servers.get(of), servers.get(neighbour)) else {
-                return End::Gone;
+                return LinkEnd::Gone;
             };
             let said = words.get(&*of.name);
             match said.and_then(|said| said.get(&*neighbour.name)) {
-                Some(word) => End::Says(word),
-                None if matches!(of.state, ServerState::Down | ServerState::Unheard) => End::Gone,
-                None => End::Silent,
+                Some(word) => LinkEnd::Says(word),
+                None if matches!(of.state, ServerState::Down | ServerState::Unheard) => {
+                    LinkEnd::Gone
+                }
+                None => LinkEnd::Silent,
             }
         };
         let links = self.topology.links().iter().map(|link| {
@@ -141,7 +143,7 @@ impl HerdSource {
     }
 }
 
-/// By server and neighbour: what the newest incarnation of each server that is live says of its links.
+/// By server and neighbour: the report of the newest live incarnation of each server about its links.
 fn newest_words(members: &[MemberStatus]) -> BTreeMap<&str, BTreeMap<&str, &LinkWord>> {
     let mut newest: BTreeMap<&str, &MemberStatus> = BTreeMap::new();
     for member in members {

@@ -1,22 +1,22 @@
-//! One link, by what is known of its two ends.
+//! The state of one link, by the reports of its two ends.
 
 use serde::Serialize;
 
 use herd_replication::link_words::LinkWord;
 
-/// What is known of a link.
+/// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum LinkState {
     Up,
     Down,
-    /// Nobody has told.
+    /// No end has reported.
     Unseen,
 }
 
-/// What is known of one end.
+/// The knowledge of one end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End<'a> {
+pub(super) enum LinkEnd<'a> {
     /// Its server is not heard of.
     Gone,
     /// Its server is live and has not told.
@@ -28,10 +28,10 @@ pub(super) enum End<'a> {
 /// The state of a link, and its lag, which is the greater of the two ends'. A link that one end has lost is
 /// down, though the other may not have noticed yet.
 #[must_use]
-pub(super) fn combine(ends: [End<'_>; 2]) -> (LinkState, Option<u64>) {
+pub(super) fn combine(ends: [LinkEnd<'_>; 2]) -> (LinkState, Option<u64>) {
     let words = ends.iter().filter_map(|end| match end {
-        End::Says(word) => Some(word),
-        End::Gone | End::Silent => None,
+        LinkEnd::Says(word) => Some(word),
+        LinkEnd::Gone | LinkEnd::Silent => None,
     });
     let (mut told, mut is_up, mut lag) = (false, true, None);
     for word in words {
@@ -42,8 +42,8 @@ pub(super) fn combine(ends: [End<'_>; 2]) -> (LinkState, Option<u64>) {
     match (told, is_up) {
         (true, true) => (LinkState::Up, lag),
         (true, false) => (LinkState::Down, None),
-        // Who is gone has no links.
-        (false, _) if ends.contains(&End::Gone) => (LinkState::Down, None),
+        // A server that is gone has no links.
+        (false, _) if ends.contains(&LinkEnd::Gone) => (LinkState::Down, None),
         (false, _) => (LinkState::Unseen, None),
     }
 }
@@ -61,19 +61,19 @@ mod tests {
         };
         let (in_step, behind) = (word(true, Some(0)), word(true, Some(40)));
         let (up, down) = (word(true, None), word(false, Some(7)));
-        let (in_step, behind) = (End::Says(&in_step), End::Says(&behind));
-        let (up, down) = (End::Says(&up), End::Says(&down));
+        let (in_step, behind) = (LinkEnd::Says(&in_step), LinkEnd::Says(&behind));
+        let (up, down) = (LinkEnd::Says(&up), LinkEnd::Says(&down));
         let cases = [
-            (End::Gone, End::Gone, (LinkState::Down, None)),
-            (End::Gone, End::Silent, (LinkState::Down, None)),
-            (End::Silent, End::Silent, (LinkState::Unseen, None)),
-            (End::Gone, down, (LinkState::Down, None)),
-            (End::Silent, down, (LinkState::Down, None)),
+            (LinkEnd::Gone, LinkEnd::Gone, (LinkState::Down, None)),
+            (LinkEnd::Gone, LinkEnd::Silent, (LinkState::Down, None)),
+            (LinkEnd::Silent, LinkEnd::Silent, (LinkState::Unseen, None)),
+            (LinkEnd::Gone, down, (LinkState::Down, None)),
+            (LinkEnd::Silent, down, (LinkState::Down, None)),
             (behind, down, (LinkState::Down, None)),
             (down, down, (LinkState::Down, None)),
-            (End::Gone, in_step, (LinkState::Up, Some(0))),
-            (End::Silent, in_step, (LinkState::Up, Some(0))),
-            (End::Silent, up, (LinkState::Up, None)),
+            (LinkEnd::Gone, in_step, (LinkState::Up, Some(0))),
+            (LinkEnd::Silent, in_step, (LinkState::Up, Some(0))),
+            (LinkEnd::Silent, up, (LinkState::Up, None)),
             (in_step, up, (LinkState::Up, Some(0))),
             (in_step, behind, (LinkState::Up, Some(40))),
             (up, up, (LinkState::Up, None)),

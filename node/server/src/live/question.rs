@@ -1,4 +1,4 @@
-//! What a page asks to be shown: `/live/events?view=S,W,N,E&dot=KEY` or `&client=ID`.
+//! The view that a page asks for: `/live/events?view=S,W,N,E&dot=KEY` or `&client=ID`.
 
 use super::client_text;
 use super::thinning::ClientKey;
@@ -15,12 +15,12 @@ pub(crate) enum Chosen {
     Client(Vec<u8>),
 }
 
-/// What a page is to be shown.
+/// The view that a page asks for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub struct PageQuestion {
     /// The part of the world.
     pub(super) viewport: Viewport,
-    /// Whose record.
+    /// The client whose record is shown.
     pub(super) chosen: Chosen,
 }
 
@@ -38,13 +38,13 @@ pub enum InvalidQuestion {
     Client,
 }
 
-impl Question {
-    /// Reads the query part of an address; the world and nobody where it says nothing.
+impl PageQuestion {
+    /// Reads the query part of an address; by default the whole world and no client.
     ///
     /// # Errors
     /// See [`InvalidQuestion`].
     pub fn parse(query: &str) -> Result<Self, InvalidQuestion> {
-        let mut question = Question {
+        let mut question = PageQuestion {
             viewport: Viewport::WORLD,
             chosen: Chosen::Nobody,
         };
@@ -87,8 +87,8 @@ mod tests {
 
     #[test]
     fn questions_name_a_view_and_a_client() {
-        let parse = Question::parse;
-        let nothing = Question {
+        let parse = PageQuestion::parse;
+        let nothing = PageQuestion {
             viewport: Viewport::WORLD,
             chosen: Chosen::Nobody,
         };
@@ -109,7 +109,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_query_is_answered_or_refused(query in "\\PC{0,60}") {
-            let _ = Question::parse(&query);
+            let _ = PageQuestion::parse(&query);
         }
     }
 }

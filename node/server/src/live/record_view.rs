@@ -1,4 +1,4 @@
-//! The record of the client that a page has chosen, and what is near it.
+//! The record of the client that a page has chosen, and the places near it.
 
 use herd_crdt::Record;
 use serde::Serialize;
@@ -36,8 +36,8 @@ pub(super) struct RecordView<'a> {
     received_ms: f64,
     /// As in its AT line.
     difference: String,
-    /// What the embedded table has near it. A provider on the network is never asked for a page: it costs,
-    /// and the terms of some forbid to show their places on a map that is not theirs.
+    /// The places of the embedded table near it. A provider on the network is never asked for a page: it costs, and
+    /// the terms of some forbid to show their places on a map that is not theirs.
     places: NearbyReply<'a>,
 }
 

@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::StreamExt;
 
-use super::Live;
+use super::LivePages;
 use super::assets::{ASSETS, Asset};
-use super::question::Question;
+use super::question::PageQuestion;
 
-/// What a page may do: show what comes from this server, and talk to it. Nothing from elsewhere, nothing
-/// inside the text of the page, and no other page around it.
+/// The rights of a page: it loads from this server and talks to it. It has no content from elsewhere, no inline
+/// scripts, and no other page around it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -23,7 +23,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 const RETRY_AFTER_S: &str = "10";
 
 /// `/`, `/page/...` and `/live/events`.
-pub fn routes(live: Arc<Live>) -> Router {
+pub fn routes(live: Arc<LivePages>) -> Router {
     let mut routes = Router::new().route("/live/events", get(events));
     for asset in ASSETS {
         let answer = async |headers: HeaderMap| hand_out(asset, &headers);
@@ -56,8 +56,8 @@ fn hand_out(asset: &'static Asset, headers: &HeaderMap) -> Response {
     (headers, [(header::ETAG, tag)], asset.bytes).into_response()
 }
 
-async fn events(State(live): State<Arc<Live>>, uri: Uri) -> Response {
-    let question = match Question::parse(uri.query().unwrap_or_default()) {
+async fn events(State(live): State<Arc<LivePages>>, uri: Uri) -> Response {
+    let question = match PageQuestion::parse(uri.query().unwrap_or_default()) {
         Ok(question) => question,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };

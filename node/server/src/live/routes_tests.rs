@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Page {
     locations: Arc<Locations>,
-    live: Arc<Live>,
+    live: Arc<LivePages>,
     shutdown: CancellationToken,
 }
 
@@ -38,7 +38,7 @@ fn page() -> Page {
     let links = Arc::new(Links::new(view, Chance::new(clock.clone(), 1), None));
     let locations = Arc::new(Locations::default());
     let shutdown = CancellationToken::new();
-    let live = Live::new(
+    let live = LivePages::new(
         locations.clone(),
         HerdSource {
             topology,
@@ -68,7 +68,7 @@ impl Page {
         tower_call(service, request).await
     }
 
-    /// What comes of `path` until `wanted` is in it.
+    /// The reply to `path`, up to `wanted`.
     async fn watch(&self, path: &str, wanted: &str) -> String {
         let response = self.ask(path, &[]).await;
         assert_eq!(response.status(), StatusCode::OK);
@@ -155,7 +155,7 @@ async fn events_tell_of_the_herd_the_clients_and_the_chosen_one() {
 }
 
 #[tokio::test]
-async fn a_client_that_nobody_reported_is_told_as_such() {
+async fn an_unknown_client_is_shown_as_unknown() {
     let page = page();
     let running = tokio::spawn(page.live.clone().run(Figures::default));
     let text = page
@@ -167,7 +167,7 @@ async fn a_client_that_nobody_reported_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn one_page_too_many_is_told_so_and_gets_in_when_another_closes() {
+async fn one_page_too_many_is_refused_until_another_closes() {
     let page = page();
     let mut open = Vec::new();
     for _ in 0..Values::default().viewers_max {
@@ -198,7 +198,7 @@ async fn streams_end_when_the_server_stops() {
 
 /// A page that takes nothing for a while is told the difference to the newest, not every step.
 #[tokio::test]
-async fn a_slow_page_misses_what_happened_in_between() {
+async fn a_slow_page_skips_states_in_between() {
     let page = page();
     let running = tokio::spawn(page.live.clone().run(Figures::default));
     let report = |step: usize| {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::client_text;
 use super::question::Chosen;
 use super::thinning::{ClientKey, Thinning};
-use super::viewers::{Found, Seat, Viewers};
+use super::viewers::{OpenPage, Viewers, WalkResult};
 use herd_locations::{Locations, Walk};
 use herd_topology::Topology;
 
@@ -22,7 +22,7 @@ const WALK_GAP: Duration = Duration::from_millis(220);
 /// and close all the time cost half of a core at most.
 const WALK_GAP_MIN: Duration = Duration::from_millis(30);
 
-/// The gap after a walk is at least so many times as long as it took: a fifth of one core at most.
+/// The gap after a walk is at least this number of times the duration of the walk: a fifth of one core at most.
 const GAP_FOR_WALK: u32 = 4;
 
 /// Characters of an id that a dot carries.
@@ -38,14 +38,14 @@ pub(super) struct Sampler {
 }
 
 /// One page's part of a walk.
-struct Part {
-    seat: Arc<Seat>,
+struct PageWalk {
+    seat: Arc<OpenPage>,
     thinning: Thinning,
     chosen: Option<Record>,
 }
 
 impl Sampler {
-    /// Finds what `viewers` ask in `locations`.
+    /// Answers the questions of `viewers` from `locations`.
     #[must_use]
     pub(super) fn new(
         locations: Arc<Locations>,
@@ -76,19 +76,19 @@ impl Sampler {
             self.walk(seats).await;
             let took = began.elapsed();
             sleep(WALK_GAP_MIN.max(took)).await;
-            // Whoever has just opened a page, or moved its map, waits no longer than that.
+            // The maximal wait of a page that was just opened or moved.
             let gap = WALK_GAP.max(took * (GAP_FOR_WALK - 1));
             let _ = timeout(gap, self.viewers.opened()).await;
         }
     }
 
-    async fn walk(&self, seats: Vec<Arc<Seat>>) {
-        let parts = seats.into_iter().map(|seat| Part {
+    async fn walk(&self, seats: Vec<Arc<OpenPage>>) {
+        let parts = seats.into_iter().map(|seat| PageWalk {
             thinning: Thinning::new(seat.question.viewport),
             chosen: None,
             seat,
         });
-        let mut parts: Vec<Part> = parts.collect();
+        let mut parts: Vec<PageWalk> = parts.collect();
         let mut walk = Walk::default();
         while let Some(piece) = walk.next_piece(&self.locations) {
             let floor_ns = self.locations.floor_ns();
@@ -106,11 +106,11 @@ impl Sampler {
             let scene = part.thinning.finish();
             part.seat
                 .found
-                .send_replace(Arc::new(Found { scene, chosen }));
+                .send_replace(Arc::new(WalkResult { scene, chosen }));
         }
     }
 
-    fn add(&self, record: &Record, parts: &mut [Part]) {
+    fn add(&self, record: &Record, parts: &mut [PageWalk]) {
         let Some(location) = record.location() else {
             return;
         };
@@ -137,7 +137,7 @@ impl Sampler {
 
 #[cfg(test)]
 mod tests {
-    use super::super::question::Question;
+    use super::super::question::PageQuestion;
     use super::*;
     use herd_topology::{PortBases, builtin};
 
@@ -160,7 +160,7 @@ mod tests {
         report(&locations, "kiwi", "+10+10", "1");
         report(&locations, "emu", "-10-10", "1");
 
-        let question = Question::parse("view=0,0,20,20&client=ZW11").unwrap();
+        let question = PageQuestion::parse("view=0,0,20,20&client=ZW11").unwrap();
         let viewer = viewers.admit(question).unwrap();
         let mut found = viewer.seat().found.subscribe();
         let seen = timeout(PATIENCE, found.wait_for(|found| found.scene.clients == 2));
@@ -171,7 +171,9 @@ mod tests {
         assert_eq!(seen.chosen.as_ref().unwrap().client(), b"emu");
 
         let by_key = format!("dot={key:016x}");
-        let other = viewers.admit(Question::parse(&by_key).unwrap()).unwrap();
+        let other = viewers
+            .admit(PageQuestion::parse(&by_key).unwrap())
+            .unwrap();
         let mut of_other = other.seat().found.subscribe();
         let chosen = of_other.wait_for(|found| found.chosen.is_some());
         let chosen = timeout(PATIENCE, chosen).await.unwrap().unwrap().clone();

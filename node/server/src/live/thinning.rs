@@ -23,7 +23,7 @@ pub(super) struct Dot {
     pub(super) label: Box<str>,
 }
 
-/// What a page shows on its map.
+/// The dots on the map of a page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Scene {
     /// All clients of the map.
@@ -122,7 +122,7 @@ impl Thinning {
         dots.insert(key, dot);
     }
 
-    /// What came of it.
+    /// The result.
     #[must_use]
     pub(super) fn finish(self) -> Scene {
         self.scene

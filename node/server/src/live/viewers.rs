@@ -1,4 +1,4 @@
-//! The pages that are open: what each asked, and the newest that it was found.
+//! The pages that are open: the question of each, and its newest answer.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use herd_crdt::Record;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use super::question::Question;
+use super::question::PageQuestion;
 use super::thinning::Scene;
 
-/// What one walk over the map found for one page.
+/// The result of one walk over the map for one page.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Found {
+pub(super) struct WalkResult {
     /// Its map.
     pub(super) scene: Scene,
     /// The record of the client that it has chosen, if that client is known.
@@ -23,32 +23,32 @@ pub(super) struct Found {
 pub(super) struct Viewers {
     /// So many may be open.
     pub(super) max: usize,
-    open: Mutex<Open>,
+    open: Mutex<OpenPages>,
     /// Another page has opened.
     opened: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenPages {
     last_number: u64,
-    seats: Vec<Arc<Seat>>,
+    seats: Vec<Arc<OpenPage>>,
 }
 
 /// One open page.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct OpenPage {
     number: u64,
-    /// What it asked.
-    pub(super) question: Question,
+    /// Its question.
+    pub(super) question: PageQuestion,
     /// Replaced by each walk: a page that takes nothing for a while finds the newest.
-    pub(super) found: watch::Sender<Arc<Found>>,
+    pub(super) found: watch::Sender<Arc<WalkResult>>,
 }
 
 /// Held for as long as a page is open.
 #[derive(Debug)]
 pub(super) struct Viewer {
     viewers: Arc<Viewers>,
-    seat: Arc<Seat>,
+    seat: Arc<OpenPage>,
 }
 
 impl Viewers {
@@ -60,15 +60,15 @@ impl Viewers {
         }
     }
 
-    /// Lets another page in; `None` if there are as many as may be.
+    /// Lets another page in; `None` if the limit is reached.
     #[must_use]
-    pub(super) fn admit(self: &Arc<Self>, question: Question) -> Option<Viewer> {
+    pub(super) fn admit(self: &Arc<Self>, question: PageQuestion) -> Option<Viewer> {
         let mut open = self.open.lock();
         if open.seats.len() >= self.max {
             return None;
         }
         open.last_number += 1;
-        let seat = Arc::new(Seat {
+        let seat = Arc::new(OpenPage {
             number: open.last_number,
             question,
             found: watch::Sender::default(),
@@ -84,7 +84,7 @@ impl Viewers {
 
     /// All that are open now.
     #[must_use]
-    pub(super) fn seats(&self) -> Vec<Arc<Seat>> {
+    pub(super) fn seats(&self) -> Vec<Arc<OpenPage>> {
         self.open.lock().seats.clone()
     }
 
@@ -95,9 +95,9 @@ impl Viewers {
 }
 
 impl Viewer {
-    /// What it asked, and what it is found.
+    /// Its question, and the answer.
     #[must_use]
-    pub(super) fn seat(&self) -> &Seat {
+    pub(super) fn seat(&self) -> &OpenPage {
         &self.seat
     }
 }
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_page_beyond_the_limit_gets_in_when_another_leaves() {
         let viewers = Arc::new(Viewers::new(16));
-        let question = Question::parse("").unwrap();
+        let question = PageQuestion::parse("").unwrap();
         let mut inside: Vec<_> = (0..16)
             .map(|_| viewers.admit(question.clone()).unwrap())
             .collect();

@@ -27,8 +27,8 @@ pub(super) struct Cell {
     row: u32,
 }
 
-/// Square cells, in degrees, that lie where they lie whatever the viewport is: so moving it a little keeps
-/// the dots in place.
+/// Square cells, in degrees, at positions that do not depend on the viewport: when it moves a little, the dots stay
+/// in place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Grid {
     cell_degrees: f64,
@@ -46,7 +46,7 @@ impl Viewport {
     /// Reads `SOUTH,WEST,NORTH,EAST`.
     ///
     /// # Errors
-    /// If that is not what it is, or there is nothing between south and north.
+    /// If the text has another form, or south is not below north.
     pub(super) fn parse(text: &str) -> Result<Self, InvalidViewport> {
         let mut numbers = text.split(',').map(|number| number.parse::<f64>());
         let mut next = |limit: f64| match numbers.next() {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// Shows what `replication/link/session.rs` says of links.
+/// Shows the lines of `replication/link/session.rs` about links.
 const LINKS_SHOWN: &str = "herd_replication::link::session=info";
 
 /// How targets began before each part of the program became a crate. A filter with it would hide lines without a word.

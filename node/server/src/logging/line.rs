@@ -8,7 +8,7 @@ use herd_text::printable::units;
 /// The longest line, in bytes, with its LF. `herd local` shows lines up to that length as one.
 pub const LINE_BYTES_MAX: usize = 16 * 1024;
 
-/// Room for what is put behind a line that was cut.
+/// Room for the mark behind a line that was cut.
 const TAIL_BYTES: usize = 64;
 
 /// The form of the lines of this process.

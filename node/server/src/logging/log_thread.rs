@@ -63,7 +63,7 @@ impl LogThread {
             .name("log".to_owned())
             .spawn(move || {
                 sink.write_all(out);
-                // Nobody waits any more if the end was in a hurry.
+                // The receiver is gone if the process ended in a hurry.
                 let _ = finish.send(());
             })?;
         let lines = LogLines {
@@ -73,10 +73,10 @@ impl LogThread {
         Ok((LogThread { queue, finished }, lines))
     }
 
-    /// Writes what was logged so far, if standard error takes it within [`LOG_PATIENCE`]; what comes later is dropped.
+    /// Writes the lines logged so far, if standard error takes them within [`LOG_PATIENCE`]; later lines are dropped.
     pub fn close(self) {
         self.queue.close();
-        // Either is the end of it: all written, the thread lost, or nobody reads.
+        // All is written, or the thread is lost, or standard error is not read: each is the end.
         let _ = self.finished.recv_timeout(LOG_PATIENCE);
     }
 }
@@ -91,8 +91,8 @@ impl LogLines {
         }
     }
 
-    /// Writes a chunk, and before it how many lines are missing there. Gives how many lines the next chunk
-    /// has to call missing. An error is told to nobody else: standard error is where it would be told.
+    /// Writes a chunk, and before it how many lines are missing there. Returns the number of lines that the next
+    /// chunk has to report as missing. An error is reported nowhere else, because standard error is the place for it.
     fn write_chunk(&self, out: &mut LineWriter<impl Write>, chunk: &Chunk) -> u64 {
         let not_written = |lines: u64| {
             let count = &statistics().not_written;
@@ -154,7 +154,7 @@ impl Write for LogLine<'_> {
     }
 }
 
-/// Waits for a file that somebody else, who shares it, has made one that does not wait.
+/// Waits for a file that another process, which shares it, has made non-blocking.
 struct Patient<W>(W);
 
 impl<W: Write> Write for Patient<W> {

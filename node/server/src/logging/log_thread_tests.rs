@@ -15,9 +15,9 @@ fn shape() -> LineShape {
 }
 
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+struct WrittenBytes(Arc<Mutex<Vec<u8>>>);
 
-impl Written {
+impl WrittenBytes {
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().clone()).unwrap()
     }
@@ -25,7 +25,7 @@ impl Written {
 
 /// Says that it was asked, and takes nothing before it is told to.
 struct Slow {
-    written: Written,
+    written: WrittenBytes,
     asked: SyncSender<()>,
     go_on: Receiver<()>,
 }
@@ -45,8 +45,8 @@ impl Write for Slow {
 }
 
 #[test]
-fn a_sink_that_hangs_holds_up_nobody_and_costs_lines() {
-    let written = Written::default();
+fn a_hanging_sink_costs_lines_and_delays_nothing() {
+    let written = WrittenBytes::default();
     let (asked, is_asked) = sync_channel(1);
     let (go_on, waits) = sync_channel(0);
     let slow = Slow {
@@ -85,7 +85,7 @@ fn a_sink_that_hangs_holds_up_nobody_and_costs_lines() {
 /// Fails until it is mended.
 #[derive(Clone)]
 struct Failing {
-    written: Written,
+    written: WrittenBytes,
     is_mended: Arc<Mutex<bool>>,
 }
 
@@ -104,14 +104,14 @@ impl Write for Failing {
 }
 
 #[test]
-fn lines_that_a_full_disk_did_not_take_are_told_once_it_does() {
+fn lines_lost_to_a_full_disk_are_reported_later() {
     let queue = Arc::new(Queue::new(BOUNDS));
     let lines = LogLines {
         queue,
         shape: Arc::new(shape()),
     };
     let disk = Failing {
-        written: Written::default(),
+        written: WrittenBytes::default(),
         is_mended: Arc::default(),
     };
     let mut out = LineWriter::new(disk.clone(), false);

@@ -1,4 +1,4 @@
-//! What a server logs, in which form, to standard error.
+//! The log of a server on standard error.
 //!
 //! An event passes the filter, then `flood_guard`, which leaves repeats out, and becomes one line. The line goes into
 //! a queue with a bound in bytes, and the thread of `log_thread` writes it. So nothing in the program ever waits

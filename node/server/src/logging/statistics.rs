@@ -1,4 +1,4 @@
-//! What the log counts: there is one log in a process.
+//! Counts of the log. There is one log in a process.
 
 use std::sync::atomic::AtomicU64;
 
@@ -19,7 +19,7 @@ static STATISTICS: LogStatistics = LogStatistics {
     not_written: AtomicU64::new(0),
 };
 
-/// What the log of this process has counted since its start.
+/// The counts of the log of this process since its start.
 #[must_use]
 pub fn statistics() -> &'static LogStatistics {
     &STATISTICS

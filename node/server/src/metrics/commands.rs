@@ -4,7 +4,7 @@ use super::family::{Family, counter, gauge, label, load};
 use crate::frontend::{Outcome, Statistics, Word};
 use herd_places::online::OnlineStatistics;
 
-/// What became of a command, as labels say it.
+/// The outcome of a command, as a label.
 fn outcome_label(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::IamatTaken => "taken",
@@ -85,7 +85,7 @@ fn open_connections(families: &mut Vec<Family>, statistics: &Statistics) {
         ),
         gauge(
             "herd_client_connections_max",
-            "The limit on open connections of clients: connections_max, or what the limit of open files leaves.",
+            "The limit on open connections of clients, by connections_max and the limit of open files.",
             load(&statistics.connections_max),
         ),
         gauge(

@@ -10,13 +10,13 @@ use prometheus_client::registry::Registry;
 
 use super::family::{Family, Labels};
 
-/// The media type of what [`render`] gives.
+/// The media type of the text of [`render`].
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
 /// All families, as Prometheus reads them.
 ///
 /// # Errors
-/// None in practice: a text takes whatever is written to it.
+/// None in practice: writing to a `String` does not fail.
 pub fn render(families: Vec<Family>) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Arc::new(Families(families))));

@@ -1,4 +1,4 @@
-//! Figures of one name, as the encoder takes them, and what makes short ones.
+//! Figures of one name, as the encoder takes them, and short constructors.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,8 +7,7 @@ use herd_telemetry::histogram::HistogramView;
 /// The labels of one figure: names and values.
 pub(super) type Labels = Vec<(&'static str, String)>;
 
-/// Figures of one name, with what they mean. The name ends in the unit; a counter's gets `_total` behind
-/// it.
+/// Figures of one name, with their meaning. The name ends in the unit; a counter's gets `_total` behind it.
 #[derive(Clone, Debug)]
 pub enum Family {
     /// Numbers that only rise, from the start of the server.

@@ -1,4 +1,4 @@
-//! What keeps strangers within bounds, as families: tokens, limits, certificates.
+//! Tokens, limits and certificates, as families.
 
 use std::sync::atomic::AtomicU64;
 
@@ -96,7 +96,7 @@ pub(super) fn limits(
     ));
 }
 
-/// What the guard of gossip does with neighbours' messages.
+/// Counts of the guard of gossip about neighbours' messages.
 pub(super) fn gossip(families: &mut Vec<Family>, links: &Links) {
     let counts = links.guard.counts();
     let refused = FaultKind::ALL.map(|kind| {

@@ -1,4 +1,4 @@
-//! What `/metrics` says, in the text form of Prometheus.
+//! The figures of `/metrics`, in the text form of Prometheus.
 //!
 //! Nothing here is on the way of a command: each part of the server counts for itself, with relaxed atomics
 //! and at most once for each batch, and a scrape reads what they counted. A recorder that everything

@@ -1,4 +1,4 @@
-//! Figures of the process, as Linux tells them. What it does not tell is left out.
+//! Figures of the process, from Linux. A figure that Linux does not give is left out.
 
 use std::fs;
 use std::time::Duration;

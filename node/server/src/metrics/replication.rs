@@ -1,4 +1,4 @@
-//! Other servers, the links to neighbours, and what is published to them, as families.
+//! Other servers, the links to neighbours, and publications, as families.
 
 use std::sync::atomic::AtomicU64;
 

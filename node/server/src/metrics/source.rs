@@ -1,4 +1,4 @@
-//! From what the parts of a server counted to families.
+//! Makes families of the counts of a server's parts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +26,9 @@ use herd_storage::{SYNC_BUCKET_ENDS_MS, WriterFigures};
 use herd_telemetry::histogram::HistogramView;
 use herd_tls::status::TlsStatus;
 
-/// Where a scrape finds what was counted.
+/// The sources of the counts for a scrape.
 pub struct MetricsParts {
-    /// What `/status` says.
+    /// The source of `/status`.
     pub status: Arc<StatusSource>,
     /// Clients and their commands.
     pub frontend: Arc<Statistics>,

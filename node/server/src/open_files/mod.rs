@@ -1,4 +1,4 @@
-//! How many files and connections this process may have open, and who gets how many of them.
+//! The limit of open files of this process, and its division among the parts.
 
 mod limit;
 mod shares;

@@ -1,13 +1,12 @@
-//! How a server shares the files that it may have open: clients get what all else leaves.
+//! The division of a server's open files: clients get the rest.
 
 use std::fmt;
 
-/// What the program itself has open: its log, sockets that listen, what its threads wait on, files
-/// while they are read; and a connection that is about to be refused.
+/// Open files of the program itself: its log, listening sockets, the event queues of its threads, files while they
+/// are read, and a connection that is about to be refused.
 const PROGRAM: usize = 64;
 
-/// What the store has open besides the tables that it keeps open: journals, what it writes, folders
-/// while they are synced.
+/// Open files of the store besides its tables: journals, files that it writes, folders while they are synced.
 const STORE_SPARE: usize = 32;
 
 /// A neighbour's link, one that takes its place, and a look-up of its name.
@@ -16,7 +15,7 @@ const PER_NEIGHBOUR: usize = 3;
 /// With less room for clients a server does not start.
 const CLIENTS_MIN: usize = 64;
 
-/// What a server has open besides connections of clients.
+/// Open files of a server besides connections of clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Servers that it has links to.
@@ -31,7 +30,7 @@ pub struct Needs {
     pub places_max: usize,
 }
 
-/// Who may have how many files open.
+/// Open files of each part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shares {
     /// All together, at the most.
@@ -40,11 +39,11 @@ pub struct Shares {
     pub program: usize,
     /// The store.
     pub store: usize,
-    /// Links and what may become one.
+    /// Links, and connections in their handshake.
     pub links: usize,
     /// HTTP.
     pub http: usize,
-    /// Connections of clients: as many as were wanted, or what is left.
+    /// Connections of clients: the wanted number, or the rest.
     pub clients: usize,
 }
 
@@ -115,7 +114,7 @@ mod tests {
     };
 
     #[test]
-    fn clients_get_what_all_else_leaves() {
+    fn clients_get_the_rest_of_the_open_files() {
         let shares = Shares::of(1_024, NEEDS, 16_384).unwrap();
         assert_eq!(
             shares.to_string(),
@@ -131,13 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn too_few_files_are_an_error_that_says_how_many_it_takes() {
+    fn too_few_open_files_are_an_error_with_the_need() {
         let needed = 64 + 96 + 89 + 160 + 64;
         assert!(Shares::of(needed, NEEDS, 16_384).is_ok());
         let error = Shares::of(needed - 1, NEEDS, 16_384).unwrap_err();
         let limit = needed - 1;
         assert_eq!(error, TooFew { limit, needed });
-        // Whoever wants fewer connections than that needs fewer files.
+        // A server with fewer connections needs fewer files.
         assert!(Shares::of(needed - 60, NEEDS, 4).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! What the parts of a server share, and the parts that are made of it.
+//! The core that the parts of a server share, and the parts that are made of it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use herd_tls::status::TlsStatus;
 /// A part's task.
 pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The map, and what else several parts of a server hold.
+/// The map, and everything else that several parts of a server hold.
 pub(super) struct Core {
     pub(super) settings: ServeSettings,
     pub(super) clock: SharedClock,
@@ -103,7 +103,7 @@ impl Core {
         )
     }
 
-    /// What `herd dump` and `herd load` talk to.
+    /// The server side of `herd dump` and `herd load`.
     pub(super) fn control(&self) -> Control {
         Control::new(
             self.locations.clone(),

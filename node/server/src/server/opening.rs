@@ -1,4 +1,4 @@
-//! What a server opens before it serves, by its settings.
+//! The files and sockets that a server opens before it serves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +22,13 @@ use herd_tls::link::LinkCredentials;
 use herd_tls::reload;
 use herd_tls::status::TlsStatus;
 
-/// How much of what clients reported a loss of power may take where no reply waits for the disk.
+/// The last reports that a loss of power may lose where no reply waits for the disk, as a time.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the disks of the data folder, the wire log and the control socket may take before anything is served.
 const DISK_ANSWER_MAX: Duration = Duration::from_secs(10);
 
-/// What is opened on disks before anything is served, besides the store.
+/// Everything but the store that is opened on disks before anything is served.
 pub(super) struct OnDisk {
     pub(super) wire_log: (Option<WireLog>, Option<WireLogWriter>),
     pub(super) data_folder: Option<DataFolder>,
@@ -38,7 +38,7 @@ pub(super) struct OnDisk {
 /// Opens all of it in a thread of its own, for a disk may hang. `None` if the server is told to stop meanwhile.
 ///
 /// # Errors
-/// What cannot be opened, or is not within [`DISK_ANSWER_MAX`].
+/// If something cannot be opened, or not within [`DISK_ANSWER_MAX`].
 pub(super) async fn open_on_disk(
     settings: &ServeSettings,
     clock: &SharedClock,
@@ -107,7 +107,7 @@ fn open_wire_log(
     }
 }
 
-/// The certificates of links and of the client port, and what to warn about.
+/// The certificates of links and of the client port, and warnings.
 pub(super) fn open_certificates(
     settings: &ServeSettings,
     clock: &SharedClock,

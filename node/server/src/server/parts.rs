@@ -1,4 +1,4 @@
-//! The parts of a server that runs, and what the end of one means for the others.
+//! The parts of a running server, and the effect of the end of one on the others.
 
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -22,14 +22,14 @@ pub(super) enum Part {
 }
 
 /// The end of a part.
-enum End {
+enum PartEnd {
     Of(Part),
     OfReplication(ReplicationEnd),
 }
 
 /// The tasks of all parts.
 pub(super) struct Parts {
-    tasks: JoinSet<End>,
+    tasks: JoinSet<PartEnd>,
     shutdown: CancellationToken,
     last: CancellationToken,
 }
@@ -49,8 +49,8 @@ impl Parts {
         self.shutdown.clone()
     }
 
-    /// Tells replication to stop, and what it needs: they end last, for replication carries on what the frontend took
-    /// in.
+    /// Stops replication and its helpers. They end last, because replication passes on the last reports of the
+    /// frontend.
     pub(super) fn last(&self) -> CancellationToken {
         self.last.clone()
     }
@@ -58,7 +58,7 @@ impl Parts {
     pub(super) fn spawn(&mut self, part: Part, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(async move {
             task.await;
-            End::Of(part)
+            PartEnd::Of(part)
         });
     }
 
@@ -71,7 +71,7 @@ impl Parts {
     ) {
         let task = async move {
             task.await;
-            End::Of(part)
+            PartEnd::Of(part)
         };
         self.tasks.spawn_on(task, threads);
     }
@@ -80,7 +80,8 @@ impl Parts {
         &mut self,
         task: impl Future<Output = ReplicationEnd> + Send + 'static,
     ) {
-        self.tasks.spawn(async { End::OfReplication(task.await) });
+        self.tasks
+            .spawn(async { PartEnd::OfReplication(task.await) });
     }
 
     /// Waits until all parts have ended, replication last.
@@ -90,7 +91,7 @@ impl Parts {
     pub(super) async fn watch(&mut self) -> Result<(), ServerError> {
         while let Some(ended) = self.tasks.join_next().await {
             let ended = ended.map_err(|_| ServerError::Panicked)?;
-            if let End::OfReplication(ReplicationEnd::Superseded) = ended {
+            if let PartEnd::OfReplication(ReplicationEnd::Superseded) = ended {
                 return Err(ServerError::Superseded);
             }
             if !self.shutdown.is_cancelled()
@@ -98,7 +99,7 @@ impl Parts {
             {
                 return Err(ServerError::Ended(name));
             }
-            if let End::Of(Part::Frontend) = ended {
+            if let PartEnd::Of(Part::Frontend) = ended {
                 self.last.cancel();
             }
         }
@@ -112,16 +113,16 @@ impl Parts {
 }
 
 /// A part that ends only when the server stops, in words.
-fn name(ended: &End) -> Option<&'static str> {
+fn name(ended: &PartEnd) -> Option<&'static str> {
     Some(match ended {
-        End::OfReplication(_) => "replication",
-        End::Of(Part::Http) => "the HTTP server",
-        End::Of(Part::Frontend) => "the text frontend",
-        End::Of(Part::Control) => "the control socket",
-        End::Of(Part::Certificates) => "watching certificates",
-        End::Of(Part::Expiry) => "expiry",
-        End::Of(Part::Page) => "the live page",
-        End::Of(Part::Access) => "following the tokens file",
-        End::Of(Part::Files) => return None,
+        PartEnd::OfReplication(_) => "replication",
+        PartEnd::Of(Part::Http) => "the HTTP server",
+        PartEnd::Of(Part::Frontend) => "the text frontend",
+        PartEnd::Of(Part::Control) => "the control socket",
+        PartEnd::Of(Part::Certificates) => "watching certificates",
+        PartEnd::Of(Part::Expiry) => "expiry",
+        PartEnd::Of(Part::Page) => "the live page",
+        PartEnd::Of(Part::Access) => "following the tokens file",
+        PartEnd::Of(Part::Files) => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! What looks at a server that runs: its health, its status, its figures and its live page, over HTTP.
+//! The views of a running server over HTTP: health, status, figures and live page.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::Stop;
 use super::core::Core;
 use crate::frontend::{Frontend, Statistics};
 use crate::http::{self, Endpoints, Health, HttpStatistics};
-use crate::live::{Figures, HerdSource, Live, PropagationCounts};
+use crate::live::{Figures, HerdSource, LivePages, PropagationCounts};
 use crate::metrics::{self, MetricsParts, MetricsSource};
 use crate::status::StatusSource;
 use herd_clock::clock::{self, SharedClock};
@@ -23,12 +23,12 @@ use herd_replication::readiness::Facts;
 use herd_replication::storing::StorageState;
 use herd_replication::view::ReplicationView;
 
-/// What the endpoints of HTTP tell of.
+/// The sources of the HTTP endpoints.
 pub(super) struct Views {
     health: Arc<Health>,
     status: Arc<StatusSource>,
     floor: Option<FloorWatch>,
-    live: Option<Arc<Live>>,
+    live: Option<Arc<LivePages>>,
     frontend: Arc<Statistics>,
     http: Arc<HttpStatistics>,
     replication: ReplicationView,
@@ -127,7 +127,7 @@ impl Views {
     }
 }
 
-/// What `/healthz` and `/readyz` look at.
+/// The sources of `/healthz` and `/readyz`.
 fn health(
     frontend: &Frontend,
     replication: ReplicationView,
@@ -173,7 +173,7 @@ fn live_page(
     replication: &ReplicationView,
     http_statistics: &Arc<HttpStatistics>,
     shutdown: &CancellationToken,
-) -> Option<Arc<Live>> {
+) -> Option<Arc<LivePages>> {
     let settings = &core.settings;
     if !settings.http.shows_locations {
         return None;
@@ -183,9 +183,9 @@ fn live_page(
         links: replication.links.clone(),
         replication: replication.figures.clone(),
     };
-    // Whoever else answers WHATSAT: a page shows places of the embedded table only.
+    // A page shows places of the embedded table only, whichever provider answers WHATSAT.
     let places = settings.places.embedded.clone();
-    Some(Live::new(
+    Some(LivePages::new(
         core.locations.clone(),
         herd,
         places,
@@ -195,7 +195,7 @@ fn live_page(
     ))
 }
 
-/// What the live page draws over time.
+/// The figures that the live page draws over time.
 fn figures(locations: &Locations, replication: &ReplicationFigures) -> Figures {
     let taken_in = [Outcome::New, Outcome::Newer, Outcome::TieWon];
     let outcomes = locations.outcomes();

@@ -1,5 +1,4 @@
-//! What several servers say of themselves and of each other, side by side: who is in trouble, and
-//! who disagrees. Pure.
+//! Compares the reports of several servers about themselves and each other: troubles and disagreements. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +6,24 @@ use serde::Serialize;
 
 use super::document::Status;
 
-/// A server that lags by more groups than this is in trouble; less is what comes with load.
+/// A server that lags by more groups than this is in trouble; a smaller lag comes with load.
 pub const LAG_TROUBLE_GROUPS: u64 = 100;
 
-/// Who was asked, and what it said.
+/// A server that was asked, and its answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
     /// Where: `host:port` of its HTTP port.
     pub at: String,
     /// Its name, if it is known from a topology.
     pub name: Option<String>,
-    /// What it said; nothing if there was no answer.
+    /// Its status; nothing if there was no answer.
     pub status: Option<Status>,
     /// Why there was none.
     pub error: Option<String>,
 }
 
 impl Answer {
-    /// What to call it.
+    /// The name for messages.
     #[must_use]
     pub fn label(&self) -> &str {
         let said = self.status.as_ref().map(|status| &status.server);
@@ -34,7 +33,7 @@ impl Answer {
 
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct ServerRow {
     /// The server.
     pub server: String,
     /// `ready`, `not ready`, `no answer`, or `not asked`.
@@ -47,7 +46,7 @@ pub struct Row {
     pub links: Option<(usize, usize)>,
     /// Groups of all others that it has not merged, together.
     pub lag_groups: Option<u64>,
-    /// What has become of its store.
+    /// The state of its store.
     pub store: Option<String>,
     /// How many of the others that answered hold it for alive, and how many answered.
     pub alive_to: (usize, usize),
@@ -59,8 +58,8 @@ pub struct Comparison {
     /// The herd, by those that answered; several if they are not of one.
     pub clusters: Vec<String>,
     /// One line for each server that was asked or that another one names.
-    pub rows: Vec<Row>,
-    /// What is wrong, in words.
+    pub rows: Vec<ServerRow>,
+    /// The troubles, in words.
     pub troubles: Vec<String>,
 }
 
@@ -75,7 +74,7 @@ pub fn compare(answers: &[Answer]) -> Comparison {
     if clusters.len() > 1 {
         troubles.push(format!("servers of several herds: {}", clusters.join(", ")));
     }
-    let mut rows: Vec<Row> = answers.iter().map(|answer| row(answer, &said)).collect();
+    let mut rows: Vec<ServerRow> = answers.iter().map(|answer| row(answer, &said)).collect();
     for name in said.iter().flat_map(|status| &status.topology.servers) {
         if !rows.iter().any(|row| row.server == *name) {
             rows.push(not_asked(name, &said));
@@ -104,7 +103,7 @@ pub fn compare(answers: &[Answer]) -> Comparison {
     }
 }
 
-/// What every other server that answered says of `name`, and whether it holds it for alive.
+/// The status of every other server that answered, and whether it considers `name` alive.
 fn others<'a>(
     name: &'a str,
     said: &'a [&'a Status],
@@ -124,11 +123,11 @@ fn lag_groups(status: &Status) -> u64 {
     status.servers.iter().filter_map(|s| s.lag_groups).sum()
 }
 
-fn row(answer: &Answer, said: &[&Status]) -> Row {
+fn row(answer: &Answer, said: &[&Status]) -> ServerRow {
     let server = answer.label().to_owned();
     let alive_to = alive_to(&server, said);
     let Some(status) = &answer.status else {
-        return Row {
+        return ServerRow {
             server,
             state: "no answer",
             alive_to,
@@ -136,7 +135,7 @@ fn row(answer: &Answer, said: &[&Status]) -> Row {
         };
     };
     let up = status.links.iter().filter(|link| link.up).count();
-    Row {
+    ServerRow {
         server,
         state: if status.ready { "ready" } else { "not ready" },
         uptime_s: Some(status.uptime_s),
@@ -148,8 +147,8 @@ fn row(answer: &Answer, said: &[&Status]) -> Row {
     }
 }
 
-fn not_asked(name: &str, said: &[&Status]) -> Row {
-    Row {
+fn not_asked(name: &str, said: &[&Status]) -> ServerRow {
+    ServerRow {
         server: name.to_owned(),
         state: "not asked",
         uptime_s: None,
@@ -161,7 +160,7 @@ fn not_asked(name: &str, said: &[&Status]) -> Row {
     }
 }
 
-/// What is wrong by a server's own words.
+/// Troubles that a server reports of itself.
 fn own_troubles(answer: &Answer) -> Vec<String> {
     let label = answer.label();
     let Some(status) = &answer.status else {

@@ -94,7 +94,7 @@ fn all() -> Vec<Answer> {
     NAMES.map(|name| answer(well(name))).into()
 }
 
-/// What comes of one change of what Hill says.
+/// The troubles after one change of Hill's status.
 fn troubles(change: impl FnOnce(&mut Status)) -> Vec<String> {
     let mut answers = all();
     change(answers[0].status.as_mut().unwrap());
@@ -108,7 +108,7 @@ fn a_herd_that_is_well_has_no_troubles() {
     assert_eq!(comparison.troubles, [""; 0]);
     assert_eq!(
         comparison.rows[1],
-        Row {
+        ServerRow {
             server: "Jaquez".to_owned(),
             state: "ready",
             uptime_s: Some(60),
@@ -122,7 +122,7 @@ fn a_herd_that_is_well_has_no_troubles() {
 }
 
 #[test]
-fn what_a_server_says_of_itself() {
+fn troubles_that_a_server_reports_of_itself() {
     assert_eq!(
         troubles(|hill| {
             hill.ready = false;
@@ -143,7 +143,7 @@ fn what_a_server_says_of_itself() {
 }
 
 #[test]
-fn what_servers_disagree_about() {
+fn troubles_that_servers_report_of_each_other() {
     assert_eq!(
         troubles(|hill| hill.map.clients = 2),
         ["servers know different numbers of clients: 2 at Hill; 3 at Jaquez, Smith"]
@@ -173,7 +173,7 @@ fn what_servers_disagree_about() {
 }
 
 #[test]
-fn who_does_not_answer_is_in_the_table_too() {
+fn a_silent_server_is_in_the_table() {
     let mut answers = all();
     answers[2].status = None;
     answers[2].error = Some("connection refused".to_owned());
@@ -191,7 +191,7 @@ fn who_does_not_answer_is_in_the_table_too() {
 }
 
 #[test]
-fn a_wrong_server_at_an_address_is_told() {
+fn a_wrong_server_at_an_address_is_a_trouble() {
     let mut answers = all();
     answers[0].name = Some("Smith".to_owned());
     let troubles = compare(&answers).troubles;

@@ -28,21 +28,21 @@ pub struct Status {
     pub ready: bool,
     /// Why not.
     pub not_ready_because: Option<String>,
-    /// What it holds.
+    /// Its map.
     pub map: MapStatus,
     /// The herd as its topology has it.
     pub topology: TopologyStatus,
-    /// What it knows of every other server of the topology, in its order.
+    /// Its view of every other server of the topology, in the order of the topology.
     pub servers: Vec<OtherServer>,
     /// Its links, in the order of the topology.
     pub links: Vec<LinkStatus>,
-    /// What has become of its store.
+    /// The state of its store.
     pub storage: StorageStatus,
-    /// Who answers what is near.
+    /// The providers of places.
     pub places: PlacesStatus,
 }
 
-/// What a server holds.
+/// The map of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapStatus {
     /// Clients that are known.
@@ -64,7 +64,7 @@ pub struct TopologyStatus {
     pub links: Vec<[String; 2]>,
 }
 
-/// What a server knows of another one.
+/// A server's view of another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherServer {
     /// Its name.
@@ -73,7 +73,7 @@ pub struct OtherServer {
     pub alive: bool,
     /// Its newest incarnation that was heard of.
     pub incarnation: Option<String>,
-    /// The newest version of what it publishes that this server or a neighbour knows; 0 if none.
+    /// The newest version of its publications that this server or a neighbour knows; 0 if none.
     pub version_known: u64,
     /// The version that is merged here.
     pub version_merged: u64,
@@ -81,21 +81,21 @@ pub struct OtherServer {
     pub lag_groups: Option<u64>,
     /// How long ago its last sign of life was.
     pub last_heard_ms: Option<u64>,
-    /// Records here whose only known publisher it is.
+    /// Records here of which it is the only known publisher.
     pub records: u64,
-    /// What it says of its own links; nothing if it is not alive, or of a version that does not say.
+    /// The links that it reports; nothing if it is not alive, or has a version that does not report links.
     #[serde(default)]
     pub links: Vec<ToldLink>,
 }
 
-/// What another server said last of one of its links.
+/// The last report of another server about one of its links.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToldLink {
     /// The server at the other end.
     pub neighbour: String,
     /// Whether there is a connection.
     pub up: bool,
-    /// About how many groups of the one who speaks the other has not merged yet.
+    /// The approximate number of groups of the reporting server that the neighbour has not merged.
     pub lag_groups: Option<u64>,
 }
 
@@ -144,22 +144,22 @@ pub struct LinkStatus {
     pub bytes_in: u64,
 }
 
-/// What has become of a server's store.
+/// The state of a server's store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorageStatus {
     /// `ephemeral`, `loading`, `open` or `failed`.
     pub state: String,
     /// Why it has failed.
     pub error: Option<String>,
-    /// What a reply to a report promises.
+    /// The promise of a reply to a report.
     pub ack: String,
 }
 
-/// Who answers what is near.
+/// The providers of places.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacesStatus {
     /// The provider, as in the setting `places`.
     pub provider: String,
-    /// What answers when an online provider does not; nothing beside the embedded one.
+    /// The fallback of an online provider; nothing with the embedded one.
     pub fallback: Option<String>,
 }

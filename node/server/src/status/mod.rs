@@ -1,4 +1,4 @@
-//! What a server says of itself and of its herd: the JSON of `/status`.
+//! The view of a server on itself and its herd: the JSON of `/status`.
 
 pub mod comparison;
 mod document;

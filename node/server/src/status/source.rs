@@ -1,4 +1,4 @@
-//! Looks for what [`Status`] says, at the moment when someone asks.
+//! Collects a [`Status`] at the moment of a request.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -64,7 +64,7 @@ impl StatusSource {
         }
     }
 
-    /// What is true now.
+    /// The current status.
     #[must_use]
     pub fn look(&self) -> Status {
         let me = self.links.incarnation();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::comparison::{Comparison, Row};
+use super::comparison::{Comparison, ServerRow};
 use herd_text::printable::Printable;
 
 /// The columns. The first is as wide as it needs to be.
@@ -13,14 +13,13 @@ const HEADS: [&str; 8] = [
 /// Columns of numbers, which end at the same place.
 const RIGHT_ALIGNED: [bool; 8] = [false, false, true, true, true, true, false, true];
 
-/// What stands for what is not known.
+/// The text for an unknown value.
 const UNKNOWN: &str = "-";
 
 /// One more column: its head, and its cell for the server of a name.
 pub type MoreColumn<'a> = (&'a str, &'a dyn Fn(&str) -> String);
 
-/// The table, with more columns behind it if `more` gives any for a server, and below it what is wrong.
-/// Every line ends.
+/// The table, with the columns of `more` behind it, and the troubles below it. Every line ends with an LF.
 #[must_use]
 pub fn table(comparison: &Comparison, more: &[MoreColumn<'_>]) -> String {
     let mut heads: Vec<String> = HEADS.map(str::to_owned).into();
@@ -65,7 +64,7 @@ pub fn table(comparison: &Comparison, more: &[MoreColumn<'_>]) -> String {
     text
 }
 
-fn cells(row: &Row) -> [String; 8] {
+fn cells(row: &ServerRow) -> [String; 8] {
     let or_unknown = |text: Option<String>| text.unwrap_or_else(|| UNKNOWN.to_owned());
     let (alive, asked) = row.alive_to;
     [
@@ -113,7 +112,7 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_fit_a_terminal() {
-        let row = |server: &str, clients| Row {
+        let row = |server: &str, clients| ServerRow {
             server: server.to_owned(),
             state: "not ready",
             uptime_s: Some(90_000),

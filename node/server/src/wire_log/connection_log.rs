@@ -10,10 +10,10 @@ use herd_protocol::{ACCEPTED_LINE, Fields};
 /// Memory that an idle connection keeps for its next batch, in bytes.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
 
-/// What stands for a line with a token, valid or not.
+/// The text in place of a line with a token, valid or not.
 const TOKEN: &[u8] = b"AUTH (token)";
 
-/// What stands for places that are not logged.
+/// The text in place of places that are not logged.
 const NO_PLACES: &[u8] = b"(places, which their provider does not allow to be stored)";
 
 /// Gathers the lines of a batch and hands them over together: the time is written once a batch, and
@@ -61,7 +61,7 @@ impl ConnectionLog {
         self.batch.extend_from_slice(b"\\...\n");
     }
 
-    /// Logs what goes out: whole replies, each line with its LF.
+    /// Logs sent bytes: whole replies, each line with its LF.
     pub fn lines_out(&mut self, lines: &[u8]) {
         let keeps_places = self.log.keeps_places();
         let mut from = 0;

@@ -32,11 +32,11 @@ const FILE_MODE: u32 = 0o600;
 #[derive(Debug, thiserror::Error)]
 pub enum WireLogError {
     /// The file could not be opened for appending. Nothing was started.
-    #[error("cannot open wire log {}: {source}; give a path that can be written and is no symbolic link", path.display())]
+    #[error("cannot open wire log {}: {source}; give a writable path that is not a symbolic link", path.display())]
     Open {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The thread could not be started.
@@ -50,7 +50,7 @@ pub enum WireLogError {
     ThreadDied,
 }
 
-/// What the wire log counted since it was opened.
+/// The counts of the wire log since it was opened.
 #[derive(Debug, Default)]
 pub struct WireLogStatistics {
     /// Lines that were handed over and found room.
@@ -112,7 +112,7 @@ impl WireLog {
             .name("wire-log".to_owned())
             .spawn(move || {
                 sink.run(open_lines);
-                // Nobody waits any more if the writer was dropped.
+                // The receiver is gone if the writer was dropped.
                 let _ = finish.send(());
             })
             .map_err(WireLogError::Thread)?;
@@ -149,14 +149,14 @@ impl WireLog {
         self.note(address, "disconnect", server, reason);
     }
 
-    /// Opens the file of the same path anew, for whoever moved the one before away. Lines that wait go to
-    /// the new one. If it cannot be opened, the old one goes on.
+    /// Opens the file of the same path anew, after the earlier one was renamed. Lines that wait go to the new file.
+    /// If it cannot be opened, the earlier one stays in use.
     pub fn reopen(&self) {
         self.shared.reopen.store(true, Ordering::Release);
         self.shared.queue.wake();
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     #[must_use]
     pub fn statistics(&self) -> &WireLogStatistics {
         &self.shared.statistics
@@ -190,7 +190,7 @@ impl WireLog {
 }
 
 impl WireLogWriter {
-    /// Writes what was handed over so far and ends the log; what comes later is dropped.
+    /// Writes the lines handed over so far and ends the log; later lines are dropped.
     ///
     /// # Errors
     /// If the disk does not take the last lines within `patience`.
@@ -229,7 +229,7 @@ fn ends_inside_a_line(file: &mut File) -> io::Result<bool> {
 /// Opens the file at its end, for this user alone if it is new.
 fn open_lines(path: &Path) -> io::Result<LineWriter<File>> {
     let mut options = if path.starts_with("/dev") {
-        // Only root makes names there, and `/dev/stdout` is a link: in a container, to what its log is made of.
+        // Only root makes names there, and `/dev/stdout` is a link: in a container, to the pipe of its log.
         OpenOptions::new()
     } else {
         own_file::options()
@@ -272,7 +272,7 @@ impl<W: Write> Sink<W> {
             Err(error) => tracing::error!(
                 %path,
                 %error,
-                "cannot open the wire log anew; lines go on to the file before"
+                "cannot open the wire log anew; the earlier file stays in use"
             ),
         }
     }

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_would_break_a_line_is_escaped() {
+    fn only_bytes_that_break_a_line_are_escaped() {
         assert_eq!(escaped(br#"{"name": "caf'"}"#), r#"{"name": "caf'"}"#);
         assert_eq!(escaped(b"a\tb\r\xff\\\x7f"), r"a\x09b\x0d\xff\\\x7f");
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use herd_files::own_file;
 
-/// What clients report is nobody else's business.
+/// Reports of clients are private.
 const FILE_MODE: u32 = 0o600;
 
 /// A file that is being written beside its place. Without [`NewFile::finish`] nothing is left of it.
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_one_that_is_not_finished() {
+    fn an_unfinished_file_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let mut file = NewFile::create(&folder.path().join("dump")).unwrap();
         file.write_all(b"some").unwrap();
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn no_file_is_replaced_even_if_it_came_later() {
+    fn no_file_is_replaced_even_a_later_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dump");
         let file = NewFile::create(&path).unwrap();

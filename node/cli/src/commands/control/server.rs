@@ -9,14 +9,14 @@ use super::ControlError;
 use herd_protocol::{Line, LineReader};
 use herd_server::control::{CONTROL_LINE_BYTES_MAX, ERROR_WORD, Request};
 
-/// How long the server may say nothing, or take nothing of what it is sent.
+/// The maximal time in which the server neither sends nor reads anything.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// A connection to a control socket.
 pub(super) struct Server {
     stream: UnixStream,
     reader: LineReader,
-    /// What to say of the work so far when the connection breaks.
+    /// The message about the work so far when the connection breaks.
     broken: &'static str,
 }
 
@@ -24,7 +24,7 @@ impl Server {
     /// Begins a session.
     ///
     /// # Errors
-    /// If the connection is broken already. `broken` says what that means for the user.
+    /// If the connection is broken already. `broken` is the message for the user.
     pub(super) fn new(
         stream: UnixStream,
         request: Request,
@@ -80,7 +80,7 @@ impl Server {
         match self.stream.write_all(bytes) {
             Ok(()) => Ok(()),
             Err(error) => {
-                // Whatever it said before it closed the connection is the better reason.
+                // Its last line before it closed the connection is the better reason.
                 while self.next_line(|_| ())?.is_some() {}
                 Err(self.lost(&error))
             }
@@ -96,7 +96,7 @@ impl Server {
         shut.map_err(|error| self.lost(&error))
     }
 
-    /// The server closed the connection before it said the last of what it had to say.
+    /// The server closed the connection before its last line.
     pub(super) fn closed(&self) -> ControlError {
         self.broken_because("the server closed the connection".to_owned())
     }

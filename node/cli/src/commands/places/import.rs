@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
-use super::progress::Progress;
+use super::progress::ImportProgress;
 use herd_files::byte_order_mark;
 use herd_files::own_file;
 use herd_places::import::{
@@ -50,7 +50,7 @@ pub(super) fn run(args: &ImportArgs, output: &mut dyn Write) -> anyhow::Result<(
     let named = || file.display().to_string();
     let format = args.format.or(ImportFormat::of(file)).with_context(|| {
         format!(
-            "{}: its name does not tell the format; give --format csv, geojson or osm-pbf",
+            "{}: the file name does not show the format; give --format csv, geojson or osm-pbf",
             named()
         )
     })?;
@@ -90,16 +90,16 @@ fn import(
     let bytes = input.metadata().map_or(0, |metadata| metadata.len());
     let imported = match format {
         ImportFormat::Csv => {
-            let progress = Progress::new(bytes);
+            let progress = ImportProgress::new(bytes);
             import_csv(progress.watch(BufReader::new(input)), writer)
         }
         ImportFormat::GeoJson => {
-            let progress = Progress::new(bytes);
+            let progress = ImportProgress::new(bytes);
             // Read byte by byte, so the bar is under the buffer.
             import_geojson(BufReader::new(progress.watch(input)), writer)
         }
         ImportFormat::OsmPbf => {
-            let progress = Progress::new(bytes.saturating_mul(OSM_PASSES));
+            let progress = ImportProgress::new(bytes.saturating_mul(OSM_PASSES));
             let open = || File::open(file).map(|file| progress.watch(BufReader::new(file)));
             import_osm_pbf(open, writer)
         }
@@ -132,7 +132,7 @@ fn read_sources(file: &Path) -> anyhow::Result<Vec<Source>> {
     parse_sources(&text).with_context(|| file.display().to_string())
 }
 
-/// What an extract says of itself, or a source that is named like the file.
+/// The source that an extract names, or a source that is named like the file.
 fn usual_source(file: &Path, format: ImportFormat) -> anyhow::Result<Source> {
     if format == ImportFormat::OsmPbf {
         let source: Result<Source, ImportError> = osm_source(BufReader::new(open(file)?));
@@ -155,7 +155,7 @@ fn stem(file: &Path) -> String {
     stem.strip_suffix(".osm").unwrap_or(&stem).to_owned()
 }
 
-/// Writes beside the file and renames, so that nobody ever reads half a table.
+/// Writes beside the file and renames, so that no reader ever gets half a table.
 fn replace_file(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(format!(".{}.partial", std::process::id()));

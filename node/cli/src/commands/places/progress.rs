@@ -11,9 +11,9 @@ const TEMPLATE: &str = "{bar:30} {percent:>3} %  {bytes} of {total_bytes}, {eta}
 const TICK: Duration = Duration::from_millis(500);
 
 /// A bar on standard error, if that is a terminal. It is gone when this is dropped.
-pub(super) struct Progress(ProgressBar);
+pub(super) struct ImportProgress(ProgressBar);
 
-impl Progress {
+impl ImportProgress {
     /// A bar for `bytes` to be read.
     pub(super) fn new(bytes: u64) -> Self {
         let bar = ProgressBar::new(bytes);
@@ -21,7 +21,7 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(TICK);
-        Progress(bar)
+        ImportProgress(bar)
     }
 
     /// A reader that moves the bar.
@@ -30,7 +30,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ImportProgress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

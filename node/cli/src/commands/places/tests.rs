@@ -56,7 +56,7 @@ fn an_import_can_be_looked_into() {
 }
 
 #[test]
-fn what_cannot_be_done_is_told() {
+fn impossible_requests_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (csv, table) = (path("bad.csv"), path("bad.table"));
@@ -86,7 +86,7 @@ fn the_embedded_table_is_whole() {
 }
 
 #[test]
-fn info_shows_what_a_server_would_load() {
+fn info_shows_the_tables_of_a_server() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (csv, table) = (path("mine.csv"), path("mine.table"));

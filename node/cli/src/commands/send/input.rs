@@ -11,10 +11,10 @@ const READ_BYTES: usize = 64 * 1024;
 const PIECES_MAX: usize = 4;
 
 /// A stream of pieces of the input; the last one may be an error.
-pub(super) type Input = mpsc::Receiver<io::Result<Vec<u8>>>;
+pub(super) type InputPieces = mpsc::Receiver<io::Result<Vec<u8>>>;
 
 /// Each of `lines` with an LF behind it.
-pub(super) fn from_lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Input {
+pub(super) fn from_lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> InputPieces {
     let mut piece = Vec::new();
     for line in lines {
         piece.extend_from_slice(line);
@@ -33,7 +33,7 @@ pub(super) fn from_lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Input {
 ///
 /// # Errors
 /// If the thread cannot be started.
-pub(super) fn from_stdin() -> io::Result<Input> {
+pub(super) fn from_stdin() -> io::Result<InputPieces> {
     let (sender, input) = mpsc::channel(PIECES_MAX);
     std::thread::Builder::new()
         .name("stdin".to_owned())

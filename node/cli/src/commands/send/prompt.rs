@@ -1,4 +1,4 @@
-//! What a person at a terminal is shown between replies.
+//! The prompt for a person at a terminal.
 
 use std::io::Write as _;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::input::Input;
+use super::input::InputPieces;
 use super::prompt::Prompt;
 use super::replies::Exchange;
 use herd_text::printable::PrintableStream;
@@ -56,7 +56,7 @@ pub(super) enum Lost {
 /// If the connection ends before all replies were there, or input or output fails.
 pub(super) async fn exchange<S: AsyncRead + AsyncWrite, W: AsyncWrite + Unpin>(
     stream: S,
-    mut input: Input,
+    mut input: InputPieces,
     (mut output, mut shown): (W, Option<PrintableStream>),
     prompt: Option<Prompt>,
 ) -> Result<u64, Lost> {
@@ -102,7 +102,7 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite, W: AsyncWrite + Unpin>(
 /// How far the talk with the server is.
 struct Talk {
     exchange: Exchange,
-    /// What is to be sent, and how much of it is.
+    /// The bytes to send, and the number of bytes already sent.
     piece: Vec<u8>,
     written: usize,
     /// More input may come.

@@ -25,7 +25,7 @@ pub(in crate::commands) struct TlsOptions {
 }
 
 impl TlsOptions {
-    /// How to connect to `to`, and what its certificate is to say; nothing without TLS.
+    /// The TLS for a connection to `to`, and the name that its certificate must have; nothing without TLS.
     pub(super) fn client(&self, to: &str) -> Result<Option<(ClientTls, String)>, TlsError> {
         let wanted = self.tls || self.ca.is_some() || self.tls_name.is_some();
         if !(wanted || self.tls_cert.is_some()) {

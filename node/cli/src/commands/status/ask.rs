@@ -35,7 +35,7 @@ enum AskError {
     TooSlow,
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
-    #[error("what answers there is not HTTP; is this another port of the server?")]
+    #[error("the answer is not HTTP; is this another port of the server?")]
     NotHttp,
     #[error("HTTP 401: it wants a token that opens HTTP; give one with --token-file or HERD_TOKEN")]
     Unauthorized,
@@ -44,7 +44,7 @@ enum AskError {
     #[error("its answer is longer than {REPLY_BYTES_MAX} bytes")]
     TooLong,
     #[error(
-        "its answer is no status of version {STATUS_VERSION}: {0}; are the versions of herd the same?"
+        "its answer is not a status of version {STATUS_VERSION}: {0}; are the versions of herd the same?"
     )]
     NotAStatus(serde_json::Error),
 }
@@ -118,11 +118,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replies_that_are_no_status_say_what_they_are() {
+    fn replies_without_a_status_are_described() {
         for (reply, message) in [
-            ("", "what answers there is not HTTP"),
-            ("? GET /status HTTP/1.0\n", "what answers there is not HTTP"),
-            ("SSH-2.0 200\r\n\r\n", "what answers there is not HTTP"),
+            ("", "the answer is not HTTP"),
+            ("? GET /status HTTP/1.0\n", "the answer is not HTTP"),
+            ("SSH-2.0 200\r\n\r\n", "the answer is not HTTP"),
             (
                 "HTTP/1.0 401 Unauthorized\r\n\r\n",
                 "HTTP 401: it wants a token that opens HTTP; give one with --token-file",
@@ -133,7 +133,7 @@ mod tests {
             ),
             (
                 "HTTP/1.0 200 OK\r\n\r\n{}",
-                "its answer is no status of version 1",
+                "its answer is not a status of version 1",
             ),
         ] {
             let error = parse(reply.as_bytes()).unwrap_err().to_string();
@@ -142,8 +142,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_is_told_with_the_reason() {
-        // Bound and not listening: nobody else can take the port meanwhile.
+    async fn an_unreachable_server_is_reported_with_the_reason() {
+        // Bound and not listening, so that no other process takes the port meanwhile.
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let target = Target {

@@ -1,4 +1,4 @@
-//! The terminal: taken when a [`Screen`] is made, and given back when it goes, whatever happens.
+//! The terminal: taken when a [`Screen`] is made, and restored when it is dropped, in a panic too.
 
 use std::io::{self, Stdout, Write};
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Screen {
         self.out.flush()
     }
 
-    /// What the user did, if anything in this time.
+    /// The key of the user, if one came in this time.
     pub(super) fn event(&mut self, patience: Duration) -> io::Result<Option<Event>> {
         if event::poll(patience)? {
             event::read().map(Some)
@@ -54,13 +54,13 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Where the terminal is gone, there is nobody to be told.
+        // Where the terminal is gone, an error has no reader.
         let _ = execute!(self.out, Show, LeaveAlternateScreen);
         let _ = disable_raw_mode();
     }
 }
 
-/// The lines of a text, cut to a terminal of this size; the last says what there is no room for.
+/// The lines of a text, cut to a terminal of this size; the last line says how many lines have no room.
 pub(super) fn fit(text: &str, columns: usize, rows: usize) -> Vec<String> {
     let cut = |line: &str| line.chars().take(columns).collect::<String>();
     let mut lines: Vec<String> = text.lines().map(cut).collect();

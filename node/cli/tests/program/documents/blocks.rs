@@ -3,7 +3,7 @@
 /// One fenced block.
 #[derive(Debug)]
 pub(super) struct Block {
-    /// What stands behind the opening fence.
+    /// The text behind the opening fence.
     pub(super) kind: String,
     /// Its lines, each with its newline.
     pub(super) text: String,

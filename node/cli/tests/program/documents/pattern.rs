@@ -1,9 +1,9 @@
 //! Replies as documents show them: most of it to the byte, some of it different each time.
 
-/// What stands for any number of lines.
+/// The pattern for any number of lines.
 pub(super) const ANY_LINES: &[u8] = b"...";
 
-/// Whether `actual` is what `expected` shows. Both end each line with an LF.
+/// Whether `actual` matches the pattern `expected`. Both end each line with an LF.
 pub(super) fn matches(expected: &[u8], actual: &[u8]) -> bool {
     let expected: Vec<&[u8]> = expected.split_inclusive(|&byte| byte == b'\n').collect();
     let actual: Vec<&[u8]> = actual.split_inclusive(|&byte| byte == b'\n').collect();
@@ -25,7 +25,7 @@ fn lines_match(expected: &[&[u8]], actual: &[&[u8]]) -> bool {
 
 type IsValue = fn(&[u8]) -> bool;
 
-/// What stands for a part of a line, up to the next space.
+/// The pattern for a part of a line, up to the next space.
 const VALUES: [(&[u8], IsValue); 4] = [
     (b"<difference>", is_difference),
     (b"<time>", is_time),
@@ -81,7 +81,7 @@ fn digits(value: &[u8]) -> bool {
 }
 
 #[test]
-fn patterns_match_what_they_stand_for_and_nothing_else() {
+fn patterns_match_only_their_meaning() {
     let at = b"AT Hill <difference> kiwi <time>\n";
     assert!(matches(at, b"AT Hill +0.263873386 kiwi 1.5\n"));
     for other in [

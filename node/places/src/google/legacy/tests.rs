@@ -108,7 +108,7 @@ fn failures_keep_googles_own_words() {
 }
 
 #[test]
-fn what_is_no_nearby_search_reply_is_a_failure() {
+fn a_foreign_reply_is_a_failure() {
     let error = |status, body| {
         provider()
             .read(&reply(status, body))

@@ -25,7 +25,7 @@ impl Geometry {
     /// The box around all its points.
     ///
     /// # Errors
-    /// If it is not what its type says: then nobody knows what its numbers mean.
+    /// If it does not fit its type, because then the meaning of its numbers is unknown.
     pub(super) fn extent(&self) -> Result<Extent, BadRowReason> {
         if let Some(other) = self.crs.as_ref().and_then(other_system) {
             return Err(BadRowReason::OtherReferenceSystem(other));
@@ -53,7 +53,10 @@ impl Geometry {
             "Polygon" | "MultiLineString" => 3,
             "MultiPolygon" => 4,
             _ => {
-                let what = format!("`{}` is no type of geometry with coordinates", words(kind));
+                let what = format!(
+                    "`{}` is not a type of geometry with coordinates",
+                    words(kind)
+                );
                 return Err(BadRowReason::NotAFeature(what));
             }
         };

@@ -13,7 +13,7 @@ const WGS_84: [&str; 5] = [
     "EPSG:4326",
 ];
 
-/// What a `crs` says, if that is another reference system, or none that can be known.
+/// The name of a `crs`, if it is another reference system or an unknown one.
 pub(super) fn other_system(crs: &Value) -> Option<String> {
     let name = crs.pointer("/properties/name").and_then(Value::as_str);
     match name {

@@ -120,7 +120,7 @@ fn bad_features_are_counted_and_listed() {
 }
 
 #[test]
-fn nothing_is_placed_where_the_file_does_not_say_it_is() {
+fn a_place_without_its_own_coordinates_is_left_out() {
     let feature = |geometry: &str| {
         format!(
             "{{\"type\":\"Feature\",\"id\":1,\"properties\":{{\"name\":\"A\"}},\"geometry\":{geometry}}}"
@@ -143,9 +143,9 @@ fn nothing_is_placed_where_the_file_does_not_say_it_is() {
         ),
         (
             "{\"type\":\"Box\",\"coordinates\":[24,60]}",
-            "`Box` is no type",
+            "`Box` is not a type",
         ),
-        ("{\"coordinates\":[24,60]}", "`` is no type"),
+        ("{\"coordinates\":[24,60]}", "`` is not a type"),
         (
             "{\"type\":\"MultiPoint\",\"coordinates\":[[24,60],26,60]}",
             "a number among",
@@ -207,7 +207,7 @@ fn a_byte_order_mark_is_passed_over_and_utf_16_is_named() {
 }
 
 #[test]
-fn what_is_no_geojson_is_told() {
+fn invalid_geojson_is_reported() {
     let error = |text: &str| import(text).0.unwrap_err().to_string();
     assert!(error("").contains("not GeoJSON: EOF"));
     assert!(error("[1]").contains("a FeatureCollection or a Feature"));

@@ -15,7 +15,7 @@ const BLOB_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The contents of a blob.
 pub(super) enum Block {
-    /// What the extract is.
+    /// The header of the extract.
     Header(HeaderBlock),
     /// Elements.
     Data(PrimitiveBlock),

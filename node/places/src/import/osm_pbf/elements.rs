@@ -27,7 +27,7 @@ pub(super) enum Element<'a> {
     },
 }
 
-/// What a member of a relation is.
+/// The kind of a member of a relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MemberKind {
     Node,
@@ -208,7 +208,7 @@ fn dense_nodes(dense: &DenseNodes) -> impl Iterator<Item = DenseNode<'_>> {
     })
 }
 
-/// Units as degrees; `None` if they are so many that no place is meant, or units of no size.
+/// Units as degrees; `None` if the number is beyond every place, or the units have no size.
 fn degrees(block: &PrimitiveBlock, offset: Option<i64>, units: i64) -> Option<f64> {
     let granularity = i64::from(block.granularity.unwrap_or(GRANULARITY_USUAL));
     let nanodegrees = granularity

@@ -3,7 +3,7 @@
 
 use prost::Message;
 
-/// What comes before each blob.
+/// The header before each blob.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct BlobHeader {
     #[prost(string, tag = "1")]

@@ -15,7 +15,7 @@ use super::messages::{
 };
 use super::*;
 
-/// A real extract: the centre of Helsinki; NOTICE says whose it is.
+/// A real extract: the centre of Helsinki; NOTICE names its owner.
 const HELSINKI: &[u8] = include_bytes!("../../../tests/data/Helsinki.osm.pbf");
 
 fn blob(kind: &str, contents: &[u8], pack: bool) -> Vec<u8> {
@@ -172,7 +172,7 @@ fn nodes_ways_and_relations_become_places() {
     assert_eq!(source.version, "2026-11-01T00:00:00Z");
 }
 
-/// What an extract of these groups comes to: ids that were taken, and what is said of the others.
+/// The result of an extract of these groups: ids that were taken, and the messages about the others.
 fn taken(groups: Vec<PrimitiveGroup>, granularity: Option<i32>) -> (Vec<String>, Vec<String>) {
     let texts = ["", "name", "Kahvila", "amenity", "cafe"];
     let block = PrimitiveBlock {
@@ -319,7 +319,7 @@ fn a_real_extract_has_its_places() {
     let nodes = (0..table.row_count())
         .filter(|&row| table.place(row).unwrap().local_id.starts_with("node/"))
         .count();
-    // It was cut out, and what lies across its border lacks points.
+    // The extract was cut out, so elements across its border lack points.
     let is_cut = |bad: &BadRow| bad.reason == BadRowReason::PointsIncomplete;
     assert!(report.bad_rows.iter().all(is_cut), "{:?}", report.bad_rows);
     assert_eq!(report.rows_bad, 30);
@@ -329,7 +329,7 @@ fn a_real_extract_has_its_places() {
 }
 
 #[test]
-fn what_is_no_extract_is_told() {
+fn an_invalid_extract_is_reported() {
     let error = |bytes: &[u8]| import(bytes).unwrap_err().to_string();
     assert!(error(b"").contains("no header"));
     assert!(error(b"id,name,lat,lon\n").contains("too long"));

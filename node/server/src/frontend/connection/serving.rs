@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Connection, Input, Leg, Lost};
+use super::{Connection, ConnectionEnd, InputState, Leg};
 use crate::frontend::moving_stream::MovingStream;
 use crate::frontend::service::Service;
 use herd_protocol::Foreign;
@@ -21,8 +21,8 @@ use herd_tls::TlsFault;
 use herd_tls::client_port::{self, ClientPeer, ClientPortCredentials};
 use herd_tls::write_through::WriteThrough;
 
-/// How long a connection that the server ends waits for the client's end: closed at once, what the
-/// client still sends would make its system throw unread replies away.
+/// How long a connection that the server ends waits for the client's end: after an immediate close, further bytes of
+/// the client would make its system discard unread replies.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 
 /// When the system starts to ask whether a silent client's machine is still there: clients that vanished without a
@@ -32,7 +32,7 @@ const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 /// How often it asks then.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// What a client's commands come over.
+/// The stream of a client's commands.
 enum Stream {
     Plain(MovingStream),
     Encrypted(Box<Encrypted>),
@@ -41,12 +41,12 @@ enum Stream {
 struct Encrypted {
     /// It may hold a write that is to be repeated, wherever the exchange goes on.
     stream: WriteThrough<TlsStream<MovingStream>>,
-    /// Who the client is, if it had to show a certificate.
+    /// The certificate of the client, if it had to show one.
     client: Option<ClientPeer>,
 }
 
 /// A connection with its stream, and why the exchange on one set of threads came to an end.
-type Served = (Box<Connection>, Stream, Leg);
+type LegEnd = (Box<Connection>, Stream, Leg);
 
 impl Connection {
     /// Serves the client until it is done, is lost, or the server stops.
@@ -63,7 +63,7 @@ impl Connection {
         self: Box<Self>,
         stream: TcpStream,
         shutdown: &CancellationToken,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), ConnectionEnd> {
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_keepalive(
             &TcpKeepalive::new()
@@ -76,7 +76,7 @@ impl Connection {
             None => Stream::Plain(stream),
             Some(tls) => {
                 let limit = settings.tls_handshake_timeout;
-                // In a box: what a handshake needs would make each connection larger.
+                // In a box, because the state of a handshake would make each connection larger.
                 match Box::pin(shake_hands(tls, limit, stream, shutdown)).await? {
                     Some(stream) => Stream::Encrypted(stream),
                     None => return Ok(()),
@@ -109,7 +109,7 @@ impl Connection {
         &mut self,
         stream: &mut Stream,
         shutdown: &CancellationToken,
-    ) -> Result<Leg, Lost> {
+    ) -> Result<Leg, ConnectionEnd> {
         let leg = match stream {
             Stream::Plain(stream) => {
                 let (mut read_half, mut write_half) = stream.watched()?.split();
@@ -130,7 +130,7 @@ impl Connection {
         &mut self,
         encrypted: &mut Encrypted,
         shutdown: &CancellationToken,
-    ) -> Result<Leg, Lost> {
+    ) -> Result<Leg, ConnectionEnd> {
         let Encrypted { stream, client } = encrypted;
         let (mut read_half, mut write_half) = tokio::io::split(stream);
         let distrusted = async {
@@ -141,18 +141,18 @@ impl Connection {
         };
         tokio::select! {
             exchanged = self.exchange(&mut read_half, &mut write_half, shutdown) => exchanged,
-            fault = distrusted => Err(Lost::Distrusted(fault)),
+            fault = distrusted => Err(ConnectionEnd::Distrusted(fault)),
         }
     }
 
-    /// Ends a connection whose replies were all sent.
+    /// Ends a connection after all its replies were sent.
     async fn close(&mut self, stream: &mut Stream) {
         let shut_down = match stream {
             Stream::Plain(stream) => stream.shutdown().await,
             Stream::Encrypted(encrypted) => encrypted.stream.shutdown().await,
         };
         // A client that is gone already has nothing to be told.
-        if shut_down.is_err() || self.input == Input::Ended {
+        if shut_down.is_err() || self.input == InputState::Ended {
             return;
         }
         let mut discarded = vec![0; 4 * 1024];
@@ -187,10 +187,10 @@ async fn shake_hands(
     limit: Duration,
     stream: MovingStream,
     shutdown: &CancellationToken,
-) -> Result<Option<Box<Encrypted>>, Lost> {
+) -> Result<Option<Box<Encrypted>>, ConnectionEnd> {
     tokio::select! {
         accepted = tokio::time::timeout(limit, client_port::accept(tls, stream)) => {
-            let (stream, client) = accepted.map_err(|_| Lost::HandshakeTimedOut)??;
+            let (stream, client) = accepted.map_err(|_| ConnectionEnd::HandshakeTimedOut)??;
             let stream = WriteThrough::new(stream);
             Ok(Some(Box::new(Encrypted { stream, client })))
         }
@@ -205,20 +205,20 @@ async fn in_bulk(
     mut stream: Stream,
     bulk: Handle,
     shutdown: CancellationToken,
-) -> Result<Option<Served>, Lost> {
+) -> Result<Option<LegEnd>, ConnectionEnd> {
     stream.moving().leave()?;
     let in_bulk = connection.service.in_bulk.clone();
     let there = async move {
         stream.moving().arrive()?;
         connection.is_in_bulk = true;
-        let counted = Counted::new(Arc::clone(&connection.service));
+        let counted = BulkCount::new(Arc::clone(&connection.service));
         let leg = connection.exchange_over(&mut stream, &shutdown).await?;
         drop(counted);
         connection.is_in_bulk = false;
         if leg == Leg::Moves {
             stream.moving().leave()?;
         }
-        Ok::<Served, Lost>((connection, stream, leg))
+        Ok::<LegEnd, ConnectionEnd>((connection, stream, leg))
     };
     let there = bulk.spawn(in_bulk.track_future(there));
     match AbortOnDropHandle::new(there).await {
@@ -232,40 +232,42 @@ async fn in_bulk(
 }
 
 /// One connection that sends in bulk, as long as this is not dropped.
-struct Counted(Arc<Service>);
+struct BulkCount(Arc<Service>);
 
-impl Counted {
+impl BulkCount {
     fn new(service: Arc<Service>) -> Self {
         let count = &service.statistics.connections_bulk;
         count.fetch_add(1, Ordering::Relaxed);
-        Counted(service)
+        BulkCount(service)
     }
 }
 
-impl Drop for Counted {
+impl Drop for BulkCount {
     fn drop(&mut self) {
         let count = &self.0.statistics.connections_bulk;
         count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-fn note_lost(service: &Service, peer: SocketAddr, lost: &Lost) {
+fn note_lost(service: &Service, peer: SocketAddr, lost: &ConnectionEnd) {
     let statistics = &service.statistics;
     let counter = match lost {
-        Lost::Unread => Some(&statistics.connections_unread),
-        Lost::Idle => Some(&statistics.limits.connections_idle),
-        Lost::HalfLine => Some(&statistics.limits.connections_half_line),
-        Lost::HandshakeTimedOut | Lost::Tls(_) => Some(&statistics.tls_handshakes_failed),
-        Lost::Distrusted(_) => Some(&statistics.certificates_distrusted),
-        Lost::Io(_) => None,
+        ConnectionEnd::Unread => Some(&statistics.connections_unread),
+        ConnectionEnd::Idle => Some(&statistics.limits.connections_idle),
+        ConnectionEnd::HalfLine => Some(&statistics.limits.connections_half_line),
+        ConnectionEnd::HandshakeTimedOut | ConnectionEnd::Tls(_) => {
+            Some(&statistics.tls_handshakes_failed)
+        }
+        ConnectionEnd::Distrusted(_) => Some(&statistics.certificates_distrusted),
+        ConnectionEnd::Io(_) => None,
     };
     if let Some(counter) = counter {
         counter.fetch_add(1, Ordering::Relaxed);
     }
     match lost {
-        // What looks whether the port is open does so all the time.
-        Lost::Tls(TlsFault::Ended) => {}
-        Lost::Tls(reason) | Lost::Distrusted(reason) => {
+        // Port scanners and health checks open such connections all the time.
+        ConnectionEnd::Tls(TlsFault::Ended) => {}
+        ConnectionEnd::Tls(reason) | ConnectionEnd::Distrusted(reason) => {
             tracing::warn!(address = %peer.ip(), %reason, "client connection closed by TLS");
         }
         _ => {}
@@ -285,6 +287,6 @@ pub(super) fn note_foreign(service: &Service, peer: SocketAddr, foreign: Foreign
     tracing::warn!(
         %address,
         protocol,
-        "client connection closed, since it speaks another protocol"
+        "client connection closed because it speaks another protocol"
     );
 }

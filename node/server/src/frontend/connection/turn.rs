@@ -1,4 +1,4 @@
-//! Lines of one connection that are executed together, and what becomes of their replies.
+//! Lines of one connection that are executed together, and their replies.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,7 +13,7 @@ use crate::frontend::statistics::Word;
 use herd_acknowledgement::{Begun, Ticket};
 use herd_protocol::{Foreign, Line, Reply};
 
-/// A question counts as one command more for so many bytes of places, which take as long to put together.
+/// A question counts as one more command for each this number of bytes of places, which take as long to build.
 const PLACES_BYTES_PER_COMMAND: usize = 128;
 
 /// Executes lines that were read before `begin`.
@@ -27,7 +27,7 @@ pub(super) struct Turn<'a> {
     pub(super) since: Begun,
     /// Reports since the last acknowledgement was asked for.
     pub(super) held: u64,
-    /// What was executed, in commands.
+    /// The number of executed commands.
     pub(super) commands: usize,
 }
 
@@ -82,7 +82,7 @@ impl Turn<'_> {
         }
     }
 
-    /// All lines are executed. Returns what was executed, in commands.
+    /// All lines are executed. Returns the number of executed commands.
     pub(super) fn finish(self) -> usize {
         // In this order: all is in the map; the round that takes it along is named; the publisher is woken for it.
         let acknowledgements = &self.service.acknowledgements;
@@ -94,8 +94,8 @@ impl Turn<'_> {
     }
 }
 
-/// Lets the reports whose replies are held become as safe as the server promises, by the round of `ticket`. So
-/// many were read at `begin`.
+/// Holds the replies to `reports` reports, which were read at `begin`, until the reports are as safe as the server
+/// promises, by the round of `ticket`.
 fn acknowledge(
     service: &Service,
     replies: &mut Replies,
@@ -134,7 +134,7 @@ fn measured(service: &Service, reply: LaterReply, begin: Instant) -> LaterReply 
     })
 }
 
-/// What a line says, as far as it was read.
+/// The bytes of a line, as far as they were read.
 fn text(line: Line<'_>) -> &[u8] {
     match line {
         Line::Text(text) | Line::Oversized(text) => text,

@@ -22,7 +22,7 @@ impl InFlight {
         })
     }
 
-    /// One more, unless there are as many as may be.
+    /// One more, unless the limit is reached.
     pub(in crate::frontend) fn enter(self: &Arc<Self>) -> Option<Waiting> {
         let before = self.now.fetch_add(1, Ordering::Relaxed);
         let waiting = Waiting(Arc::clone(self));

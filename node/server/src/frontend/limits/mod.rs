@@ -1,4 +1,4 @@
-//! What a stranger may use up, and what was refused.
+//! Limits on the resources of clients, and counts of refusals.
 
 mod in_flight;
 mod pace;

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::settings::Limits;
 
-/// What a client was too slow with.
+/// The timer that a client exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::frontend) enum Overdue {
     /// It said nothing for too long.
@@ -50,7 +50,7 @@ impl Quiet {
         }
     }
 
-    /// When the client is too late, and with what. It is not idle while replies wait.
+    /// The deadline of the client, and the timer behind it. A client is not idle while replies wait.
     pub(in crate::frontend) fn deadline(&self, replies_wait: bool) -> Option<(Instant, Overdue)> {
         let half_line = self
             .half_line_since
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_is_idle_from_its_last_byte_and_only_while_nothing_waits_for_it() {
+    async fn the_idle_timer_runs_while_no_reply_waits() {
         let mut quiet = quiet(Some(10), None);
         tokio::time::advance(SECOND * 9).await;
         quiet.moved();
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_line_has_its_time_from_its_first_byte_however_slowly_it_comes() {
+    async fn the_timer_of_a_line_starts_at_its_first_byte() {
         let mut quiet = quiet(Some(100), Some(10));
         let start = Instant::now();
         quiet.noted_lines(false, true);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn without_limits_nobody_is_late() {
+    fn without_limits_no_client_times_out() {
         let mut quiet = quiet(None, None);
         quiet.moved();
         quiet.noted_lines(false, true);

@@ -1,13 +1,13 @@
-//! What replies that are not sent yet may take in memory, over all connections.
+//! The memory limit for unsent replies of all connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Replies of a connection that are not counted, in bytes: whoever has no more of them waiting waits for nobody, and the count
-/// that all share is left alone.
+/// Replies of a connection that are not counted, in bytes: a connection with no more than this waiting is never
+/// delayed, and does not touch the shared count.
 const UNCOUNTED_BYTES: usize = 8 * 1024;
 
-/// It is counted by pieces of so many bytes, so that the count is not touched for each reply.
+/// The count changes in pieces of this number of bytes, so that not every reply touches it.
 const PIECE_BYTES: usize = 4 * 1024;
 
 /// The bytes of all connections.
@@ -55,8 +55,8 @@ impl ReplyShare {
         self.counted_bytes = counted;
     }
 
-    /// Whether more may come of the connection: it has little waiting, or all together have room. What it has is taken
-    /// by its client or arrives, so it never waits for others only.
+    /// Whether the connection may execute more: it has few waiting replies, or there is room for all connections. Its
+    /// own replies are read by its client or complete by themselves, so it never waits for others only.
     pub(in crate::frontend) fn has_room(&self) -> bool {
         self.counted_bytes == 0 || self.budget.bytes.load(Ordering::Relaxed) < self.budget.bytes_max
     }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_little_waiting_does_not_wait_for_those_who_have_much() {
+    fn a_client_with_few_waiting_replies_is_never_delayed() {
         let budget = ReplyBudget::new(100_000);
         let (mut much, mut little) = (budget.share(), budget.share());
         little.set(UNCOUNTED_BYTES);

@@ -21,11 +21,12 @@ pub struct Limits {
     pub half_line_timeout: Option<Duration>,
     /// How many `WHATSAT`s of all connections may wait for a provider of places, or for the store.
     pub whatsat_in_flight_max: usize,
-    /// With so many clients known, reports of further ones are refused.
+    /// The maximal number of known clients: reports of further clients are refused.
     pub max_clients: Option<usize>,
-    /// With clients known that take so many bytes of memory, reports of further ones are refused.
+    /// The maximal memory of known clients, in bytes: reports of further clients are refused.
     pub max_client_bytes: Option<usize>,
-    /// Replies of all connections that are not sent yet may take so many bytes, not counting a little of each connection.
+    /// The maximal memory of unsent replies of all connections, in bytes; a small part of each connection does not
+    /// count.
     pub reply_bytes_max: usize,
     /// The longest client ID that is taken in from a client, in bytes.
     pub client_id_bytes_max: usize,

@@ -1,4 +1,4 @@
-//! What the limits did.
+//! Counts of the limits.
 
 use std::sync::atomic::AtomicU64;
 
@@ -13,7 +13,7 @@ pub struct LimitStatistics {
     pub connections_half_line: AtomicU64,
     /// Waits of a connection that used up its own commands of a second.
     pub pauses_connection: AtomicU64,
-    /// Waits of a connection whose address used up its commands of a second.
+    /// Waits of a connection because its address used up its commands of a second.
     pub pauses_address: AtomicU64,
     /// `WHATSAT`s that were not let wait, since too many waited.
     pub whatsat_refused: AtomicU64,

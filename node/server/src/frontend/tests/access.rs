@@ -81,7 +81,7 @@ async fn without_tokens_auth_is_no_command() {
 }
 
 #[tokio::test]
-async fn no_token_gets_into_the_wire_log_whether_or_not_tokens_are_on() {
+async fn no_token_is_in_the_wire_log() {
     let folder = tempfile::tempdir().unwrap();
     let token = Token::random();
     for with_tokens in [true, false] {

@@ -30,7 +30,7 @@ fn reach_disk(server: &TestServer) {
 }
 
 #[tokio::test]
-async fn a_reply_waits_for_the_disk_and_those_behind_it_for_the_reply() {
+async fn a_reply_waits_for_the_disk_and_later_replies_for_it() {
     let server = on_disk().await;
     let mut client = server.connect().await;
     client
@@ -50,7 +50,7 @@ async fn a_reply_waits_for_the_disk_and_those_behind_it_for_the_reply() {
 }
 
 #[tokio::test]
-async fn a_report_that_is_not_safe_in_time_gets_the_error_reply_and_order_stays() {
+async fn an_unconfirmed_report_gets_the_error_reply_in_order() {
     let server = on_disk().await;
     let mut client = server.connect().await;
     client
@@ -102,7 +102,7 @@ async fn many_reports_of_one_connection_wait_together() {
 }
 
 #[tokio::test]
-async fn while_the_store_is_read_a_client_is_answered_with_no_less_than_it_holds() {
+async fn an_answer_waits_for_the_record_in_the_store() {
     let server = TestServer::start().await;
     server.locations.loading().begin();
     // A part of it is in the map.
@@ -125,7 +125,7 @@ async fn while_the_store_is_read_a_client_is_answered_with_no_less_than_it_holds
     client
         .expect(&format!("AT Smith -7.000000000 kiwi +1+1 7\n{ZERO}"))
         .await;
-    // Whoever reports meanwhile is found too.
+    // A client that reports meanwhile is found too.
     client
         .expect(&format!("AT Hill +1520023930.182837383 emu +1+1 5\n{ZERO}"))
         .await;
@@ -137,7 +137,7 @@ async fn while_the_store_is_read_a_client_is_answered_with_no_less_than_it_holds
 }
 
 #[tokio::test]
-async fn a_client_is_answered_once_it_is_searched_for_while_the_rest_is_read() {
+async fn a_search_answers_before_the_store_is_read() {
     let server = TestServer::start().await;
     let loading = server.locations.loading();
     loading.begin();

@@ -29,7 +29,7 @@ fn lines(count: usize, round: usize) -> (String, String) {
     (sent, expected)
 }
 
-/// Sends so many lines in one piece, and reads their replies.
+/// Sends `count` lines in one piece, and reads their replies.
 async fn exchange(client: &mut Client, count: usize, round: usize) {
     let (sent, expected) = lines(count, round);
     client.send(sent).await;
@@ -41,7 +41,7 @@ fn in_bulk(server: &TestServer) -> u64 {
 }
 
 #[tokio::test]
-async fn a_connection_moves_when_it_sends_much_at_a_time_and_back_when_it_does_not_any_more() {
+async fn a_bulk_connection_moves_and_comes_back() {
     let server = TestServer::start().await;
     let mut client = server.connect().await;
     let mut other = server.connect().await;
@@ -67,7 +67,7 @@ async fn a_connection_moves_when_it_sends_much_at_a_time_and_back_when_it_does_n
 }
 
 #[tokio::test]
-async fn what_it_sends_without_reading_is_answered_in_order_when_it_moves() {
+async fn a_move_keeps_the_order_of_replies() {
     const LINES: usize = 20_000;
     let server = TestServer::start().await;
     let Client { stream } = server.connect().await;
@@ -77,7 +77,7 @@ async fn what_it_sends_without_reading_is_answered_in_order_when_it_moves() {
         write_half.write_all(sent.as_bytes()).await.unwrap();
         write_half
     });
-    eventually("it has moved with what it does not read", || {
+    eventually("the connection has moved with its unread replies", || {
         in_bulk(&server) == 1
     })
     .await;
@@ -104,7 +104,7 @@ async fn replies_that_wait_move_with_it() {
 }
 
 #[tokio::test]
-async fn who_falls_silent_is_moved_back() {
+async fn a_silent_bulk_connection_moves_back() {
     let server = TestServer::start().await;
     let mut client = server.connect().await;
     exchange(&mut client, 2_000, 0).await;
@@ -114,7 +114,7 @@ async fn who_falls_silent_is_moved_back() {
 }
 
 #[tokio::test]
-async fn one_in_bulk_that_does_not_finish_in_time_is_cut_off_and_its_task_is_over() {
+async fn a_slow_bulk_connection_is_cut_off_at_the_end() {
     let places = TestPlaces::new(false);
     let set = |set: &mut FrontendSettings| set.drain_timeout = Duration::from_millis(50);
     let server = TestServer::start_with(set, places.clone(), None).await;
@@ -138,7 +138,7 @@ async fn one_in_bulk_that_does_not_finish_in_time_is_cut_off_and_its_task_is_ove
 }
 
 #[tokio::test]
-async fn a_server_that_stops_lets_those_in_bulk_finish_too() {
+async fn bulk_connections_finish_when_a_server_stops() {
     let (server, places) = TestServer::start_slow().await;
     let at = server.says("IAMAT k +1+1 1\n").await;
     let mut client = server.connect().await;
@@ -158,7 +158,7 @@ async fn a_server_that_stops_lets_those_in_bulk_finish_too() {
 }
 
 #[tokio::test]
-async fn who_reads_nothing_is_dropped_in_time_though_it_moves_meanwhile() {
+async fn a_client_that_reads_nothing_is_dropped_despite_a_move() {
     let set = |set: &mut FrontendSettings| set.reply_write_timeout = Duration::from_secs(7);
     let server = TestServer::start_with(set, TestPlaces::new(true), None).await;
     let socket = TcpSocket::new_v4().unwrap();
@@ -232,7 +232,7 @@ async fn an_encrypted_connection_moves_too() {
 }
 
 #[tokio::test]
-async fn without_threads_for_bulk_it_stays_where_it_is() {
+async fn without_bulk_threads_a_connection_does_not_move() {
     let server = TestServer::start_with(|set| set.bulk = None, TestPlaces::new(true), None).await;
     let mut client = server.connect().await;
     for round in 0..50 {

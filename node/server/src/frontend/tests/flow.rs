@@ -54,7 +54,7 @@ async fn pipelined_commands_are_answered_in_order_and_see_each_other() {
 }
 
 #[tokio::test]
-async fn a_connection_is_as_good_for_the_thousandth_command_as_for_the_first() {
+async fn a_connection_carries_a_thousand_commands() {
     let server = TestServer::start().await;
     let mut client = server.connect().await;
     for i in 0..1_000 {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::server::{NOW_NS, TestPlaces, TestServer, eventually};
 use herd_acknowledgement::AckLevel;
 
-/// What a page sends with `fetch` in the mode `no-cors`, with a body of its choice.
+/// The request of a page with `fetch` in the mode `no-cors`, with a body of its choice.
 const REQUEST: &str = "POST / HTTP/1.1\r\nHost: 127.0.0.1:12000\r\nConnection: keep-alive\r\n\
      Content-Length: 28\r\nContent-Type: text/plain;charset=UTF-8\r\n\
      Origin: http://evil.example\r\nAccept: */*\r\n\r\n";
@@ -84,7 +84,7 @@ async fn a_request_line_beyond_the_limit_is_known_at_its_end() {
         client
             .send(format!("IAMAT honest +1+1 1\n{first}\r\n"))
             .await;
-        // What comes later is not executed either.
+        // Later lines are not executed either.
         let _ = tokio::io::AsyncWriteExt::write_all(&mut client.stream, REPORT.as_bytes()).await;
         let replies = String::from_utf8(client.rest().await).unwrap();
         let copied = &first[..1_024];
@@ -102,7 +102,7 @@ async fn a_request_line_beyond_the_limit_is_known_at_its_end() {
 }
 
 #[tokio::test]
-async fn replies_to_what_came_before_still_go_out_in_order() {
+async fn replies_to_earlier_lines_are_still_sent_in_order() {
     let (server, places) = TestServer::start_slow().await;
     let mut client = server.connect().await;
     let before = "IAMAT kiwi +1+1 1\nWHATSAT kiwi 1 1\nIAMAT kiwi +1+1 2\n";
@@ -127,7 +127,7 @@ async fn held_replies_go_out_before_the_connection_ends() {
     client
         .send(format!("IAMAT kiwi +1+1 1\n{REQUEST}{REPORT}"))
         .await;
-    // Nobody confirms the report.
+    // No neighbour confirms the report.
     client
         .expect("? IAMAT kiwi +1+1 1\n? POST / HTTP/1.1\n")
         .await;

@@ -1,4 +1,4 @@
-//! What clients may use up, and the answer beyond it.
+//! The limits on clients, and the answers beyond them.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
@@ -20,7 +20,7 @@ async fn server(set: impl FnOnce(&mut Limits)) -> TestServer {
 }
 
 #[tokio::test]
-async fn an_address_has_so_many_connections_and_gets_them_back() {
+async fn connections_of_an_address_are_limited() {
     let server = server(|limits| limits.connections_per_address_max = Some(2)).await;
     let mut first = server.connect().await;
     let second = server.connect().await;
@@ -66,7 +66,7 @@ async fn blank_lines_are_paced_too() {
 }
 
 #[tokio::test]
-async fn connections_of_an_address_share_its_rate_also_one_after_the_other() {
+async fn connections_of_an_address_share_its_rate() {
     let server =
         server(|limits| limits.commands_per_second_per_address = NonZeroU32::new(50)).await;
     let started = Instant::now();
@@ -81,7 +81,7 @@ async fn connections_of_an_address_share_its_rate_also_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_silent_client_is_dropped_where_that_is_set_and_only_when_nothing_waits_for_it() {
+async fn the_idle_timeout_drops_a_client_without_waiting_replies() {
     let places = TestPlaces::new(false);
     let timeout = Duration::from_millis(600);
     let server = TestServer::start_with(
@@ -103,7 +103,7 @@ async fn a_silent_client_is_dropped_where_that_is_set_and_only_when_nothing_wait
 }
 
 #[tokio::test]
-async fn a_line_that_never_ends_is_cut_off_though_its_bytes_trickle_in() {
+async fn an_endless_line_is_cut_off_in_time() {
     let server = server(|limits| limits.half_line_timeout = Some(Duration::from_millis(300))).await;
     let mut quick = server.connect().await;
     let slow = server.connect().await;
@@ -122,7 +122,7 @@ async fn a_line_that_never_ends_is_cut_off_though_its_bytes_trickle_in() {
 }
 
 #[tokio::test]
-async fn only_so_many_questions_wait_for_places_and_the_others_hear_so_at_once() {
+async fn waiting_questions_are_bounded() {
     let places = TestPlaces::new(false);
     let server = TestServer::start_with(
         |settings| settings.limits.whatsat_in_flight_max = 2,
@@ -159,7 +159,7 @@ async fn only_so_many_questions_wait_for_places_and_the_others_hear_so_at_once()
 }
 
 #[tokio::test]
-async fn a_full_map_refuses_new_clients_and_goes_on_with_those_it_knows() {
+async fn a_full_map_refuses_new_clients_only() {
     let server = server(|limits| limits.max_clients = Some(2)).await;
     let said = server
         .says("IAMAT a +1+1 1\nIAMAT b +1+1 1\nIAMAT c +1+1 1\nIAMAT a +2+2 2\nWHATSAT c 0 0\n")
@@ -185,7 +185,7 @@ async fn a_full_map_refuses_new_clients_and_goes_on_with_those_it_knows() {
 }
 
 #[tokio::test]
-async fn clients_that_take_too_much_memory_are_refused_unless_they_are_known() {
+async fn the_memory_limit_refuses_new_clients_only() {
     let texts_bytes = "a+1+11".len();
     let server =
         server(|limits| limits.max_client_bytes = Some(memory_bytes(2, 2 * texts_bytes))).await;

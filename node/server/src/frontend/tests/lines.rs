@@ -36,7 +36,7 @@ async fn a_line_ends_at_lf_or_at_the_half_close() {
 }
 
 #[tokio::test]
-async fn fields_are_separated_by_the_six_white_space_bytes_and_no_others() {
+async fn six_white_space_bytes_separate_fields() {
     let server = TestServer::start().await;
     let spread = " \tIAMAT\x0b\x0ckiwi.cs.ucla.edu\r  +34.068930-118.445127\t\
                   1520023934.918963997 \x0c\r\n";
@@ -97,7 +97,7 @@ async fn an_invalid_command_gets_its_copy() {
 }
 
 #[tokio::test]
-async fn an_oversized_line_is_answered_at_the_limit_and_the_connection_goes_on() {
+async fn an_oversized_line_is_answered_at_the_limit() {
     let server = TestServer::start().await;
     let mut client = server.connect().await;
     let copy = format!("? {}\n", "x".repeat(OVERSIZED_COPY_BYTES));

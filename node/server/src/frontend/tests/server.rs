@@ -32,7 +32,7 @@ pub(super) const ACK_TIMEOUT: Duration = Duration::from_millis(300);
 /// The receipt time of the specification's example.
 pub(super) const NOW_NS: i64 = 1_520_023_935_182_837_383;
 
-/// What the provider says, newlines and all.
+/// The answer of the provider, with its newlines.
 pub(super) const PLACES: &str = "{\n\n \"results\" : [],\n\n\n \"status\" : \"OK\"\n}\n\n";
 
 /// The same as a client gets it.
@@ -206,7 +206,7 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Half-closes and reads what the server still says, to its end.
+    /// Half-closes and reads the rest of the server's replies.
     pub(super) async fn end(mut self) -> Vec<u8> {
         self.stream.shutdown().await.unwrap();
         self.rest().await
@@ -218,7 +218,7 @@ impl Client {
         all
     }
 
-    /// Reads exactly what is expected.
+    /// Reads exactly the expected bytes.
     pub(super) async fn expect(&mut self, text: &str) {
         let mut bytes = vec![0; text.len()];
         soon(self.stream.read_exact(&mut bytes)).await.unwrap();

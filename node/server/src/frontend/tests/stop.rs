@@ -1,4 +1,4 @@
-//! What stopping the server does to its connections.
+//! The effect of a stop on connections.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ async fn replies_in_flight_are_finished_and_nothing_new_is_accepted() {
     client.send("WHATSAT k 1 5\nbehind\n").await;
     places.is_asked().await;
     server.shutdown.cancel();
-    // The idle one is closed while the other still waits; what was half a line is no command.
+    // The idle connection is closed while the other one still waits. Half a line is not a command.
     assert_eq!(idle.rest().await, b"");
     assert!(TcpStream::connect(server.address).await.is_err());
     client.send("too late\n").await;
@@ -67,7 +67,7 @@ async fn replies_that_were_not_delivered_yet_are_not_thrown_away() {
     })
     .await;
     server.shutdown.cancel();
-    // Closed at once, the server's system would answer this with a reset, and drop what it holds.
+    // After an immediate close, the server's system would answer this with a reset and drop the unsent replies.
     client.send("too late\n").await;
     assert_eq!(client.rest().await, expected.as_bytes());
 }

@@ -34,7 +34,7 @@ async fn any_server_answers_with_the_line_of_the_server_that_heard() {
 }
 
 #[tokio::test]
-async fn the_provider_is_asked_for_what_the_command_says() {
+async fn the_provider_gets_the_query_of_the_command() {
     let places = TestPlaces::new(true);
     let server = TestServer::start_with(|_| {}, Arc::clone(&places), None).await;
     server.says("IAMAT k +34.5-118.25 1\n").await;
@@ -99,7 +99,7 @@ async fn malformed_operands_are_refused() {
 }
 
 #[tokio::test]
-async fn a_client_that_no_one_has_reported_gets_the_error_reply() {
+async fn an_unknown_client_gets_the_error_reply() {
     let server = TestServer::start().await;
     server.says("IAMAT kiwi +1+1 1\n").await;
     for client in ["Kiwi", "kiw", "kiwi\0"] {
@@ -124,7 +124,7 @@ async fn one_read_gets_the_whole_reply() {
 }
 
 #[tokio::test]
-async fn a_slow_provider_keeps_the_order_and_holds_up_no_one_else() {
+async fn a_slow_provider_delays_only_its_connection() {
     let (server, places) = TestServer::start_slow().await;
     let at = server.says("IAMAT k +1+1 1\n").await;
     let mut client = server.connect().await;

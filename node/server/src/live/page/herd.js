@@ -8,7 +8,7 @@ const SERVER_STATES = {
   down: "gone",
   unheard: "not heard of yet",
 };
-const LINK_STATES = { up: "up", down: "down", unseen: "not told of yet" };
+const LINK_STATES = { up: "up", down: "down", unseen: "not reported yet" };
 /** Beyond this many servers their names would overlap. */
 const NAMES_MAX = 16;
 /** So many groups are on the way while all is well and much is reported. */
@@ -33,7 +33,7 @@ export class HerdView {
 
   show({ servers, links }) {
     this.servers = servers;
-    // Drawn anew only if it has changed: what has the focus, or is being clicked, stays.
+    // Drawn anew only if it has changed, so that an element with the focus, or under a click, stays.
     const shape = JSON.stringify([servers, links.map(({ a, b, state, lag }) => [a, b, state, lag === null])]);
     if (shape !== this.shape) {
       this.shape = shape;

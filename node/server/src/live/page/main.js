@@ -1,4 +1,4 @@
-// Puts the page together: what the server says goes to its views, what the user does to the server.
+// Puts the page together: events of the server go to the views, actions of the user to the server.
 
 import { attachGestures } from "./gestures.js";
 import { Graphs } from "./graphs.js";
@@ -22,13 +22,13 @@ let connection = { name: "connecting" };
 let lastHeard = Date.now();
 /** The server's clock less this machine's. */
 let clockOffset = 0;
-/** What the address asks for: `{ dot }` or `{ client }`, with a label until the record comes. */
+/** The choice in the address: `{ dot }` or `{ client }`, with a label until the record comes. */
 let chosen = null;
 let userMoved = false;
 let fitted = false;
 let settling = 0;
 let asked = "";
-/** What the list of dots was made of. */
+/** The source of the list of dots. */
 let listed = "";
 /** Events whose first one after each question says everything. */
 let first = { map: true, seconds: true };
@@ -132,11 +132,11 @@ function showSummary() {
   listDots();
 }
 
-/** The same as the map, for the keyboard and for whoever does not see it. */
+/** The same as the map, for the keyboard and for people who do not see it. */
 function listDots() {
   const list = byId("nearby");
   const dots = map.nearestToMiddle(LISTED_MAX).sort((a, b) => (a.label < b.label ? -1 : 1));
-  // Made anew only if it has changed: what has the focus, or is being clicked, stays.
+  // Made anew only if it has changed, so that an element with the focus, or under a click, stays.
   const content = JSON.stringify(dots.map(({ key, label, count, server }) => [key, label, count, server]));
   if (content === listed) return;
   listed = content;
@@ -226,12 +226,12 @@ function sayConnection() {
   if (byId("state").textContent !== short) byId("state").textContent = short;
   banner.hidden = name !== "lost" && name !== "refused";
   if (banner.hidden) return;
-  const title = name === "lost" ? `Lost ${server || "the server"}: ${why}.` : "This server feeds no more pages.";
+  const title = name === "lost" ? `Lost ${server || "the server"}: ${why}.` : "This server has no room for more pages.";
   if (byId("banner-title").textContent !== title) byId("banner-title").textContent = title;
   const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
   const trying = seconds === 0 ? "Trying again now." : `Trying again in ${seconds} s.`;
   const text = name === "lost" && server
-    ? `What you see is from ${ago(Date.now() - lastHeard)}. ${trying}`
+    ? `This view is from ${ago(Date.now() - lastHeard)}. ${trying}`
     : name === "lost" ? trying : `${why} ${trying}`;
   byId("banner-text").textContent = text;
 }
@@ -286,7 +286,7 @@ byId("find").addEventListener("submit", (event) => {
   if (id) chooseById(id);
 });
 document.addEventListener("visibilitychange", () => {
-  // A page that nobody looks at takes no place.
+  // A page in the background takes no place.
   if (document.hidden) {
     asked = "";
     stream.close();
@@ -298,6 +298,6 @@ setInterval(sayConnection, 1000);
 showConnection(connection);
 map.load().catch((error) => {
   byId("empty").hidden = false;
-  byId("empty").textContent = `The map of the world did not come (${error.message}). Load the page again.`;
+  byId("empty").textContent = `The map of the world could not be loaded (${error.message}). Load the page again.`;
 });
 ask();

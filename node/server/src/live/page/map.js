@@ -212,7 +212,7 @@ export class WorldMap {
     context.lineWidth = 2.5;
     context.strokeStyle = this.colours.accent;
     context.stroke();
-    // Tests, and whoever looks with other tools, see where it is drawn.
+    // Tests and other tools see where it is drawn.
     this.canvas.dataset.chosenX = at.x.toFixed(1);
     this.canvas.dataset.chosenY = at.y.toFixed(1);
   }

@@ -13,7 +13,7 @@ export const POLE_Y = projectY(90);
 /** Pixels for each radian at most: about 2 m for each pixel. */
 const SCALE_MAX = 3e6;
 
-/** What of the world a canvas of some size shows. */
+/** The part of the world that a canvas shows. */
 export class View {
   constructor() {
     this.width = 1;
@@ -59,7 +59,7 @@ export class View {
     this.keepInside();
   }
 
-  /** Zooms, and keeps what is at this point of the canvas there. */
+  /** Zooms, and keeps this point of the canvas in place. */
   zoomAt(factor, x, y) {
     const before = this.scale;
     this.scale *= factor;
@@ -86,7 +86,7 @@ export class View {
   /** Shows these points, with room around them, and no closer than a continent. */
   fit(points) {
     if (points.length === 0) return this.showWorld();
-    // The widest gap between neighbours around the world is what need not be shown.
+    // The widest gap between neighbours around the world need not be shown.
     const sorted = points.map((point) => point.longitude).sort((a, b) => a - b);
     let [gap, west] = [sorted[0] + 360 - sorted.at(-1), sorted[0]];
     for (let i = 1; i < sorted.length; i += 1) {
@@ -106,7 +106,7 @@ export class View {
     this.keepInside();
   }
 
-  /** South, west, north and east of what is shown, with a margin; west may be more than east. */
+  /** South, west, north and east of the shown part, with a margin; west may be more than east. */
   bounds() {
     const margin = 1.1;
     const halfHeight = (this.height / 2 / this.scale) * margin;

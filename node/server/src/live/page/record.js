@@ -1,4 +1,4 @@
-// The record of the chosen client, and what is near it.
+// The record of the chosen client, and the places near it.
 
 import { ago, count, distance, element, metresBetween, moment, plainText } from "./text.js";
 
@@ -13,7 +13,7 @@ export class RecordView {
     this.panel.hidden = true;
   }
 
-  /** Before the server has said what it knows of it. */
+  /** Before the server has sent its record. */
   expect(label) {
     this.panel.hidden = false;
     this.title.textContent = label;

@@ -28,7 +28,7 @@ export function ago(ms) {
 
 export function moment(ms) {
   const date = new Date(ms);
-  if (Number.isNaN(date.getTime())) return "beyond any calendar";
+  if (Number.isNaN(date.getTime())) return "outside the calendar";
   return date.toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
 }
 

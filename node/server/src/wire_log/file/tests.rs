@@ -149,7 +149,7 @@ fn a_path_that_cannot_be_opened_is_named() {
     assert!(error.to_string().contains("/nonexistent/hill.log"));
 }
 
-/// A disk that takes so many bytes and then says that it is full.
+/// A disk that takes `room` bytes and is full then.
 struct SmallDisk {
     taken: Vec<u8>,
     room: usize,
@@ -172,7 +172,7 @@ impl Write for SmallDisk {
 }
 
 #[test]
-fn a_full_disk_costs_lines_that_are_counted_and_told_once_there_is_room() {
+fn lines_lost_to_a_full_disk_are_counted_and_reported() {
     let shared = Arc::new(Shared {
         queue: Queue::new(BOUNDS),
         clock: clock(),
