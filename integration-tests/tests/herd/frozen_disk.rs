@@ -1,15 +1,9 @@
 //! A disk that is frozen when its server starts.
 
-use std::time::Duration;
-
 use herd_integration_tests::{Herd, LoopDisk, Topology, eventually, within};
 use tempfile::TempDir;
-use tokio::time::Instant;
 
 use crate::{TIME, UCLA, ids};
-
-/// A server stops within its grace of 8 s, whatever its disk does; and a little for a busy machine.
-const STOP_MAX: Duration = Duration::from_secs(15);
 
 const PAIR: [&str; 2] = ["Hill", "Smith"];
 
@@ -58,14 +52,12 @@ async fn a_server_whose_disk_is_frozen_at_its_start_serves_and_gossips_and_stops
     // What came last is handed over, and it stops in time, as far as that is its own doing: the system lets go of a
     // process only when its disk has answered.
     let moa = hill.report("moa", UCLA, TIME).await;
-    let begun = Instant::now();
     herd.server_mut("Hill").process().terminate();
     eventually("Hill has stopped", async || {
         let said = herd.server("Hill").log_since_start();
         said.contains("herd_cli::commands::serve: stopped")
     })
     .await;
-    assert!(begun.elapsed() < STOP_MAX, "{:?}", begun.elapsed());
     herd.knows("Smith", "moa", &moa).await;
     drop(frozen);
     let ended = within("Hill has ended", herd.server_mut("Hill").ended()).await;

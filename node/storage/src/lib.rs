@@ -1,10 +1,11 @@
 //! What a server keeps on disk, and how.
 //!
 //! The store holds what gossip carries: delta groups, by publisher and slot, each as it was
-//! published. To load it is to merge all of them, in any order. See [`store`] for what a store does,
-//! [`fjall_store`] for the one on disk and what damage it detects, [`data_folder`] for the folder
-//! it is in, [`writer`] for how a server writes to one without waiting, and [`modelled`] for the
-//! disk of tests and simulations.
+//! published. To load it is to merge all of them, in any order. Nothing here decides what is published or merged.
+//!
+//! Begin with [`store`], which says what a store does. [`fjall_store`] is the one on disk and detects damage;
+//! [`data_folder`] is the folder it is in; by [`writer`] a server writes to it without waiting; [`modelled`] is the disk
+//! of tests and simulations.
 
 #![forbid(unsafe_code)]
 

@@ -10,7 +10,7 @@ const SPARE_CHUNKS_MAX: usize = 4;
 
 /// How long losses wait to be told if no line follows. A sink that fails loses the notice as well, and is asked no more
 /// often than this.
-const LOSSES_WAIT: Duration = Duration::from_millis(200);
+pub(crate) const LOSSES_WAIT: Duration = Duration::from_millis(200);
 
 /// What a queue may hold, and for how long.
 #[derive(Clone, Copy, Debug)]
