@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn every_byte_in_every_place_is_told_from_a_digit() {
-        for place in 0..24 {
+        // Miri takes some hundred times as long.
+        for place in (0..24).step_by(if cfg!(miri) { 5 } else { 1 }) {
             for byte in 0..=u8::MAX {
                 let mut text = *b"123456789012345678901234";
                 text[place] = byte;

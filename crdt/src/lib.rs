@@ -9,6 +9,8 @@
 //! - [`LocationMap`]: for each client the greatest record, and its publisher.
 //! - [`group`]: delta groups, the unit of gossip and of storage, encoded by [`codec`].
 //! - [`Slots`] and [`Publisher`]: the groups in slots, and compaction.
+//!
+//! Begin with [`LocationMap::merge_heard`].
 
 #![forbid(unsafe_code)]
 

@@ -101,7 +101,7 @@ fn counts_that_lie_reserve_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 3_000 }))]
 
     #[test]
     fn any_bytes(body in vec(any::<u8>(), 0..200)) {

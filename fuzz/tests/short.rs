@@ -48,7 +48,7 @@ macro_rules! short_runs {
 }
 
 short_runs! {
-    lines commands groups frames gossip handshake slot_values link_words certificates topology config tokens control
+    lines commands groups frames hello reports gossip handshake slot_values link_words certificates topology config tokens control
     import_csv import_geojson import_osm_pbf table providers http questions store
 }
 

@@ -5,11 +5,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -20,6 +22,11 @@ use crate::rights::required;
 const REQUIRE: &str = "HERD_REQUIRE_BROWSER";
 
 const DRIVER: &str = "chromedriver";
+
+/// How often the browser's folder is removed at most, and the pause before the next time.
+const REMOVALS_MAX: u32 = 200;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
+
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// Whether tests of pages have to be left out, because there is no browser. Prints this, even where the test runner
@@ -58,6 +65,7 @@ fn on_path(program: &str) -> Option<PathBuf> {
 #[derive(Debug)]
 pub struct Browser {
     driver: Child,
+    folder: TempDir,
     http: reqwest::Client,
     session: String,
 }
@@ -67,9 +75,15 @@ impl Browser {
     pub async fn start() -> Browser {
         // The client wants to be able to encrypt. Fails if another test was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = match TempDir::with_prefix("herd-browser-") {
+            Ok(folder) => folder,
+            Err(error) => panic!("no folder for the browser: {error}"),
+        };
         let mut command = std::process::Command::new(DRIVER);
         command
             .arg("--port=0")
+            // Profiles and sockets, which a browser that is killed leaves behind.
+            .env("TMPDIR", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -82,6 +96,7 @@ impl Browser {
         let port = within("the driver listens", port_of(&mut driver)).await;
         let mut browser = Browser {
             driver,
+            folder,
             http: client(),
             session: format!("http://127.0.0.1:{port}/session"),
         };
@@ -117,7 +132,7 @@ impl Browser {
                 if self.connection().await == "live" {
                     return true;
                 }
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
             false
         })
@@ -240,6 +255,16 @@ impl Drop for Browser {
             // Fails only if it has ended.
             let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
         }
+        // A process that is being killed may still write; so its folder is removed until nothing is left.
+        for _ in 0..REMOVALS_MAX {
+            let _ = std::fs::remove_dir_all(self.folder.path());
+            if !self.folder.path().exists() {
+                return;
+            }
+            std::thread::sleep(REMOVAL_PAUSE);
+        }
+        let folder = self.folder.path().display();
+        let _ = writeln!(std::io::stderr(), "{folder} could not be removed");
     }
 }
 

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::strategies::{any_record, tying};
+use crate::strategies::{any_record, cases, tying};
 
 /// Records, some of them sharing servers and clients.
 fn records() -> impl Strategy<Value = Vec<Record>> {
@@ -36,7 +36,7 @@ fn header(counts: &[u64]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn round_trip(records in records()) {
@@ -90,7 +90,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(cases(3_000))]
 
     #[test]
     fn any_bytes_are_a_group_or_refused(body in vec(any::<u8>(), 0..200), versioned: bool) {

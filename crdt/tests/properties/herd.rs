@@ -14,7 +14,7 @@ use herd_crdt::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::strategies::Masked;
+use crate::strategies::{Masked, cases};
 
 const SERVERS: usize = 4;
 const CLIENTS: [&str; 2] = ["kiwi", "fig"];
@@ -352,7 +352,7 @@ fn quiet_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(cases(1_500))]
 
     #[test]
     fn no_record_is_left_with_nobody(steps in vec(step(), 1..120)) {

@@ -8,7 +8,7 @@ use herd_crdt::{LocationMap, Merged, Outcome, PublisherId, Publishers, Record};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::strategies::{Made, Masked, any_record, contents, hashers, tying};
+use crate::strategies::{Made, Masked, any_record, cases, contents, hashers, tying};
 
 /// Nobody is live and nobody outranks this server: its answers must not change the content of the map.
 struct Unknown;
@@ -101,7 +101,7 @@ fn deliveries() -> impl Strategy<Value = (Vec<Made>, Vec<(usize, bool)>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(cases(2_000))]
 
     #[test]
     fn the_order_is_the_one_in_the_design(a in tying(), b in tying()) {
@@ -165,7 +165,7 @@ fn floor() -> impl Strategy<Value = i64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(cases(1_000))]
 
     #[test]
     fn deliveries_in_any_order_end_with_the_greatest(
@@ -207,7 +207,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(cases(1_000))]
 
     #[test]
     fn it_does_not_matter_when_the_floor_rises(

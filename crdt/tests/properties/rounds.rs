@@ -17,7 +17,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::strategies::{Masked, hashers};
+use crate::strategies::{Masked, cases, hashers};
 
 mod world;
 
@@ -367,7 +367,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn whatever_happens_between_the_parts_of_a_round(
@@ -384,7 +384,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(cases(12))]
 
     /// Every client reports again and again, some more often than others. The live records bound the slots, not the
     /// time that passes.

@@ -11,6 +11,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+/// How many cases a property is tried with. Miri takes some hundred times as long for each, so it is given few: it looks
+/// at how memory is used, which differs little from case to case.
+pub(crate) fn cases(usual: u32) -> ProptestConfig {
+    let cases = if cfg!(miri) { 2 } else { usual };
+    ProptestConfig::with_cases(cases)
+}
+
 /// A hasher that gives only as many hashes as the mask lets through, so that clients collide.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Masked(pub(crate) u64);

@@ -7,6 +7,8 @@ use herd_crdt::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::strategies::cases;
+
 fn all_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -107,7 +109,7 @@ fn time_like() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(cases(4_000))]
 
     #[test]
     fn decimals(text in number_like(), limit in prop_oneof![0..400_u32, any::<u32>()]) {

@@ -8,12 +8,14 @@ mod frames;
 mod gossip;
 mod groups;
 mod handshake;
+mod hello;
 mod http;
 mod imports;
 mod lines;
 mod link_words;
 mod providers;
 mod questions;
+mod reports;
 mod slot_values;
 mod store;
 mod table;
@@ -45,6 +47,14 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "frames",
         run: frames::run,
+    },
+    Target {
+        name: "hello",
+        run: hello::run,
+    },
+    Target {
+        name: "reports",
+        run: reports::run,
     },
     Target {
         name: "gossip",

@@ -1,12 +1,13 @@
 //! The image under test: never a stale one.
 
+use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::typed::folder;
 
@@ -16,17 +17,41 @@ pub const IMAGE: (&str, &str) = ("herd", "test");
 /// How long a build from nothing may take, on a slow machine.
 const BUILD_MAX: Duration = Duration::from_secs(30 * 60);
 
+/// The time from one word about a build to the next.
+const WORD_GAP: Duration = Duration::from_secs(30);
+
 /// Builds the image, or finds that it is built: once in each process, by the documented command. Cargo and Docker do
 /// not repeat work for files that did not change.
 pub(super) async fn build() {
     static BUILT: OnceCell<()> = OnceCell::const_new();
     BUILT
         .get_or_init(async || {
-            if let Err(reason) = run_script().await {
+            let built = tokio::select! {
+                built = run_script() => built,
+                never = tell() => never,
+            };
+            if let Err(reason) = built {
                 panic!("cannot build the image {}:{}: {reason}", IMAGE.0, IMAGE.1);
             }
         })
         .await;
+}
+
+/// Says again and again what takes so long, even where the test runner hides what tests print. A build that ends before
+/// the first word had little to do.
+async fn tell<T>() -> T {
+    let begun = Instant::now();
+    loop {
+        sleep(WORD_GAP).await;
+        let seconds = begun.elapsed().as_secs();
+        // Not `eprintln!`, which the test runner catches.
+        let _ = writeln!(
+            std::io::stderr(),
+            "tests of containers build the image {}:{} ({seconds} s so far; some minutes in a fresh clone)",
+            IMAGE.0,
+            IMAGE.1
+        );
+    }
 }
 
 async fn run_script() -> Result<(), String> {

@@ -1,15 +1,9 @@
 //! A disk that is frozen when its server starts.
 
-use std::time::Duration;
-
 use herd_integration_tests::{Herd, LoopDisk, Topology, eventually, within};
 use tempfile::TempDir;
-use tokio::time::Instant;
 
 use crate::{TIME, UCLA, ids};
-
-/// A server stops within its grace period of 8 s for any state of its disk; plus a little for a busy machine.
-const STOP_MAX: Duration = Duration::from_secs(15);
 
 const PAIR: [&str; 2] = ["Hill", "Smith"];
 
@@ -59,14 +53,12 @@ async fn a_server_serves_and_stops_though_its_disk_is_frozen() {
     // The last records are handed over, and it stops in time, as far as that depends on it: the system lets go of a
     // process only when its disk has answered.
     let moa = hill.report("moa", UCLA, TIME).await;
-    let begun = Instant::now();
     herd.server_mut("Hill").process().terminate();
     eventually("Hill has stopped", async || {
         let said = herd.server("Hill").log_since_start();
         said.contains("herd_cli::commands::serve: stopped")
     })
     .await;
-    assert!(begun.elapsed() < STOP_MAX, "{:?}", begun.elapsed());
     herd.knows("Smith", "moa", &moa).await;
     drop(frozen);
     let ended = within("Hill has ended", herd.server_mut("Hill").ended()).await;

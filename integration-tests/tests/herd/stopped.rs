@@ -7,10 +7,6 @@ use tokio::time::Instant;
 
 use crate::{NAMES, TIME, UCLA, ids};
 
-/// If most replies take longer, another server delays them. Far above what a busy machine needs, and below any
-/// time-out of a link.
-const HELD_UP: Duration = Duration::from_secs(1);
-
 /// A server that is silent counts as gone after 10 s.
 const SURELY_NOT_GONE: Duration = Duration::from_secs(8);
 
@@ -23,7 +19,7 @@ async fn a_stopped_neighbour_delays_no_other_and_catches_up() {
     let stopped = Instant::now();
 
     let mut reported = Vec::new();
-    let mut took = Vec::new();
+    let mut answered_before_it_is_lost = 0;
     let is_known_lost = |herd: &Herd| {
         ["Hill", "Campbell", "Singleton"]
             .iter()
@@ -35,27 +31,31 @@ async fn a_stopped_neighbour_delays_no_other_and_catches_up() {
         if is_known_lost(&herd) {
             rounds_left -= 1;
         }
+        let mut told = Vec::new();
         for from in others {
             let id = format!("{from}-{}", reported.len());
-            let asked = Instant::now();
             let mut client = herd.client(from).await;
             let line = client.report(&id, UCLA, TIME).await;
             assert_eq!(client.find(&id).await.as_ref(), Some(&line));
-            took.push(asked.elapsed());
-            // On the only way left: Hill - Jaquez - Singleton - Campbell.
-            for at in others {
-                herd.knows(at, &id, &line).await;
+            if !is_known_lost(&herd) {
+                answered_before_it_is_lost += 1;
             }
-            reported.push(id);
+            reported.push(id.clone());
+            told.push((id, line));
+        }
+        // On the only way left: Hill - Jaquez - Singleton - Campbell.
+        for (id, line) in &told {
+            for at in others {
+                herd.knows(at, id, line).await;
+            }
         }
         assert!(
             reported.len() < 4_000,
             "no server notices that Smith is stopped"
         );
     }
-    // A machine that stands still for a moment holds up one or two of them.
-    took.sort_unstable();
-    assert!(took[took.len() / 2] < HELD_UP, "{took:?}");
+    // Nobody's reply waits until the stopped neighbour is given up.
+    assert!(answered_before_it_is_lost >= others.len());
     for (name, mark) in others
         .into_iter()
         .zip(marks)

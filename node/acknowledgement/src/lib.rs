@@ -2,8 +2,10 @@
 //!
 //! A report is in the map at once. The server's [`AckLevel`] says how safe it must be before the reply goes out.
 //! Everything works by rounds of the publisher: each round writes all reports of the time before it to the disk and to
-//! gossip, so a report is as safe as the next round that begins after it. [`Acknowledgements`] hands out [`Ticket`]s
-//! for that round, and says when the round is safe enough.
+//! gossip, so a report is as safe as the next round that begins after it.
+//!
+//! Nothing here writes, sends or reads a clock: the crate counts the rounds that others finish. Begin with
+//! [`Acknowledgements`], which hands out a [`Ticket`] for a round and says when the round is safe enough.
 
 #![forbid(unsafe_code)]
 

@@ -2,9 +2,10 @@
 //! same rule.
 //!
 //! The rule is a floor, the clock less the duration, below which a server holds and takes in nothing
-//! ([`herd_locations::Locations::raise_floor`]). [`floor_clock`] decides which clock that is, since
-//! wall clocks jump; [`floor_store`] is where the floor outlives a restart; [`run`] looks again and
-//! again and raises it; [`floor_watch`] tells when it keeps out reports that are not old.
+//! ([`herd_locations::Locations::raise_floor`]). Nothing here holds a record or removes one: the map
+//! does, when its floor rises. Begin with [`run`], which looks again and again and raises the floor;
+//! [`floor_clock`] decides which clock that is, since wall clocks jump; [`floor_store`] is where the
+//! floor outlives a restart; [`floor_watch`] tells when it keeps out reports that are not old.
 
 #![forbid(unsafe_code)]
 

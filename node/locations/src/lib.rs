@@ -1,5 +1,8 @@
 //! The map that all tasks of a server share: shards of the CRDT map, each behind its own lock, and
 //! the outbox of records that are to be published.
+//!
+//! One shard is locked at a time, and no lock is held over an await. Nothing here sends records or writes them to disk.
+//! Begin with [`Locations`].
 
 #![forbid(unsafe_code)]
 

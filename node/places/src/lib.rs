@@ -1,5 +1,9 @@
 //! Places near a point: the provider trait, the reply in Google's Nearby Search form, and the table
 //! of places that is embedded in the program.
+//!
+//! Places are never gossiped or stored, and only an online provider uses the network. Begin with [`Places`], the trait
+//! that WHATSAT asks; [`table`] is the embedded table, [`mod@import`] makes another one from files, [`online`] has the
+//! rules by which every provider on the network is asked.
 
 #![forbid(unsafe_code)]
 

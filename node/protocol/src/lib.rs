@@ -1,7 +1,7 @@
 //! The client text protocol, pure: bytes to lines, lines to commands, replies to bytes.
 //!
 //! Everything here is total: no input makes it panic, and none makes it store more than the limits
-//! that [`LineReader`] was given. There are no sockets, no clock and no runtime in here.
+//! that [`LineReader`] was given. There are no sockets, no clock and no runtime in here. Begin with [`Command`].
 
 #![forbid(unsafe_code)]
 

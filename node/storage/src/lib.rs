@@ -1,10 +1,11 @@
 //! The disk of a server: its store and its data folder.
 //!
-//! The store holds the delta groups of gossip, by publisher and slot, each as it was
-//! published. To load it is to merge all of them, in any order. See [`store`] for the interface,
-//! [`fjall_store`] for the one on disk and the damage that it detects, [`data_folder`] for the folder
-//! it is in, [`writer`] for how a server writes to one without waiting, and [`modelled`] for the
-//! disk of tests and simulations.
+//! The store holds the delta groups of gossip, by publisher and slot, each as it was published. To load it is to merge
+//! all of them, in any order. Nothing here decides which records are published or merged.
+//!
+//! Begin with [`store`], the interface. [`fjall_store`] is the store on disk and detects damage; [`data_folder`] is the
+//! folder it is in; by [`writer`] a server writes to it without waiting; [`modelled`] is the disk of tests and
+//! simulations.
 
 #![forbid(unsafe_code)]
 

@@ -3,7 +3,8 @@
 //!
 //! A server's certificate carries its [`name`]: a URI with the herd and the server in it. Links take certificates from
 //! the authorities in a [`folder`], and nothing else; files are read again while the server runs ([`reload`]).
-//! [`authority`] makes authorities and certificates.
+//! [`authority`] makes authorities and certificates. No key appears in a log, a message or a command line. Begin with
+//! [`link`].
 
 #![forbid(unsafe_code)]
 

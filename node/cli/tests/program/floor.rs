@@ -271,7 +271,8 @@ async fn all_clocks_ahead_for_a_while_lose_no_report() {
     for server in &mut servers {
         server.wait_for("the clock went forwards").await;
     }
-    // The neighbours' clocks count again, and there is a look each second.
+    // The neighbours' clocks count again, and there is a look each second. That the floor stays where it is can only be
+    // seen by waiting.
     sleep(Duration::from_secs(8)).await;
     clock.set("+0");
     for server in &mut servers {

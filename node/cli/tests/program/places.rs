@@ -1,14 +1,12 @@
 //! Places from the world, as a user of the program meets them.
 
-use std::time::Duration;
-
 use nix::sys::signal::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{sleep, timeout};
 
-use crate::process::{self, Herd, PATIENCE, Start, free_ports, herd};
-use crate::stand_in::{StandIn, after, json, reply};
+use crate::process::{self, Herd, PATIENCE, POLL, Start, free_ports, herd};
+use crate::stand_in::{Act, StandIn, json, reply};
 
 const KEY: &str = "AIza-program-test-key";
 const LEGACY: &str = "{\n   \"html_attributions\" : [],\n   \"results\" : [\n      { \"name\" : \
@@ -209,66 +207,51 @@ async fn an_imported_extract_answers() {
     assert_eq!(server.end().await.0, 0);
 }
 
-/// Times of `IAMAT`s one after the other on one connection, in microseconds, sorted.
-async fn iamat_times_us(port: u16, count: usize) -> Vec<u128> {
+/// Reports so often, each time when the reply to the last one has come.
+async fn report_again_and_again(port: u16, count: usize) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let mut times = Vec::with_capacity(count);
     let mut buffer = [0; 512];
     for _ in 0..count {
-        let start = Instant::now();
         stream.write_all(KIWI.as_bytes()).await.unwrap();
         let mut read = 0;
         while read == 0 || buffer[read - 1] != b'\n' {
             read += stream.read(&mut buffer[read..]).await.unwrap();
         }
-        times.push(start.elapsed().as_micros());
     }
-    times.sort_unstable();
-    times
 }
 
-/// WHATSAT on one connection never holds up IAMAT on another.
+/// WHATSAT on one connection never holds up IAMAT on another: all reports are answered while no question is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_places_delay_no_other_command() {
-    const IAMATS: usize = 5_000;
-    const ASKERS: u16 = 20;
-    let second = Duration::from_secs(1);
-    let stand_in = StandIn::start([after(second, json("{\"elements\": []}"))]).await;
+    const IAMATS: usize = 500;
+    const ASKERS: usize = 20;
+    let stand_in = StandIn::start([Act::Hang]).await;
     let url = format!("--places-url={}", stand_in.url());
     let (port, start) = hill(&[
         "--places=overpass",
         &url,
-        "--places-timeout=10s",
+        "--places-timeout=25s",
         "--places-in-flight-max=64",
     ]);
     let herd = started(start).await;
     answers(port, KIWI).await;
-    let alone = iamat_times_us(port, IAMATS).await;
     let askers = (1..=ASKERS).map(|asker| async move {
-        // Questions that differ, one after the other on a connection of their own.
-        let lines = (1..=3).map(|n| format!("WHATSAT kiwi {asker}.{n} 5\n"));
-        let start = Instant::now();
-        let told = answers(port, &lines.collect::<String>()).await;
-        assert_eq!(told.matches("ZERO_RESULTS").count(), 3, "{told}");
-        start.elapsed()
+        // Questions that differ, each on a connection of its own.
+        answers(port, &format!("WHATSAT kiwi {asker} 5\n")).await
     });
     let asking = futures_util::future::join_all(askers);
-    let (beside, took) = tokio::join!(iamat_times_us(port, IAMATS), asking);
-    assert!(took.iter().all(|took| *took >= second), "{took:?}");
-    let percentile = |times: &[u128], part: usize| times[times.len() * part / 1_000];
-    for (name, times) in [("alone", &alone), ("beside", &beside)] {
-        let (p50, p99) = (percentile(times, 500), percentile(times, 990));
-        let max = times.last().unwrap();
-        println!("IAMAT {name}: p50 {p50} us, p99 {p99} us, max {max} us");
+    let reporting = async {
+        while stand_in.requests().len() < ASKERS {
+            sleep(POLL).await;
+        }
+        report_again_and_again(port, IAMATS).await;
+    };
+    tokio::select! {
+        biased;
+        told = asking => panic!("the questions were answered first: {told:?}"),
+        () = reporting => {}
     }
-    // Far above the time on a busy machine, and below the second of the provider.
-    assert!(
-        percentile(&beside, 990) < 100_000,
-        "{:?}",
-        percentile(&beside, 990)
-    );
-    assert!(*beside.last().unwrap() < 900_000, "{:?}", beside.last());
     herd.signal(Signal::SIGTERM);
     assert_eq!(herd.end().await.0, 0);
 }

@@ -120,11 +120,20 @@ async fn a_client_that_sends_no_request_is_dropped() {
     let mut slow = serving.connect().await;
     slow.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
     assert_eq!(read_all(&mut slow).await, "");
-    let mut idle = serving.connect().await;
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: herd\r\n\r\n")
-        .await
-        .unwrap();
-    assert!(read_all(&mut idle).await.ends_with("\r\n\r\nok\n"));
+    // A busy machine may be too late with the request: then it is dropped without a reply.
+    let answered_and_dropped = timeout(PATIENCE, async {
+        loop {
+            let mut idle = serving.connect().await;
+            let request = b"GET /healthz HTTP/1.1\r\nhost: herd\r\n\r\n";
+            idle.write_all(request).await.unwrap();
+            let reply = read_all(&mut idle).await;
+            if !reply.is_empty() {
+                return reply;
+            }
+        }
+    });
+    let reply = answered_and_dropped.await.expect("it should be answered");
+    assert!(reply.ends_with("\r\n\r\nok\n"), "{reply}");
 }
 
 #[tokio::test]
@@ -147,13 +156,11 @@ async fn a_client_that_reads_nothing_loses_its_slot() {
     let serving = start(limits).await;
     let mut greedy = serving.connect().await;
     let request = b"GET /healthz HTTP/1.1\r\nhost: herd\r\n\r\n".repeat(1_000);
-    // Replies fill every buffer on the way, then the server stops reading too.
+    // Replies fill every buffer on the way, then the server stops reading too, and drops the connection in the end.
     let filled = timeout(PATIENCE, async {
-        while let Ok(sent) = timeout(Duration::from_millis(200), greedy.write_all(&request)).await {
-            sent.unwrap();
-        }
+        while greedy.write_all(&request).await.is_ok() {}
     });
-    filled.await.expect("the server should stop reading");
+    filled.await.expect("the server should drop the connection");
     let reply = timeout(PATIENCE, serving.ask("GET /healthz")).await;
     assert!(
         reply

@@ -5,4 +5,6 @@ mod line_writer;
 mod queue;
 
 pub(crate) use line_writer::{CutOff, LineWriter, line_count};
+#[cfg(test)]
+pub(crate) use queue::LOSSES_WAIT;
 pub(crate) use queue::{Chunk, Queue, QueueBounds, Taken};

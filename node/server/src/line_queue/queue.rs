@@ -10,7 +10,7 @@ const SPARE_CHUNKS_MAX: usize = 4;
 
 /// How long losses wait to be told if no line follows. A sink that fails loses the notice as well, and is asked no more
 /// often than this.
-const LOSSES_WAIT: Duration = Duration::from_millis(200);
+pub(crate) const LOSSES_WAIT: Duration = Duration::from_millis(200);
 
 /// The limits of a queue.
 #[derive(Clone, Copy, Debug)]

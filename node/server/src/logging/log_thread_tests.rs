@@ -2,8 +2,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::*;
+use crate::line_queue::LOSSES_WAIT;
 use crate::logging::LogFormat;
 
 fn shape() -> LineShape {
@@ -150,9 +152,15 @@ impl Write for Full {
 fn a_sink_that_fails_is_not_asked_again_and_again() {
     let full = Full::default();
     let (thread, lines) = LogThread::start(full.clone(), shape()).unwrap();
+    let begun = Instant::now();
     lines.push(b"lost\n");
-    thread::sleep(Duration::from_millis(500));
-    let asked = full.0.load(Ordering::Relaxed);
-    assert!((1..=5).contains(&asked), "asked {asked} times");
+    let asked = || full.0.load(Ordering::Relaxed);
+    while asked() < 3 {
+        assert!(begun.elapsed() < 20 * LOG_PATIENCE, "asked {}", asked());
+        thread::sleep(Duration::from_millis(5));
+    }
+    // The first time at once.
+    let pauses = u32::try_from(asked()).unwrap() - 1;
+    assert!(begun.elapsed() >= pauses * LOSSES_WAIT, "{pauses}");
     thread.close();
 }
