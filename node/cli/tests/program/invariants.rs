@@ -44,6 +44,7 @@ fn chitchat_is_known_to_gossip_and_links_only() {
         "engine/rebuild",
         "engine/rebuild_tests",
         "inbound",
+        "link/counts",
         "link/frame",
         "link/session",
         "links",
