@@ -70,25 +70,28 @@ Server {
     PeerListen peer_listen: std::net::SocketAddr, Listen, otherwise "as the topology says",
         for [Serve], "Listen here for neighbours";
     HttpListen http_listen: Option<std::net::SocketAddr>, off_or(Listen), otherwise "as the topology says",
-        for [Serve], "Listen here for HTTP; `off` is no HTTP at all", "Without HTTP there are no probes and no metrics.";
+        for [Serve], "Listen here for HTTP; `off` is no HTTP at all",
+        "Without HTTP there are no probes and no metrics.";
     HttpLocations http_locations: bool, Switch,
         otherwise "`false`; `herd local`: `true` where HTTP listens on loopback",
         for [Serve, Local], "Show locations and the inside of the herd to everyone who reaches HTTP",
-        "These are the page at `/`, and [`/status`](operations.md#status). `/healthz`, `/readyz` and `/metrics` tell no \
-         location and are always there.";
+        "These are the page at `/`, and [`/status`](operations.md#status). `/healthz`, `/readyz` and `/metrics` tell \
+         no location and are always there.";
     HttpHosts http_hosts: Vec<Arc<str>>, HostNames, otherwise "none",
         for [Serve], "Answer HTTP under these names too, with commas between them",
         "HTTP answers to IP addresses, `localhost` and the names in the topology anyway. Further names are those of a \
          proxy or of a Service; [why](security.md#pages-from-elsewhere).";
     MaxClockSkew max_clock_skew: Option<Duration>, UnlessZero, default Some(2 * HOUR),
-        for [Serve, Local], "Refuse reports whose time is further ahead of the server's clock than this; `0` for no limit";
+        for [Serve, Local],
+        "Refuse reports whose time is further ahead of the server's clock than this; `0` for no limit";
     ExpireAfter expire_after: Option<Duration>, off_or(EXPIRE_AFTER), default None,
         for [Serve, Local], "Forget records older than this by their own time; the same on all servers",
         "**All servers of a herd must use the same**, see [expiry](replication.md#expiry).";
     Log log: LogFilter, Filter, default LogFilter::default(),
-        for [Serve, Local], "Log lines to show: error, warn, info, debug, trace, off, or parts TARGET=LEVEL between commas",
-        "Parts such as `info,herd_server::http=debug` are for one [target](operations.md#logs). Links made and lost are \
-         shown at every level but `off`.";
+        for [Serve, Local],
+        "Log lines to show: error, warn, info, debug, trace, off, or parts TARGET=LEVEL between commas",
+        "Parts such as `info,herd_server::http=debug` are for one [target](operations.md#logs). Links made and lost \
+         are shown at every level but `off`.";
     LogFormat log_format: LogFormat, Choice(&LogFormat::ALL), default LogFormat::Text,
         for [Serve, Local], "Form of log lines", "Log lines go to [standard error](operations.md#logs).";
     WireLog wire_log: PathBuf, FileToAppend, otherwise "off",
@@ -103,7 +106,8 @@ Server {
         otherwise format!("`{DATA_DIR}`; `herd serve`: `{DATA_DIR}/NAME.data`"),
         for [Serve, Local, Dump: "Data folder of the server, or of a `herd local`: then its first server that runs"],
         "Folder for data, made if need be",
-        "`herd local` keeps topology, logs and wire logs there too, and gives each server the folder `NAME.data` in it.";
+        "`herd local` keeps topology, logs and wire logs there too, and gives each server the folder `NAME.data` \
+         in it.";
     Ephemeral ephemeral: bool, Switch, default false,
         for [Serve, Local], "Write no data to disk; `herd local` then writes nothing at all";
     Ack ack: AckLevel, Choice(&AckLevel::ALL), default AckLevel::Memory,
@@ -118,7 +122,8 @@ Server {
 Tls {
     LinksCerts links_certs: PathBuf, PathTo("DIR"),
         otherwise "the folder `certs` beside the topology file, if it is there",
-        for [Serve], "Folder with certificate, key and trusted authorities for links", "[`herd certs`](tls.md) makes it.";
+        for [Serve], "Folder with certificate, key and trusted authorities for links",
+        "[`herd certs`](tls.md) makes it.";
     LinksCredentials links_credentials: Secret, Secrets, otherwise "none",
         only Ways::VariableOnly("holds a private key and is not set here: name a folder with `links_certs`"),
         for [Serve], "Certificate, key and trusted authorities for links themselves, in PEM",
@@ -144,7 +149,8 @@ Places {
     PlacesKey places_key: Secret, Secrets, otherwise "none",
         only Ways::VariableOnly("is a secret and not set here: name a file of its own with `places_key_file`, or set \
                                  the variable HERD_PLACES_KEY"),
-        for [Serve, Local], "Key of an online provider itself", "There is no flag, since lists of processes show flags.";
+        for [Serve, Local], "Key of an online provider itself",
+        "There is no flag, since lists of processes show flags.";
     PlacesTimeout places_timeout: Duration, Durations::up_to(25 * SECOND), default 800 * MILLISECOND,
         for [Serve, Local], "How long a question to an online provider may take in all",
         "Its wait and a second attempt are part of that.";
@@ -159,7 +165,8 @@ Places {
         for [Serve, Local], "How many of its answers to keep, for overpass", "Google's terms forbid it.";
     PlacesCacheAge places_cache_age: Duration, Durations::up_to(WEEK), default 10 * MINUTE,
         for [Serve, Local], "How long to keep them";
-    PlacesPerMinute places_per_minute: Option<NonZeroU32>, off_or(Rates { max: 10_000_000 }), default NonZeroU32::new(600),
+    PlacesPerMinute places_per_minute: Option<NonZeroU32>, off_or(Rates { max: 10_000_000 }),
+        default NonZeroU32::new(600),
         for [Serve, Local], "How many requests it gets in a minute",
         "After a minute without requests it may get all of them at once.";
     PlacesFile places_file: PathBuf, PathTo("TABLE"), otherwise "built-in",
@@ -196,10 +203,12 @@ Limits {
     MaxClients max_clients: Option<usize>, off_or(Counts::up_to(COUNT_MAX)), default Some(10_000_000),
         for [Serve], "Refuse reports of further clients when this number is known";
     // Room for as many clients with IDs of 20 bytes.
-    MaxClientBytes max_client_bytes: Option<usize>, off_or(Sizes { min: 1, max: MEMORY_BYTES_MAX }), default Some(4 << 30),
+    MaxClientBytes max_client_bytes: Option<usize>, off_or(Sizes { min: 1, max: MEMORY_BYTES_MAX }),
+        default Some(4 << 30),
         for [Serve], "Refuse them too when the known ones take this much memory",
         "See [how memory is counted](security.md#memory).";
-    ClientIdBytesMax client_id_bytes_max: usize, Sizes { min: 1, max: CLIENT_ID_BYTES_MAX }, default CLIENT_ID_BYTES_MAX,
+    ClientIdBytesMax client_id_bytes_max: usize, Sizes { min: 1, max: CLIENT_ID_BYTES_MAX },
+        default CLIENT_ID_BYTES_MAX,
         for [Serve], "Refuse reports of clients whose ID is longer than this, at the server that hears them";
     ReplyBytesMax reply_bytes_max: usize, Sizes { min: 1, max: MEMORY_BYTES_MAX }, default 256 << 20,
         for [Serve], "How many bytes of replies may wait for all clients together",
