@@ -37,7 +37,7 @@ pub enum DataFolderError {
     },
     /// A file of it is a symbolic link, which may lead to a file of somebody else.
     #[error(
-        "{} is a symbolic link, and what is written there would change another file; remove the link. The data \
+        "{} is a symbolic link, and writing to it would change another file; remove the link. The data \
          folder itself may be a link",
         .path.display()
     )]

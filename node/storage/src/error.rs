@@ -21,7 +21,7 @@ pub enum StoreError {
     },
     /// The disk has no room.
     #[error(
-        "cannot {doing} in {}: {source}. What was synced before is safe. Make room on the disk; the server tries \
+        "cannot {doing} in {}: {source}. Data that was synced before is safe. Make room on the disk; the server tries \
          again by itself",
         .path.display()
     )]
@@ -35,7 +35,7 @@ pub enum StoreError {
     },
     /// The system has no file descriptor or no memory left, or another process holds the data folder for a moment.
     #[error(
-        "cannot {doing} in {}: {source}. What was synced before is safe. The server tries again by itself; raise its \
+        "cannot {doing} in {}: {source}. Data that was synced before is safe. The server tries again by itself; raise its \
          limit of open files (`ulimit -n`), or give it more memory",
         .path.display()
     )]
@@ -49,7 +49,7 @@ pub enum StoreError {
     },
     /// The disk or the file system refused.
     #[error(
-        "cannot {doing} in {}: {source}. What was synced before is safe as far as the disk is. \
+        "cannot {doing} in {}: {source}. Data that was synced before is safe as far as the disk is. \
          Look into the system's log for the disk, then restart the server",
         .path.display()
     )]
@@ -63,7 +63,7 @@ pub enum StoreError {
     },
     /// A sync failed, and the disk may have lost the written data.
     #[error(
-        "cannot sync the store in {}: {source}. What was synced before is safe as far as the disk \
+        "cannot sync the store in {}: {source}. Data that was synced before is safe as far as the disk \
          is, the rest may be lost, and the store is not used any more. Look into the system's log \
          for the disk, then run `herd store set-aside --data-dir {}` and restart the server",
         .path.display(), .path.display()
@@ -89,7 +89,7 @@ pub enum StoreError {
     /// The thread or task that writes to the store is gone.
     #[error(
         "the thread that writes to the store ended unexpectedly; nothing more is stored. Restart \
-         the server, and report what it logged last"
+         the server, and report its last log lines"
     )]
     WriterEnded,
     /// The modelled machine crashed while this was open.
