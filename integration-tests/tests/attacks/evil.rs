@@ -1,4 +1,4 @@
-//! What a hostile neighbour says, attack by attack.
+//! The messages of a hostile neighbour, attack by attack.
 
 use crate::wire::{
     ACK, BLOCK_BYTES, FRAME_BYTES_MAX, HELLO, REFUSAL, REPORT, SYN_ACK, ack, block, digest, entry,
@@ -22,7 +22,7 @@ pub(crate) struct Attack {
     pub(crate) end: End,
 }
 
-/// What comes of it.
+/// The expected outcome.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// The server reads all of it, and the link stays.
@@ -147,7 +147,7 @@ fn incarnations(known: Generations) -> Vec<Vec<u8>> {
     frames
 }
 
-/// What the attacked server publishes itself, and incarnations that it never had.
+/// The attacked server's own groups, and incarnations that it never had.
 fn own(known: Generations) -> Vec<Vec<u8>> {
     let smith = known.smith;
     let stolen = |version| {

@@ -16,7 +16,7 @@ use crate::speaker::Speaker;
 const UCLA: &str = "+34.068930-118.445127";
 const TIME: &str = "1600000000";
 
-/// What the peak of the attacked server's memory may be above what it had before, after all attacks, in KiB.
+/// The most by which the attacks may raise the peak of the attacked server's memory, in KiB.
 const ADDED_KIB_MAX: u64 = 96 * 1024;
 
 /// The peak of the memory that a process had in use.

@@ -4,7 +4,7 @@ use herd_integration_tests::Herd;
 
 use crate::{NAMES, TIME, UCLA};
 
-/// Whom the loss of these two cuts off from the other two.
+/// The servers that the loss of these two cuts off from the other two.
 fn cut_off(down: [&str; 2]) -> Option<&'static str> {
     match down {
         ["Jaquez", "Smith"] => Some("Hill"),

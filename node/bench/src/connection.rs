@@ -37,7 +37,7 @@ enum Loss {
     NotAReply(String),
 }
 
-/// What a connection is made of.
+/// The parts of a connection.
 pub(super) struct ConnectionParts<T> {
     /// Its place among those of its thread.
     pub(super) place: usize,

@@ -23,7 +23,7 @@ impl Input {
         }
     }
 
-    /// What was received and not consumed.
+    /// The received bytes that are not consumed.
     pub(super) fn received(&self) -> &[u8] {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }

@@ -70,7 +70,7 @@ impl Latencies {
         self.0.is_empty()
     }
 
-    /// What is told of them.
+    /// Their summary.
     #[must_use]
     pub fn percentiles(&self) -> Percentiles {
         let us = |ns: u64| ns as f64 / 1e3;

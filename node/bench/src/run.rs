@@ -129,7 +129,7 @@ fn result(ended: Ended) -> Result<Tally, BenchError> {
     ended.map_err(|error| BenchError::Failed(error.to_string()))?
 }
 
-/// What all threads counted.
+/// The counts of all threads.
 async fn all(workers: &mut JoinSet<Result<Tally, BenchError>>) -> Result<Tally, BenchError> {
     let mut total = Tally::default();
     while let Some(ended) = workers.join_next().await {

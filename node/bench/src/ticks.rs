@@ -15,7 +15,7 @@ const TICK: Duration = Duration::from_micros(250);
 /// fraction of the time, and each still counts from when it was due.
 const TICK_OF_MANY: Duration = Duration::from_millis(1);
 
-/// So many requests of each connection in a [`TICK`] are many.
+/// The number of requests of each connection in a [`TICK`] that counts as many.
 const MANY: f64 = 2.0;
 
 /// Looking at one connection takes next to nothing; at thousands it should not take all the time.

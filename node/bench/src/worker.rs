@@ -23,7 +23,7 @@ use super::workload::{Share, Workload};
 /// How long replies are waited for when no more requests go out.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
 
-/// What the threads are told.
+/// The orders of the threads.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Order {
     /// Open connections, and report all clients if they will be asked for.
@@ -34,7 +34,7 @@ pub(super) enum Order {
     Stop,
 }
 
-/// What a thread needs.
+/// The parts that a thread needs.
 pub(super) struct Worker<T> {
     pub(super) plan: Arc<Plan>,
     /// The connections of all threads that are this one's.

@@ -1,4 +1,4 @@
-//! What one connection asks for next.
+//! The next requests of one connection.
 
 use super::choice::{Choice, Random};
 use super::positions::POSITIONS_COUNT;
@@ -9,7 +9,7 @@ pub(crate) type ClientNumber = u64;
 /// A client says where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// Who.
+    /// The client.
     pub(crate) client: ClientNumber,
     /// Where: an index of [`super::positions::positions`].
     pub(crate) position: usize,

@@ -1,4 +1,4 @@
-//! What is to be measured, checked.
+//! The measurement that is asked for, checked.
 
 use std::time::Duration;
 

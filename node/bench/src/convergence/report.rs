@@ -56,7 +56,7 @@ pub struct PairReport {
     pub from: String,
     /// The server that was asked.
     pub to: String,
-    /// What was seen.
+    /// The sightings.
     #[serde(flatten)]
     pub seen: SeenReport,
 }
@@ -68,7 +68,7 @@ pub struct SliceReport {
     pub from_s: f64,
     /// Its end.
     pub to_s: f64,
-    /// What was seen of the reports sent in it.
+    /// The sightings of the reports sent in it.
     #[serde(flatten)]
     pub seen: SeenReport,
 }

@@ -27,7 +27,7 @@ pub(super) struct UnseenRecord {
     pub(super) sent: Instant,
 }
 
-/// What is known of one way, or of one part of the run.
+/// The sightings of one way, or of one part of the run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WaySightings {
     pub(super) latencies: Latencies,

@@ -10,7 +10,7 @@ use crate::workload::{ClientNumber, Report};
 /// Writes the text protocol and reads it.
 pub(crate) struct Herd {
     positions: Vec<BenchPosition>,
-    /// What follows the client in a look-up: radius, most places, line end.
+    /// The end of a look-up line, behind the client: radius, most places, line end.
     look_up_tail: Vec<u8>,
     end: Finder<'static>,
 }
@@ -121,7 +121,7 @@ mod tests {
         }
     }
 
-    /// What is read at the start of `input`, once it is whole, and that no part of it is enough.
+    /// The reply at the start of `input`, once it is whole; checks that no part of it is enough.
     fn read(kind: Kind, input: &str) -> Result<Option<Reply>, NotAReply> {
         let herd = Herd::new(10.0, 20);
         let reply = herd.read_reply(input.as_bytes(), &awaited(kind))?;

@@ -1,4 +1,4 @@
-//! What a load is put on: how requests are written to it, and how its replies are read.
+//! The target of a load: how requests are written to it, and how its replies are read.
 
 pub(crate) mod herd;
 pub(crate) mod redis;
@@ -9,7 +9,7 @@ use super::workload::{ClientNumber, Report};
 /// A request that was sent and not answered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Awaited {
-    /// What was asked.
+    /// The kind of the request.
     pub(crate) kind: Kind,
     /// The client that it was about.
     pub(crate) client: ClientNumber,
@@ -33,14 +33,14 @@ pub(crate) enum Kind {
 pub(crate) struct Reply {
     /// How many bytes it takes.
     pub(crate) len_bytes: usize,
-    /// What it says.
+    /// Its verdict.
     pub(crate) verdict: Verdict,
 }
 
-/// What a reply says.
+/// The verdict of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// What was asked for.
+    /// The reply is good.
     Good,
     /// That the request was refused, or could not be done.
     Refused,

@@ -6,7 +6,7 @@ use crate::digits::push_time;
 use crate::positions::{BenchPosition, positions};
 use crate::workload::{ClientNumber, Report};
 
-/// What a time takes: ten digits, a point and nine digits.
+/// The bytes of a time: ten digits, a point and nine digits.
 const TIME_BYTES: usize = 20;
 
 /// Writes commands of Redis and reads its replies.

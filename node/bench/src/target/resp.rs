@@ -8,7 +8,7 @@ const DEPTH_MAX: usize = 4;
 /// The longest line that announces a value, in bytes.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// An error.
