@@ -1,7 +1,7 @@
-//! Which servers make up a herd, where they are, and which of them talk to each other.
+//! The servers of a herd, their addresses, and the links between them.
 //!
 //! Everything but [`read`] is pure. A [`Topology`] that exists is valid: names are known and
-//! unique, addresses are unique, and every server can be reached from every other. Begin with [`parse`].
+//! unique, addresses are unique, and every server can be reached from every other. Begin with [`parse()`].
 
 #![forbid(unsafe_code)]
 
