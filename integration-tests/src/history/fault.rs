@@ -58,7 +58,7 @@ pub enum Cut {
 pub struct TimedFault {
     /// When.
     pub at: Duration,
-    /// What.
+    /// The fault.
     pub fault: Fault,
 }
 

@@ -1,4 +1,4 @@
-//! What the connections of one thread share.
+//! The state that the connections of one thread share.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl Board {
     }
 }
 
-/// What a thread tells while it runs.
+/// The counts of a running thread.
 #[derive(Debug, Default)]
 pub(super) struct ThreadFigures {
     answered: AtomicU64,

@@ -1,4 +1,4 @@
-//! What a load is to be, checked.
+//! The plan of a load, checked.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(super) const THREADS_MAX: usize = 64;
 /// The highest rate, in requests a second.
 pub(super) const RATE_MAX: f64 = 1e9;
 
-/// What is spoken to the servers.
+/// The protocol of the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// The text protocol of herd.
@@ -25,7 +25,7 @@ pub enum Protocol {
 /// A load.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What is spoken.
+    /// The protocol.
     pub protocol: Protocol,
     /// The servers, as `HOST:PORT`. Connections take them in turn.
     pub servers: Vec<String>,
@@ -53,7 +53,7 @@ pub struct Plan {
     pub count: Option<u64>,
     /// How many threads make the load.
     pub threads: usize,
-    /// What the choice of clients follows from.
+    /// The seed of the choice of clients.
     pub seed: u64,
 }
 

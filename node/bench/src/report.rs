@@ -6,10 +6,10 @@ use super::latency::Percentiles;
 use super::plan::{Plan, Protocol};
 use super::tally::{Errors, KindTally, LATE_NS, Tally};
 
-/// The result of a load. This is what `--json` prints; times have their units in their names.
+/// The result of a load, as `--json` prints it; times have their units in their names.
 #[derive(Clone, Debug, Serialize)]
 pub struct BenchReport {
-    /// What the load was.
+    /// The load.
     pub load: LoadReport,
     /// How long was measured, to the last reply, in seconds.
     pub measured_s: f64,
@@ -21,7 +21,7 @@ pub struct BenchReport {
     pub iamat: KindReport,
     /// Look-ups.
     pub whatsat: KindReport,
-    /// What went wrong.
+    /// The failures.
     pub errors: ErrorReport,
     /// Requests that were due in an open loop, and never sent because the servers were too slow.
     pub not_sent: u64,
@@ -33,7 +33,7 @@ pub struct BenchReport {
     pub stopped_early: bool,
 }
 
-/// What a load was.
+/// The parameters of a load.
 #[derive(Clone, Debug, Serialize)]
 pub struct LoadReport {
     /// `herd` or `redis`.
@@ -62,7 +62,7 @@ pub struct LoadReport {
     pub warmup_s: f64,
 }
 
-/// What one kind of request came to.
+/// The result of one kind of request.
 #[derive(Clone, Debug, Serialize)]
 pub struct KindReport {
     /// Those answered as asked.
@@ -75,7 +75,7 @@ pub struct KindReport {
     pub reply_bytes: f64,
 }
 
-/// What went wrong, in the warm-up too.
+/// The failures, in the warm-up too.
 #[derive(Clone, Debug, Serialize)]
 pub struct ErrorReport {
     /// Requests that the server refused.

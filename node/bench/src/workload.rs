@@ -1,4 +1,4 @@
-//! What one connection asks for next.
+//! The next requests of one connection.
 
 use super::choice::{Choice, Random};
 use super::positions::POSITIONS_COUNT;
@@ -9,7 +9,7 @@ pub(crate) type ClientNumber = u64;
 /// A client says where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// Who.
+    /// The client.
     pub(crate) client: ClientNumber,
     /// Where: an index of [`super::positions::positions`].
     pub(crate) position: usize,
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mix_is_about_what_was_asked_for() {
+    fn the_mix_is_close_to_its_shares() {
         for per_mille in [0, 100, 1_000] {
             let mut workload = Workload::new(Share::new(10, 1, 0), 0.0, per_mille, 1);
             let requests = (0..10_000).map(|_| workload.next(0));

@@ -36,7 +36,7 @@ const READY_CONNECT: Duration = Duration::from_secs(1);
 /// Exit statuses of a server that found at its start that it cannot run.
 const NEVER_STARTED: [i32; 2] = [exit_code::USAGE as i32, exit_code::UNAVAILABLE as i32];
 
-/// What a herd on this machine is told.
+/// The settings of a herd on this machine.
 #[derive(Clone, Debug)]
 pub struct Orders {
     /// Servers are to stop.
@@ -146,7 +146,7 @@ impl Herd {
         Ok(())
     }
 
-    /// What follows the program's name to run `server`.
+    /// The arguments to run `server`.
     fn arguments(&self, server: &str) -> Vec<String> {
         let mut arguments = vec!["serve".to_owned()];
         let mut set = |setting: Setting, value: String| {
@@ -187,12 +187,12 @@ impl Herd {
 
     /// Whether a server whose HTTP listens there shows locations.
     fn shows_locations(&self, http: SocketAddr) -> bool {
-        // Who reaches loopback is on this machine, as is whoever started the herd.
+        // A client on loopback is on this machine, as the user of the herd is.
         let said = self.settings.values.http_locations;
         said.unwrap_or(http.ip().is_loopback())
     }
 
-    /// Reports what happens until no server is left.
+    /// Reports events until no server is left.
     async fn supervise(&mut self, reopen: &Notify) -> Result<(), LocalError> {
         let topology = self.settings.topology.topology.clone();
         let mut ready = pin!(wait_until_ready(topology.servers()));
@@ -324,7 +324,7 @@ async fn wait_until_ready(servers: &[Server]) -> Vec<String> {
         .collect()
 }
 
-/// What to connect to for a server of this machine that listens there.
+/// The address to connect to for a server of this machine that listens there.
 fn dial(listen: Listen) -> SocketAddr {
     match listen {
         Listen::Address(address) if !address.ip().is_unspecified() => address,

@@ -20,12 +20,11 @@ use herd_locations::{Full, Locations, Reports, Room};
 use herd_places::{NearbyQuery, Places, zero_results};
 use herd_protocol::{AtLine, Command, Iamat, InvalidCommand, Line, Reply, Whatsat};
 
-/// The longest wait for a provider of places. Providers have shorter limits of their own; this one
-/// holds whatever they do.
+/// The longest wait for a provider of places. Providers have shorter limits of their own; this limit holds even if a
+/// provider ignores its own.
 const PLACES_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// The longest wait for what the store holds of a client. Then it is answered from what is there so
-/// far.
+/// The longest wait for the records of a client in the store. Then the server answers from the map as it is.
 const LOADING_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A reply that had to wait for something.
@@ -50,7 +49,7 @@ impl Arrived {
 /// A reply that has to wait for something.
 pub(super) type LaterReply = Pin<Box<dyn Future<Output = Arrived> + Send>>;
 
-/// What a line calls for.
+/// The effect of a line.
 pub(super) enum Effect<'a> {
     /// A blank line: nothing.
     Nothing,
@@ -63,8 +62,8 @@ pub(super) enum Effect<'a> {
     Later(LaterReply),
 }
 
-/// Lines that are executed together: they share one reading of the clock, and what they change in shared
-/// counters is added up first.
+/// Lines that are executed together: they share one reading of the clock, and their changes of shared counters are
+/// added up first.
 pub(super) struct Batch<'a> {
     pub(super) received_ns: i64,
     reports: Reports<'a>,
@@ -72,12 +71,12 @@ pub(super) struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// All its lines are executed: what was counted is told.
+    /// All its lines are executed: adds the counts to the statistics.
     pub(super) fn finish(self, statistics: &Statistics, took: Duration) {
         statistics.add(&self.counts, took);
     }
 
-    /// The replies to so many of its commands are not ready when it is executed.
+    /// The replies to `commands` of its commands are not ready when the batch is executed.
     pub(super) fn wait(&mut self, word: Word, commands: u64) {
         self.counts.wait(word, commands);
     }
@@ -202,14 +201,12 @@ impl Executor {
         let expire_after = self.settings.expire_after;
         let kept_out = expire_after.is_some_and(|after| after.is_current(time_ns, received_ns));
         if kept_out && is_due(&self.floor_complaints) {
-            tracing::warn!(
-                "the floor of expiry is ahead of the clock: reports are refused though they are not old"
-            );
+            tracing::warn!("the floor of expiry is ahead of the clock: recent reports are refused");
         }
         kept_out
     }
 
-    /// What there is no room for, if this report is of a client that is not known.
+    /// The limit that is reached, if this report is of an unknown client.
     fn full_for(&self, operands: &Operands<'_>) -> Option<Full> {
         // While the store is read, one that is not found may be known all the same.
         if self.locations.loading().is_running() {
@@ -228,14 +225,13 @@ impl Executor {
             Full::Bytes => &limits.client_bytes_refused,
         };
         refused.fetch_add(1, Ordering::Relaxed);
-        // Whoever holds it is telling just this.
+        // The holder of the lock is just logging this.
         if is_due(&self.full_complaints) {
             tracing::warn!(
                 max_clients = self.room.clients_max,
                 max_client_bytes = self.room.bytes_max,
                 client_bytes = self.locations.memory_bytes(),
-                "as many clients are known as may be, or they take as much memory as they may: reports of further \
-                 ones are refused"
+                "max_clients or max_client_bytes is reached: reports of new clients are refused"
             );
         }
     }
@@ -314,7 +310,7 @@ impl Executor {
     }
 }
 
-/// Whether the log is to be told now. Whoever holds it is telling just this.
+/// Whether to log now. The holder of the lock is just logging this.
 fn is_due(complaints: &Mutex<Option<RateLimiter>>) -> bool {
     complaints.try_lock().is_some_and(|mut limiter| {
         let now = Instant::now();
@@ -323,7 +319,7 @@ fn is_due(complaints: &Mutex<Option<RateLimiter>>) -> bool {
     })
 }
 
-/// What is near a client that is known?
+/// A question for the places near a known client.
 struct PlacesQuestion {
     record: Record,
     query: NearbyQuery,
@@ -345,7 +341,7 @@ impl PlacesQuestion {
         })
     }
 
-    /// The JSON of the reply, if nobody has to be waited for.
+    /// The JSON of the reply, if it is ready at once.
     fn answer_at_once(&self, places: &dyn Places) -> Option<Bytes> {
         if self.asks_for_nothing {
             return Some(zero_results());
@@ -377,14 +373,14 @@ impl PlacesQuestion {
     }
 }
 
-/// What the client gets when the provider never answered.
+/// The reply when the provider never answered.
 fn places_timed_out() -> Bytes {
     Bytes::from_static(
         br#"{"error_message":"the provider of places did not answer in time","html_attributions":[],"results":[],"status":"UNKNOWN_ERROR"}"#,
     )
 }
 
-/// What the client gets when as many wait for the provider as may.
+/// The reply when too many questions wait for the provider.
 fn too_many_questions() -> Bytes {
     Bytes::from_static(
         br#"{"error_message":"too many questions wait for places","html_attributions":[],"results":[],"status":"OVER_QUERY_LIMIT"}"#,
@@ -411,7 +407,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_provider_that_never_answers_does_not_cost_the_client_its_at_line() {
+    async fn a_silent_provider_leaves_the_at_line() {
         let statistics = Arc::new(Statistics::default());
         let executor = Executor::new(
             Arc::new(FrontendSettings::new("Hill".into(), &Values::default())),

@@ -29,10 +29,10 @@ fn place(flags: &Flags, environment: &Environment) -> Place {
     }
 }
 
-/// Connects to the server that is meant; the path is that of its socket.
+/// Connects to the chosen server, and returns the path of its socket too.
 ///
 /// # Errors
-/// If there is none, with what to do about it.
+/// If there is none, with advice.
 pub(super) fn connect(
     flags: &Flags,
     environment: &Environment,

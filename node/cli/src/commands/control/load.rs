@@ -91,7 +91,7 @@ fn load(args: &LoadArgs, mut input: Box<dyn Read>) -> Result<u8, ControlError> {
     tell(&report, unconfirmed.as_deref())
 }
 
-/// What came of it, and why it is not confirmed, if it is not.
+/// The result, and the reason if it is not confirmed.
 fn answer(server: &mut Server) -> Result<(LoadReport, Option<String>), ControlError> {
     let mut report = LoadReport::default();
     let mut loaded = false;

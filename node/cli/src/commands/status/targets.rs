@@ -34,7 +34,7 @@ impl TargetOptions {
     /// The servers that options and variables name, and the token to show them, if there is one.
     ///
     /// # Errors
-    /// The topology file is none, or the token cannot be used. Nobody was asked.
+    /// The topology file is invalid, or the token cannot be used. No server was asked.
     pub(in crate::commands) fn chosen(
         &self,
         environment: &Environment,
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn without_options_it_is_the_builtin_herd() {
+    fn without_options_the_target_is_the_builtin_herd() {
         let targets = targets(&[], None, "").unwrap();
         assert_eq!(targets.len(), 5);
         assert_eq!(targets[4].at, "127.0.0.1:13004");

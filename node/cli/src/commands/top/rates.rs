@@ -21,7 +21,7 @@ struct RatesSample {
 }
 
 impl Rates {
-    /// Takes in what servers said at this time.
+    /// Takes in the answers of servers at this time.
     pub(super) fn note(&mut self, answers: &[Answer], now: Instant) {
         let mut looks = BTreeMap::new();
         for status in answers.iter().filter_map(|answer| answer.status.as_ref()) {
