@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::certificates::Certificates;
 use super::console::{Console, Prefix};
 use super::data_dir::DataDir;
-use super::process::{End, Ended, Output, ServerProcess, Stop};
+use super::process::{End, Ended, Output, ServerProcess, StopOrders};
 use super::server_log::ServerLog;
 use super::{LocalError, ports, shell, welcome};
 use crate::exit_code;
@@ -66,12 +66,12 @@ pub async fn run(
     let certificates = Certificates::make(&settings.topology.topology, folder)?;
     let (console, writing) = Console::start().map_err(LocalError::Console)?;
     // Servers stop for the user's sake, or because one of them could not start.
-    let stop = Stop {
+    let stop = StopOrders {
         told: orders.stop.child_token(),
         kill: orders.kill,
         reopen: watch::Sender::default(),
     };
-    let mut herd = Herd {
+    let mut herd = HerdProcesses {
         settings,
         program: program.to_owned(),
         data_dir,
@@ -91,19 +91,19 @@ pub async fn run(
     started.and(ended)
 }
 
-struct Herd {
+struct HerdProcesses {
     settings: LocalSettings,
     program: PathBuf,
     data_dir: Option<DataDir>,
     certificates: Certificates,
     console: Console,
-    stop: Stop,
+    stop: StopOrders,
     servers: JoinSet<Ended>,
     /// Servers that did not stop when told to.
     killed: Vec<String>,
 }
 
-impl Herd {
+impl HerdProcesses {
     fn start(&mut self) -> Result<(), LocalError> {
         let topology = self.settings.topology.topology.clone();
         let width = topology

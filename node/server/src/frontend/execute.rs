@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::limits::{InFlight, Waiting};
 use super::replies::HeldReplies;
 use super::settings::FrontendSettings;
-use super::statistics::{Counts, Outcome, Statistics, Word};
+use super::statistics::{CommandOutcome, Counts, Statistics, Word};
 use herd_clock::rate_limiter::RateLimiter;
 use herd_locations::{Full, Locations, Reports, Room};
 use herd_places::{NearbyQuery, Places, zero_results};
@@ -141,7 +141,7 @@ impl Executor {
         let text = match line {
             Line::Text(text) => text,
             Line::Oversized(start) => {
-                batch.counts.count(Outcome::Oversized);
+                batch.counts.count(CommandOutcome::Oversized);
                 return Effect::Now(Reply::Invalid(start));
             }
         };
@@ -149,9 +149,9 @@ impl Executor {
             Ok(None) => return Effect::Nothing,
             Ok(Some(Command::Iamat(iamat))) => self.iamat(&iamat, batch),
             Ok(Some(Command::Whatsat(whatsat))) => self.whatsat(&whatsat, text),
-            Err(InvalidCommand::Iamat(_)) => (Outcome::IamatInvalid, None),
-            Err(InvalidCommand::Whatsat(_)) => (Outcome::WhatsatInvalid, None),
-            Err(InvalidCommand::UnknownWord) => (Outcome::OtherInvalid, None),
+            Err(InvalidCommand::Iamat(_)) => (CommandOutcome::IamatInvalid, None),
+            Err(InvalidCommand::Whatsat(_)) => (CommandOutcome::WhatsatInvalid, None),
+            Err(InvalidCommand::UnknownWord) => (CommandOutcome::OtherInvalid, None),
         };
         batch.counts.count(outcome);
         effect.unwrap_or(Effect::Now(Reply::Invalid(text)))
@@ -161,23 +161,23 @@ impl Executor {
         &'a self,
         iamat: &Iamat<'a>,
         batch: &mut Batch<'_>,
-    ) -> (Outcome, Option<Effect<'a>>) {
+    ) -> (CommandOutcome, Option<Effect<'a>>) {
         let operands = &iamat.operands;
         let received_ns = batch.received_ns;
         if self
             .max_clock_skew_ns
             .is_some_and(|skew_ns| operands.sent().ns() > received_ns.saturating_add(skew_ns))
         {
-            return (Outcome::IamatAhead, None);
+            return (CommandOutcome::IamatAhead, None);
         }
         if operands.client().len() > self.settings.limits.client_id_bytes_max {
             let refused = &self.statistics.limits.client_ids_refused;
             refused.fetch_add(1, Ordering::Relaxed);
-            return (Outcome::IamatInvalid, None);
+            return (CommandOutcome::IamatInvalid, None);
         }
         if let Some(full) = self.full_for(operands) {
             self.refuse_client(full);
-            return (Outcome::IamatFull, None);
+            return (CommandOutcome::IamatFull, None);
         }
         let server = &self.settings.server;
         let record = BorrowedRecord::of(*operands, server, received_ns);
@@ -191,9 +191,12 @@ impl Executor {
         if batch.reports.report(record) == Merge::Expired
             && self.is_kept_out(operands.sent().ns(), received_ns)
         {
-            return (Outcome::IamatKeptOut, None);
+            return (CommandOutcome::IamatKeptOut, None);
         }
-        (Outcome::IamatTaken, Some(Effect::Taken(Reply::At(at))))
+        (
+            CommandOutcome::IamatTaken,
+            Some(Effect::Taken(Reply::At(at))),
+        )
     }
 
     /// Whether a report that the floor of expiry did not let in is no old one by this server's clock.
@@ -236,15 +239,19 @@ impl Executor {
         }
     }
 
-    fn whatsat<'a>(&'a self, whatsat: &Whatsat<'a>, text: &[u8]) -> (Outcome, Option<Effect<'a>>) {
+    fn whatsat<'a>(
+        &'a self,
+        whatsat: &Whatsat<'a>,
+        text: &[u8],
+    ) -> (CommandOutcome, Option<Effect<'a>>) {
         if self.locations.loading().is_running() {
             let reply = self.ask_while_loading(*whatsat, text);
-            return (Outcome::WhatsatLoading, Some(Effect::Later(reply)));
+            return (CommandOutcome::WhatsatLoading, Some(Effect::Later(reply)));
         }
         let question = self.locations.find(whatsat.client);
         match question.and_then(|record| PlacesQuestion::new(record, whatsat)) {
-            Some(question) => (Outcome::WhatsatKnown, Some(self.ask(question))),
-            None => (Outcome::WhatsatUnknown, None),
+            Some(question) => (CommandOutcome::WhatsatKnown, Some(self.ask(question))),
+            None => (CommandOutcome::WhatsatUnknown, None),
         }
     }
 

@@ -152,14 +152,14 @@ mod tests {
     use super::*;
 
     #[derive(clap::Parser)]
-    struct Command {
+    struct LoadCommand {
         #[command(flatten)]
         load: LoadArgs,
     }
 
     fn plan(arguments: &[&str]) -> Result<Plan, String> {
         let arguments = std::iter::once("bench").chain(arguments.iter().copied());
-        let command = Command::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        let command = LoadCommand::try_parse_from(arguments).map_err(|error| error.to_string())?;
         let environment = Environment::new([("HERD_TO".into(), "variable:1".into())]);
         let plan = command.load.plan(&environment);
         plan.map_err(|error| error.to_string())
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn without_options_the_target_is_the_local_herd() {
-        let command = Command::try_parse_from(["bench"]).unwrap();
+        let command = LoadCommand::try_parse_from(["bench"]).unwrap();
         let plan = command.load.plan(&Environment::default()).unwrap();
         assert_eq!(plan.servers.len(), 5);
         assert_eq!(plan.servers[4], "127.0.0.1:12004");

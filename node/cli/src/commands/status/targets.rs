@@ -23,7 +23,7 @@ pub(in crate::commands) struct TargetOptions {
 
 /// One server to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::commands) struct Target {
+pub(in crate::commands) struct StatusTarget {
     /// Its HTTP port.
     pub(in crate::commands) at: String,
     /// Its name, as the topology has it.
@@ -38,7 +38,7 @@ impl TargetOptions {
     pub(in crate::commands) fn chosen(
         &self,
         environment: &Environment,
-    ) -> Result<(Vec<Target>, Option<Token>), ConfigError> {
+    ) -> Result<(Vec<StatusTarget>, Option<Token>), ConfigError> {
         let mut resolver = Resolver::new(Command::Status, self.settings.given(), environment);
         let token = token::chosen(&mut resolver);
         let targets = self.targets(&mut resolver);
@@ -46,9 +46,9 @@ impl TargetOptions {
     }
 
     /// The servers that an option names one by one, else those of a topology.
-    fn targets(&self, resolver: &mut Resolver<'_>) -> Option<Vec<Target>> {
+    fn targets(&self, resolver: &mut Resolver<'_>) -> Option<Vec<StatusTarget>> {
         if !self.to.is_empty() {
-            let named = self.to.iter().map(|at| Target {
+            let named = self.to.iter().map(|at| StatusTarget {
                 at: at.to_string(),
                 name: None,
             });
@@ -74,7 +74,7 @@ impl TargetOptions {
                 }
             },
         };
-        let servers = topology.servers().iter().map(|server| Target {
+        let servers = topology.servers().iter().map(|server| StatusTarget {
             at: server.http.to_string(),
             name: Some(server.name.to_string()),
         });
@@ -88,7 +88,11 @@ mod tests {
     use herd_server::settings::Flags;
 
     /// The targets of options, beside a variable that names a topology.
-    fn targets(to: &[&str], topology: Option<&str>, variable: &str) -> Result<Vec<Target>, String> {
+    fn targets(
+        to: &[&str],
+        topology: Option<&str>,
+        variable: &str,
+    ) -> Result<Vec<StatusTarget>, String> {
         let flags = Flags::new([(Setting::Topology, topology.map(str::to_owned))]);
         let options = TargetOptions {
             to: to.iter().map(|at| at.parse().unwrap()).collect(),
