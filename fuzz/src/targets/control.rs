@@ -1,10 +1,10 @@
 //! Lines of the control socket: a record that is read says the same again.
 
 use herd_protocol::AtLine;
-use herd_server::control::{ReportLine, Request, parse_end, parse_record};
+use herd_server::control::{ControlRequest, ReportLine, parse_end, parse_record};
 
 pub(super) fn run(line: &[u8]) {
-    let _ = Request::parse(line);
+    let _ = ControlRequest::parse(line);
     let _ = parse_end(line);
     if let Some(report) = ReportLine::parse(line) {
         let again = ReportLine::parse(report.to_string().as_bytes());

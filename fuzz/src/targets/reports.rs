@@ -1,4 +1,4 @@
-//! How far a neighbour has got and what its clock says, behind the kind of its frame.
+//! The applied versions of a neighbour and its clock, behind the kind of its frame.
 
 /// The kind of a report, which is never reused.
 const KIND: u8 = 4;

@@ -37,8 +37,8 @@ pub(super) async fn build() {
         .await;
 }
 
-/// Says again and again what takes so long, even where the test runner hides what tests print. A build that ends before
-/// the first word had little to do.
+/// Prints the current step again and again, even where the test runner hides the output of tests. A build that ends
+/// before the first line had little to do.
 async fn tell<T>() -> T {
     let begun = Instant::now();
     loop {

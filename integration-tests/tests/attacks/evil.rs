@@ -22,7 +22,7 @@ pub(crate) struct Attack {
     pub(crate) end: End,
 }
 
-/// The expected outcome.
+/// The expected effect.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// The server reads all of it, and the link stays.
@@ -147,7 +147,7 @@ fn incarnations(known: Generations) -> Vec<Vec<u8>> {
     frames
 }
 
-/// The attacked server's own groups, and incarnations that it never had.
+/// Publications of the attacked server itself, and incarnations that it never had.
 fn own(known: Generations) -> Vec<Vec<u8>> {
     let smith = known.smith;
     let stolen = |version| {
@@ -167,15 +167,15 @@ fn own(known: Generations) -> Vec<Vec<u8>> {
     ]
 }
 
-/// More of what it publishes than it has published.
+/// Higher versions than it has published.
 fn own_beyond(known: Generations) -> Vec<Vec<u8>> {
     let said = |numbers| syn(&[entry("Smith", known.smith, numbers)]);
     vec![said([1, 0, 1 << 50]), said([1, 1 << 50, 0])]
 }
 
-/// Groups that nobody can read, and such as unpack to much.
+/// Unreadable groups, and groups that unpack to much.
 fn garbled(known: Generations) -> Vec<Vec<u8>> {
-    // Behind what was said before.
+    // Behind the earlier versions.
     let first = 1 << 20;
     let values: [&[u8]; 6] = [b"", b"!", b"~", b"~!", b"AAAA", &[b'A'; 16_000]];
     let mut frames = vec![syn(&[entry("Hill", known.hill, [2, 0, 0])])];

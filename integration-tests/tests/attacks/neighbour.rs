@@ -16,7 +16,7 @@ use crate::speaker::Speaker;
 const UCLA: &str = "+34.068930-118.445127";
 const TIME: &str = "1600000000";
 
-/// The most by which the attacks may raise the peak of the attacked server's memory, in KiB.
+/// The maximal rise of the peak of the attacked server's memory by all attacks, in KiB.
 const ADDED_KIB_MAX: u64 = 96 * 1024;
 
 /// The peak of the memory that a process had in use.
@@ -117,7 +117,7 @@ impl Siege {
         self.stands(attack.name).await;
     }
 
-    /// Says all frames of an attack, and sees what comes of it. Returns how many were said.
+    /// Sends all frames of an attack, and checks the effect. Returns the number of frames sent.
     async fn say_all(&self, attack: &Attack) -> usize {
         let address = self.herd.server("Smith").peer_address();
         let link = || Speaker::link(("Smith", address), "Hill", self.known.hill);
@@ -184,10 +184,10 @@ impl Siege {
         }
     }
 
-    /// The true Hill comes back and is heard, whatever was said in its name.
+    /// The true Hill comes back and is heard, after all messages in its name.
     async fn hill_returns(&mut self) {
         self.herd.server_mut("Hill").restart().await;
-        // The log may have left out the last lines on links, since so many were made and lost.
+        // The log may have left out the last lines about links, because many were made and lost.
         let http = self.herd.server("Smith").addresses().http;
         eventually("Smith is linked to Hill", async || {
             series(http, "herd_link_up{neighbour=\"Hill\"}").await == 1.0

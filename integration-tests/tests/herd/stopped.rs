@@ -54,7 +54,7 @@ async fn a_stopped_neighbour_delays_no_other_and_catches_up() {
             "no server notices that Smith is stopped"
         );
     }
-    // Nobody's reply waits until the stopped neighbour is given up.
+    // No reply waits until the stopped neighbour is given up.
     assert!(answered_before_it_is_lost >= others.len());
     for (name, mark) in others
         .into_iter()

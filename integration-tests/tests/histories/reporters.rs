@@ -31,7 +31,7 @@ pub(crate) struct Directory {
 
 /// A connection, and which process has the other end.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct ReporterConnection {
     process: ServerRun,
     number: u64,
     sent: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Connection {
 
 /// Does these steps until they are done or the run is over.
 pub(crate) async fn report(books: Arc<Books>, directory: Directory, steps: Vec<Step>) {
-    let mut connection: Option<Connection> = None;
+    let mut connection: Option<ReporterConnection> = None;
     for step in steps {
         sleep_until(books.at(step.at)).await;
         if books.is_over() {
@@ -51,7 +51,7 @@ pub(crate) async fn report(books: Arc<Books>, directory: Directory, steps: Vec<S
             .as_ref()
             .is_none_or(|connection| connection.process.server != step.server)
         {
-            connection = Connection::open(&books, &directory, step.server).await;
+            connection = ReporterConnection::open(&books, &directory, step.server).await;
         }
         // A server that is down is tried again with the next step.
         let Some(open) = &mut connection else {
@@ -91,13 +91,13 @@ impl Directory {
     }
 }
 
-impl Connection {
+impl ReporterConnection {
     /// Connects to a server if it is up.
     pub(crate) async fn open(
         books: &Books,
         directory: &Directory,
         server: ServerIndex,
-    ) -> Option<Connection> {
+    ) -> Option<ReporterConnection> {
         let number = books.process(server);
         let connecting = TcpStream::connect(directory.addresses[server]);
         let stream = timeout(CONNECT_WAIT, connecting).await.ok()?.ok()?;
@@ -107,7 +107,7 @@ impl Connection {
         }
         stream.set_nodelay(true).ok()?;
         let (reader, writer) = stream.into_split();
-        Some(Connection {
+        Some(ReporterConnection {
             process: ServerRun { server, number },
             number: books.next_connection(),
             sent: 0,

@@ -47,14 +47,14 @@ fn variable(name: &str, default: u64) -> u64 {
 }
 
 /// The result of one seed.
-struct Outcome {
+struct SeedResult {
     scenario: Scenario,
     result: Result<History, String>,
     findings: Vec<Finding>,
     outlived: usize,
 }
 
-fn outcome(scenario: Scenario) -> Outcome {
+fn outcome(scenario: Scenario) -> SeedResult {
     // A thread of its own, so that every failure in it is shown with its script.
     let running = scenario.clone();
     let ended = std::thread::spawn(move || {
@@ -76,7 +76,7 @@ fn outcome(scenario: Scenario) -> Outcome {
         Ok(history) => (checkers::all(history), checkers::outlived(history)),
         Err(_) => (Vec::new(), 0),
     };
-    Outcome {
+    SeedResult {
         scenario,
         result,
         findings,
@@ -84,7 +84,7 @@ fn outcome(scenario: Scenario) -> Outcome {
     }
 }
 
-impl Outcome {
+impl SeedResult {
     fn failed(&self) -> bool {
         self.result.is_err() || !self.findings.is_empty()
     }
@@ -219,7 +219,7 @@ fn no_history_breaks_a_promise() {
     let failed: Vec<String> = outcomes
         .iter()
         .filter(|outcome| outcome.failed())
-        .map(Outcome::summary)
+        .map(SeedResult::summary)
         .collect();
     assert!(
         failed.is_empty(),
@@ -234,7 +234,7 @@ fn no_history_breaks_a_promise() {
 }
 
 /// A run in which nothing was said, or nothing went wrong, shows nothing.
-fn enough_has_happened(outcomes: &[Outcome]) {
+fn enough_has_happened(outcomes: &[SeedResult]) {
     for level in Level::ALL {
         let of_level = outcomes
             .iter()

@@ -94,7 +94,7 @@ impl Board {
     }
 }
 
-/// The figures that a thread tells while it runs.
+/// The counts of a running thread.
 #[derive(Debug, Default)]
 pub(super) struct ThreadFigures {
     answered: AtomicU64,

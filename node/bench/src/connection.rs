@@ -1,4 +1,4 @@
-//! One connection of a load: it sends what is due, and checks and times what comes back.
+//! One connection of a load: it sends due requests, and checks and times the replies.
 
 use std::collections::VecDeque;
 use std::io;
@@ -180,7 +180,7 @@ impl<T: Target> Connection<T> {
         });
     }
 
-    /// Sends or takes what can be, or waits for something to do.
+    /// Sends and receives as much as possible, or waits for work.
     async fn exchange(&mut self) -> Result<(), Loss> {
         let schedule = &self.parts.schedule;
         let has_room = schedule.has_room(self.awaited.len());
@@ -283,7 +283,7 @@ impl<T: Target> Connection<T> {
         Loss::NotAReply(Printable(shown).to_string())
     }
 
-    /// Counts what was lost and opens the connection again. Returns whether it is open.
+    /// Counts the lost requests and opens the connection again. Returns whether it is open.
     async fn reopen(&mut self, loss: &Loss) -> bool {
         {
             let mut tally = self.board.tally.borrow_mut();

@@ -13,7 +13,7 @@ pub enum BenchError {
     Unreachable {
         /// Its address.
         server: String,
-        /// The system's error.
+        /// The error of the system.
         reason: String,
     },
     /// The clients that look-ups ask for could not be reported first. Nothing was measured.
@@ -21,7 +21,7 @@ pub enum BenchError {
     NotFilled {
         /// Its address.
         server: String,
-        /// The fault.
+        /// The failure.
         reason: String,
     },
     /// It was stopped before measuring began.

@@ -23,7 +23,7 @@ impl Input {
         }
     }
 
-    /// The received bytes that are not consumed.
+    /// The bytes that were received and not consumed.
     pub(super) fn received(&self) -> &[u8] {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_stays_in_order() {
+    fn unread_bytes_stay_in_order() {
         let mut input = Input::new();
         let mut expected = Vec::new();
         for number in 0..200_u32 {

@@ -14,7 +14,7 @@ const DIGITS: u8 = 3;
 #[derive(Clone, Debug)]
 pub struct Latencies(Histogram<u64>);
 
-/// What is told of a number of latencies, in microseconds. All 0 if there are none.
+/// Percentiles of latencies, in microseconds. All 0 without latencies.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Percentiles {
     /// The least.
@@ -70,7 +70,7 @@ impl Latencies {
         self.0.is_empty()
     }
 
-    /// Their summary.
+    /// Their percentiles.
     #[must_use]
     pub fn percentiles(&self) -> Percentiles {
         let us = |ns: u64| ns as f64 / 1e3;
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_of_nothing_and_too_much_is_an_hour() {
+    fn percentiles_range_from_zero_to_an_hour() {
         let mut latencies = Latencies::new();
         assert!(latencies.is_empty());
         assert_eq!(latencies.percentiles().p99_us, 0.0);

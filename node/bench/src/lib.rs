@@ -3,9 +3,8 @@
 //! No server uses it, and it speaks to servers as any client does. Begin with [`run()`], which puts a
 //! load on servers of a herd or on Redis and says how fast and how late the replies came; [`convergence`] measures how long a report takes to the other servers of a herd.
 //!
-//! It shares the machine with what it measures, so it is cheap: few threads, requests written digit by
-//! digit into one buffer and sent in one piece, replies found by their line ends, and no memory taken
-//! for any one of them.
+//! It shares the machine with the measured servers, so it is cheap: few threads, requests written digit by digit into
+//! one buffer and sent in one piece, replies found by their line ends, and no allocation for a request.
 
 #![forbid(unsafe_code)]
 

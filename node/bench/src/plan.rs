@@ -1,4 +1,4 @@
-//! The load that is asked for, checked.
+//! The plan of a load, checked.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use super::latency::Percentiles;
 use super::plan::{Plan, Protocol};
 use super::tally::{Errors, KindTally, LATE_NS, Tally};
 
-/// The result of a load. This is what `--json` prints; times have their units in their names.
+/// The result of a load, as `--json` prints it; times have their units in their names.
 #[derive(Clone, Debug, Serialize)]
 pub struct BenchReport {
     /// The load.
@@ -33,7 +33,7 @@ pub struct BenchReport {
     pub stopped_early: bool,
 }
 
-/// The description of a load.
+/// The parameters of a load.
 #[derive(Clone, Debug, Serialize)]
 pub struct LoadReport {
     /// `herd` or `redis`.
@@ -62,7 +62,7 @@ pub struct LoadReport {
     pub warmup_s: f64,
 }
 
-/// The results of one kind of request.
+/// The result of one kind of request.
 #[derive(Clone, Debug, Serialize)]
 pub struct KindReport {
     /// Those answered as asked.
@@ -75,7 +75,7 @@ pub struct KindReport {
     pub reply_bytes: f64,
 }
 
-/// Failures, in the warm-up too.
+/// The failures, in the warm-up too.
 #[derive(Clone, Debug, Serialize)]
 pub struct ErrorReport {
     /// Requests that the server refused.

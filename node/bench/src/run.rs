@@ -39,11 +39,11 @@ pub struct Snapshot {
     pub errors: u64,
 }
 
-/// Puts a load on servers until its time or count is over, or until `stop`. Tells `progress` once a second.
+/// Puts a load on servers until its time or count is over, or until `stop`. Calls `progress` once a second.
 ///
 /// # Errors
-/// See [`BenchError`]. What goes wrong with requests and connections once the run has begun is counted
-/// in the result instead.
+/// See [`BenchError`]. Failures of requests and connections after the start of the run are counted in the result
+/// instead.
 pub async fn run(
     plan: Plan,
     stop: CancellationToken,

@@ -1,6 +1,6 @@
 //! When the requests of one connection go out.
 
-/// The event that starts a request.
+/// The trigger of a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum RequestPace {
     /// The replies to the last ones: a closed loop.

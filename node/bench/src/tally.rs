@@ -13,7 +13,7 @@ const SAMPLE_BYTES_MAX: usize = 200;
 /// How late a request may go out through the fault of the load generator before it is counted.
 pub(super) const LATE_NS: u64 = 10_000_000;
 
-/// The results of one kind of request: of the measured ones only.
+/// The result of one kind of request, without the warm-up.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KindTally {
     /// Those answered as asked, with their latencies.
@@ -22,7 +22,7 @@ pub(super) struct KindTally {
     pub(super) reply_bytes: u64,
 }
 
-/// Failures, in the warm-up too.
+/// The failures, in the warm-up too.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Errors {
     /// Requests that the server refused.

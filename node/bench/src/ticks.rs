@@ -8,7 +8,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::io::unix::AsyncFd;
 
-/// The least time between two looks at what is due.
+/// The minimal time between two looks at due requests.
 const TICK: Duration = Duration::from_micros(250);
 
 /// The time between two looks when many requests are due in it: sent in one piece, they take both sides a
@@ -21,11 +21,11 @@ const MANY: f64 = 2.0;
 /// Looking at one connection takes next to nothing; at thousands it should not take all the time.
 const TICK_FOR_CONNECTION: Duration = Duration::from_nanos(500);
 
-/// Moments at which to look what is due.
+/// The times of looks at due requests.
 pub(super) struct Ticks(AsyncFd<OwnedFd>);
 
 impl Ticks {
-    /// Starts them, as often as is fit for so many connections and requests a second.
+    /// Starts them with a gap that suits this number of connections and requests per second.
     pub(super) fn for_load(connections: usize, rate: f64) -> io::Result<Self> {
         Ticks::every(tick(connections, rate))
     }

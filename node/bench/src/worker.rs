@@ -23,7 +23,7 @@ use super::workload::{Share, Workload};
 /// How long replies are waited for when no more requests go out.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
 
-/// The orders of the threads.
+/// The orders for the threads.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Order {
     /// Open connections, and report all clients if they will be asked for.
@@ -34,7 +34,7 @@ pub(super) enum Order {
     Stop,
 }
 
-/// The parts that a thread needs.
+/// The parameters of a thread.
 pub(super) struct Worker<T> {
     pub(super) plan: Arc<Plan>,
     /// The connections of all threads that are this one's.
@@ -186,7 +186,7 @@ async fn keep_time(
     std::future::pending().await
 }
 
-/// Waits for the order to stop, or for nobody being left who could give it.
+/// Waits for the order to stop, or for the drop of its sender.
 async fn stopped(orders: &mut watch::Receiver<Order>) {
     let _ = orders.wait_for(|order| matches!(order, Order::Stop)).await;
 }

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mix_is_about_what_was_asked_for() {
+    fn the_mix_is_close_to_its_shares() {
         for per_mille in [0, 100, 1_000] {
             let mut workload = Workload::new(Share::new(10, 1, 0), 0.0, per_mille, 1);
             let requests = (0..10_000).map(|_| workload.next(0));

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 use super::provider::{NearbyQuery, Places, zero_results};
-use super::reply::{Geometry, LatLng, NearbyReply, Place, Status};
+use super::reply::{Geometry, LatLng, NearbyReply, Place, ReplyStatus};
 use super::table::{PlaceRow, Table, TableError};
 
 /// Settlements from GeoNames and airports from airportsdata; `tools/places` makes it.
@@ -76,9 +76,9 @@ impl EmbeddedPlaces {
         NearbyReply {
             html_attributions: self.attributions(&rows),
             status: if rows.is_empty() {
-                Status::ZeroResults
+                ReplyStatus::ZeroResults
             } else {
-                Status::Ok
+                ReplyStatus::Ok
             },
             results: rows.iter().map(|found| to_place(&found.row)).collect(),
             info_messages: note.into_iter().map(Cow::from).collect(),

@@ -31,6 +31,6 @@ pub use fallback::Fallback;
 pub use online_places::OnlinePlaces;
 pub use overpass::Overpass;
 pub use provider::{NearbyQuery, Places, zero_results};
-pub use reply::{Geometry, LatLng, NearbyReply, Place, Status, Viewport};
+pub use reply::{Geometry, LatLng, NearbyReply, Place, ReplyStatus, Viewport};
 pub use source::{Source, SourcesError, parse_sources};
 pub use sphere::EARTH_RADIUS_M;

@@ -113,13 +113,13 @@ impl OnlineProvider for Overpass {
 #[derive(Deserialize)]
 struct OverpassAnswer<'a> {
     #[serde(borrow)]
-    elements: Vec<Element<'a>>,
+    elements: Vec<OverpassElement<'a>>,
     #[serde(borrow)]
     remark: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
-struct Element<'a> {
+struct OverpassElement<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
     id: i64,
@@ -139,7 +139,7 @@ struct Center {
     lon: f64,
 }
 
-impl Element<'_> {
+impl OverpassElement<'_> {
     /// The place that it is; `None` for one without name, kind or position.
     fn map(&self) -> Option<Place<'static>> {
         let (lat, lng) = match (&self.center, self.lat, self.lon) {

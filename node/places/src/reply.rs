@@ -22,7 +22,7 @@ pub struct NearbyReply<'a> {
     /// The places, nearest first.
     pub results: Vec<Place<'a>>,
     /// How it went.
-    pub status: Status,
+    pub status: ReplyStatus,
     /// Why there are no results, when the provider failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<Cow<'a, str>>,
@@ -34,7 +34,7 @@ pub struct NearbyReply<'a> {
 /// The statuses of Google's Nearby Search that herd gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Status {
+pub enum ReplyStatus {
     /// There is at least one result.
     Ok,
     /// The search went well and found nothing.
@@ -107,7 +107,7 @@ pub struct LatLng {
 
 impl<'a> NearbyReply<'a> {
     /// The reply of a provider that failed; `status` is one of the errors.
-    pub fn failed(status: Status, error_message: impl Into<Cow<'a, str>>) -> Self {
+    pub fn failed(status: ReplyStatus, error_message: impl Into<Cow<'a, str>>) -> Self {
         NearbyReply {
             status,
             error_message: Some(error_message.into()),
@@ -150,7 +150,7 @@ mod tests {
                 types: vec!["airport".into()],
                 ..Place::default()
             }],
-            status: Status::Ok,
+            status: ReplyStatus::Ok,
             ..NearbyReply::default()
         };
         let text = reply.to_json();
@@ -183,9 +183,9 @@ mod tests {
     #[test]
     fn failures_say_why() {
         for (status, text) in [
-            (Status::UnknownError, "UNKNOWN_ERROR"),
-            (Status::OverQueryLimit, "OVER_QUERY_LIMIT"),
-            (Status::RequestDenied, "REQUEST_DENIED"),
+            (ReplyStatus::UnknownError, "UNKNOWN_ERROR"),
+            (ReplyStatus::OverQueryLimit, "OVER_QUERY_LIMIT"),
+            (ReplyStatus::RequestDenied, "REQUEST_DENIED"),
         ] {
             let mut reply = NearbyReply::failed(status, "because");
             reply.info_messages.push("more".into());

@@ -182,7 +182,7 @@ impl LineReader {
         None
     }
 
-    /// Whether a line has begun whose end was not read. Take all lines out before.
+    /// Whether the reader holds the beginning of a line without its end. Take all lines out before.
     #[must_use]
     pub fn is_inside_line(&self) -> bool {
         !self.stopped && (self.discarding || self.start < self.end)
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn an_oversized_line_is_told_at_the_limit_and_not_stored() {
+    fn an_oversized_line_is_reported_at_the_limit() {
         let mut reader = LineReader::new(LINE_BYTES_MAX);
         reader.push(&vec![b'a'; LINE_BYTES_MAX]);
         assert_eq!(reader.next_line(), None);
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_line_takes_no_more_than_the_limit_however_it_comes() {
+    fn half_a_line_takes_no_more_than_the_limit() {
         for piece in [1_usize, 100, 4_096, 60_000] {
             let mut reader = LineReader::new(LINE_BYTES_MAX);
             for piece in vec![b'a'; 60_000].chunks(piece) {

@@ -121,7 +121,7 @@ fn write_difference(out: &mut Vec<u8>, difference_ns: i128) {
             (magnitude % u128::from(NANOSECONDS_PER_SECOND)) as u64
         }
     };
-    // One second more, whose digit is a dot here: so the zeros in front are there.
+    // One second more, whose digit is replaced by a dot, so the leading zeros are there.
     let decimals = digits.format(NANOSECONDS_PER_SECOND + nanoseconds);
     out.push(b'.');
     out.extend_from_slice(&decimals.as_bytes()[1..]);

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_told_from_little() {
+    fn zero_differs_from_a_small_radius() {
         assert!(Radius::parse(b"+00.000").unwrap().is_zero());
         assert!(!Radius::parse(b"0.000001").unwrap().is_zero());
         let tiny = format!("0.{}1", "0".repeat(400));

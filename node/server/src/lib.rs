@@ -2,7 +2,7 @@
 //!
 //! Nothing here decides how records are ordered, replicated or stored. Begin with [`server`], which starts the parts
 //! in order and stops them; [`frontend`] serves the client port, [`http`] probes, metrics and the live page, and
-//! [`settings`] is the table of settings, of which [`config`] makes what a command needs.
+//! [`settings`] is the table of settings, of which [`config`] makes the settings of a command.
 
 #![forbid(unsafe_code)]
 

@@ -15,7 +15,7 @@ use herd_text::printable::Printable;
 /// How long a server may take for the replies to one batch.
 pub(super) const REPLY_WAIT: Duration = Duration::from_secs(10);
 
-/// The content of a reply.
+/// The kind of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ReplyContent {
     /// An `AT` line, with places behind it if they were asked for.

@@ -1,4 +1,4 @@
-//! The measurement that is asked for, checked.
+//! The plan of a measurement, checked.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub struct ConvergencePlan {
     pub duration: Duration,
     /// The time between two questions for the same client at the same server.
     pub poll: Duration,
-    /// After what time a record is said never to arrive.
+    /// The time after which a record counts as never arriving.
     pub give_up: Duration,
 }
 

@@ -9,7 +9,7 @@ use super::sightings::{SLICES, State, WaySightings};
 use crate::latency::{Latencies, Percentiles};
 use crate::table::{LATENCY_HEAD, grouped, latency_columns};
 
-/// How long reports took to the other servers. This is what `--json` prints.
+/// The delays of reports to the other servers, as `--json` prints them.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConvergenceReport {
     /// The servers.
@@ -56,7 +56,7 @@ pub struct PairReport {
     pub from: String,
     /// The server that was asked.
     pub to: String,
-    /// The sightings.
+    /// The delays.
     #[serde(flatten)]
     pub seen: SeenReport,
 }
@@ -68,7 +68,7 @@ pub struct SliceReport {
     pub from_s: f64,
     /// Its end.
     pub to_s: f64,
-    /// The sightings of the reports sent in it.
+    /// The delays of the reports sent in it.
     #[serde(flatten)]
     pub seen: SeenReport,
 }

@@ -27,7 +27,7 @@ pub(super) struct UnseenRecord {
     pub(super) sent: Instant,
 }
 
-/// The sightings of one way, or of one part of the run.
+/// The arrivals over one way, or in one part of the run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WaySightings {
     pub(super) latencies: Latencies,
@@ -47,7 +47,7 @@ pub(super) struct Sightings {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// For each server what it was not yet seen to know, oldest first.
+    /// For each server the records that it was not yet seen to know, oldest first.
     open: Vec<VecDeque<UnseenRecord>>,
     pub(super) pairs: BTreeMap<(usize, usize), WaySightings>,
     pub(super) slices: [WaySightings; SLICES],
@@ -90,7 +90,7 @@ impl Sightings {
         self.wake();
     }
 
-    /// A record was refused, or nobody knows whether it was heard.
+    /// A record was refused, or its reply is missing.
     pub(super) fn withdrawn(&self, number: u64) {
         let mut state = self.state.borrow_mut();
         for queue in &mut state.open {

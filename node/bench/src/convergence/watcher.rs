@@ -1,4 +1,4 @@
-//! Asks one server for what was reported to the others, until it knows.
+//! Asks one server for the reports to the others, until it knows them.
 
 use std::io;
 use std::rc::Rc;
@@ -71,7 +71,7 @@ impl Watcher {
                     let server = self.conversation.server();
                     self.sightings.connection_failed(server, &failure);
                     sleep(reopen_gap(failures)).await;
-                    // Then only to count what it never knew, which this server cannot be asked for any more.
+                    // Then it only counts the records that are missing, because this server cannot be asked any more.
                     failures = (failures + 1).min(REOPENS_MAX);
                 }
             }

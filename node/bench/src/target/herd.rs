@@ -10,7 +10,7 @@ use crate::workload::{ClientNumber, Report};
 /// Writes the text protocol and reads it.
 pub(crate) struct Herd {
     positions: Vec<BenchPosition>,
-    /// The end of a look-up line, behind the client: radius, most places, line end.
+    /// The end of a look-up after the client: radius, maximal number of places, line end.
     look_up_tail: Vec<u8>,
     end: Finder<'static>,
 }
@@ -18,7 +18,7 @@ pub(crate) struct Herd {
 /// How a WHATSAT reply ends: the close of the JSON object and an empty line.
 const LOOK_UP_END: &[u8] = b"\n\n";
 
-/// The ends of a JSON object whose status says that places were looked for.
+/// The ends of a JSON object with a status of a successful search.
 const GOOD_ENDS: [&[u8]; 2] = [b"\"status\": \"OK\"\n}", b"\"status\": \"ZERO_RESULTS\"\n}"];
 
 impl Herd {
@@ -121,7 +121,7 @@ mod tests {
         }
     }
 
-    /// The reply at the start of `input`, once it is whole; checks that no part of it is enough.
+    /// A complete reply at the start of `input` is read; every shorter part of it is not enough.
     fn read(kind: Kind, input: &str) -> Result<Option<Reply>, NotAReply> {
         let herd = Herd::new(10.0, 20);
         let reply = herd.read_reply(input.as_bytes(), &awaited(kind))?;
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_reply() {
+    fn other_lines_are_not_replies() {
         assert_eq!(read(Kind::Report, "HTTP/1.0 400\n"), Err(NotAReply));
         let line = "AT Hill +0.1 client-000000042 +1+1 1.5\n";
         assert_eq!(read(Kind::LookUp, &format!("{line}{line}")), Err(NotAReply));

@@ -1,4 +1,4 @@
-//! The target of a load: how requests are written to it, and how its replies are read.
+//! The target of a load: it writes requests and reads replies.
 
 pub(crate) mod herd;
 pub(crate) mod redis;
@@ -9,7 +9,7 @@ use super::workload::{ClientNumber, Report};
 /// A request that was sent and not answered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Awaited {
-    /// The kind of the request.
+    /// The kind of request.
     pub(crate) kind: Kind,
     /// The client that it was about.
     pub(crate) client: ClientNumber,
@@ -33,22 +33,22 @@ pub(crate) enum Kind {
 pub(crate) struct Reply {
     /// How many bytes it takes.
     pub(crate) len_bytes: usize,
-    /// Its verdict.
+    /// Its content.
     pub(crate) verdict: Verdict,
 }
 
-/// The verdict of a reply.
+/// The verdict on a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The reply is good.
+    /// A reply that fits the request.
     Good,
     /// That the request was refused, or could not be done.
     Refused,
-    /// Something else than what was asked for.
+    /// A reply that does not fit the request.
     Wrong,
 }
 
-/// Bytes that are no reply at all; what follows them cannot be understood either.
+/// Bytes that are not a reply. The bytes after them cannot be understood either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotAReply;
 

@@ -6,15 +6,14 @@ use crate::digits::push_time;
 use crate::positions::{BenchPosition, positions};
 use crate::workload::{ClientNumber, Report};
 
-/// The bytes of a time: ten digits, a point and nine digits.
+/// The length of a time: ten digits, a point and nine digits.
 const TIME_BYTES: usize = 20;
 
 /// Writes commands of Redis and reads its replies.
 ///
-/// A report is `GEOADD herd:positions <longitude> <latitude> <client>` and
-/// `HSET <client> location <text> time <text> server redis` in one write: what an `AT` line is made
-/// of, without the difference. A look-up is `GEOPOS herd:positions <client>` and `HGET <client> time`.
-/// Either is answered when both replies are there.
+/// A report is `GEOADD herd:positions <longitude> <latitude> <client>` and `HSET <client> location <text> time <text>
+/// server redis` in one write: the parts of an `AT` line without the difference. A look-up is `GEOPOS herd:positions
+/// <client>` and `HGET <client> time`. Either is answered when both replies are there.
 pub(crate) struct Redis {
     positions: Vec<BenchPosition>,
 }
@@ -127,7 +126,7 @@ mod tests {
         };
         redis.write_report(&mut out, &report);
         redis.write_look_up(&mut out, 42);
-        // An array of strings is what a reply may be, too.
+        // A reply may also be an array of strings.
         let (mut rest, mut words) = (out.as_slice(), Vec::<Vec<&str>>::new());
         while !rest.is_empty() {
             let (value, bytes) = read_value(rest).unwrap().unwrap();

@@ -8,7 +8,7 @@ const DEPTH_MAX: usize = 4;
 /// The longest line that announces a value, in bytes.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// The type of a value.
+/// The kind of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// An error.
@@ -27,8 +27,7 @@ pub(super) enum Value {
     Array,
 }
 
-/// Reads the value at the start of `input`: what it is, and how many bytes it takes. `None` if it is
-/// not whole yet.
+/// Reads the value at the start of `input`: its kind and its length in bytes. `None` if it is not complete yet.
 pub(super) fn read_value(input: &[u8]) -> Result<Option<(Value, usize)>, NotAReply> {
     read_nested(input, DEPTH_MAX)
 }
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_reply() {
+    fn other_lines_are_not_replies() {
         for text in [
             "AT Hill\r\n",
             "+OK\n",

@@ -28,8 +28,8 @@ pub(super) struct CertsArgs {
 enum CertsCommand {
     /// Make an authority, and a certificate for every server of the topology
     ///
-    /// Nothing that is there is overwritten. Servers need the files of the folder, and none of what lies in
-    /// its folder signing: the authority's key can make certificates for anyone.
+    /// Existing files are not overwritten. Servers need the files of the folder, but not its folder signing: the
+    /// authority's key can make certificates for every server.
     New(CertificateArgs),
     /// Make certificates for the servers of the topology that have none
     Add(CertificateArgs),
@@ -42,7 +42,7 @@ enum CertsCommand {
     Rotate(CertificateArgs),
     /// Trust the authority of now only, once all servers have its certificates
     Retire(CertificatePlace),
-    /// Show whose certificates there are, and when they end
+    /// Show the certificates and their ends
     Show(CertificatePlace),
     /// Make a certificate for a client of the client port
     Client {
@@ -242,7 +242,7 @@ impl Herd {
         Ok(())
     }
 
-    /// Who has a certificate, and until when.
+    /// A certificate: its owner and its end.
     fn show(&self) -> Result<(), CertsError> {
         let mut out = Output::stdout();
         let width = self.names().map(str::len).max().unwrap_or(0).max(9);

@@ -22,13 +22,12 @@ use super::{
 };
 use crate::exit_code;
 
-/// A herd of servers that knows where things are, and what is near them.
+/// A herd of servers that knows where things are, and the places near them.
 ///
-/// Clients connect to any server over TCP and type lines: IAMAT reports where a client is,
-/// WHATSAT asks what is near one. The servers pass locations on to each other, and none of them
-/// leads.
+/// Clients connect to any server over TCP and type lines: IAMAT reports the location of a client, WHATSAT asks for a
+/// client's location and the places near it. The servers pass locations on to each other, and none of them leads.
 ///
-/// To try it, run `herd local` and follow what it says. `herd status` tells whether all is well.
+/// To try it, run `herd local` and follow its output. `herd status` says whether all is well.
 #[derive(Debug, Parser)]
 #[command(name = "herd", version, arg_required_else_help = true)]
 struct Cli {
@@ -53,8 +52,7 @@ enum Command {
     Serve(ServeArgs),
     /// Check the settings of one server, start nothing
     ///
-    /// Takes what `herd serve` takes, and prints every setting with where it came from, or all
-    /// mistakes.
+    /// Takes the options of `herd serve`, and prints every setting with its source, or all mistakes.
     CheckConfig(SettingFlags<Serve>),
     /// Send commands to a server and print its replies
     Send(SendArgs),
@@ -66,19 +64,17 @@ enum Command {
     Dump(DumpArgs),
     /// Read records that were dumped into a running server, and so into its herd
     ///
-    /// Each record is taken in as if the server had just heard of it; one that is older than what is
-    /// known changes nothing. Lines that are not valid are told, counted and left out. The server is
-    /// found as by `herd dump`.
+    /// Each record is taken in as if the server had just heard it; a record that is older than the known one changes
+    /// nothing. Invalid lines are reported, counted and left out. The server is found as by `herd dump`.
     Load(LoadArgs),
     /// Look after the store of a server that is stopped
     Store(StoreArgs),
-    /// Ask servers how they see themselves and each other, and say what is wrong
+    /// Ask servers for their status, compare the answers, and report troubles
     ///
-    /// Asks each at its HTTP port for /status, which `herd local` shows and `herd serve` with
-    /// --http-locations. Exit status: 0 if all is well, 1 if something is wrong, which the last
-    /// lines say, 69 if no server answered.
+    /// Asks each at its HTTP port for /status, which `herd local` shows and `herd serve` with --http-locations. Exit
+    /// status: 0 without trouble, 1 with trouble (see the last lines), 69 if no server answered.
     Status(StatusArgs),
-    /// Show what `herd status` says, again and again; q ends it
+    /// Show the table of `herd status` again and again; q ends it
     Top(TopArgs),
     /// Make tokens that clients show to servers
     Token(TokenArgs),
@@ -92,7 +88,7 @@ enum Command {
     Certs(CertsArgs),
     /// Look into tables of places, and make them
     Places(PlacesArgs),
-    /// Print what makes a shell complete the commands and options of herd
+    /// Print the completion script of a shell for the commands and options of herd
     ///
     /// For bash: herd completions bash > /usr/share/bash-completion/completions/herd
     Completions(CompletionsArgs),

@@ -153,12 +153,12 @@ async fn status(args: SendArgs, environment: &Environment) -> u8 {
         from_lines(args.lines.iter().map(|line| line.as_bytes()))
     };
     let prompt = interactive.then(|| Prompt::new(&to));
-    // A terminal, as opposed to a file, is not to be steered by what others chose as ids.
+    // Ids that others chose must not steer a terminal. A file gets the exact bytes.
     let shown = io::stdout().is_terminal().then(PrintableStream::default);
     match exchange(stream, input, (tokio::io::stdout(), shown), prompt).await {
         Ok(0) => EXIT_ANSWERED,
         Ok(_) => EXIT_REFUSED,
-        // Who reads the output has what it wanted: `herd send < file | head`.
+        // The reader of the output has enough, as in `herd send < file | head`.
         Err(Lost::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_LOST,
         Err(lost) => failed(EXIT_LOST, &lost.to_string()),
     }
@@ -229,7 +229,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_has_its_own_status() {
-        // Bound and not listening: nobody else can take the port meanwhile.
+        // Bound and not listening, so that no other process takes the port meanwhile.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let to = socket.local_addr().unwrap().to_string();

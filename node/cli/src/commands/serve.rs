@@ -94,13 +94,13 @@ fn run_logged(
     };
     let clients = client_threads.handles();
     let status = runtime.block_on(serve(settings, clients, args.stop_on_stdin_eof));
-    // What still blocks after the grace must not keep the process.
+    // A task that still blocks after the grace period must not keep the process alive.
     client_threads.shutdown_background();
     runtime.shutdown_background();
     status
 }
 
-/// Raises the limit of open files, and leaves clients what nothing else needs.
+/// Raises the limit of open files, and gives the rest of it to clients.
 fn share_open_files(settings: &mut ServeSettings) -> Result<(), TooFew> {
     let limit = open_files::raise_limit().or_else(|error| {
         warn!("cannot raise the limit of open files: {error}");
@@ -123,10 +123,10 @@ fn share_open_files(settings: &mut ServeSettings) -> Result<(), TooFew> {
     Ok(())
 }
 
-/// What a server is started with, and told to stop by.
+/// The start parameters of a server, and its signals to stop.
 struct Prepared {
     signals: StopSignals,
-    /// The pipe whose end tells it to stop too.
+    /// The pipe whose end stops the server too.
     parent: Option<pipe::Receiver>,
     bound: BoundSockets,
 }
@@ -269,7 +269,7 @@ impl Stopping {
     }
 }
 
-/// Who told the server to stop.
+/// The cause of a stop.
 enum Told {
     Signal(StopSignal),
     StdinClosed,

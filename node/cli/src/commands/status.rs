@@ -9,13 +9,13 @@ use serde::Serialize;
 use tokio::runtime;
 
 use self::ask::ask_all;
-use self::targets::{Target, TargetOptions};
+use self::targets::{StatusTarget, TargetOptions};
 use super::output::Output;
 use super::report::{cannot_print, complain};
 use crate::exit_code;
 use herd_server::access::Token;
 use herd_server::settings::Environment;
-use herd_server::status::comparison::{Answer, compare};
+use herd_server::status::comparison::{StatusAnswer, compare};
 use herd_server::status::table;
 
 /// All servers that were asked answered, and nothing is wrong.
@@ -42,7 +42,7 @@ pub(super) struct StatusArgs {
 struct Json<'a> {
     version: u32,
     troubles: &'a [String],
-    servers: &'a [Answer],
+    servers: &'a [StatusAnswer],
 }
 
 pub(super) fn run(args: &StatusArgs) -> u8 {
@@ -62,7 +62,7 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
     }
 }
 
-async fn status(targets: &[Target], token: Option<&Token>, json: bool) -> u8 {
+async fn status(targets: &[StatusTarget], token: Option<&Token>, json: bool) -> u8 {
     let answers = ask_all(targets, token).await;
     let comparison = compare(&answers);
     let text = if json {

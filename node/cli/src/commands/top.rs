@@ -12,16 +12,16 @@ use tokio::runtime::{self, Runtime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::rates::Rates;
+use self::rates::UpdateRates;
 use self::screen::Screen;
 use super::report::complain;
 use super::status::ask::ask_all;
-use super::status::targets::{Target, TargetOptions};
+use super::status::targets::{StatusTarget, TargetOptions};
 use super::stop_signals::StopSignals;
 use crate::exit_code;
 use herd_server::access::Token;
 use herd_server::settings::{Durations, Environment, Kind as _};
-use herd_server::status::comparison::{Answer, compare};
+use herd_server::status::comparison::{StatusAnswer, compare};
 use herd_server::status::table;
 use herd_text::printable::Printable;
 
@@ -104,7 +104,7 @@ fn stop_on_signal(runtime: &Runtime) -> io::Result<CancellationToken> {
 
 /// Whom to ask, how, and how often.
 struct Asked {
-    targets: Vec<Target>,
+    targets: Vec<StatusTarget>,
     token: Option<Token>,
     interval: Duration,
 }
@@ -122,7 +122,7 @@ fn show(
     let interval = asked.interval;
     let mut asking = Some(ask());
     let mut next_ask = Instant::now() + interval;
-    let mut rates = Rates::default();
+    let mut rates = UpdateRates::default();
     let mut text = "asking ...\n".to_owned();
     screen.draw(&text)?;
     while !stop.is_cancelled() {
@@ -145,7 +145,7 @@ fn show(
     Ok(())
 }
 
-fn picture(answers: &[Answer], rates: &Rates, interval: Duration) -> String {
+fn picture(answers: &[StatusAnswer], rates: &UpdateRates, interval: Duration) -> String {
     let comparison = compare(answers);
     let interval = humantime::format_duration(interval);
     let head = format!(
@@ -193,15 +193,15 @@ mod tests {
 
     #[test]
     fn a_herd_that_does_not_answer_fits_the_smallest_terminal() {
-        let answers: Vec<Answer> = (0..30)
-            .map(|server| Answer {
+        let answers: Vec<StatusAnswer> = (0..30)
+            .map(|server| StatusAnswer {
                 at: format!("127.0.0.1:{server}"),
                 name: Some(format!("server-{server}")),
                 status: None,
                 error: Some("cannot connect: ".repeat(20)),
             })
             .collect();
-        let text = picture(&answers, &Rates::default(), INTERVAL_MIN);
+        let text = picture(&answers, &UpdateRates::default(), INTERVAL_MIN);
         let lines = fit(&text, 80, 24);
         assert_eq!(lines.len(), 24);
         assert!(lines.iter().all(|line| line.chars().count() <= 80));

@@ -1,4 +1,4 @@
-//! What a person sees: lines of all servers on one terminal, each whole and with its name.
+//! The output for a person: lines of all servers on one terminal, each complete and with its server's name.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl Console {
             .name("console".to_owned())
             .spawn(move || {
                 write_all(&messages, &not_shown, &mut io::stdout(), &mut io::stderr());
-                // Nobody listens any more if the terminal was too slow.
+                // The receiver is gone if the terminal was too slow.
                 let _ = done.send(());
             })?;
         Ok((console, Writing(written)))

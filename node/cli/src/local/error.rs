@@ -10,8 +10,8 @@ use crate::exit_code;
 use herd_server::listeners::BindError;
 use herd_tls::TlsError;
 
-/// Why a herd on this machine did not start, or did not end well. Whatever it is, no server of it
-/// is left running.
+/// The reason why a herd on this machine did not start, or did not end well. In each case no server of it is left
+/// running.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// Ports that cannot be bound. No server was started.
@@ -70,7 +70,7 @@ pub enum LocalError {
 pub struct TakenPort {
     /// The server.
     pub server: ServerName,
-    /// Where, what for and why not.
+    /// The address, its purpose and the reason.
     pub error: BindError,
 }
 

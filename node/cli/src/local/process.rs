@@ -67,7 +67,7 @@ pub(super) struct Output {
 
 /// How servers are told something.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stop {
+pub(super) struct StopOrders {
     /// Servers are told to stop.
     pub(super) told: CancellationToken,
     /// Servers are killed.
@@ -113,7 +113,7 @@ impl ServerProcess {
     }
 
     /// Shows the server's log lines until it ends, by itself or because of `stop`.
-    pub(super) async fn watch(mut self, output: Output, stop: Stop) -> Ended {
+    pub(super) async fn watch(mut self, output: Output, stop: StopOrders) -> Ended {
         let log_lines = self.output.take();
         let copying = async {
             if let Some(log_lines) = log_lines {
@@ -145,7 +145,7 @@ impl ServerProcess {
     }
 }
 
-async fn end(child: &mut Child, pid: u32, stop: &Stop) -> (io::Result<ExitStatus>, End) {
+async fn end(child: &mut Child, pid: u32, stop: &StopOrders) -> (io::Result<ExitStatus>, End) {
     let mut reopen = stop.reopen.subscribe();
     loop {
         tokio::select! {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::certificates::Certificates;
 use super::console::{Console, Prefix};
 use super::data_dir::DataDir;
-use super::process::{End, Ended, Output, ServerProcess, Stop};
+use super::process::{End, Ended, Output, ServerProcess, StopOrders};
 use super::server_log::ServerLog;
 use super::{LocalError, ports, shell, welcome};
 use crate::exit_code;
@@ -36,7 +36,7 @@ const READY_CONNECT: Duration = Duration::from_secs(1);
 /// Exit statuses of a server that found at its start that it cannot run.
 const NEVER_STARTED: [i32; 2] = [exit_code::USAGE as i32, exit_code::UNAVAILABLE as i32];
 
-/// What a herd on this machine is told.
+/// The settings of a herd on this machine.
 #[derive(Clone, Debug)]
 pub struct Orders {
     /// Servers are to stop.
@@ -66,12 +66,12 @@ pub async fn run(
     let certificates = Certificates::make(&settings.topology.topology, folder)?;
     let (console, writing) = Console::start().map_err(LocalError::Console)?;
     // Servers stop for the user's sake, or because one of them could not start.
-    let stop = Stop {
+    let stop = StopOrders {
         told: orders.stop.child_token(),
         kill: orders.kill,
         reopen: watch::Sender::default(),
     };
-    let mut herd = Herd {
+    let mut herd = HerdProcesses {
         settings,
         program: program.to_owned(),
         data_dir,
@@ -91,19 +91,19 @@ pub async fn run(
     started.and(ended)
 }
 
-struct Herd {
+struct HerdProcesses {
     settings: LocalSettings,
     program: PathBuf,
     data_dir: Option<DataDir>,
     certificates: Certificates,
     console: Console,
-    stop: Stop,
+    stop: StopOrders,
     servers: JoinSet<Ended>,
     /// Servers that did not stop when told to.
     killed: Vec<String>,
 }
 
-impl Herd {
+impl HerdProcesses {
     fn start(&mut self) -> Result<(), LocalError> {
         let topology = self.settings.topology.topology.clone();
         let width = topology
@@ -146,7 +146,7 @@ impl Herd {
         Ok(())
     }
 
-    /// What follows the program's name to run `server`.
+    /// The arguments to run `server`.
     fn arguments(&self, server: &str) -> Vec<String> {
         let mut arguments = vec!["serve".to_owned()];
         let mut set = |setting: Setting, value: String| {
@@ -187,12 +187,12 @@ impl Herd {
 
     /// Whether a server whose HTTP listens there shows locations.
     fn shows_locations(&self, http: SocketAddr) -> bool {
-        // Who reaches loopback is on this machine, as is whoever started the herd.
+        // A client on loopback is on this machine, as the user of the herd is.
         let said = self.settings.values.http_locations;
         said.unwrap_or(http.ip().is_loopback())
     }
 
-    /// Reports what happens until no server is left.
+    /// Reports events until no server is left.
     async fn supervise(&mut self, reopen: &Notify) -> Result<(), LocalError> {
         let topology = self.settings.topology.topology.clone();
         let mut ready = pin!(wait_until_ready(topology.servers()));
@@ -324,7 +324,7 @@ async fn wait_until_ready(servers: &[Server]) -> Vec<String> {
         .collect()
 }
 
-/// What to connect to for a server of this machine that listens there.
+/// The address to connect to for a server of this machine that listens there.
 fn dial(listen: Listen) -> SocketAddr {
     match listen {
         Listen::Address(address) if !address.ip().is_unspecified() => address,

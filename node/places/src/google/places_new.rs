@@ -139,12 +139,12 @@ fn failure(reply: &HttpReply) -> ProviderError {
 
 #[derive(Deserialize)]
 struct GoogleError {
-    error: RefusalReason,
+    error: GoogleErrorBody,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct RefusalReason {
+struct GoogleErrorBody {
     message: String,
     status: String,
 }

@@ -39,7 +39,7 @@ pub fn import_geojson(
 ) -> Result<ImportReport, ImportError> {
     let input = byte_order_mark::skip_in(input)?;
     let (bounded, allowance) = BoundedRead::new(input, FEATURE_BYTES_MAX);
-    let import = RefCell::new(Import {
+    let import = RefCell::new(GeoJsonImport {
         writer,
         report: ImportReport::default(),
         features: 0,
@@ -64,7 +64,7 @@ pub fn import_geojson(
     }
 }
 
-struct Import<'a> {
+struct GeoJsonImport<'a> {
     writer: &'a mut TableWriter,
     report: ImportReport,
     features: u64,
@@ -73,7 +73,7 @@ struct Import<'a> {
     allowance: Allowance,
 }
 
-impl Import<'_> {
+impl GeoJsonImport<'_> {
     fn take(&mut self, feature: &str) -> Result<(), ()> {
         self.features += 1;
         self.allowance.grant(FEATURE_BYTES_MAX);
@@ -86,7 +86,7 @@ impl Import<'_> {
 }
 
 /// The whole document: a feature collection, or one feature.
-struct Document<'a, 'b>(&'a RefCell<Import<'b>>);
+struct Document<'a, 'b>(&'a RefCell<GeoJsonImport<'b>>);
 
 impl<'de> Visitor<'de> for Document<'_, '_> {
     type Value = ();
@@ -141,7 +141,7 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
 }
 
 /// The list of features. Each is taken before the next is read.
-struct Features<'a, 'b>(&'a RefCell<Import<'b>>);
+struct Features<'a, 'b>(&'a RefCell<GeoJsonImport<'b>>);
 
 impl<'de> DeserializeSeed<'de> for Features<'_, '_> {
     type Value = ();

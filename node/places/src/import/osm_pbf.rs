@@ -82,7 +82,7 @@ pub fn import_osm_pbf<R: Read>(
         .sources()
         .first()
         .map(|source| source.id_prefix.clone());
-    let mut import = Import {
+    let mut import = OsmImport {
         writer,
         prefix: prefix.unwrap_or_default(),
         report: ImportReport::default(),
@@ -108,7 +108,7 @@ fn for_each_block_element(
     Ok(())
 }
 
-struct Import<'a> {
+struct OsmImport<'a> {
     writer: &'a mut TableWriter,
     prefix: String,
     report: ImportReport,
@@ -219,7 +219,7 @@ impl Outlines {
     }
 }
 
-impl Import<'_> {
+impl OsmImport<'_> {
     fn relation(&mut self, element: Element<'_>) -> Result<(), ImportError> {
         let Element::Relation { id, tags, members } = element else {
             return Ok(());

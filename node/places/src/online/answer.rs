@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::super::google::LegacyReply;
 use super::super::provider::{NearbyQuery, zero_results};
-use super::super::reply::{NearbyReply, Place, Status};
+use super::super::reply::{NearbyReply, Place, ReplyStatus};
 use super::super::sphere::Circle;
 
 /// A provider's answer. It may be that of a question with another bound.
@@ -85,7 +85,7 @@ impl AnsweredPlaces {
         let reply = NearbyReply {
             html_attributions: self.attributions.iter().map(Cow::from).collect(),
             results: places.into_iter().cloned().collect(),
-            status: Status::Ok,
+            status: ReplyStatus::Ok,
             ..NearbyReply::default()
         };
         reply.to_json()

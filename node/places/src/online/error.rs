@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::reply::Status;
+use super::super::reply::ReplyStatus;
 
 /// Why an online provider gave no answer. The texts reach clients and logs: they hold no URL and
 /// no key.
@@ -100,13 +100,13 @@ impl ProviderError {
 
     /// The status of Google's Nearby Search that says about this.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ReplyStatus {
         match self.cause() {
             ProviderError::TooOften { .. }
             | ProviderError::Paused(_)
-            | ProviderError::UsedUp(_) => Status::OverQueryLimit,
-            ProviderError::Denied(_) => Status::RequestDenied,
-            _ => Status::UnknownError,
+            | ProviderError::UsedUp(_) => ReplyStatus::OverQueryLimit,
+            ProviderError::Denied(_) => ReplyStatus::RequestDenied,
+            _ => ReplyStatus::UnknownError,
         }
     }
 
@@ -201,7 +201,7 @@ mod tests {
             reply: Bytes::new(),
         };
         assert_eq!(error.to_string(), "refused the request: no");
-        assert_eq!(error.status(), Status::RequestDenied);
+        assert_eq!(error.status(), ReplyStatus::RequestDenied);
         assert!(error.is_breakage() && !error.may_pass());
     }
 }

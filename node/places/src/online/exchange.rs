@@ -16,7 +16,7 @@ use super::error::ProviderError;
 use super::pause::Pause;
 use super::provider::OnlineProvider;
 use super::retry::RetryPolicy;
-use super::slots::Slots;
+use super::slots::QuestionSlots;
 use super::statistics::OnlineStatistics;
 use herd_clock::rate_limiter::RateLimiter;
 
@@ -38,13 +38,13 @@ pub struct Exchange {
     provider: Arc<dyn OnlineProvider>,
     client: HttpClient,
     limits: ExchangeLimits,
-    slots: Slots,
-    health: Mutex<Health>,
+    slots: QuestionSlots,
+    health: Mutex<ProviderHealth>,
     statistics: Arc<OnlineStatistics>,
 }
 
 #[derive(Default)]
-struct Health {
+struct ProviderHealth {
     breaker: Breaker,
     pause: Pause,
     minute: Option<RateLimiter>,
@@ -63,12 +63,12 @@ impl Exchange {
             provider,
             client,
             limits,
-            slots: Slots::new(limits.in_flight_max),
-            health: Mutex::new(Health {
+            slots: QuestionSlots::new(limits.in_flight_max),
+            health: Mutex::new(ProviderHealth {
                 minute: limits
                     .per_minute
                     .map(|count| RateLimiter::new(count, Duration::from_secs(60), Instant::now())),
-                ..Health::default()
+                ..ProviderHealth::default()
             }),
             statistics,
         }

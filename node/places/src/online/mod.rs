@@ -35,7 +35,7 @@ pub use question::Question;
 pub use retry::RetryPolicy;
 pub use retry_after::retry_after;
 pub use single_flight::SingleFlight;
-pub use slots::{Slots, TooManyWaiting};
+pub use slots::{QuestionSlots, TooManyWaiting};
 pub use statistics::OnlineStatistics;
 pub use trust::{TrustError, TrustedRoots};
 

@@ -9,7 +9,7 @@ const WAITING_PER_SLOT: usize = 8;
 
 /// The bound on questions in flight, with a bounded queue before it.
 #[derive(Debug)]
-pub struct Slots {
+pub struct QuestionSlots {
     free: Semaphore,
     waiting: AtomicUsize,
     waiting_max: usize,
@@ -19,11 +19,11 @@ pub struct Slots {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyWaiting;
 
-impl Slots {
+impl QuestionSlots {
     /// So many questions at a time.
     #[must_use]
     pub fn new(in_flight_max: usize) -> Self {
-        Slots {
+        QuestionSlots {
             free: Semaphore::new(in_flight_max),
             waiting: AtomicUsize::new(0),
             waiting_max: in_flight_max.saturating_mul(WAITING_PER_SLOT),
@@ -75,7 +75,7 @@ mod tests {
 
     #[tokio::test]
     async fn slots_and_queue_are_bounded() {
-        let slots = Slots::new(1);
+        let slots = QuestionSlots::new(1);
         let held = slots.enter().await.unwrap();
         let mut queue: Vec<_> = (0..WAITING_PER_SLOT)
             .map(|_| Box::pin(slots.enter()))

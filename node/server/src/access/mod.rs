@@ -1,8 +1,8 @@
-//! Who may do what: tokens, and what each of them allows.
+//! Access: tokens and their rights.
 //!
 //! Off unless a tokens file is [set](crate::settings::Setting::Tokens). With one, a client says `AUTH TOKEN` before
-//! it reports or asks, and an HTTP request carries the same token. The file holds hashes only, each with its
-//! scopes; it is read again when it changes, and a token that is not in it any more is worth nothing from then on.
+//! it reports or asks, and an HTTP request carries the same token. The file holds hashes only, each with its scopes;
+//! it is read again when it changes, and a token that is no longer in it opens nothing from then on.
 
 mod current;
 mod id_patterns;

@@ -78,13 +78,13 @@ pub enum TokensFileError {
     #[error("{0}")]
     NotText(String),
     /// Some lines are wrong.
-    #[error("{}", Faults(.0))]
+    #[error("{}", TokensFaults(.0))]
     Invalid(Vec<TokensFault>),
 }
 
-struct Faults<'a>(&'a [TokensFault]);
+struct TokensFaults<'a>(&'a [TokensFault]);
 
-impl fmt::Display for Faults<'_> {
+impl fmt::Display for TokensFaults<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, fault) in self.0.iter().take(FAULTS_TOLD_MAX).enumerate() {
             let separator = if index == 0 { "" } else { "; " };

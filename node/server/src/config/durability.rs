@@ -1,4 +1,4 @@
-//! Settings about what survives: where data is kept, and what a reply promises.
+//! Settings about durability: the place of data, and the promise of a reply.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::settings::{Mistake, Origin, Resolver, Setting, Values};
 use herd_acknowledgement::AckLevel;
 
-/// Where data is kept, and what a reply promises.
+/// The place of data, and the promise of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Durability {
     /// The folder for data; nothing if nothing is to be written to disk.
@@ -25,7 +25,7 @@ pub(super) fn resolve(
 ) -> Durability {
     if values.ephemeral {
         if values.data_dir.is_some() {
-            let reason = "what is ephemeral writes nothing to disk";
+            let reason = "an ephemeral server writes nothing to disk";
             contradict_ephemeral(resolver, Setting::DataDir, reason);
         } else {
             let origin = resolver.origin(Setting::Ephemeral);

@@ -4,12 +4,12 @@ use crate::listeners::Listen;
 use crate::settings::{Mistake, Origin, Resolver, Setting, Values};
 use herd_topology::HostPort;
 
-/// What a user can set about HTTP, checked.
+/// The settings of HTTP, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSettings {
     /// Where to listen; nothing if there is to be no HTTP at all.
     pub listen: Option<Listen>,
-    /// Whether whoever reaches HTTP may see where clients are, and the inside of the herd.
+    /// Whether HTTP shows the locations of clients and the inside of the herd.
     pub shows_locations: bool,
 }
 

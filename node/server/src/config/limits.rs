@@ -1,4 +1,4 @@
-//! Settings about what a stranger may use up, and who is none.
+//! Settings about limits on strangers, and about tokens.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use crate::http;
 use crate::settings::{Mistake, Origin, Resolver, Setting, Values};
 use herd_admission::one_address_share;
 
-/// What a stranger may use up.
+/// The limits on strangers.
 #[derive(Clone, Debug)]
 pub struct LimitSettings {
-    /// How many connections of clients may be open: as many as are set, or fewer where the system allows fewer.
+    /// Maximal number of open connections of clients: as many as are set, or fewer where the system allows fewer.
     pub connections_max: usize,
     /// Further limits on clients.
     pub clients: Limits,

@@ -12,7 +12,7 @@ pub fn data_folder_name(server: &str) -> String {
     format!("{server}.data")
 }
 
-/// What `herd local` says to each server itself; everything else that it was given is passed on.
+/// The settings that `herd local` gives each server itself; it passes on all others that it was given.
 const SAID_TO_EACH: [Setting; 7] = [
     Setting::Topology,
     Setting::ClientPortBase,
@@ -23,18 +23,18 @@ const SAID_TO_EACH: [Setting; 7] = [
     Setting::Ephemeral,
 ];
 
-/// What `herd local` needs to know, checked.
+/// The settings of `herd local`, checked.
 #[derive(Clone, Debug)]
 pub struct LocalSettings {
     /// The herd.
     pub topology: TopologyChoice,
-    /// The folder for data, wire logs and logs, and what a reply promises.
+    /// The folder for data, wire logs and logs, and the promise of a reply.
     pub durability: Durability,
-    /// What was set, and what was not.
+    /// The given settings.
     pub values: Values,
-    /// What is passed on to servers by flags, as it was written.
+    /// The settings for servers by flags, as they were written.
     pub passed_on: Vec<(Setting, String)>,
-    /// What is passed on to them by variables.
+    /// The settings for servers by variables.
     pub secrets: Vec<(Setting, Secret)>,
 }
 
@@ -150,8 +150,7 @@ mod tests {
              other: a topology file says the ports itself\n  \
              --topology: cannot read topology /nonexistent/topology: No such file or directory \
              (os error 2)\n  \
-             ephemeral (--ephemeral) and data_dir (HERD_DATA_DIR) contradict each other: what \
-             is ephemeral writes nothing to disk"
+             ephemeral (--ephemeral) and data_dir (HERD_DATA_DIR) contradict each other: an ephemeral server writes nothing to disk"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What the settings of a command amount to: values of the [table](crate::settings) that fit together, files that were
+//! The checked settings of each command: values of the [table](crate::settings) that fit together, files that were
 //! read, and defaults that follow from other settings.
 //!
 //! All mistakes are collected and reported together, before anything is started.

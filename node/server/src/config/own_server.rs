@@ -3,7 +3,7 @@
 use crate::settings::{Given, Mistake, Origin, Resolver, Setting};
 use herd_topology::{Server, Topology};
 
-/// What says which server this one is.
+/// The settings that choose this server.
 #[derive(Clone, Debug)]
 pub(super) enum OwnServer {
     /// Its name.
@@ -20,7 +20,7 @@ impl OwnServer {
     }
 }
 
-/// What was set: one of name and pod's name.
+/// The given one of name and pod's name.
 pub(super) fn given(resolver: &mut Resolver<'_>) -> Option<OwnServer> {
     let pod = resolver.given(Setting::PodName);
     match (resolver.given(Setting::Name), pod) {

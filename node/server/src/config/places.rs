@@ -1,4 +1,4 @@
-//! Who answers what is near: the provider, its bounds, and the data that needs no network.
+//! Settings about places: the provider, its limits, and the data that needs no network.
 
 use std::io::Read as _;
 use std::num::NonZeroU32;
@@ -23,7 +23,7 @@ use herd_places::{
 /// The longest file with a key, in bytes.
 const KEY_FILE_BYTES_MAX: usize = 4 * 1024;
 
-/// What only an online provider takes.
+/// The settings that only an online provider has.
 const ONLINE_ONLY: [Setting; 9] = [
     Setting::PlacesUrl,
     Setting::PlacesKeyFile,
@@ -41,7 +41,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, values: &Values) -> Option<Pl
     let data = data(resolver, values);
     let given = resolver.given(Setting::Places);
     if given.is_some_and(|given| given.text.parse::<ProviderName>().is_err()) {
-        // Nobody knows which settings of a provider mean something.
+        // It is unknown which settings of a provider have an effect.
         return None;
     }
     let online = if values.places == ProviderName::Embedded {
@@ -198,7 +198,7 @@ fn connect_timeout(resolver: &mut Resolver<'_>, values: &Values) -> Duration {
     max
 }
 
-/// The service with its key. The report says where the key is, not what it is.
+/// The service with its key. The report has the place of the key, not the key.
 fn service(resolver: &mut Resolver<'_>, values: &Values) -> Option<OnlineService> {
     let provider = values.places;
     let [file, variable] = [Setting::PlacesKeyFile, Setting::PlacesKey];

@@ -35,21 +35,21 @@ pub struct ServeSettings {
     pub client_listen: Listen,
     /// Where to listen for neighbours.
     pub peer_listen: Listen,
-    /// Whether and where to listen for HTTP, and what is shown there.
+    /// The settings of HTTP.
     pub http: HttpSettings,
-    /// What is logged, and how.
+    /// The settings of the log.
     pub log: LogSettings,
-    /// Where data is kept, and what a reply promises.
+    /// The place of data, and the promise of a reply.
     pub durability: Durability,
     /// Where `herd dump` and `herd load` connect to, if anywhere.
     pub control_socket: SocketChoice,
     /// Certificates of links and of the client port.
     pub tls: TlsSettings,
-    /// Who answers what is near.
+    /// The settings of places.
     pub places: PlacesSettings,
-    /// What a stranger may use up, and who is none.
+    /// The limits on strangers, and the tokens.
     pub limits: LimitSettings,
-    /// What the server starts with all the same, and should not.
+    /// Warnings: the server starts, but these settings are doubtful.
     pub warnings: Vec<String>,
     /// Every setting as the table has it.
     pub values: Values,
@@ -68,7 +68,7 @@ impl ServeSettings {
         resolver.finish(settings)
     }
 
-    /// Shares so many open files: clients get what all else leaves.
+    /// Divides `limit` open files: clients get the rest.
     ///
     /// # Errors
     /// See [`Shares::of`].

@@ -16,7 +16,7 @@ use herd_topology::{Host, Server};
 /// How links between servers are secured.
 #[derive(Clone, Debug)]
 pub enum LinkSecurity {
-    /// Both sides of each link prove by certificates who they are.
+    /// Both sides of each link authenticate by certificates.
     Certificates(LinkMaterial),
     /// Links are as they are, and lead to this machine only.
     Loopback,
@@ -24,7 +24,7 @@ pub enum LinkSecurity {
     Insecure,
 }
 
-/// What is set about TLS.
+/// The settings of TLS.
 #[derive(Clone, Debug)]
 pub struct TlsSettings {
     /// How links are secured.
@@ -151,7 +151,7 @@ fn beyond_loopback(
     peer_listen: Option<Listen>,
 ) -> Option<String> {
     let mut neighbours = choice.topology.neighbours(&own.name).peekable();
-    // Without neighbours nobody is let in.
+    // Without neighbours no link is accepted.
     neighbours.peek()?;
     let listens_beyond = match peer_listen? {
         Listen::Address(address) => !address.ip().to_canonical().is_loopback(),

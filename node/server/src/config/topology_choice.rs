@@ -6,23 +6,23 @@ use std::sync::Arc;
 use crate::settings::{Mistake, Origin, Resolver, Setting, Values};
 use herd_topology::{PortBases, Topology};
 
-/// What says the ports of the built-in topology.
+/// The settings of the ports of the built-in topology.
 const PORT_BASES: [Setting; 3] = [
     Setting::ClientPortBase,
     Setting::PeerPortBase,
     Setting::HttpPortBase,
 ];
 
-/// The topology, and what it was made from.
+/// The topology and its source.
 #[derive(Clone, Debug)]
 pub struct TopologyChoice {
     /// The valid topology.
     pub topology: Arc<Topology>,
-    /// What it was made from.
+    /// Its source.
     pub made_from: MadeFrom,
 }
 
-/// What a topology was made from.
+/// The source of a topology.
 #[derive(Clone, Debug)]
 pub enum MadeFrom {
     /// The built-in servers, with ports from here on.

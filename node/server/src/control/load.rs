@@ -9,7 +9,9 @@ use tokio::time::timeout;
 
 use super::listen::Control;
 use super::session::{ControlSession, IDLE_MAX, SessionError};
-use super::{InvalidEndLine, InvalidRecordLine, LoadReport, ReportLine, parse_end, parse_record};
+use super::{
+    DumpLoadReport, InvalidEndLine, InvalidRecordLine, ReportLine, parse_end, parse_record,
+};
 use herd_protocol::{Fields, Line};
 
 /// How often the other side hears that the server is still at it.
@@ -81,7 +83,7 @@ struct Intake<'a> {
     /// Whether the end came.
     ended: bool,
     names: BTreeSet<ServerName>,
-    report: LoadReport,
+    report: DumpLoadReport,
 }
 
 impl<'a> Intake<'a> {
@@ -92,7 +94,7 @@ impl<'a> Intake<'a> {
             records: 0,
             ended: false,
             names: BTreeSet::new(),
-            report: LoadReport::default(),
+            report: DumpLoadReport::default(),
         }
     }
 

@@ -57,14 +57,14 @@ pub struct InvalidLine {
 
 /// The result of a load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoadReport {
+pub struct DumpLoadReport {
     /// The counts.
     pub counts: LoadCounts,
     /// The first invalid lines, at most [`INVALID_LINES_TOLD_MAX`].
     pub invalid: Vec<InvalidLine>,
 }
 
-impl LoadReport {
+impl DumpLoadReport {
     /// Notes a line that is not taken in.
     pub fn refuse(&mut self, line: u64, reason: &dyn fmt::Display) {
         self.counts.invalid += 1;
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn invalid_lines_are_counted_and_the_first_are_named() {
-        let mut report = LoadReport::default();
+        let mut report = DumpLoadReport::default();
         for line in 1..=25 {
             report.refuse(line, &"no");
         }

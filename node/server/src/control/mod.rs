@@ -5,7 +5,7 @@
 //! the client sends a line `DUMP 1` or `LOAD 1` (the number is the version of all of this), then
 //!
 //! - for a dump, gets every record as its `AT` line, and at the end `END` with their count;
-//! - for a load, sends such lines, closes its direction, and gets a [`LoadReport`].
+//! - for a load, sends such lines, closes its direction, and gets a [`DumpLoadReport`].
 //!
 //! Instead of any of that a line `ERROR` with a reason may come; it is the last one.
 
@@ -24,9 +24,11 @@ mod socket_path;
 pub use confirm::AtOnce;
 pub use confirm::Confirm;
 pub use listen::Control;
-pub use load_report::{INVALID_LINES_TOLD_MAX, InvalidLine, LoadCounts, LoadReport, ReportLine};
+pub use load_report::{
+    DumpLoadReport, INVALID_LINES_TOLD_MAX, InvalidLine, LoadCounts, ReportLine,
+};
 pub use record_line::{EndLine, InvalidEndLine, InvalidRecordLine, parse_end, parse_record};
-pub use request::{InvalidRequest, Request, VERSION};
+pub use request::{ControlRequest, InvalidRequest, VERSION};
 pub use socket::{ControlSocket, ControlSocketError};
 pub(crate) use socket_path::is_too_long;
 pub use socket_path::{SOCKET_FILE, SOCKET_PATH_BYTES_MAX, SocketChoice};

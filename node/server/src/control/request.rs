@@ -7,7 +7,7 @@ pub const VERSION: u32 = 1;
 
 /// The purpose of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum ControlRequest {
     /// All records, please.
     Dump,
     /// Here are records.
@@ -27,7 +27,7 @@ pub enum InvalidRequest {
     Version,
 }
 
-impl Request {
+impl ControlRequest {
     /// Reads a line that came without its LF.
     ///
     /// # Errors
@@ -36,8 +36,8 @@ impl Request {
         let line = str::from_utf8(line).map_err(|_| InvalidRequest::Unknown)?;
         let (word, version) = line.split_once(' ').ok_or(InvalidRequest::Unknown)?;
         let request = match word {
-            "DUMP" => Request::Dump,
-            "LOAD" => Request::Load,
+            "DUMP" => ControlRequest::Dump,
+            "LOAD" => ControlRequest::Load,
             _ => return Err(InvalidRequest::Unknown),
         };
         match version.parse() {
@@ -49,11 +49,11 @@ impl Request {
 }
 
 /// The line, without its LF.
-impl fmt::Display for Request {
+impl fmt::Display for ControlRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self {
-            Request::Dump => "DUMP",
-            Request::Load => "LOAD",
+            ControlRequest::Dump => "DUMP",
+            ControlRequest::Load => "LOAD",
         };
         write!(f, "{word} {VERSION}")
     }
@@ -65,16 +65,25 @@ mod tests {
 
     #[test]
     fn requests_are_parsed_and_other_lines_refused() {
-        for request in [Request::Dump, Request::Load] {
-            assert_eq!(Request::parse(request.to_string().as_bytes()), Ok(request));
+        for request in [ControlRequest::Dump, ControlRequest::Load] {
+            assert_eq!(
+                ControlRequest::parse(request.to_string().as_bytes()),
+                Ok(request)
+            );
         }
         for line in ["", "DUMP", "DUMP x", "dump 1", "DUMP 1 1", "AT 1"] {
             assert_eq!(
-                Request::parse(line.as_bytes()),
+                ControlRequest::parse(line.as_bytes()),
                 Err(InvalidRequest::Unknown)
             );
         }
-        assert_eq!(Request::parse(b"\xff 1"), Err(InvalidRequest::Unknown));
-        assert_eq!(Request::parse(b"LOAD 2"), Err(InvalidRequest::Version));
+        assert_eq!(
+            ControlRequest::parse(b"\xff 1"),
+            Err(InvalidRequest::Unknown)
+        );
+        assert_eq!(
+            ControlRequest::parse(b"LOAD 2"),
+            Err(InvalidRequest::Version)
+        );
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::listen::Control;
-use super::{CONTROL_LINE_BYTES_MAX, ERROR_WORD, InvalidRequest, Request, dump, load};
+use super::{CONTROL_LINE_BYTES_MAX, ControlRequest, ERROR_WORD, InvalidRequest, dump, load};
 use herd_protocol::{Line, LineReader};
 
 /// How long the request may take.
@@ -86,16 +86,16 @@ impl ControlSession {
         match timeout(REQUEST_WAIT, self.request()).await {
             Err(_) => Err(SessionError::Idle(REQUEST_WAIT)),
             Ok(Err(error)) => Err(error),
-            Ok(Ok(Request::Dump)) => dump::run(self).await,
-            Ok(Ok(Request::Load)) => load::run(self).await,
+            Ok(Ok(ControlRequest::Dump)) => dump::run(self).await,
+            Ok(Ok(ControlRequest::Load)) => load::run(self).await,
         }
     }
 
-    async fn request(&mut self) -> Result<Request, SessionError> {
+    async fn request(&mut self) -> Result<ControlRequest, SessionError> {
         loop {
             match self.reader.next_line() {
                 Some(Line::Text(line)) => {
-                    return Ok(Request::parse(line)?);
+                    return Ok(ControlRequest::parse(line)?);
                 }
                 Some(Line::Oversized(_)) => return Err(InvalidRequest::Unknown.into()),
                 None => {}

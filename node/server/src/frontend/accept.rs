@@ -64,7 +64,7 @@ pub(super) async fn accept_connections(
         }
     }
     drop(watched);
-    // Whoever connects from now on is refused by the system.
+    // From now on the system refuses connections.
     drop(listener);
     drain(service, connections).await;
 }
@@ -81,7 +81,7 @@ async fn drain(service: &Service, mut connections: JoinSet<()>) {
         let left = connections.len();
         tracing::warn!(
             left,
-            "stopping: clients that did not take their replies in time are cut off"
+            "stopping: clients that did not read their replies in time are cut off"
         );
         connections.abort_all();
         while let Some(ended) = connections.join_next().await {

@@ -26,13 +26,13 @@ use herd_tls::TlsFault;
 mod serving;
 mod turn;
 
-/// After so many commands of one read, some 50 us of reports, the sockets of others are looked at, and who has
-/// something to do goes first. With each read it starts anew: the system's sockets give all connections a turn.
+/// After this number of commands of one read, some 50 us of reports, the task yields to connections that have work.
+/// The count starts anew with each read, because the system's sockets give all connections a turn.
 const COMMANDS_PER_TURN: usize = 128;
 
-/// Replies to so many commands that came together let what others have sent be executed first. They go out one
-/// connection's right after the other's then: a client that has many connections is woken less often, and threads
-/// change places less often.
+/// The replies to this number of commands that came together are sent after the commands of other connections were
+/// executed. Then the replies of several connections are sent one right after the other: a client with many
+/// connections is woken less often, and there are fewer context switches.
 const COMMANDS_BEFORE_OTHERS: usize = 8;
 
 /// Why a connection ended.
@@ -63,12 +63,12 @@ enum Leg {
     Moves,
 }
 
-/// What the client may still send.
+/// Whether the client may still send something.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum InputState {
     /// More may come.
     Open,
-    /// The client closed its side: what is left is a last line.
+    /// The client closed its side: the rest is a last line.
     Ended,
     /// The server stops: whole lines that were read are executed, nothing else.
     Cut,
@@ -88,7 +88,7 @@ pub(super) struct Connection {
     lines_left: bool,
     /// Whether no line was executed yet.
     is_new: bool,
-    /// What was executed in this turn of this read, in commands.
+    /// The number of commands executed in this turn of this read.
     turn_commands: usize,
     depth: Depth,
     /// Whether the threads for connections that send in bulk serve it.
@@ -99,7 +99,7 @@ pub(super) struct Connection {
     unread_since: Option<Instant>,
     pace: Pace,
     quiet: Quiet,
-    /// What its client may do, if tokens are needed.
+    /// The rights of its client, if tokens are on.
     session: Option<AccessSession>,
 }
 
@@ -145,7 +145,7 @@ impl Connection {
     ) -> Result<Leg, ConnectionEnd> {
         let mut cancelled = pin!(shutdown.cancelled());
         loop {
-            // Before what was read last is executed: that is for the other threads.
+            // Before the last read is executed, because that belongs to the other threads.
             if self.is_to_move() {
                 return Ok(Leg::Moves);
             }
@@ -205,7 +205,7 @@ impl Connection {
     /// Executes the lines that were read, in turns, as far as there is room for replies, which go out when it
     /// returns: a client that sends much at a time gets much at a time.
     async fn execute(&mut self) {
-        // With what others do between turns, which is a part of how long commands take.
+        // Includes the work of other connections between turns, which is a part of the duration of commands.
         let begin = Instant::now();
         let mut lines = 0;
         while self.lines_left && self.replies.has_room() {
@@ -289,7 +289,7 @@ impl Connection {
         lines
     }
 
-    /// Notes what was executed, perhaps all lines that may be now.
+    /// Notes the executed commands, perhaps all that may be executed now.
     fn executed(&mut self, lines: usize, are_all_allowed: bool, commands: usize) {
         let is_inside_line = self.reader.is_inside_line();
         if !is_inside_line {

@@ -14,18 +14,17 @@ use tokio::time::Instant;
 use super::limits::{InFlight, Waiting};
 use super::replies::HeldReplies;
 use super::settings::FrontendSettings;
-use super::statistics::{Counts, Outcome, Statistics, Word};
+use super::statistics::{CommandOutcome, Counts, Statistics, Word};
 use herd_clock::rate_limiter::RateLimiter;
 use herd_locations::{Full, Locations, Reports, Room};
 use herd_places::{NearbyQuery, Places, zero_results};
 use herd_protocol::{AtLine, Command, Iamat, InvalidCommand, Line, Reply, Whatsat};
 
-/// The longest wait for a provider of places. Providers have shorter limits of their own; this one
-/// holds whatever they do.
+/// The longest wait for a provider of places. Providers have shorter limits of their own; this limit holds even if a
+/// provider ignores its own.
 const PLACES_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// The longest wait for what the store holds of a client. Then it is answered from what is there so
-/// far.
+/// The longest wait for the records of a client in the store. Then the server answers from the map as it is.
 const LOADING_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A reply that had to wait for something.
@@ -50,7 +49,7 @@ impl Arrived {
 /// A reply that has to wait for something.
 pub(super) type LaterReply = Pin<Box<dyn Future<Output = Arrived> + Send>>;
 
-/// What a line calls for.
+/// The effect of a line.
 pub(super) enum Effect<'a> {
     /// A blank line: nothing.
     Nothing,
@@ -63,8 +62,8 @@ pub(super) enum Effect<'a> {
     Later(LaterReply),
 }
 
-/// Lines that are executed together: they share one reading of the clock, and what they change in shared
-/// counters is added up first.
+/// Lines that are executed together: they share one reading of the clock, and their changes of shared counters are
+/// added up first.
 pub(super) struct Batch<'a> {
     pub(super) received_ns: i64,
     reports: Reports<'a>,
@@ -72,12 +71,12 @@ pub(super) struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// All its lines are executed: what was counted is told.
+    /// All its lines are executed: adds the counts to the statistics.
     pub(super) fn finish(self, statistics: &Statistics, took: Duration) {
         statistics.add(&self.counts, took);
     }
 
-    /// The replies to so many of its commands are not ready when it is executed.
+    /// The replies to `commands` of its commands are not ready when the batch is executed.
     pub(super) fn wait(&mut self, word: Word, commands: u64) {
         self.counts.wait(word, commands);
     }
@@ -142,7 +141,7 @@ impl Executor {
         let text = match line {
             Line::Text(text) => text,
             Line::Oversized(start) => {
-                batch.counts.count(Outcome::Oversized);
+                batch.counts.count(CommandOutcome::Oversized);
                 return Effect::Now(Reply::Invalid(start));
             }
         };
@@ -150,9 +149,9 @@ impl Executor {
             Ok(None) => return Effect::Nothing,
             Ok(Some(Command::Iamat(iamat))) => self.iamat(&iamat, batch),
             Ok(Some(Command::Whatsat(whatsat))) => self.whatsat(&whatsat, text),
-            Err(InvalidCommand::Iamat(_)) => (Outcome::IamatInvalid, None),
-            Err(InvalidCommand::Whatsat(_)) => (Outcome::WhatsatInvalid, None),
-            Err(InvalidCommand::UnknownWord) => (Outcome::OtherInvalid, None),
+            Err(InvalidCommand::Iamat(_)) => (CommandOutcome::IamatInvalid, None),
+            Err(InvalidCommand::Whatsat(_)) => (CommandOutcome::WhatsatInvalid, None),
+            Err(InvalidCommand::UnknownWord) => (CommandOutcome::OtherInvalid, None),
         };
         batch.counts.count(outcome);
         effect.unwrap_or(Effect::Now(Reply::Invalid(text)))
@@ -162,23 +161,23 @@ impl Executor {
         &'a self,
         iamat: &Iamat<'a>,
         batch: &mut Batch<'_>,
-    ) -> (Outcome, Option<Effect<'a>>) {
+    ) -> (CommandOutcome, Option<Effect<'a>>) {
         let operands = &iamat.operands;
         let received_ns = batch.received_ns;
         if self
             .max_clock_skew_ns
             .is_some_and(|skew_ns| operands.sent().ns() > received_ns.saturating_add(skew_ns))
         {
-            return (Outcome::IamatAhead, None);
+            return (CommandOutcome::IamatAhead, None);
         }
         if operands.client().len() > self.settings.limits.client_id_bytes_max {
             let refused = &self.statistics.limits.client_ids_refused;
             refused.fetch_add(1, Ordering::Relaxed);
-            return (Outcome::IamatInvalid, None);
+            return (CommandOutcome::IamatInvalid, None);
         }
         if let Some(full) = self.full_for(operands) {
             self.refuse_client(full);
-            return (Outcome::IamatFull, None);
+            return (CommandOutcome::IamatFull, None);
         }
         let server = &self.settings.server;
         let record = BorrowedRecord::of(*operands, server, received_ns);
@@ -192,9 +191,12 @@ impl Executor {
         if batch.reports.report(record) == Merge::Expired
             && self.is_kept_out(operands.sent().ns(), received_ns)
         {
-            return (Outcome::IamatKeptOut, None);
+            return (CommandOutcome::IamatKeptOut, None);
         }
-        (Outcome::IamatTaken, Some(Effect::Taken(Reply::At(at))))
+        (
+            CommandOutcome::IamatTaken,
+            Some(Effect::Taken(Reply::At(at))),
+        )
     }
 
     /// Whether a report that the floor of expiry did not let in is no old one by this server's clock.
@@ -202,14 +204,12 @@ impl Executor {
         let expire_after = self.settings.expire_after;
         let kept_out = expire_after.is_some_and(|after| after.is_current(time_ns, received_ns));
         if kept_out && is_due(&self.floor_complaints) {
-            tracing::warn!(
-                "the floor of expiry is ahead of the clock: reports are refused though they are not old"
-            );
+            tracing::warn!("the floor of expiry is ahead of the clock: recent reports are refused");
         }
         kept_out
     }
 
-    /// What there is no room for, if this report is of a client that is not known.
+    /// The limit that is reached, if this report is of an unknown client.
     fn full_for(&self, operands: &Operands<'_>) -> Option<Full> {
         // While the store is read, one that is not found may be known all the same.
         if self.locations.loading().is_running() {
@@ -228,27 +228,30 @@ impl Executor {
             Full::Bytes => &limits.client_bytes_refused,
         };
         refused.fetch_add(1, Ordering::Relaxed);
-        // Whoever holds it is telling just this.
+        // The holder of the lock is just logging this.
         if is_due(&self.full_complaints) {
             tracing::warn!(
                 max_clients = self.room.clients_max,
                 max_client_bytes = self.room.bytes_max,
                 client_bytes = self.locations.memory_bytes(),
-                "as many clients are known as may be, or they take as much memory as they may: reports of further \
-                 ones are refused"
+                "max_clients or max_client_bytes is reached: reports of new clients are refused"
             );
         }
     }
 
-    fn whatsat<'a>(&'a self, whatsat: &Whatsat<'a>, text: &[u8]) -> (Outcome, Option<Effect<'a>>) {
+    fn whatsat<'a>(
+        &'a self,
+        whatsat: &Whatsat<'a>,
+        text: &[u8],
+    ) -> (CommandOutcome, Option<Effect<'a>>) {
         if self.locations.loading().is_running() {
             let reply = self.ask_while_loading(*whatsat, text);
-            return (Outcome::WhatsatLoading, Some(Effect::Later(reply)));
+            return (CommandOutcome::WhatsatLoading, Some(Effect::Later(reply)));
         }
         let question = self.locations.find(whatsat.client);
         match question.and_then(|record| PlacesQuestion::new(record, whatsat)) {
-            Some(question) => (Outcome::WhatsatKnown, Some(self.ask(question))),
-            None => (Outcome::WhatsatUnknown, None),
+            Some(question) => (CommandOutcome::WhatsatKnown, Some(self.ask(question))),
+            None => (CommandOutcome::WhatsatUnknown, None),
         }
     }
 
@@ -314,7 +317,7 @@ impl Executor {
     }
 }
 
-/// Whether the log is to be told now. Whoever holds it is telling just this.
+/// Whether to log now. The holder of the lock is just logging this.
 fn is_due(complaints: &Mutex<Option<RateLimiter>>) -> bool {
     complaints.try_lock().is_some_and(|mut limiter| {
         let now = Instant::now();
@@ -323,7 +326,7 @@ fn is_due(complaints: &Mutex<Option<RateLimiter>>) -> bool {
     })
 }
 
-/// What is near a client that is known?
+/// A question for the places near a known client.
 struct PlacesQuestion {
     record: Record,
     query: NearbyQuery,
@@ -345,7 +348,7 @@ impl PlacesQuestion {
         })
     }
 
-    /// The JSON of the reply, if nobody has to be waited for.
+    /// The JSON of the reply, if it is ready at once.
     fn answer_at_once(&self, places: &dyn Places) -> Option<Bytes> {
         if self.asks_for_nothing {
             return Some(zero_results());
@@ -377,14 +380,14 @@ impl PlacesQuestion {
     }
 }
 
-/// What the client gets when the provider never answered.
+/// The reply when the provider never answered.
 fn places_timed_out() -> Bytes {
     Bytes::from_static(
         br#"{"error_message":"the provider of places did not answer in time","html_attributions":[],"results":[],"status":"UNKNOWN_ERROR"}"#,
     )
 }
 
-/// What the client gets when as many wait for the provider as may.
+/// The reply when too many questions wait for the provider.
 fn too_many_questions() -> Bytes {
     Bytes::from_static(
         br#"{"error_message":"too many questions wait for places","html_attributions":[],"results":[],"status":"OVER_QUERY_LIMIT"}"#,
@@ -411,7 +414,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_provider_that_never_answers_does_not_cost_the_client_its_at_line() {
+    async fn a_silent_provider_leaves_the_at_line() {
         let statistics = Arc::new(Statistics::default());
         let executor = Executor::new(
             Arc::new(FrontendSettings::new("Hill".into(), &Values::default())),

@@ -18,7 +18,7 @@ mod statistics;
 pub use limits::{LimitStatistics, Limits};
 pub use service::Frontend;
 pub use settings::FrontendSettings;
-pub use statistics::{Outcome, Statistics, Word};
+pub use statistics::{CommandOutcome, Statistics, Word};
 
 #[cfg(test)]
 mod tests;

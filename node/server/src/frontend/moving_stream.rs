@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A stream whose readiness is watched by one runtime, and can be by another: it [leaves](MovingStream::leave) the
-/// first and [arrives](MovingStream::arrive) at the second. In between nothing can be read or written.
+/// A stream that can move from one runtime to another: it [leaves](MovingStream::leave) the first and
+/// [arrives](MovingStream::arrive) at the second. In between nothing can be read or written.
 #[derive(Debug)]
 pub(super) struct MovingStream {
     home: StreamHome,
@@ -57,7 +57,7 @@ impl MovingStream {
     /// The stream, while a runtime watches it.
     ///
     /// # Errors
-    /// Nobody watches it.
+    /// If no runtime watches it.
     pub(super) fn watched(&mut self) -> io::Result<&mut TcpStream> {
         match &mut self.home {
             StreamHome::Watched(stream) => Ok(stream),
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_was_sent_before_it_left_is_read_where_it_arrives() {
+    async fn bytes_sent_before_a_move_are_read_after_it() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());

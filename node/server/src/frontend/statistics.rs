@@ -9,7 +9,7 @@ use super::limits::LimitStatistics;
 
 /// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommandOutcome {
     /// An `IAMAT` was taken in.
     IamatTaken,
     /// An `IAMAT` breaks a rule.
@@ -34,36 +34,36 @@ pub enum Outcome {
     Oversized,
 }
 
-impl Outcome {
+impl CommandOutcome {
     /// All outcomes.
-    pub const ALL: [Outcome; 11] = [
-        Outcome::IamatTaken,
-        Outcome::IamatInvalid,
-        Outcome::IamatAhead,
-        Outcome::IamatFull,
-        Outcome::IamatKeptOut,
-        Outcome::WhatsatKnown,
-        Outcome::WhatsatUnknown,
-        Outcome::WhatsatLoading,
-        Outcome::WhatsatInvalid,
-        Outcome::OtherInvalid,
-        Outcome::Oversized,
+    pub const ALL: [CommandOutcome; 11] = [
+        CommandOutcome::IamatTaken,
+        CommandOutcome::IamatInvalid,
+        CommandOutcome::IamatAhead,
+        CommandOutcome::IamatFull,
+        CommandOutcome::IamatKeptOut,
+        CommandOutcome::WhatsatKnown,
+        CommandOutcome::WhatsatUnknown,
+        CommandOutcome::WhatsatLoading,
+        CommandOutcome::WhatsatInvalid,
+        CommandOutcome::OtherInvalid,
+        CommandOutcome::Oversized,
     ];
 
     /// The command of this outcome.
     #[must_use]
     pub fn word(self) -> Word {
         match self {
-            Outcome::IamatTaken
-            | Outcome::IamatInvalid
-            | Outcome::IamatAhead
-            | Outcome::IamatFull
-            | Outcome::IamatKeptOut => Word::Iamat,
-            Outcome::WhatsatKnown
-            | Outcome::WhatsatUnknown
-            | Outcome::WhatsatLoading
-            | Outcome::WhatsatInvalid => Word::Whatsat,
-            Outcome::OtherInvalid | Outcome::Oversized => Word::Other,
+            CommandOutcome::IamatTaken
+            | CommandOutcome::IamatInvalid
+            | CommandOutcome::IamatAhead
+            | CommandOutcome::IamatFull
+            | CommandOutcome::IamatKeptOut => Word::Iamat,
+            CommandOutcome::WhatsatKnown
+            | CommandOutcome::WhatsatUnknown
+            | CommandOutcome::WhatsatLoading
+            | CommandOutcome::WhatsatInvalid => Word::Whatsat,
+            CommandOutcome::OtherInvalid | CommandOutcome::Oversized => Word::Other,
         }
     }
 }
@@ -87,7 +87,7 @@ impl Word {
 /// Commands by outcome, counted without sharing: a batch is added to [`Statistics`] at once.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    commands: [u64; Outcome::ALL.len()],
+    commands: [u64; CommandOutcome::ALL.len()],
     /// The number of these commands whose replies wait for something.
     waiting: [u64; Word::ALL.len()],
 }
@@ -98,7 +98,7 @@ impl Counts {
         self.waiting[word as usize] += commands;
     }
 
-    pub(super) fn count(&mut self, outcome: Outcome) {
+    pub(super) fn count(&mut self, outcome: CommandOutcome) {
         self.commands[outcome as usize] += 1;
     }
 }
@@ -107,7 +107,7 @@ impl Counts {
 /// [`Statistics::connections_bulk`].
 #[derive(Debug, Default)]
 pub struct Statistics {
-    commands: [AtomicU64; Outcome::ALL.len()],
+    commands: [AtomicU64; CommandOutcome::ALL.len()],
     /// By [`Word`]: from when a command was taken up to when its reply could go out.
     latencies: [Histogram; Word::ALL.len()],
     /// Connections that were accepted and served.
@@ -147,7 +147,7 @@ pub struct Statistics {
 impl Statistics {
     /// How many commands had this outcome. Blank lines are no commands.
     #[must_use]
-    pub fn commands(&self, outcome: Outcome) -> u64 {
+    pub fn commands(&self, outcome: CommandOutcome) -> u64 {
         self.commands[outcome as usize].load(Ordering::Relaxed)
     }
 
@@ -162,7 +162,7 @@ impl Statistics {
     /// of the batch, because their replies are sent together.
     pub(super) fn add(&self, counts: &Counts, took: Duration) {
         let mut at_once = [0_u64; Word::ALL.len()];
-        for (outcome, &count) in Outcome::ALL.into_iter().zip(&counts.commands) {
+        for (outcome, &count) in CommandOutcome::ALL.into_iter().zip(&counts.commands) {
             if count > 0 {
                 self.commands[outcome as usize].fetch_add(count, Ordering::Relaxed);
                 at_once[outcome.word() as usize] += count;
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn every_outcome_has_a_counter_of_its_own() {
         let statistics = Statistics::default();
-        for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
+        for (index, outcome) in CommandOutcome::ALL.into_iter().enumerate() {
             assert_eq!(outcome as usize, index);
             let mut counts = Counts::default();
             counts.count(outcome);
@@ -189,7 +189,7 @@ mod tests {
             statistics.add(&counts, Duration::ZERO);
         }
         assert!(
-            Outcome::ALL
+            CommandOutcome::ALL
                 .iter()
                 .all(|&outcome| statistics.commands(outcome) == 2)
         );
@@ -201,7 +201,7 @@ mod tests {
     fn a_command_that_waits_is_not_measured_with_its_batch() {
         let statistics = Statistics::default();
         let mut counts = Counts::default();
-        for outcome in [Outcome::WhatsatKnown, Outcome::WhatsatKnown] {
+        for outcome in [CommandOutcome::WhatsatKnown, CommandOutcome::WhatsatKnown] {
             counts.count(outcome);
         }
         counts.wait(Word::Whatsat, 1);

@@ -1,4 +1,4 @@
-//! What the probes of a container platform ask: does the server live, and should it get clients?
+//! The answers to the probes of a container platform: does the server live, and should it get clients?
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// A server whose loops have these watchdogs; `facts` is asked at each look at `/readyz`.
+    /// A server whose loops have these watchdogs; each request for `/readyz` calls `facts`.
     #[must_use]
     pub fn new(watchdogs: Vec<Arc<Watchdog>>, facts: FactsSource) -> Arc<Self> {
         Arc::new(Health {

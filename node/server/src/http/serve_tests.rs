@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// More than the system holds for a client that reads nothing.
 const LARGE_BYTES: usize = 32 << 20;
 
-struct Serving {
+struct TestServing {
     address: SocketAddr,
     statistics: Arc<HttpStatistics>,
     shutdown: CancellationToken,
@@ -25,7 +25,7 @@ struct Serving {
 }
 
 /// The answer of `/stuck` comes long after the server got other requests.
-async fn start(limits: Limits) -> Serving {
+async fn start(limits: Limits) -> TestServing {
     let statistics = Arc::<HttpStatistics>::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -47,7 +47,7 @@ async fn start(limits: Limits) -> Serving {
         statistics.clone(),
         shutdown.clone(),
     ));
-    Serving {
+    TestServing {
         address,
         statistics,
         shutdown,
@@ -55,7 +55,7 @@ async fn start(limits: Limits) -> Serving {
     }
 }
 
-impl Serving {
+impl TestServing {
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
@@ -192,7 +192,7 @@ async fn a_newcomer_takes_the_place_of_one_that_waits() {
 }
 
 /// A connection whose reply has begun to come; hyper holds the rest of the reply.
-async fn take_the_start_of_a_large_reply(serving: &Serving) -> TcpStream {
+async fn take_the_start_of_a_large_reply(serving: &TestServing) -> TcpStream {
     let mut stream = serving.connect().await;
     let request = b"GET /large HTTP/1.1\r\nhost: herd\r\n\r\n";
     stream.write_all(request).await.unwrap();

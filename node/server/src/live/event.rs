@@ -14,7 +14,7 @@ use super::thinning::{ClientKey, Dot, Scene};
 
 /// The first event of each stream.
 #[derive(Debug, Serialize)]
-pub(super) struct Hello<'a> {
+pub(super) struct PageHello<'a> {
     /// The server that the page is of.
     pub(super) server: &'a str,
     /// The program's version.
@@ -51,7 +51,7 @@ struct ChosenClient<'a> {
 }
 
 /// The first event.
-pub(super) fn hello(hello: &Hello<'_>, out: &mut Vec<u8>) {
+pub(super) fn hello(hello: &PageHello<'_>, out: &mut Vec<u8>) {
     event("hello", hello, out);
 }
 

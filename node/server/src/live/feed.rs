@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::event::{self, Hello, Seconds};
+use super::event::{self, PageHello, Seconds};
 use super::figures::{FigureHistory, Figures, take_figures};
 use super::herd_picture::{HerdPicture, HerdSource};
 use super::question::{Chosen, PageQuestion};
@@ -138,7 +138,7 @@ impl Feed {
         let mut out = Vec::new();
         if !self.greeted {
             self.greeted = true;
-            let hello = Hello {
+            let hello = PageHello {
                 server: &self.live.herd.links.view.me,
                 version: env!("CARGO_PKG_VERSION"),
             };

@@ -58,7 +58,7 @@ pub struct HerdSource {
     pub topology: Arc<Topology>,
     /// How it is, as far as this server can tell.
     pub links: Arc<Links>,
-    /// What it says of the servers that it has no link to.
+    /// Its view of servers to which it has no link.
     pub replication: Arc<Figures>,
 }
 

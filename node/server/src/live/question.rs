@@ -2,7 +2,7 @@
 
 use super::client_text;
 use super::thinning::ClientKey;
-use super::viewport::{InvalidViewport, Viewport};
+use super::viewport::{InvalidViewport, PageViewport};
 
 /// The client that a page shows the record of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(crate) enum Chosen {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PageQuestion {
     /// The part of the world.
-    pub(super) viewport: Viewport,
+    pub(super) viewport: PageViewport,
     /// The client whose record is shown.
     pub(super) chosen: Chosen,
 }
@@ -45,12 +45,12 @@ impl PageQuestion {
     /// See [`InvalidQuestion`].
     pub fn parse(query: &str) -> Result<Self, InvalidQuestion> {
         let mut question = PageQuestion {
-            viewport: Viewport::WORLD,
+            viewport: PageViewport::WORLD,
             chosen: Chosen::Nobody,
         };
         for part in query.split('&') {
             match part.split_once('=') {
-                Some(("view", text)) => question.viewport = Viewport::parse(text)?,
+                Some(("view", text)) => question.viewport = PageViewport::parse(text)?,
                 Some(("dot", text)) => {
                     question.chosen = Chosen::Dot(parse_key(text).ok_or(InvalidQuestion::Dot)?);
                 }
@@ -89,13 +89,13 @@ mod tests {
     fn questions_name_a_view_and_a_client() {
         let parse = PageQuestion::parse;
         let nothing = PageQuestion {
-            viewport: Viewport::WORLD,
+            viewport: PageViewport::WORLD,
             chosen: Chosen::Nobody,
         };
         assert_eq!(parse(""), Ok(nothing.clone()));
         assert_eq!(parse("other=1&view"), Ok(nothing));
         let question = parse("view=1,2,3,4&client=a2l3aQ").unwrap();
-        assert_eq!(question.viewport, Viewport::parse("1,2,3,4").unwrap());
+        assert_eq!(question.viewport, PageViewport::parse("1,2,3,4").unwrap());
         assert_eq!(question.chosen, Chosen::Client(b"kiwi".to_vec()));
         assert_eq!(
             parse(&format!("dot={}", key_text(0xabc))).unwrap().chosen,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::DOTS_MAX;
-use super::viewport::{Cell, Grid, Viewport};
+use super::viewport::{Cell, Grid, PageViewport};
 
 /// Tells one client from another on a page: a hash of its id under a key that only this process knows.
 pub(super) type ClientKey = u64;
@@ -43,7 +43,7 @@ pub(super) struct Scene {
 /// client to the next.
 #[derive(Debug)]
 pub(super) struct Thinning {
-    viewport: Viewport,
+    viewport: PageViewport,
     grid: Grid,
     scene: Scene,
     /// The client that stands for each cell, once there are too many.
@@ -53,7 +53,7 @@ pub(super) struct Thinning {
 impl Thinning {
     /// No clients yet.
     #[must_use]
-    pub(super) fn new(viewport: Viewport) -> Self {
+    pub(super) fn new(viewport: PageViewport) -> Self {
         Thinning {
             grid: viewport.grid(),
             viewport,
@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    fn thinned(viewport: Viewport, clients: &[(ClientKey, (f64, f64))]) -> Scene {
+    fn thinned(viewport: PageViewport, clients: &[(ClientKey, (f64, f64))]) -> Scene {
         let mut thinning = Thinning::new(viewport);
         for &(key, position) in clients {
             thinning.add(key, position, || (Some(1), format!("client{key}")));
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn few_clients_are_a_dot_each() {
-        let view = Viewport::parse("0,0,10,10").unwrap();
+        let view = PageViewport::parse("0,0,10,10").unwrap();
         let scene = thinned(view, &[(1, (5.0, 5.0)), (2, (5.0, 5.0)), (3, (-5.0, 5.0))]);
         assert_eq!((scene.clients, scene.in_view), (3, 2));
         assert!(!scene.thinned);
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_hundred_thousand_clients_are_as_many_dots_as_may_be() {
         let clients = many(100_000);
-        let scene = thinned(Viewport::WORLD, &clients);
+        let scene = thinned(PageViewport::WORLD, &clients);
         assert!(scene.thinned);
         assert_eq!((scene.clients, scene.in_view), (100_000, 100_000));
         assert!(scene.dots.len() <= DOTS_MAX);
@@ -178,11 +178,11 @@ mod tests {
     #[test]
     fn a_client_that_moves_within_its_cell_moves_its_dot_alone() {
         let mut clients = many(10_000);
-        let before = thinned(Viewport::WORLD, &clients);
+        let before = thinned(PageViewport::WORLD, &clients);
         let key = *before.dots.keys().next().unwrap();
         let moved = clients.iter_mut().find(|client| client.0 == key).unwrap();
         moved.1.0 += 0.001;
-        let after = thinned(Viewport::WORLD, &clients);
+        let after = thinned(PageViewport::WORLD, &clients);
         let differing: Vec<_> = after
             .dots
             .iter()
@@ -201,12 +201,12 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let mut clients: Vec<_> = (0..).zip(positions).collect();
-            let scene = thinned(Viewport::WORLD, &clients);
+            let scene = thinned(PageViewport::WORLD, &clients);
             let sum: u64 = scene.dots.values().map(|dot| u64::from(dot.count)).sum();
             prop_assert_eq!(sum, clients.len() as u64);
             prop_assert!(scene.dots.len() <= DOTS_MAX);
             clients.sort_by_key(|&(key, _)| (key ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            prop_assert_eq!(thinned(Viewport::WORLD, &clients), scene);
+            prop_assert_eq!(thinned(PageViewport::WORLD, &clients), scene);
         }
     }
 }

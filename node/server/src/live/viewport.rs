@@ -13,7 +13,7 @@ pub struct InvalidViewport;
 /// A part of the world between two parallels and two meridians. One that is further east in the west than
 /// in the east reaches over the 180th meridian.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Viewport {
+pub(super) struct PageViewport {
     south: f64,
     west: f64,
     north: f64,
@@ -34,9 +34,9 @@ pub(super) struct Grid {
     cell_degrees: f64,
 }
 
-impl Viewport {
+impl PageViewport {
     /// All of it.
-    pub(super) const WORLD: Viewport = Viewport {
+    pub(super) const WORLD: PageViewport = PageViewport {
         south: -90.0,
         west: -180.0,
         north: 90.0,
@@ -57,7 +57,7 @@ impl Viewport {
         if numbers.next().is_some() || south >= north {
             return Err(InvalidViewport);
         }
-        Ok(Viewport {
+        Ok(PageViewport {
             south,
             west,
             north,
@@ -135,7 +135,10 @@ mod tests {
 
     #[test]
     fn four_numbers_make_a_viewport() {
-        assert_eq!(Viewport::parse("-90,-180,90,180"), Ok(Viewport::WORLD));
+        assert_eq!(
+            PageViewport::parse("-90,-180,90,180"),
+            Ok(PageViewport::WORLD)
+        );
         for text in [
             "",
             "1,2,3",
@@ -148,13 +151,13 @@ mod tests {
             "5,0,5,1",
             "6,0,5,1",
         ] {
-            assert_eq!(Viewport::parse(text), Err(InvalidViewport), "{text}");
+            assert_eq!(PageViewport::parse(text), Err(InvalidViewport), "{text}");
         }
     }
 
     #[test]
     fn a_viewport_may_reach_over_the_180th_meridian() {
-        let fiji = Viewport::parse("-25,170,-10,-170").unwrap();
+        let fiji = PageViewport::parse("-25,170,-10,-170").unwrap();
         for (longitude, inside) in [
             (179.0, true),
             (180.0, true),
@@ -178,7 +181,7 @@ mod tests {
             east in -180.0..180.0_f64,
         ) {
             let north = (south + height).min(90.0);
-            let viewport = Viewport { south, west, north, east };
+            let viewport = PageViewport { south, west, north, east };
             let grid = viewport.grid();
             let width = if west <= east { east - west } else { east - west + 360.0 };
             let mut cells = BTreeSet::new();

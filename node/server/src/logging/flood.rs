@@ -11,7 +11,7 @@ use herd_clock::rate_limiter::RateLimiter;
 /// Once its lines at once are used up, a subject has a line in each such time.
 const SUBJECT_GAP: Duration = Duration::from_secs(10);
 
-/// Likewise a place in the program, whatever its subjects.
+/// The same for a place in the program, about all its subjects.
 const PLACE_GAP: Duration = Duration::from_secs(2);
 
 /// How many times the lines of one subject a place in the program has at once.
@@ -20,21 +20,21 @@ const PLACE_SUBJECTS: u32 = 10;
 /// Subjects of one place that are told apart; those beyond share one.
 const SUBJECTS_MAX: usize = 64;
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum LineKind {
     /// Something is wrong: a repeat tells nothing new.
     Complaint,
     /// Something has changed: a link is made or lost, say.
     News,
 }
 
-impl Kind {
+impl LineKind {
     /// Lines about one subject that are shown at once.
     const fn lines(self) -> u32 {
         match self {
-            Kind::Complaint => 10,
-            Kind::News => 100,
+            LineKind::Complaint => 10,
+            LineKind::News => 100,
         }
     }
 
@@ -48,9 +48,9 @@ impl Kind {
     }
 }
 
-/// What becomes of a line.
+/// The decision about a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum FloodDecision {
     /// It is shown, and says how many like it were left out before it.
     Show {
         /// That number.
@@ -68,7 +68,7 @@ pub(super) struct Flood<P> {
 
 #[derive(Debug)]
 struct CallSite {
-    kind: Kind,
+    kind: LineKind,
     all: RateLimiter,
     subjects: HashMap<u64, Subject>,
     /// Left out of subjects that are forgotten or were never told apart.
@@ -90,8 +90,14 @@ impl<P> Default for Flood<P> {
 }
 
 impl<P: Hash + Eq> Flood<P> {
-    /// Notes that `place`, whose lines are all of one kind, has a line about `subject`.
-    pub(super) fn note(&mut self, place: P, kind: Kind, subject: u64, now: Instant) -> Verdict {
+    /// Notes a line of `place` about `subject`. All lines of a place are of one kind.
+    pub(super) fn note(
+        &mut self,
+        place: P,
+        kind: LineKind,
+        subject: u64,
+        now: Instant,
+    ) -> FloodDecision {
         let place = self.places.entry(place).or_insert_with(|| CallSite {
             kind,
             all: kind.call_site_limiter(now),
@@ -103,7 +109,7 @@ impl<P: Hash + Eq> Flood<P> {
 }
 
 impl CallSite {
-    fn note(&mut self, subject: u64, now: Instant) -> Verdict {
+    fn note(&mut self, subject: u64, now: Instant) -> FloodDecision {
         self.make_room(subject, now);
         let is_known = self.subjects.contains_key(&subject);
         // Strangers can make up subjects; beyond the bound all of them are one.
@@ -118,12 +124,12 @@ impl CallSite {
         });
         if subject.limiter.left(now) == 0 || self.all.left(now) == 0 {
             subject.left_out += 1;
-            return Verdict::LeaveOut;
+            return FloodDecision::LeaveOut;
         }
         subject.limiter.spend(1, now);
         self.all.spend(1, now);
         let left_out = std::mem::take(&mut subject.left_out) + std::mem::take(&mut self.left_out);
-        Verdict::Show { left_out }
+        FloodDecision::Show { left_out }
     }
 
     /// Forgets subjects that are quiet again, if there are too many to know a new one.
@@ -146,12 +152,12 @@ impl CallSite {
 mod tests {
     use super::*;
 
-    const KIND: Kind = Kind::Complaint;
+    const KIND: LineKind = LineKind::Complaint;
     const LINES: usize = KIND.lines() as usize;
 
     fn shown(flood: &mut Flood<u8>, subjects: impl Iterator<Item = u64>, now: Instant) -> usize {
         subjects
-            .filter(|&subject| flood.note(1, KIND, subject, now) != Verdict::LeaveOut)
+            .filter(|&subject| flood.note(1, KIND, subject, now) != FloodDecision::LeaveOut)
             .count()
     }
 
@@ -162,12 +168,21 @@ mod tests {
         let repeats = std::iter::repeat_n(7, 1_000);
         assert_eq!(shown(&mut flood, repeats, now), LINES);
         // Neither another subject nor another place suffers.
-        assert_eq!(flood.note(1, KIND, 8, now), Verdict::Show { left_out: 0 });
-        assert_eq!(flood.note(2, KIND, 7, now), Verdict::Show { left_out: 0 });
+        assert_eq!(
+            flood.note(1, KIND, 8, now),
+            FloodDecision::Show { left_out: 0 }
+        );
+        assert_eq!(
+            flood.note(2, KIND, 7, now),
+            FloodDecision::Show { left_out: 0 }
+        );
         let later = now + SUBJECT_GAP;
         let left_out = 1_000 - LINES as u64;
-        assert_eq!(flood.note(1, KIND, 7, later), Verdict::Show { left_out });
-        assert_eq!(flood.note(1, KIND, 7, later), Verdict::LeaveOut);
+        assert_eq!(
+            flood.note(1, KIND, 7, later),
+            FloodDecision::Show { left_out }
+        );
+        assert_eq!(flood.note(1, KIND, 7, later), FloodDecision::LeaveOut);
     }
 
     #[test]
@@ -181,7 +196,7 @@ mod tests {
         // Subjects are forgotten, and the lines that were left out of them are told all the same.
         let (mut told, mut more) = (0, 0);
         for subject in 200_000..200_010 {
-            if let Verdict::Show { left_out } = flood.note(1, KIND, subject, later) {
+            if let FloodDecision::Show { left_out } = flood.note(1, KIND, subject, later) {
                 (told, more) = (told + left_out, more + 1);
             }
         }

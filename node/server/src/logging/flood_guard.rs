@@ -1,5 +1,5 @@
-//! Keeps lines that are repeated from filling the log, wherever in the program they come from: whoever can make a server
-//! say something can make it say that for ever.
+//! Keeps lines that are repeated from filling the log, from everywhere in the program: a stranger who can cause a log
+//! line can cause it for ever.
 
 use std::cell::Cell;
 use std::fmt::{self, Write as _};
@@ -14,10 +14,10 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::flood::{Flood, Kind, Verdict};
+use super::flood::{Flood, FloodDecision, LineKind};
 use super::statistics::statistics;
 
-/// Fields that say what a line is about. Lines that differ in others only are repeats of each other.
+/// Fields that identify the subject of a line. Lines that differ only in other fields are repeats.
 const SUBJECT_FIELDS: [&str; 12] = [
     "neighbour",
     "incarnation",
@@ -54,8 +54,8 @@ impl<S: Subscriber> Layer<S> for FloodGuard {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         LEFT_OUT.set(0);
         let kind = match *event.metadata().level() {
-            Level::ERROR | Level::WARN => Kind::Complaint,
-            Level::INFO => Kind::News,
+            Level::ERROR | Level::WARN => LineKind::Complaint,
+            Level::INFO => LineKind::News,
             _ => return true,
         };
         let mut subject = Subject(self.hashing.build_hasher());
@@ -63,11 +63,11 @@ impl<S: Subscriber> Layer<S> for FloodGuard {
         let (place, subject) = (event.metadata().callsite(), subject.0.finish());
         let verdict = self.flood.lock().note(place, kind, subject, Instant::now());
         match verdict {
-            Verdict::Show { left_out } => {
+            FloodDecision::Show { left_out } => {
                 LEFT_OUT.set(left_out);
                 true
             }
-            Verdict::LeaveOut => {
+            FloodDecision::LeaveOut => {
                 statistics().repeated.fetch_add(1, Ordering::Relaxed);
                 false
             }
@@ -75,7 +75,7 @@ impl<S: Subscriber> Layer<S> for FloodGuard {
     }
 }
 
-/// Hashes what a line is about.
+/// Hashes the subject of a line.
 struct Subject<H>(H);
 
 impl<H: Hasher> Visit for Subject<H> {
@@ -85,7 +85,7 @@ impl<H: Hasher> Visit for Subject<H> {
             return;
         }
         self.0.write(name.as_bytes());
-        // Whoever comes again comes from another port, or as another incarnation.
+        // The same peer comes again from another port, or as another incarnation.
         let end = match name {
             "remote" => b':',
             "incarnation" | "gone" => b'/',

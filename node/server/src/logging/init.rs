@@ -17,7 +17,7 @@ use super::named_json::NamedJson;
 use super::text_fields::TextFields;
 use super::{LogFilter, LogFormat, panic_hook};
 
-/// What is logged, and how.
+/// The filter and the format of the log.
 #[derive(Clone, Debug)]
 pub struct LogSettings {
     /// Which lines.
@@ -50,7 +50,7 @@ pub fn init(settings: &LogSettings, server: &str) -> Result<LogThread, LogError>
         ansi: settings.format == LogFormat::Text && io::stderr().is_terminal(),
         server: server.to_owned(),
     };
-    // A copy of its own: whoever else writes to standard error locks it while that blocks.
+    // A copy of its own, because other writers to standard error lock it while it blocks.
     let out = File::from(io::stderr().as_fd().try_clone_to_owned()?);
     let (thread, lines) = LogThread::start(out, shape.clone())?;
     subscriber(settings, &shape, lines).try_init()?;
@@ -58,7 +58,7 @@ pub fn init(settings: &LogSettings, server: &str) -> Result<LogThread, LogError>
     Ok(thread)
 }
 
-/// What takes the events of this process and hands lines to `lines`.
+/// The subscriber that takes the events of this process and hands lines to `lines`.
 fn subscriber(
     settings: &LogSettings,
     shape: &LineShape,

@@ -135,9 +135,9 @@ fn lines_lost_to_a_full_disk_are_reported_later() {
 
 /// A full disk, which fails at once.
 #[derive(Clone, Default)]
-struct Full(Arc<AtomicU64>);
+struct FullSink(Arc<AtomicU64>);
 
-impl Write for Full {
+impl Write for FullSink {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Err(io::ErrorKind::StorageFull.into())
@@ -150,7 +150,7 @@ impl Write for Full {
 
 #[test]
 fn a_sink_that_fails_is_not_asked_again_and_again() {
-    let full = Full::default();
+    let full = FullSink::default();
     let (thread, lines) = LogThread::start(full.clone(), shape()).unwrap();
     let begun = Instant::now();
     lines.push(b"lost\n");

@@ -1,21 +1,23 @@
 //! Clients, their commands, and the places that these ask for, as families.
 
 use super::family::{Family, counter, gauge, label, load};
-use crate::frontend::{Outcome, Statistics, Word};
+use crate::frontend::{CommandOutcome, Statistics, Word};
 use herd_places::online::OnlineStatistics;
 
 /// The outcome of a command, as a label.
-fn outcome_label(outcome: Outcome) -> &'static str {
+fn outcome_label(outcome: CommandOutcome) -> &'static str {
     match outcome {
-        Outcome::IamatTaken => "taken",
-        Outcome::IamatInvalid | Outcome::WhatsatInvalid | Outcome::OtherInvalid => "invalid",
-        Outcome::IamatAhead => "ahead",
-        Outcome::IamatFull => "full",
-        Outcome::IamatKeptOut => "kept_out",
-        Outcome::WhatsatKnown => "known",
-        Outcome::WhatsatUnknown => "unknown",
-        Outcome::WhatsatLoading => "loading",
-        Outcome::Oversized => "oversized",
+        CommandOutcome::IamatTaken => "taken",
+        CommandOutcome::IamatInvalid
+        | CommandOutcome::WhatsatInvalid
+        | CommandOutcome::OtherInvalid => "invalid",
+        CommandOutcome::IamatAhead => "ahead",
+        CommandOutcome::IamatFull => "full",
+        CommandOutcome::IamatKeptOut => "kept_out",
+        CommandOutcome::WhatsatKnown => "known",
+        CommandOutcome::WhatsatUnknown => "unknown",
+        CommandOutcome::WhatsatLoading => "loading",
+        CommandOutcome::Oversized => "oversized",
     }
 }
 
@@ -46,7 +48,7 @@ pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
 }
 
 fn commands(families: &mut Vec<Family>, statistics: &Statistics) {
-    let requests = Outcome::ALL.into_iter().map(|outcome| {
+    let requests = CommandOutcome::ALL.into_iter().map(|outcome| {
         let labels = vec![
             ("command", word_label(outcome.word()).to_owned()),
             ("outcome", outcome_label(outcome).to_owned()),

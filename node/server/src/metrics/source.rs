@@ -38,7 +38,7 @@ pub struct MetricsParts {
     pub floor: Option<FloorWatch>,
     /// Links, slots and the store.
     pub links: Arc<Links>,
-    /// What replication says of itself.
+    /// The figures of replication.
     pub replication: Arc<Figures>,
     /// The store.
     pub store: Arc<StoreHandle>,

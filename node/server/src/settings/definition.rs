@@ -1,4 +1,4 @@
-//! What one entry of the table makes.
+//! The macro behind an entry of the table.
 
 /// In which ways a setting can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub enum Ways {
     Every,
     /// By a flag and by a variable. The text says why not in the file: it follows the name.
     NotInFile(&'static str),
-    /// By a variable only. The text says what to do instead of a line in the file: it follows the name.
+    /// By a variable only. The text follows the name, and has the advice for a user who puts it into the file.
     VariableOnly(&'static str),
 }
 
@@ -20,7 +20,7 @@ pub(super) struct Described {
     pub(super) is_list: bool,
 }
 
-/// Makes the enum of all settings, what is known of each, and the struct of their values.
+/// Makes the enum of all settings, the properties of each, and the struct of their values.
 ///
 /// An entry is
 ///
@@ -59,7 +59,7 @@ macro_rules! settings {
                 }
             }
 
-            /// What it is about.
+            /// Its group.
             #[must_use]
             pub fn group(self) -> Group {
                 match self {
@@ -75,7 +75,7 @@ macro_rules! settings {
                 }
             }
 
-            /// What it does, for all commands or for one of them.
+            /// Its effect, for all commands or for one of them.
             #[must_use]
             pub fn text(self, command: Command) -> &'static str {
                 match (self, command) {
@@ -84,7 +84,7 @@ macro_rules! settings {
                 }
             }
 
-            /// What else is worth knowing; empty for most. Links are those of a document in `docs/`.
+            /// Further information; empty for most. Links are those of a document in `docs/`.
             #[must_use]
             pub fn more(self) -> &'static str {
                 match self {

@@ -1,4 +1,4 @@
-//! docs/configuration.md has what the table of settings says, between marks.
+//! docs/configuration.md repeats the table of settings between marks.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

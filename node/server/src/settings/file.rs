@@ -15,12 +15,12 @@ use super::{Command, Given, Mistake, Origin, Setting, Source, Ways};
 /// The largest configuration file, in bytes.
 const CONFIG_BYTES_MAX: usize = 1 << 20;
 
-/// What a configuration file sets; empty if there is no file.
+/// The settings of a configuration file; empty if there is no file.
 #[derive(Debug, Default)]
 pub(super) struct ConfigFile(BTreeMap<Setting, Given>);
 
 impl ConfigFile {
-    /// Reads the file that `named` points to, and adds what is wrong with it to `mistakes`.
+    /// Reads the file that `named` points to, and adds its mistakes to `mistakes`.
     pub(super) fn read(named: &Given, mistakes: &mut Vec<Mistake>) -> Self {
         let path = PathBuf::from(&named.text);
         match read_text(&path) {
@@ -36,7 +36,7 @@ impl ConfigFile {
         }
     }
 
-    /// Takes what it understands; the rest is added to `mistakes`, in the order of the file.
+    /// Takes the keys that it knows; the others are added to `mistakes`, in the order of the file.
     fn parse(path: &Path, text: &str, mistakes: &mut Vec<Mistake>) -> Self {
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut faults: Vec<(usize, String)> = errors

@@ -1,15 +1,15 @@
 //! The groups of settings.
 
-/// What a setting is about.
+/// The subject of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// Which server it is, where it listens, what it logs, and what survives.
+    /// The server: its identity, addresses, log and data.
     Server,
     /// Certificates.
     Tls,
-    /// Who answers what is near.
+    /// Places.
     Places,
-    /// What a stranger may use up.
+    /// Limits on strangers.
     Limits,
     /// Whom a client talks to.
     Client,

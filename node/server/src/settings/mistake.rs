@@ -1,4 +1,4 @@
-//! What can be wrong with what a user set.
+//! Mistakes in settings.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,14 +18,14 @@ pub enum Mistake {
         key = .0.key(), flag = .0.flag(), variable = .0.variable()
     )]
     Missing(Setting),
-    /// A value that does not say what it should.
+    /// An invalid value.
     #[error("{origin}: `{text}` {reason}")]
     Value {
         /// Where it was written.
         origin: Origin,
-        /// What was written.
+        /// The text.
         text: String,
-        /// What is wrong with it.
+        /// The mistake.
         reason: String,
     },
     /// A variable whose value is not UTF-8.
@@ -34,7 +34,7 @@ pub enum Mistake {
     /// The configuration file cannot be read.
     #[error("{origin}: cannot read {path}: {reason}", path = .path.display())]
     ConfigFile {
-        /// What named the file.
+        /// The source of the file's name.
         origin: Origin,
         /// The file.
         path: PathBuf,
@@ -48,27 +48,27 @@ pub enum Mistake {
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The mistake.
         reason: String,
     },
     /// The topology file cannot be read, or is wrong in some lines.
     #[error("{origin}: {}", TopologyFault(path, error))]
     Topology {
-        /// What named the file.
+        /// The source of the file's name.
         origin: Origin,
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The mistake.
         error: TopologyFileError,
     },
     /// The tokens file cannot be used. Nothing of its text is told.
     #[error("{origin}: tokens file {}: {error}", path.display())]
     TokensFile {
-        /// What named the file.
+        /// The source of the file's name.
         origin: Origin,
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The mistake.
         error: TokensFileError,
     },
     /// Port bases that do not fit together.
@@ -119,7 +119,7 @@ pub enum Mistake {
     Untold {
         /// Where it was written.
         origin: Origin,
-        /// What is wrong.
+        /// The mistake.
         reason: String,
     },
     /// A provider that needs a key has none.
@@ -148,9 +148,9 @@ pub enum Mistake {
     /// Certificates, keys or authorities that cannot be used.
     #[error("{origin}: {error}")]
     Certificates {
-        /// What named them.
+        /// Their source.
         origin: Origin,
-        /// What is wrong.
+        /// The mistake.
         error: TlsError,
     },
     /// Links that others could read and join.
@@ -162,7 +162,7 @@ pub enum Mistake {
         insecure = Setting::InsecureLinks.flag(),
     )]
     InsecureLinks {
-        /// What leaves this machine.
+        /// The address beyond this machine.
         beyond: String,
     },
     /// One address for two purposes.

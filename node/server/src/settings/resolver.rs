@@ -1,4 +1,4 @@
-//! Looks a setting up in all layers, checks it, and remembers what was wrong and what was used.
+//! Looks a setting up in all layers, checks it, and remembers mistakes and sources.
 
 use std::collections::BTreeMap;
 

@@ -51,61 +51,61 @@ Server {
     Config config: PathBuf, PathTo("FILE"), otherwise "none", only Ways::NotInFile("cannot be set in the file itself"),
         for [Serve], "Configuration file (TOML); flags and variables win over it";
     Name name: String, Text("NAME"), otherwise "none, must be given",
-        for [Serve], "Name of this server, one of the topology's";
+        for [Serve], "Name of this server in the topology";
     PodName pod_name: String, Text("POD"), otherwise "none",
         only Ways::VariableOnly("differs from pod to pod and is not set here, but by the variable HERD_POD_NAME"),
         for [Serve], "Name of a StatefulSet's pod, in place of a name: the number at its end picks the server",
         "`herd-0` is the topology's first. [Kubernetes](../k8s/README.md) sets it.";
     Topology topology: PathBuf, PathTo("FILE"), otherwise "the built-in five servers",
         for [Serve, Local, Status: "Ask all servers of this topology file"],
-        "Topology file: servers, addresses and links", "Its [form](topology.md) has a page of its own.";
+        "Topology file: servers, addresses and links", "See [its format](topology.md).";
     ClientPortBase client_port_base: u16, Port, default CLIENT_PORT_BASE,
         for [Serve, Local], "First port for clients of the built-in topology";
     HttpPortBase http_port_base: u16, Port, default HTTP_PORT_BASE,
         for [Serve, Local], "First port for HTTP of the built-in topology";
     PeerPortBase peer_port_base: u16, Port, default PEER_PORT_BASE,
         for [Serve, Local], "First port for links between servers of the built-in topology";
-    ClientListen client_listen: std::net::SocketAddr, Listen, otherwise "as the topology says",
-        for [Serve], "Listen here for clients";
-    PeerListen peer_listen: std::net::SocketAddr, Listen, otherwise "as the topology says",
-        for [Serve], "Listen here for neighbours";
-    HttpListen http_listen: Option<std::net::SocketAddr>, off_or(Listen), otherwise "as the topology says",
-        for [Serve], "Listen here for HTTP; `off` is no HTTP at all",
+    ClientListen client_listen: std::net::SocketAddr, Listen, otherwise "the address in the topology",
+        for [Serve], "Address to listen on for clients";
+    PeerListen peer_listen: std::net::SocketAddr, Listen, otherwise "the address in the topology",
+        for [Serve], "Address to listen on for neighbours";
+    HttpListen http_listen: Option<std::net::SocketAddr>, off_or(Listen), otherwise "the address in the topology",
+        for [Serve], "Address to listen on for HTTP; `off` switches HTTP off",
         "Without HTTP there are no probes and no metrics.";
     HttpLocations http_locations: bool, Switch,
         otherwise "`false`; `herd local`: `true` where HTTP listens on loopback",
         for [Serve, Local], "Show locations and the inside of the herd to everyone who reaches HTTP",
-        "These are the page at `/`, and [`/status`](operations.md#status). `/healthz`, `/readyz` and `/metrics` tell \
-         no location and are always there.";
+        "It opens the page at `/` and [`/status`](operations.md#status). `/healthz`, `/readyz` and `/metrics` tell no \
+         location and are always open.";
     HttpHosts http_hosts: Vec<Arc<str>>, HostNames, otherwise "none",
         for [Serve], "Answer HTTP under these names too, with commas between them",
-        "HTTP answers to IP addresses, `localhost` and the names in the topology anyway. Further names are those of a \
+        "HTTP always answers to IP addresses, `localhost` and the names in the topology. Further names are those of a \
          proxy or of a Service; [why](security.md#pages-from-elsewhere).";
     MaxClockSkew max_clock_skew: Option<Duration>, UnlessZero, default Some(2 * HOUR),
         for [Serve, Local],
         "Refuse reports whose time is further ahead of the server's clock than this; `0` for no limit";
     ExpireAfter expire_after: Option<Duration>, off_or(EXPIRE_AFTER), default None,
         for [Serve, Local], "Forget records older than this by their own time; the same on all servers",
-        "**All servers of a herd must use the same**, see [expiry](replication.md#expiry).";
+        "**All servers of a herd must use the same**, see [expiry](expiry.md).";
     Log log: LogFilter, Filter, default LogFilter::default(),
         for [Serve, Local],
         "Log lines to show: error, warn, info, debug, trace, off, or parts TARGET=LEVEL between commas",
         "Parts such as `info,herd_server::http=debug` are for one [target](operations.md#logs). Links made and lost \
          are shown at every level but `off`.";
     LogFormat log_format: LogFormat, Choice(&LogFormat::ALL), default LogFormat::Text,
-        for [Serve, Local], "Form of log lines", "Log lines go to [standard error](operations.md#logs).";
+        for [Serve, Local], "Format of log lines", "Log lines go to [standard error](operations.md#logs).";
     WireLog wire_log: PathBuf, FileToAppend, otherwise "off",
         for [Serve], "Write every line in and out to this file",
-        "The file is no symbolic link, but for those in `/dev`, such as `/dev/stdout`. \
-         [SIGHUP](operations.md#signals) opens it anew.";
+        "It must not be a symbolic link, except in `/dev`, such as `/dev/stdout`. \
+         [SIGHUP](operations.md#signals) reopens it.";
     DrainDelay drain_delay: Duration, Durations { min: Duration::ZERO, max: 10 * MINUTE }, default 5 * SECOND,
-        for [Serve], "After SIGTERM, say \"not ready\" and go on accepting for this long",
-        "A load balancer or a Service of Kubernetes sends clients to this server until it notices. SIGINT does without \
-         the delay.";
+        for [Serve], "After SIGTERM, report \"not ready\" and accept connections for this time",
+        "A load balancer or a Service of Kubernetes sends clients to this server until it notices. SIGINT skips the \
+         delay.";
     DataDir data_dir: PathBuf, PathTo("DIR"),
         otherwise format!("`{DATA_DIR}`; `herd serve`: `{DATA_DIR}/NAME.data`"),
         for [Serve, Local, Dump: "Data folder of the server, or of a `herd local`: then its first server that runs"],
-        "Folder for data, made if need be",
+        "Folder for data, made if it does not exist",
         "`herd local` keeps topology, logs and wire logs there too, and gives each server the folder `NAME.data` \
          in it.";
     Ephemeral ephemeral: bool, Switch, default false,
@@ -114,7 +114,7 @@ Server {
         for [Serve, Local], "Reply to a report when it is in memory, on disk, at a peer, or both of these",
         "See [durability](durability.md).";
     AckTimeout ack_timeout: Duration, Durations::up_to(MINUTE), default 2 * SECOND,
-        for [Serve, Local], "How long that may take before the error reply goes out instead";
+        for [Serve, Local], "Time limit for this; after it the client gets the error reply";
     ControlSocket control_socket: PathBuf, Socket, otherwise "`control.sock` in the data folder, if there is one",
         for [Serve, Dump: "The server's control socket"], "Socket for herd dump and herd load, open to this user alone",
         "It is a Unix domain socket; see [back up and restore](operations.md#back-up-and-restore).";
@@ -129,7 +129,8 @@ Tls {
         for [Serve], "Certificate, key and trusted authorities for links themselves, in PEM",
         "`herd local --ephemeral` hands them to its servers.";
     InsecureLinks insecure_links: bool, Switch, default false,
-        for [Serve], "Allow links to other machines without certificates: anyone on the way can read and join";
+        for [Serve],
+        "Allow links to other machines without certificates: anyone on the way can read them and join the herd";
     ClientTlsCert client_tls_cert: PathBuf, PathTo("FILE"), otherwise "off",
         for [Serve], "Certificate of the client port (PEM, its chain behind it), which then speaks TLS only",
         "See [TLS for clients](tls.md#clients).";
@@ -150,81 +151,82 @@ Places {
         only Ways::VariableOnly("is a secret and not set here: name a file of its own with `places_key_file`, or set \
                                  the variable HERD_PLACES_KEY"),
         for [Serve, Local], "Key of an online provider itself",
-        "There is no flag, since lists of processes show flags.";
+        "There is no flag, because lists of processes show flags.";
     PlacesTimeout places_timeout: Duration, Durations::up_to(25 * SECOND), default 800 * MILLISECOND,
-        for [Serve, Local], "How long a question to an online provider may take in all",
-        "Its wait and a second attempt are part of that.";
+        for [Serve, Local], "Time limit for a question to an online provider",
+        "It includes the wait for a turn and a second attempt.";
     PlacesConnectTimeout places_connect_timeout: Duration, Durations::up_to(25 * SECOND), default 500 * MILLISECOND,
-        for [Serve, Local], "How long a connection to it may take, out of that time",
+        for [Serve, Local], "Time limit for a connection to the provider, as a part of that time",
         "Where `places_timeout` is less than the default, the default is `places_timeout`.";
     PlacesInFlightMax places_in_flight_max: usize, Counts::up_to(1_024), otherwise in_flight_defaults(),
-        for [Serve, Local], "How many questions to it may be in flight", "Eight times as many wait.";
+        for [Serve, Local], "Maximal number of questions to the provider in flight", "Eight times as many wait.";
     PlacesFallback places_fallback: bool, OneOf("embedded", "off"), default true,
-        for [Serve, Local], "Answer from the embedded table when it fails or is too slow, or `off` for an error";
+        for [Serve, Local], "Answer from the embedded table when the provider fails or is too slow; `off` for an error";
     PlacesCache places_cache: Option<usize>, off_or(Counts::up_to(10_000)), default None,
-        for [Serve, Local], "How many of its answers to keep, for overpass", "Google's terms forbid it.";
+        for [Serve, Local], "Number of answers of overpass to keep", "Google's terms forbid it.";
     PlacesCacheAge places_cache_age: Duration, Durations::up_to(WEEK), default 10 * MINUTE,
-        for [Serve, Local], "How long to keep them";
+        for [Serve, Local], "Time for which answers are kept";
     PlacesPerMinute places_per_minute: Option<NonZeroU32>, off_or(Rates { max: 10_000_000 }),
         default NonZeroU32::new(600),
-        for [Serve, Local], "How many requests it gets in a minute",
+        for [Serve, Local], "Maximal number of requests to the provider in a minute",
         "After a minute without requests it may get all of them at once.";
     PlacesFile places_file: PathBuf, PathTo("TABLE"), otherwise "built-in",
         for [Serve, Local, PlacesInfo], "Table of places, used instead of the embedded one; see `herd places import`";
     PlacesAdd places_add: bool, Switch, default false,
-        for [Serve, Local, PlacesInfo], "Use that table beside the embedded one";
+        for [Serve, Local, PlacesInfo], "Use the table of places_file beside the embedded one";
 }
 Limits {
     Tokens tokens: PathBuf, PathTo("FILE"), otherwise "off",
         for [Serve], "File with the tokens that clients and HTTP requests must show; see `herd token new`",
         "It is read again when it changes; see [tokens](security.md#tokens).";
     ClientThreads client_threads: Option<usize>, auto_or(Counts::up_to(1_024)), default None,
-        for [Serve], "How many threads serve clients that send little at a time; `auto` is one for each core but one",
+        for [Serve], "Number of threads for clients that send little at a time; `auto` is one for each core but one",
         "Clients that send many commands at a time have other threads, one more than this. Replication, the store and \
          HTTP have one for each core.";
     ConnectionsMax connections_max: usize, Counts::up_to(COUNT_MAX), default 16_384,
-        for [Serve], "How many connections of clients may be open",
-        "There are fewer if there are too few [open files](security.md#open-files).";
+        for [Serve], "Maximal number of open connections of clients",
+        "A low limit of [open files](security.md#open-files) lowers it.";
     ConnectionsPerAddressMax connections_per_address_max: Option<usize>, off_or(Counts::up_to(COUNT_MAX)),
-        otherwise "3/4 of `connections_max`", for [Serve], "How many of them may be of one address",
-        "An address is one of IPv4, or a /64 of IPv6; `off` is no limit of its own.";
+        otherwise "3/4 of `connections_max`", for [Serve], "Maximal number of these connections of one address",
+        "An address is an IPv4 address or a /64 of IPv6; `off` means no separate limit.";
     LineBytesMax line_bytes_max: usize, Sizes { min: OVERSIZED_COPY_BYTES, max: 1 << 20 }, default LINE_BYTES_MAX,
-        for [Serve], "The longest line of a client, before its LF";
+        for [Serve], "Maximal length of a client's line, before its LF";
     CommandsPerSecond commands_per_second: Option<NonZeroU32>, off_or(Rates { max: RATE_MAX }), default None,
-        for [Serve], "How many lines of a connection are executed in a second";
+        for [Serve], "Maximal number of lines of a connection that are executed per second";
     CommandsPerSecondPerAddress commands_per_second_per_address: Option<NonZeroU32>, off_or(Rates { max: RATE_MAX }),
-        default None, for [Serve], "How many lines of all connections of an address are executed in a second";
+        default None,
+        for [Serve], "Maximal number of lines of all connections of an address that are executed per second";
     IdleTimeout idle_timeout: Option<Duration>, off_or(Durations::up_to(WEEK)), default None,
-        for [Serve], "Close connections that are silent for this long while no reply waits";
+        for [Serve], "Close connections that are silent for this time while no reply waits";
     HalfLineTimeout half_line_timeout: Option<Duration>, off_or(Durations::up_to(WEEK)), default Some(2 * MINUTE),
-        for [Serve], "Close connections that do not end a line for this long after they began it";
+        for [Serve], "Close connections that do not end a line within this time after its first byte";
     WhatsatInFlightMax whatsat_in_flight_max: usize, Counts::up_to(COUNT_MAX), default 4_096,
-        for [Serve], "How many WHATSATs of all connections may wait for places";
+        for [Serve], "Maximal number of WHATSATs of all connections that wait for places";
     MaxClients max_clients: Option<usize>, off_or(Counts::up_to(COUNT_MAX)), default Some(10_000_000),
         for [Serve], "Refuse reports of further clients when this number is known";
     // Room for as many clients with IDs of 20 bytes.
     MaxClientBytes max_client_bytes: Option<usize>, off_or(Sizes { min: 1, max: MEMORY_BYTES_MAX }),
         default Some(4 << 30),
-        for [Serve], "Refuse them too when the known ones take this much memory",
+        for [Serve], "Refuse reports of further clients when the known ones take this memory",
         "See [how memory is counted](security.md#memory).";
     ClientIdBytesMax client_id_bytes_max: usize, Sizes { min: 1, max: CLIENT_ID_BYTES_MAX },
         default CLIENT_ID_BYTES_MAX,
         for [Serve], "Refuse reports of clients whose ID is longer than this, at the server that hears them";
     ReplyBytesMax reply_bytes_max: usize, Sizes { min: 1, max: MEMORY_BYTES_MAX }, default 256 << 20,
-        for [Serve], "How many bytes of replies may wait for all clients together",
-        "Beyond it, clients with more than 8 KiB waiting are read no further.";
+        for [Serve], "Maximal number of bytes of waiting replies of all clients together",
+        "Beyond it, the server reads no further from clients with more than 8 KiB waiting.";
     HttpConnectionsMax http_connections_max: usize, Counts::up_to(COUNT_MAX), default 128,
-        for [Serve], "How many HTTP connections are served at a time",
+        for [Serve], "Maximal number of HTTP connections",
         "16 more are for [probes](security.md#places-for-probes).";
     HttpConnectionsPerAddressMax http_connections_per_address_max: Option<usize>, off_or(Counts::up_to(COUNT_MAX)),
-        otherwise "3/4 of `http_connections_max`", for [Serve], "How many of them may be of one address",
-        "An address is one of IPv4, or a /64 of IPv6; `off` is no limit of its own.";
+        otherwise "3/4 of `http_connections_max`", for [Serve], "Maximal number of these connections of one address",
+        "An address is an IPv4 address or a /64 of IPv6; `off` means no separate limit.";
     PeerConnectionsPerAddressMax peer_connections_per_address_max: Option<usize>, off_or(Counts::up_to(COUNT_MAX)),
         default Some(one_address_share(SPARE_PEER_CONNECTIONS_MAX)),
-        for [Serve], "How many connections of an address to the peer port may be in their handshake",
-        "One for each neighbour comes on top; `off` is no limit of its own.";
+        for [Serve], "Maximal number of connections of one address to the peer port in their handshake",
+        "Each neighbour adds one; `off` means no separate limit.";
     ViewersMax viewers_max: usize, Counts::up_to(COUNT_MAX), default 16,
-        for [Serve], "How many live pages may be open at a time", "Further ones are refused.";
+        for [Serve], "Maximal number of open live pages", "Further ones are refused.";
 }
 Client {
     To to: Vec<HostPort>, Servers, otherwise "the first of the built-in topology; `herd bench`: all of them",
@@ -233,11 +235,11 @@ Client {
         for [Send, Status], "File with a token to show the server first; or set HERD_TOKEN";
     Token token: Secret, Secrets, otherwise "none", only Ways::VariableOnly("is a secret"),
         for [Send, Status], "The [token](security.md#tokens) itself",
-        "There is no flag, since lists of processes show flags.";
+        "There is no flag, because lists of processes show flags.";
 }
 }
 
-/// How many questions each kind of provider gets at a time.
+/// The maximal number of questions to each kind of provider at a time.
 fn in_flight_defaults() -> String {
     let overpass = ProviderName::Overpass;
     let [most, few] = [ProviderName::Google, overpass].map(ProviderName::default_in_flight_max);
@@ -245,10 +247,10 @@ fn in_flight_defaults() -> String {
 }
 
 impl Values {
-    /// The values for a command whose settings are no more than that.
+    /// The values for a command that needs no further checks.
     ///
     /// # Errors
-    /// Every mistake that was found.
+    /// If there are mistakes, with all of them.
     pub fn load(
         command: Command,
         flags: &Flags,
@@ -297,19 +299,19 @@ impl Setting {
         format!("HERD_{}", self.key().to_ascii_uppercase())
     }
 
-    /// What a value is, such as `DURATION`.
+    /// The kind of a value, such as `DURATION`.
     #[must_use]
     pub fn unit(self) -> String {
         self.described().unit
     }
 
-    /// Which values there are, with backticks around what is typed; empty where the unit says it.
+    /// The permitted values, with backticks around typed text; empty where the unit is enough.
     #[must_use]
     pub fn range(self) -> String {
         self.described().range
     }
 
-    /// The value that holds if none is given, or how the program chooses then, with backticks around what is typed.
+    /// The value that holds if none is given, or the program's choice then, with backticks around typed text.
     #[must_use]
     pub fn default_text(self) -> String {
         self.described().default

@@ -11,7 +11,7 @@ pub const LAG_TROUBLE_GROUPS: u64 = 100;
 
 /// A server that was asked, and its answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Answer {
+pub struct StatusAnswer {
     /// Where: `host:port` of its HTTP port.
     pub at: String,
     /// Its name, if it is known from a topology.
@@ -22,7 +22,7 @@ pub struct Answer {
     pub error: Option<String>,
 }
 
-impl Answer {
+impl StatusAnswer {
     /// The name for messages.
     #[must_use]
     pub fn label(&self) -> &str {
@@ -65,7 +65,7 @@ pub struct Comparison {
 
 /// Puts the answers side by side.
 #[must_use]
-pub fn compare(answers: &[Answer]) -> Comparison {
+pub fn compare(answers: &[StatusAnswer]) -> Comparison {
     let said: Vec<&Status> = answers.iter().filter_map(|a| a.status.as_ref()).collect();
     let mut troubles = Vec::new();
     let mut clusters: Vec<String> = said.iter().map(|status| status.cluster.clone()).collect();
@@ -123,7 +123,7 @@ fn lag_groups(status: &Status) -> u64 {
     status.servers.iter().filter_map(|s| s.lag_groups).sum()
 }
 
-fn row(answer: &Answer, said: &[&Status]) -> ServerRow {
+fn row(answer: &StatusAnswer, said: &[&Status]) -> ServerRow {
     let server = answer.label().to_owned();
     let alive_to = alive_to(&server, said);
     let Some(status) = &answer.status else {
@@ -161,7 +161,7 @@ fn not_asked(name: &str, said: &[&Status]) -> ServerRow {
 }
 
 /// Troubles that a server reports of itself.
-fn own_troubles(answer: &Answer) -> Vec<String> {
+fn own_troubles(answer: &StatusAnswer) -> Vec<String> {
     let label = answer.label();
     let Some(status) = &answer.status else {
         let reason = answer.error.as_deref().unwrap_or("no answer");

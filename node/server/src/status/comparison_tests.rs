@@ -81,8 +81,8 @@ fn well(server: &str) -> Status {
     }
 }
 
-fn answer(status: Status) -> Answer {
-    Answer {
+fn answer(status: Status) -> StatusAnswer {
+    StatusAnswer {
         at: format!("at-{}:1", status.server),
         name: Some(status.server.clone()),
         status: Some(status),
@@ -90,7 +90,7 @@ fn answer(status: Status) -> Answer {
     }
 }
 
-fn all() -> Vec<Answer> {
+fn all() -> Vec<StatusAnswer> {
     NAMES.map(|name| answer(well(name))).into()
 }
 

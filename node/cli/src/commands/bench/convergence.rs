@@ -27,7 +27,7 @@ pub(super) struct ConvergenceArgs {
     /// The time between two questions for the same client at the same server
     #[arg(long, value_name = "DURATION", default_value = "500us", value_parser = duration)]
     poll: Duration,
-    /// After what time a record is counted as never arriving
+    /// Time after which a record counts as never arriving
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     give_up: Duration,
     /// Print the result as JSON

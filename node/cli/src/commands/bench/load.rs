@@ -61,7 +61,7 @@ pub(super) struct LoadArgs {
     /// How many threads make the load
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     threads: usize,
-    /// What the choice of clients follows from
+    /// Seed of the choice of clients
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
     /// Print the result as JSON
@@ -152,22 +152,22 @@ mod tests {
     use super::*;
 
     #[derive(clap::Parser)]
-    struct Command {
+    struct LoadCommand {
         #[command(flatten)]
         load: LoadArgs,
     }
 
     fn plan(arguments: &[&str]) -> Result<Plan, String> {
         let arguments = std::iter::once("bench").chain(arguments.iter().copied());
-        let command = Command::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        let command = LoadCommand::try_parse_from(arguments).map_err(|error| error.to_string())?;
         let environment = Environment::new([("HERD_TO".into(), "variable:1".into())]);
         let plan = command.load.plan(&environment);
         plan.map_err(|error| error.to_string())
     }
 
     #[test]
-    fn without_options_it_is_the_local_herd() {
-        let command = Command::try_parse_from(["bench"]).unwrap();
+    fn without_options_the_target_is_the_local_herd() {
+        let command = LoadCommand::try_parse_from(["bench"]).unwrap();
         let plan = command.load.plan(&Environment::default()).unwrap();
         assert_eq!(plan.servers.len(), 5);
         assert_eq!(plan.servers[4], "127.0.0.1:12004");
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_and_redis_are_told_apart() {
+    fn servers_and_redis_are_distinguished() {
         assert_eq!(plan(&[]).unwrap().servers, ["variable:1"]);
         assert_eq!(plan(&["--to", "a:1,b:2"]).unwrap().servers, ["a:1", "b:2"]);
         let servers = plan(&["--to", "a:1", "--to=b:2"]).unwrap().servers;

@@ -10,10 +10,10 @@ use super::super::output::Output;
 use super::ControlError;
 use super::find::connect;
 use super::new_file::NewFile;
-use super::progress::Progress;
-use super::server::Server;
+use super::progress::TransferProgress;
+use super::server::ControlConnection;
 use crate::exit_code;
-use herd_server::control::{Request, parse_end};
+use herd_server::control::{ControlRequest, parse_end};
 use herd_server::settings::Environment;
 
 const BROKEN: &str = "the dump is not complete; try again";
@@ -39,14 +39,14 @@ pub(crate) fn run(args: &DumpArgs) -> u8 {
 fn dump(args: &DumpArgs) -> Result<(), ControlError> {
     let Some(path) = &args.output else {
         let stdout = io::stdout();
-        let progress = Progress::new("{human_pos} records", !stdout.is_terminal());
+        let progress = TransferProgress::new("{human_pos} records", !stdout.is_terminal());
         let mut output = BufWriter::new(Output::stdout());
         write_all(args, &mut output, &progress, "cannot write output")?;
         return Ok(());
     };
     let what = cannot_write(path);
     let mut file = NewFile::create(path).map_err(ControlError::file(&*what))?;
-    let progress = Progress::new("{human_pos} records", true);
+    let progress = TransferProgress::new("{human_pos} records", true);
     let records = write_all(args, &mut file, &progress, &what)?;
     file.finish().map_err(ControlError::file(&*what))?;
     drop(progress);
@@ -65,11 +65,11 @@ fn cannot_write(path: &Path) -> String {
 fn write_all(
     args: &DumpArgs,
     output: &mut impl Write,
-    progress: &Progress,
+    progress: &TransferProgress,
     what: &str,
 ) -> Result<u64, ControlError> {
     let (stream, _) = connect(args.settings.given(), &Environment::of_process())?;
-    let mut server = Server::new(stream, Request::Dump, BROKEN)?;
+    let mut server = ControlConnection::new(stream, ControlRequest::Dump, BROKEN)?;
     let mut records = 0;
     loop {
         let end = server.next_line(|line| {

@@ -14,35 +14,35 @@ const FOLDERS_MAX: usize = 10_000;
 
 /// Where to look.
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum SocketSource {
     Socket(PathBuf),
     Folder(PathBuf),
 }
 
 /// The place that the settings name. A flag for the folder wins over a variable for the socket.
-fn place(flags: &Flags, environment: &Environment) -> Place {
+fn place(flags: &Flags, environment: &Environment) -> SocketSource {
     let resolver = Resolver::new(Command::Dump, flags, environment);
     match resolver.first_of([Setting::ControlSocket, Setting::DataDir]) {
-        Some((Setting::ControlSocket, given)) => Place::Socket(given.text.into()),
-        Some((_, given)) => Place::Folder(given.text.into()),
-        None => Place::Folder(DATA_DIR.into()),
+        Some((Setting::ControlSocket, given)) => SocketSource::Socket(given.text.into()),
+        Some((_, given)) => SocketSource::Folder(given.text.into()),
+        None => SocketSource::Folder(DATA_DIR.into()),
     }
 }
 
-/// Connects to the server that is meant; the path is that of its socket.
+/// Connects to the chosen server, and returns the path of its socket too.
 ///
 /// # Errors
-/// If there is none, with what to do about it.
+/// If there is none, with advice.
 pub(super) fn connect(
     flags: &Flags,
     environment: &Environment,
 ) -> Result<(UnixStream, PathBuf), ControlError> {
     match place(flags, environment) {
-        Place::Socket(path) => match UnixStream::connect(&path) {
+        SocketSource::Socket(path) => match UnixStream::connect(&path) {
             Ok(stream) => Ok((stream, path)),
             Err(error) => Err(ControlError::NotFound(cannot_connect(&path, &error))),
         },
-        Place::Folder(folder) => connect_in(&folder),
+        SocketSource::Folder(folder) => connect_in(&folder),
     }
 }
 
@@ -101,7 +101,11 @@ mod tests {
 
     use super::*;
 
-    fn place(socket: Option<&str>, folder: Option<&str>, variables: &[(&str, &str)]) -> Place {
+    fn place(
+        socket: Option<&str>,
+        folder: Option<&str>,
+        variables: &[(&str, &str)],
+    ) -> SocketSource {
         let flags = Flags::new([
             (Setting::ControlSocket, socket.map(str::to_owned)),
             (Setting::DataDir, folder.map(str::to_owned)),
@@ -114,8 +118,8 @@ mod tests {
 
     #[test]
     fn options_win_over_variables_and_a_socket_over_a_folder() {
-        let socket = |path: &str| Place::Socket(path.into());
-        let folder = |path: &str| Place::Folder(path.into());
+        let socket = |path: &str| SocketSource::Socket(path.into());
+        let folder = |path: &str| SocketSource::Folder(path.into());
         let both = [("HERD_CONTROL_SOCKET", "s"), ("HERD_DATA_DIR", "d")];
         assert_eq!(place(None, None, &[]), folder("herd-data"));
         assert_eq!(place(None, None, &both), socket("s"));

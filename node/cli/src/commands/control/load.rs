@@ -9,12 +9,12 @@ use clap::Args;
 use super::super::options::{Dump, SettingFlags};
 use super::ControlError;
 use super::find::connect;
-use super::progress::Progress;
+use super::progress::TransferProgress;
 use super::report::complain;
-use super::server::Server;
+use super::server::ControlConnection;
 use crate::exit_code;
 use herd_files::byte_order_mark;
-use herd_server::control::{LoadCounts, LoadReport, ReportLine, Request};
+use herd_server::control::{ControlRequest, DumpLoadReport, LoadCounts, ReportLine};
 use herd_server::settings::Environment;
 
 /// How much is read and sent at once, in bytes.
@@ -67,8 +67,8 @@ fn open(args: &LoadArgs) -> Result<Box<dyn Read>, u8> {
 
 fn load(args: &LoadArgs, mut input: Box<dyn Read>) -> Result<u8, ControlError> {
     let (stream, _) = connect(args.settings.given(), &Environment::of_process())?;
-    let mut server = Server::new(stream, Request::Load, BROKEN)?;
-    let progress = Progress::new("{decimal_bytes} sent", true);
+    let mut server = ControlConnection::new(stream, ControlRequest::Load, BROKEN)?;
+    let progress = TransferProgress::new("{decimal_bytes} sent", true);
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         match input.read(&mut piece) {
@@ -91,9 +91,11 @@ fn load(args: &LoadArgs, mut input: Box<dyn Read>) -> Result<u8, ControlError> {
     tell(&report, unconfirmed.as_deref())
 }
 
-/// What came of it, and why it is not confirmed, if it is not.
-fn answer(server: &mut Server) -> Result<(LoadReport, Option<String>), ControlError> {
-    let mut report = LoadReport::default();
+/// The result, and the reason if it is not confirmed.
+fn answer(
+    server: &mut ControlConnection,
+) -> Result<(DumpLoadReport, Option<String>), ControlError> {
+    let mut report = DumpLoadReport::default();
     let mut loaded = false;
     loop {
         let Some(line) = server.next_line(ReportLine::parse)? else {
@@ -113,7 +115,7 @@ fn answer(server: &mut Server) -> Result<(LoadReport, Option<String>), ControlEr
     }
 }
 
-fn tell(report: &LoadReport, unconfirmed: Option<&str>) -> Result<u8, ControlError> {
+fn tell(report: &DumpLoadReport, unconfirmed: Option<&str>) -> Result<u8, ControlError> {
     for invalid in &report.invalid {
         complain(format_args!("line {}: {}", invalid.line, invalid.reason));
     }

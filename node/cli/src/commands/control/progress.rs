@@ -8,20 +8,20 @@ use indicatif::{ProgressBar, ProgressStyle};
 const TICK: Duration = Duration::from_millis(500);
 
 /// A line on standard error, if that is a terminal. It is gone when this is dropped.
-pub(super) struct Progress(ProgressBar);
+pub(super) struct TransferProgress(ProgressBar);
 
-impl Progress {
+impl TransferProgress {
     /// Shows a count, as in `template`; nothing if it is not `wanted`.
     pub(super) fn new(template: &str, wanted: bool) -> Self {
         if !wanted {
-            return Progress(ProgressBar::hidden());
+            return TransferProgress(ProgressBar::hidden());
         }
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.enable_steady_tick(TICK);
-        Progress(bar)
+        TransferProgress(bar)
     }
 
     /// So much more was done.
@@ -30,7 +30,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for TransferProgress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

@@ -7,30 +7,30 @@ use std::time::Duration;
 
 use super::ControlError;
 use herd_protocol::{Line, LineReader};
-use herd_server::control::{CONTROL_LINE_BYTES_MAX, ERROR_WORD, Request};
+use herd_server::control::{CONTROL_LINE_BYTES_MAX, ControlRequest, ERROR_WORD};
 
 /// The maximal time in which the server neither sends nor reads anything.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// A connection to a control socket.
-pub(super) struct Server {
+pub(super) struct ControlConnection {
     stream: UnixStream,
     reader: LineReader,
     /// The message about the work so far when the connection breaks.
     broken: &'static str,
 }
 
-impl Server {
+impl ControlConnection {
     /// Begins a session.
     ///
     /// # Errors
     /// If the connection is broken already. `broken` is the message for the user.
     pub(super) fn new(
         stream: UnixStream,
-        request: Request,
+        request: ControlRequest,
         broken: &'static str,
     ) -> Result<Self, ControlError> {
-        let mut server = Server {
+        let mut server = ControlConnection {
             stream,
             reader: LineReader::new(CONTROL_LINE_BYTES_MAX),
             broken,

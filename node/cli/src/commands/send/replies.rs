@@ -6,8 +6,7 @@ use memchr::memchr;
 
 use herd_protocol::{Fields, LINE_BYTES_MAX, Line, LineReader};
 
-/// Follows what is sent and what comes back, and matches the one with the other. It stores neither
-/// lines nor replies.
+/// Follows sent commands and received replies, and matches the two. It stores neither lines nor replies.
 pub(super) struct Exchange {
     sent: LineReader,
     /// For each command that is not answered, whether its reply may have more than one line.
@@ -108,7 +107,7 @@ impl Exchange {
     }
 }
 
-/// What follows the next LF.
+/// The part after the next LF.
 fn after_line(bytes: &[u8]) -> Option<&[u8]> {
     memchr(b'\n', bytes).and_then(|lf| bytes.get(lf + 1..))
 }

@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::targets::Target;
+use super::targets::StatusTarget;
 use herd_server::access::Token;
-use herd_server::status::comparison::Answer;
+use herd_server::status::comparison::StatusAnswer;
 use herd_server::status::{STATUS_VERSION, Status};
 
 /// How long a server may take to answer.
@@ -50,14 +50,17 @@ enum AskError {
 }
 
 /// Asks all of them, and waits for each no longer than [`ANSWER_WAIT_MAX`].
-pub(in crate::commands) async fn ask_all(targets: &[Target], token: Option<&Token>) -> Vec<Answer> {
+pub(in crate::commands) async fn ask_all(
+    targets: &[StatusTarget],
+    token: Option<&Token>,
+) -> Vec<StatusAnswer> {
     stream::iter(targets.to_vec())
-        .map(async |target: Target| {
+        .map(async |target: StatusTarget| {
             let (status, error) = match ask(&target.at, token).await {
                 Ok(status) => (Some(status), None),
                 Err(error) => (None, Some(error.to_string())),
             };
-            Answer {
+            StatusAnswer {
                 at: target.at,
                 name: target.name,
                 status,
@@ -146,7 +149,7 @@ mod tests {
         // Bound and not listening, so that no other process takes the port meanwhile.
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let target = Target {
+        let target = StatusTarget {
             at: socket.local_addr().unwrap().to_string(),
             name: Some("Hill".to_owned()),
         };

@@ -23,7 +23,7 @@ pub(in crate::commands) struct TargetOptions {
 
 /// One server to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::commands) struct Target {
+pub(in crate::commands) struct StatusTarget {
     /// Its HTTP port.
     pub(in crate::commands) at: String,
     /// Its name, as the topology has it.
@@ -34,11 +34,11 @@ impl TargetOptions {
     /// The servers that options and variables name, and the token to show them, if there is one.
     ///
     /// # Errors
-    /// The topology file is none, or the token cannot be used. Nobody was asked.
+    /// The topology file is invalid, or the token cannot be used. No server was asked.
     pub(in crate::commands) fn chosen(
         &self,
         environment: &Environment,
-    ) -> Result<(Vec<Target>, Option<Token>), ConfigError> {
+    ) -> Result<(Vec<StatusTarget>, Option<Token>), ConfigError> {
         let mut resolver = Resolver::new(Command::Status, self.settings.given(), environment);
         let token = token::chosen(&mut resolver);
         let targets = self.targets(&mut resolver);
@@ -46,9 +46,9 @@ impl TargetOptions {
     }
 
     /// The servers that an option names one by one, else those of a topology.
-    fn targets(&self, resolver: &mut Resolver<'_>) -> Option<Vec<Target>> {
+    fn targets(&self, resolver: &mut Resolver<'_>) -> Option<Vec<StatusTarget>> {
         if !self.to.is_empty() {
-            let named = self.to.iter().map(|at| Target {
+            let named = self.to.iter().map(|at| StatusTarget {
                 at: at.to_string(),
                 name: None,
             });
@@ -74,7 +74,7 @@ impl TargetOptions {
                 }
             },
         };
-        let servers = topology.servers().iter().map(|server| Target {
+        let servers = topology.servers().iter().map(|server| StatusTarget {
             at: server.http.to_string(),
             name: Some(server.name.to_string()),
         });
@@ -88,7 +88,11 @@ mod tests {
     use herd_server::settings::Flags;
 
     /// The targets of options, beside a variable that names a topology.
-    fn targets(to: &[&str], topology: Option<&str>, variable: &str) -> Result<Vec<Target>, String> {
+    fn targets(
+        to: &[&str],
+        topology: Option<&str>,
+        variable: &str,
+    ) -> Result<Vec<StatusTarget>, String> {
         let flags = Flags::new([(Setting::Topology, topology.map(str::to_owned))]);
         let options = TargetOptions {
             to: to.iter().map(|at| at.parse().unwrap()).collect(),
@@ -102,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn without_options_it_is_the_builtin_herd() {
+    fn without_options_the_target_is_the_builtin_herd() {
         let targets = targets(&[], None, "").unwrap();
         assert_eq!(targets.len(), 5);
         assert_eq!(targets[4].at, "127.0.0.1:13004");

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use herd_server::status::comparison::Answer;
+use herd_server::status::comparison::StatusAnswer;
 
 /// News per second of each server, by the last two answers that it gave.
 #[derive(Debug, Default)]
-pub(super) struct Rates {
+pub(super) struct UpdateRates {
     last: BTreeMap<String, RatesSample>,
 }
 
@@ -20,9 +20,9 @@ struct RatesSample {
     per_second: Option<f64>,
 }
 
-impl Rates {
-    /// Takes in what servers said at this time.
-    pub(super) fn note(&mut self, answers: &[Answer], now: Instant) {
+impl UpdateRates {
+    /// Takes in the answers of servers at this time.
+    pub(super) fn note(&mut self, answers: &[StatusAnswer], now: Instant) {
         let mut looks = BTreeMap::new();
         for status in answers.iter().filter_map(|answer| answer.status.as_ref()) {
             let earlier = self.last.get(&status.server);

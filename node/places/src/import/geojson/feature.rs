@@ -9,7 +9,7 @@ use super::super::super::online::words;
 use super::super::super::osm_tags::{NODE_KEYS, OsmTags};
 use super::super::super::table::{InvalidPlace, NewPlace, TableWriter};
 use super::super::report::BadRowReason;
-use super::geometry::Geometry;
+use super::geometry::FeatureGeometry;
 use super::reference_system::other_system;
 
 #[derive(Deserialize)]
@@ -17,7 +17,7 @@ struct Feature {
     #[serde(rename = "type")]
     kind: String,
     id: Option<Value>,
-    geometry: Option<Geometry>,
+    geometry: Option<FeatureGeometry>,
     crs: Option<Value>,
     properties: Option<HashMap<String, Value>>,
 }

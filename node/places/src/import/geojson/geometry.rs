@@ -13,15 +13,15 @@ use super::reference_system::other_system;
 
 /// The geometry of a feature.
 #[derive(Deserialize)]
-pub(super) struct Geometry {
+pub(super) struct FeatureGeometry {
     #[serde(rename = "type")]
     kind: Option<String>,
     coordinates: Option<Coordinates>,
-    geometries: Option<Vec<Geometry>>,
+    geometries: Option<Vec<FeatureGeometry>>,
     crs: Option<Value>,
 }
 
-impl Geometry {
+impl FeatureGeometry {
     /// The box around all its points.
     ///
     /// # Errors

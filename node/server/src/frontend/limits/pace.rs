@@ -19,11 +19,11 @@ const LIGHT_COMMANDS: u32 = 50;
 /// See [`LIGHT_COMMANDS`].
 const LIGHT_PERIOD: Duration = Duration::from_millis(100);
 
-/// About so long a connection that floods counts as one that does.
+/// The time for which a connection counts as a flood after it flooded, about.
 const LIGHT_MEMORY: Duration = Duration::from_secs(1);
 
-/// What limits the commands of one connection: its own limiter, and that of its address. And whether they are
-/// few.
+/// The limiters of the commands of one connection: its own, and that of its address. They also tell whether its
+/// commands are few.
 #[derive(Debug)]
 pub(in crate::frontend) struct Pace {
     own: Option<(RateLimiter, u64)>,
@@ -72,7 +72,7 @@ impl Pace {
     /// Notes work, in commands.
     pub(in crate::frontend) fn asked(&mut self, commands: usize) {
         let now = Instant::now();
-        // What was long ago is forgiven: who floods now will do so again soon if it goes on.
+        // Old floods are forgotten: a client that still floods will be noticed again soon.
         if self.light.ready_at(1) <= now + LIGHT_MEMORY {
             let most = u64::from(LIGHT_COMMANDS) * 10;
             self.light.spend(most.min(commands as u64), now);
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn who_asks_for_little_is_told_from_who_floods_and_time_makes_up_for_it() {
+    async fn a_light_client_differs_from_a_flood() {
         let mut pace = Pace::new(&Limits::default(), None);
         let little = LIGHT_COMMANDS as usize / 2;
         for _ in 0..100 {

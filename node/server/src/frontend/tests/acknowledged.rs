@@ -5,7 +5,7 @@ use herd_crdt::Record;
 
 use super::server::{TestPlaces, TestServer, eventually};
 use super::whatsat::ZERO;
-use crate::frontend::Outcome;
+use crate::frontend::CommandOutcome;
 use herd_acknowledgement::{AckLevel, Written};
 
 const KIWI: &str = "AT Hill +1520023935.182837383 kiwi +1+1 0\n";
@@ -65,7 +65,7 @@ async fn an_unconfirmed_report_gets_the_error_reply_in_order() {
     // It was taken in all the same, and a retry is as good as the first try.
     client.send("IAMAT kiwi +1+1 0\n").await;
     eventually("it is taken in", || {
-        server.statistics.commands(Outcome::IamatTaken) == 3
+        server.statistics.commands(CommandOutcome::IamatTaken) == 3
     })
     .await;
     reach_disk(&server);
@@ -93,7 +93,7 @@ async fn many_reports_of_one_connection_wait_together() {
         expected.push_str(&format!("AT Hill +1520023935.182837383 k{number} +1+1 0\n"));
     }
     eventually("all are taken in", || {
-        server.statistics.commands(Outcome::IamatTaken) == commands
+        server.statistics.commands(CommandOutcome::IamatTaken) == commands
     })
     .await;
     reach_disk(&server);
@@ -113,7 +113,7 @@ async fn an_answer_waits_for_the_record_in_the_store() {
         .send("WHATSAT kiwi 0 0\nWHATSAT emu 0 0\nIAMAT emu +1+1 5\n")
         .await;
     eventually("both are asked for", || {
-        server.statistics.commands(Outcome::WhatsatLoading) == 2
+        server.statistics.commands(CommandOutcome::WhatsatLoading) == 2
     })
     .await;
     // The groups of a store come in no order: the greater record may come last.
@@ -146,7 +146,7 @@ async fn a_search_answers_before_the_store_is_read() {
     let mut client = server.connect().await;
     client.send("WHATSAT kiwi 0 0\nWHATSAT emu 0 0\n").await;
     eventually("both are asked for", || {
-        server.statistics.commands(Outcome::WhatsatLoading) == 2
+        server.statistics.commands(CommandOutcome::WhatsatLoading) == 2
     })
     .await;
     let search = loading.begin_search().unwrap();

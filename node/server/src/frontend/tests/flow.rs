@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::server::{TestPlaces, TestServer, eventually, soon};
 use super::whatsat::ZERO;
-use crate::frontend::Outcome;
+use crate::frontend::CommandOutcome;
 use crate::wire_log::WireLog;
 
 #[tokio::test]
@@ -49,8 +49,14 @@ async fn pipelined_commands_are_answered_in_order_and_see_each_other() {
     let ((), read) = soon(async { tokio::join!(reading, read) }).await;
     read.unwrap();
     assert!(all == expected.as_bytes());
-    assert_eq!(server.statistics.commands(Outcome::IamatTaken), commands);
-    assert_eq!(server.statistics.commands(Outcome::WhatsatKnown), commands);
+    assert_eq!(
+        server.statistics.commands(CommandOutcome::IamatTaken),
+        commands
+    );
+    assert_eq!(
+        server.statistics.commands(CommandOutcome::WhatsatKnown),
+        commands
+    );
 }
 
 #[tokio::test]

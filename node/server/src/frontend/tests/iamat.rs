@@ -5,7 +5,7 @@ use std::time::Duration;
 use herd_crdt::{CLIENT_ID_BYTES_MAX, LOCATION_BYTES_MAX, REPORT_TIME_BYTES_MAX};
 
 use super::server::{NOW_NS, TestPlaces, TestServer};
-use crate::frontend::Outcome;
+use crate::frontend::CommandOutcome;
 
 /// The `AT` line that the server gives for a client.
 async fn stored(server: &TestServer, client: &str) -> String {
@@ -90,7 +90,7 @@ async fn malformed_operands_are_refused() {
         let line = format!("IAMAT k {location} {time}\n");
         assert_eq!(server.says(&line).await, format!("? {line}"));
     }
-    assert_eq!(server.statistics.commands(Outcome::IamatInvalid), 19);
+    assert_eq!(server.statistics.commands(CommandOutcome::IamatInvalid), 19);
     assert_eq!(stored(&server, "k").await, "? WHATSAT k 0 0");
 }
 
@@ -120,7 +120,7 @@ async fn a_time_too_far_ahead_is_refused() {
     let beyond = "IAMAT k +2+2 7200.000000001\n";
     assert_eq!(server.says(beyond).await, format!("? {beyond}"));
     assert_eq!(stored(&server, "k").await, exactly.trim_end());
-    assert_eq!(server.statistics.commands(Outcome::IamatAhead), 1);
+    assert_eq!(server.statistics.commands(CommandOutcome::IamatAhead), 1);
     // The past has no such limit, and the end of the clock's range is no trap.
     assert!(
         server

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::server::{Client, TestPlaces, TestServer, eventually, soon};
-use crate::frontend::{Limits, Outcome};
+use crate::frontend::{CommandOutcome, Limits};
 use herd_locations::memory_bytes;
 
 async fn server(set: impl FnOnce(&mut Limits)) -> TestServer {
@@ -177,7 +177,7 @@ async fn a_full_map_refuses_new_clients_only() {
             .load(Ordering::Relaxed),
         1
     );
-    assert_eq!(server.statistics.commands(Outcome::IamatFull), 1);
+    assert_eq!(server.statistics.commands(CommandOutcome::IamatFull), 1);
     // Room comes when records expire.
     server.locations.raise_floor(2_000_000_000).await;
     let said = server.says("IAMAT c +1+1 3\n").await;
@@ -201,7 +201,7 @@ async fn the_memory_limit_refuses_new_clients_only() {
     assert_eq!(lines[4], "? IAMAT c +1+1 1");
     let refused = &server.statistics.limits.client_bytes_refused;
     assert_eq!(refused.load(Ordering::Relaxed), 2);
-    assert_eq!(server.statistics.commands(Outcome::IamatFull), 2);
+    assert_eq!(server.statistics.commands(CommandOutcome::IamatFull), 2);
 }
 
 #[tokio::test]

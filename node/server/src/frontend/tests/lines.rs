@@ -2,7 +2,7 @@
 
 use super::server::{TestPlaces, TestServer};
 use super::whatsat::ZERO;
-use crate::frontend::Outcome;
+use crate::frontend::CommandOutcome;
 use herd_protocol::{LINE_BYTES_MAX, OVERSIZED_COPY_BYTES};
 
 const IAMAT: &str = "IAMAT kiwi.cs.ucla.edu +34.068930-118.445127 1520023934.918963997";
@@ -116,7 +116,7 @@ async fn an_oversized_line_is_answered_at_the_limit() {
         .await;
     client.send(vec![b'x'; LINE_BYTES_MAX + 1]).await;
     assert_eq!(client.end().await, copy.as_bytes());
-    assert_eq!(server.statistics.commands(Outcome::Oversized), 2);
+    assert_eq!(server.statistics.commands(CommandOutcome::Oversized), 2);
 }
 
 #[tokio::test]

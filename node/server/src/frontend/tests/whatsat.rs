@@ -6,7 +6,7 @@ use herd_crdt::Record;
 use tokio::io::AsyncReadExt as _;
 
 use super::server::{PLACES_SENT, TestPlaces, TestServer, soon};
-use crate::frontend::Outcome;
+use crate::frontend::CommandOutcome;
 
 pub(super) const ZERO: &str =
     "{\n   \"html_attributions\": [],\n   \"results\": [],\n   \"status\": \"ZERO_RESULTS\"\n}\n\n";
@@ -95,7 +95,10 @@ async fn malformed_operands_are_refused() {
         let line = format!("WHATSAT k {operands}\n");
         assert_eq!(server.says(&line).await, format!("? {line}"));
     }
-    assert_eq!(server.statistics.commands(Outcome::WhatsatInvalid), 17);
+    assert_eq!(
+        server.statistics.commands(CommandOutcome::WhatsatInvalid),
+        17
+    );
 }
 
 #[tokio::test]
@@ -106,7 +109,10 @@ async fn an_unknown_client_gets_the_error_reply() {
         let line = format!("WHATSAT {client} 10 5\n");
         assert_eq!(server.says(&line).await, format!("? {line}"));
     }
-    assert_eq!(server.statistics.commands(Outcome::WhatsatUnknown), 3);
+    assert_eq!(
+        server.statistics.commands(CommandOutcome::WhatsatUnknown),
+        3
+    );
 }
 
 #[tokio::test]

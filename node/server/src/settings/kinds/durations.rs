@@ -10,7 +10,7 @@ pub(in crate::settings) const EVER: Duration = Duration::from_secs(292 * 31_557_
 /// The duration that `text` stands for. All settings and options that are durations are read by this.
 ///
 /// # Errors
-/// What is wrong with the text.
+/// If the text is invalid, with the reason.
 pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text.trim())
         .map_err(|error| format!("is not a duration such as `800ms` or `2h`: {error}"))

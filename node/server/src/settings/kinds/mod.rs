@@ -20,19 +20,19 @@ pub(super) use secrets::Secrets;
 
 /// A type of values, with their bounds.
 pub trait Kind {
-    /// What a text becomes.
+    /// The type of the value.
     type Value;
 
     /// The value that `text` stands for.
     ///
     /// # Errors
-    /// What is wrong with the text, and what would be right.
+    /// If the text is invalid, with the reason and the valid form.
     fn parse(&self, text: &str) -> Result<Self::Value, String>;
 
-    /// A text that stands for the value, or says what it is.
+    /// A text that stands for the value, or describes it.
     fn show(&self, value: &Self::Value) -> String;
 
-    /// What a value is, for `--help`: `DURATION`, `COUNT`, `FILE`, ...
+    /// The kind of a value, for `--help`: `DURATION`, `COUNT`, `FILE`, ...
     fn unit(&self) -> String;
 
     /// Which values there are, for documents; empty where the unit says it.

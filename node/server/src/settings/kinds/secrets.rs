@@ -1,4 +1,4 @@
-//! Texts that nobody is to see.
+//! Texts that no output shows.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Texts that nobody is to see.
+/// Texts that no output shows.
 pub(in crate::settings) struct Secrets;
 
 impl Kind for Secrets {
