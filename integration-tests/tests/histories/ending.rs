@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::books::Books;
-use crate::reporters::{Connection, Directory};
+use crate::reporters::{Directory, ReporterConnection};
 
 /// How long a herd that is whole may take until all is as it should: orphans that turn up late wait a minute, each rank
 /// two seconds, and the machine may be busy.
@@ -117,7 +117,7 @@ async fn same_dumps(herd: &Herd) -> Result<Vec<Vec<Vec<u8>>>, String> {
 pub(crate) async fn ask_all(books: &Books, directory: &Directory) -> Result<(), String> {
     for server in 0..directory.addresses.len() {
         let nobody = || format!("server {server} does not answer in the end");
-        let connection = Connection::open(books, directory, server).await;
+        let connection = ReporterConnection::open(books, directory, server).await;
         let mut connection = connection.ok_or_else(nobody)?;
         let clients: Vec<usize> = (0..directory.ids.len()).collect();
         for clients in clients.chunks(QUESTIONS) {
