@@ -274,6 +274,11 @@ impl Links {
         self.applied.subscribe()
     }
 
+    /// Rises when this server has merged something.
+    pub(super) fn applied_progress(&self) -> u64 {
+        self.applied.borrow().progress()
+    }
+
     /// A neighbour has said how far it got.
     pub(super) fn note_report(&self) {
         self.reported.notify_one();
@@ -385,12 +390,18 @@ impl Links {
         by_gossip.max(by_link.unwrap_or(0))
     }
 
-    /// The clocks of the neighbours that are connected, less ours, in ns.
-    pub fn clock_offsets_ns(&self) -> Vec<i64> {
+    /// The clocks of all neighbours less ours, in ns; `None` for one that is not connected.
+    pub(super) fn clock_offsets(&self) -> Vec<(&ServerName, Option<i64>)> {
         let now_ns = self.chance.now_ns();
         let neighbours = self.neighbours.iter();
-        let offsets = neighbours.filter_map(|n| n.clock_offset_ns(now_ns));
+        let offsets = neighbours.map(|n| (&n.config.name, n.clock_offset_ns(now_ns)));
         offsets.collect()
+    }
+
+    /// The clocks of the neighbours that are connected, less ours, in ns.
+    pub fn clock_offsets_ns(&self) -> Vec<i64> {
+        let offsets = self.clock_offsets().into_iter();
+        offsets.filter_map(|(_, offset_ns)| offset_ns).collect()
     }
 
     pub(super) fn note_verdict(&self, verdict: IncarnationVerdict) {

@@ -27,7 +27,7 @@ pub struct Sighting {
 
 /// Someone has gone, or has come back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Passage {
+pub struct LivenessChange {
     /// Who.
     pub incarnation: Incarnation,
     /// Whether it has gone.
@@ -106,7 +106,7 @@ impl Membership {
         sightings: &[Sighting],
         live_generation: impl Fn(&str) -> u64,
         now: Instant,
-    ) -> Vec<Passage> {
+    ) -> Vec<LivenessChange> {
         // If this server did not look for a while (it was stopped, or starved), it does not know
         // who was live meanwhile: that time does not count.
         let unseen = now.duration_since(*self.last_update.get_or_insert(now));
@@ -120,7 +120,7 @@ impl Membership {
             member.known = false;
             member.last_live = (member.last_live + stalled).min(now);
         }
-        let mut passages = Vec::new();
+        let mut changes = Vec::new();
         for sighting in sightings {
             let id = self.id_of(&sighting.incarnation, now);
             if let Some(member) = self.members.get_mut(&id) {
@@ -138,14 +138,14 @@ impl Membership {
             let gone = is_silent || member.superseded;
             if gone != member.gone {
                 member.gone = gone;
-                passages.push(Passage {
+                changes.push(LivenessChange {
                     incarnation: member.incarnation.clone(),
                     gone,
                     superseded: member.superseded,
                 });
             }
         }
-        passages
+        changes
     }
 
     /// Forgets whoever gossip has forgotten, unless `is_needed`.
@@ -287,7 +287,7 @@ mod tests {
                 let now = start + Duration::from_secs(second);
                 membership.update(&[sighting("Smith", live, second)], nobody, now)
             })
-            .map(|passage| passage.gone)
+            .map(|change| change.gone)
             .collect()
     }
 
@@ -332,10 +332,10 @@ mod tests {
         let second = |seconds| start + Duration::from_secs(seconds);
         let mut update = |generation: u64, seconds: u64| {
             let live = |server: &str| if server == "Smith" { generation } else { 9 };
-            let passages = membership.update(&sightings(seconds), live, second(seconds));
+            let changes = membership.update(&sightings(seconds), live, second(seconds));
             let early = membership.is_gone_early(smith, second(seconds));
             let live = membership.presumed_live(smith);
-            (passages.len(), early, live, membership.is_orphaning(smith))
+            (changes.len(), early, live, membership.is_orphaning(smith))
         };
         assert_eq!(update(1, 1), (0, false, true, false), "it is that itself");
         assert_eq!(update(2, 2), (1, true, false, true));
@@ -343,8 +343,8 @@ mod tests {
         let early = |seconds| membership.is_gone_early(smith, second(seconds));
         assert!(!early(3));
         // What gossip does not know, nobody live publishes.
-        let passages = membership.update(&[], |_| 2, second(4));
-        assert_eq!((passages.len(), passages[0].superseded), (1, true));
+        let changes = membership.update(&[], |_| 2, second(4));
+        assert_eq!((changes.len(), changes[0].superseded), (1, true));
         membership.update(&[], nobody, second(5));
         assert!(membership.presumed_live(smith) && membership.is_orphaning(smith));
         for seconds in 6..=14 {

@@ -4,46 +4,35 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use herd_crdt::SPARE_SLOTS;
 use herd_crdt::group::GroupFormat;
-use herd_crdt::{Publisher, SPARE_SLOTS};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::error;
 
-use super::backoff::Backoff;
 use super::chance::Chance;
-use super::engine::{Engine, EngineError};
 use super::expiry_views::{Rejoin, herd_clocks};
 use super::figures::Figures;
-use super::identity::IncarnationVerdict;
-use super::incarnation::Incarnation;
 use super::link::network::Network;
 use super::link::{accept, dial};
 use super::links::{HerdView, LinkObserver, Links};
 use super::membership::Membership;
-use super::pacer::pace;
 use super::parts::Parts;
-use super::publish::{PublisherStart, Store, publish};
 use super::reach::Reach;
-use super::receive::{Known, receive};
-use super::status::SlotsStatus;
+use super::replica::receiving::Known;
 use super::store_feed::StoreFeed;
-use super::storing::{self, StorageDriver, StorageState, StoreLoad, StoreSource};
-use super::succession::Succession;
-use super::timing::{
-    BACKLOG_RECORDS_MAX, HANDOVER_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN, STORE_CLOSE_MAX,
-};
+use super::storing::{self, StorageDriver, StorageState, StoreSource};
+use super::timing::{BACKLOG_RECORDS_MAX, STORE_CLOSE_MAX};
 use super::view::ReplicationView;
-use herd_acknowledgement::{AckLevel, Acknowledgements};
+use herd_acknowledgement::Acknowledgements;
 use herd_expiry::HerdClocks;
 use herd_locations::Locations;
-use herd_storage::Write;
 
 use returning::StoreReturn;
-use starting::gathered;
 
+mod handing_over;
+mod incarnations;
 mod returning;
 mod starting;
 
@@ -54,24 +43,6 @@ pub enum ReplicationEnd {
     Stopped,
     /// A newer process of this server's name is alive; this one has to go.
     Superseded,
-}
-
-/// Why an incarnation has ended.
-enum IncarnationEnd {
-    Stopped,
-    /// A process of our name with this later generation is alive.
-    Superseded(u64),
-    /// A neighbour remembers this generation of our name.
-    MustExceed(u64),
-    BuriedBy(Incarnation),
-    /// The store was not read when it began, and is now.
-    StoreRead,
-    /// The store that had failed is read again.
-    StoreBack(StoreLoad),
-    /// The engine's loop ended: a message may have been what ended it.
-    EngineEnded(EngineError),
-    /// Something else failed, which no message can be blamed for.
-    Failed(EngineError),
 }
 
 /// What replication needs.
@@ -223,29 +194,7 @@ impl Replication {
         stop: CancellationToken,
     ) -> ReplicationEnd {
         let stop_links = CancellationToken::new();
-        let mut link_tasks = JoinSet::new();
-        link_tasks.spawn(accept::serve(
-            network.clone(),
-            self.parts.links.clone(),
-            self.strangers_per_address_max,
-            stop_links.clone(),
-        ));
-        for neighbour in self
-            .parts
-            .links
-            .neighbours()
-            .iter()
-            .filter(|n| n.config.dials)
-        {
-            let (neighbour, links, network) =
-                (neighbour.clone(), self.parts.links.clone(), network.clone());
-            link_tasks.spawn(dial::keep_connected(
-                neighbour,
-                links,
-                network,
-                stop_links.clone(),
-            ));
-        }
+        let mut link_tasks = self.spawn_links(&network, &stop_links);
         // The neighbours' handshakes and the store each know generations that ours has to exceed.
         let store = self.store.take();
         // A request to stop waits for both, which is not long: what clients have reported by then is
@@ -280,273 +229,39 @@ impl Replication {
         };
         stop_links.cancel();
         while link_tasks.join_next().await.is_some() {}
-        let driver = self.driver.lock().take();
-        if let Some(driver) = driver {
-            match driver.close(STORE_CLOSE_MAX).await {
-                Ok(_) => {}
-                Err(error) => {
-                    error!(%error, "the store was not closed in good order; the next start reads all that was synced");
-                }
-            }
-        }
+        self.close_store().await;
         end
     }
 
-    /// Waits, not for long, until what clients reported last is on disk and a neighbour has it.
-    async fn hand_over(&self) {
-        let ticket = self.parts.acknowledgements.ticket();
-        let reach = |level| {
-            self.parts
-                .acknowledgements
-                .reach(level, ticket, HANDOVER_MAX)
-        };
-        let has_store = matches!(*self.parts.store.state().borrow(), StorageState::Open);
-        let has_peer = self.parts.links.neighbours().iter().any(|n| n.is_up());
-        let (disk, peer) = tokio::join!(
-            async {
-                if has_store {
-                    reach(AckLevel::Disk).await
-                } else {
-                    Ok(())
-                }
-            },
-            async {
-                if has_peer {
-                    reach(AckLevel::Peer).await
-                } else {
-                    Ok(())
-                }
-            },
-        );
-        if disk.is_err() {
-            warn!("stopping: what clients reported last may not be on this disk");
-        }
-        if peer.is_err() {
-            warn!(
-                "stopping: no neighbour has said that it has everything from here; what it lacks spreads \
-                 when this server starts again with its disk"
-            );
-        }
-    }
-
-    /// `late` is a store that is not read yet.
-    async fn incarnations(
-        &self,
-        mut late: Option<StoreLoad>,
-        stop: &CancellationToken,
-    ) -> ReplicationEnd {
-        tokio::select! {
-            biased;
-            () = self.any_generation_known(&mut late) => {}
-            () = stop.cancelled() => return ReplicationEnd::Stopped,
-        }
-        let mut backoff = Backoff::new(RESTART_PAUSE_MIN, RESTART_PAUSE_MAX);
-        let mut succession = Succession::begin(Instant::now());
-        loop {
-            if let Some(load) = late.take_if(|load| load.is_read()) {
-                tokio::select! {
-                    biased;
-                    () = self.finish_store(load) => {}
-                    () = stop.cancelled() => return ReplicationEnd::Stopped,
-                }
-            }
-            let started = Instant::now();
-            succession.next(started);
-            let end = match self.incarnation(&mut late, stop).await {
-                Ok(end) => end,
-                Err(error) => IncarnationEnd::Failed(error),
-            };
-            let mut known = self.parts.links.known_generation(&self.parts.links.view.me);
-            match end {
-                IncarnationEnd::Stopped => return ReplicationEnd::Stopped,
-                IncarnationEnd::Superseded(_) if succession.has_lost(Instant::now()) => {
-                    return ReplicationEnd::Superseded;
-                }
-                IncarnationEnd::Superseded(generation) | IncarnationEnd::MustExceed(generation) => {
-                    info!(known = %format_args!("{generation:016x}"), "neighbours know a later generation of this server");
-                    known = known.max(generation);
-                    succession
-                        .wait(self.parts.links.chance.jitter(), stop)
-                        .await;
-                }
-                IncarnationEnd::StoreRead => {
-                    info!(
-                        "the disk of the store answers: what it holds is read, and may know a later generation"
-                    );
-                }
-                IncarnationEnd::StoreBack(load) => {
-                    self.begin_store_again().await;
-                    late = Some(load);
-                }
-                IncarnationEnd::BuriedBy(by) => {
-                    info!(%by, "this incarnation was buried while it was away");
-                    succession
-                        .wait(self.parts.links.chance.jitter(), stop)
-                        .await;
-                }
-                IncarnationEnd::EngineEnded(error) => {
-                    let pause = self.failed(&error, started, &mut backoff);
-                    if !self.cut_suspect(pause) {
-                        wait(pause, stop).await;
-                    }
-                }
-                IncarnationEnd::Failed(error) => {
-                    let pause = self.failed(&error, started, &mut backoff);
-                    wait(pause, stop).await;
-                }
-            }
-            let own = self.parts.links.incarnation().generation;
-            self.parts.links.exceed_generation(known.max(own));
-        }
-    }
-
-    /// Says that an incarnation failed, and how long to be careful.
-    fn failed(&self, error: &EngineError, started: Instant, backoff: &mut Backoff) -> Duration {
-        if started.elapsed() > RESTART_PAUSE_MAX {
-            backoff.reset();
-        }
-        let pause = backoff.next_pause(self.parts.links.chance.jitter());
-        error!(%error, pause_ms = pause.as_millis(), "gossip failed, starting it anew; no record is lost");
-        pause
-    }
-
-    /// A message may have been what ended the engine: the link that brought the last one is cut
-    /// for a while, and gossip goes on at once with the others. Returns whether there was one.
-    fn cut_suspect(&self, pause: Duration) -> bool {
-        let suspect = self.parts.links.processing().and_then(|address| {
-            self.parts
-                .links
-                .neighbours()
-                .iter()
-                .find(|n| n.gossip_address == address)
-        });
-        if let Some(neighbour) = suspect {
-            warn!(neighbour = %neighbour.config.name, "gossip failed at a message of this neighbour: its link is cut for a while");
-            neighbour.cut_for(pause);
-        }
-        suspect.is_some()
-    }
-
-    /// Whether anybody reads what this server publishes, or waits until somebody has. A server in memory alone has nobody:
-    /// neighbours come with a topology, and a store with the configuration, and both with a restart.
-    fn has_readers(&self, store: Option<&Store>) -> bool {
-        store.is_some()
-            || !self.parts.links.neighbours().is_empty()
-            || self.parts.acknowledgements.holds_replies()
-    }
-
-    /// Runs one incarnation to its end. `late` is a store that is not read yet, and when it is, the incarnation ends.
-    async fn incarnation(
-        &self,
-        late: &mut Option<StoreLoad>,
-        stop: &CancellationToken,
-    ) -> Result<IncarnationEnd, EngineError> {
-        let mut verdicts = self.parts.links.verdict();
-        let incarnation = self.parts.links.incarnation();
-        // Said while there was no incarnation to hear it, and no handshake says it again.
-        let said = *verdicts.borrow();
-        if said.is_some_and(|said| said.known() > incarnation.generation) {
-            verdicts.mark_changed();
-        }
-        self.parts.links.forget_processing();
-        let engine = Arc::new(Engine::start(incarnation.clone(), &self.parts.links).await?);
-        info!(%incarnation, "gossip started");
-        let mut known = self.known.clone().lock_owned().await;
-        known.feed.note_own(&incarnation);
-        let store = known.feed.writer().map(|writer| Store {
-            writer: writer.clone(),
-            unneeded: known.feed.unneeded().clone(),
-        });
-        if let Some(store) = &store {
-            let generation = incarnation.generation;
-            // Ahead of all that is published under it; refused only by a store that has failed.
-            let _ = store.writer.write(vec![Write::Generation { generation }]);
-        }
-
-        let mut pacers = JoinSet::new();
-        for neighbour in self.parts.links.neighbours() {
-            pacers.spawn(pace(
-                neighbour.clone(),
-                engine.clone(),
-                self.parts.links.clone(),
-            ));
-        }
-        let mut publisher = JoinSet::new();
-        if self.has_readers(store.as_ref()) {
-            // The slots of a new incarnation are empty, and its publisher counts its rounds from zero.
-            self.parts.figures.set_slots(SlotsStatus::default());
-            if self.parts.locations.republish_all() > 0 {
-                self.parts.acknowledgements.note_republishing();
-            }
-            publisher.spawn(publish(
-                self.parts.clone(),
-                engine.clone(),
-                store,
-                PublisherStart {
-                    publisher: Publisher::with_spare_slots(self.group_format, self.spare_slots),
-                    backlog_records_max: self.backlog_records_max,
-                },
-            ));
-        } else {
-            self.parts.locations.publish_nothing();
-        }
-        let mut receiver = JoinSet::new();
-        receiver.spawn(receive(
-            self.parts.clone(),
-            engine.clone(),
-            known,
-            self.allowed_skew,
-            self.group_format,
+    /// Takes connections of neighbours, and connects to those that wait for it.
+    fn spawn_links(&self, network: &Arc<dyn Network>, stop: &CancellationToken) -> JoinSet<()> {
+        let links = &self.parts.links;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept::serve(
+            network.clone(),
+            links.clone(),
+            self.strangers_per_address_max,
+            stop.clone(),
         ));
-
-        let end = tokio::select! {
-            biased;
-            () = stop.cancelled() => IncarnationEnd::Stopped,
-            () = gathered(late) => IncarnationEnd::StoreRead,
-            load = self.store_again() => IncarnationEnd::StoreBack(load),
-            error = engine.terminated() => IncarnationEnd::EngineEnded(error),
-            Some(ended) = receiver.join_next() => match ended {
-                Ok(by) => IncarnationEnd::BuriedBy(by),
-                Err(error) => IncarnationEnd::Failed(EngineError::task("receiver", &error)),
-            },
-            Some(ended) = publisher.join_next() => {
-                IncarnationEnd::Failed(EngineError::ended("publisher", ended.err().as_ref()))
-            }
-            Some(ended) = pacers.join_next() => {
-                IncarnationEnd::Failed(EngineError::ended("pacer", ended.err().as_ref()))
-            }
-            said = next_verdict(&mut verdicts) => match said {
-                IncarnationVerdict::MustExceed(known) => IncarnationEnd::MustExceed(known),
-                IncarnationVerdict::Superseded(known) => IncarnationEnd::Superseded(known),
-            },
-        };
-        pacers.shutdown().await;
-        publisher.shutdown().await;
-        receiver.shutdown().await;
-        engine.stop();
-        Ok(end)
-    }
-}
-
-async fn wait(pause: Duration, stop: &CancellationToken) {
-    tokio::select! {
-        biased;
-        () = sleep(pause) => {}
-        () = stop.cancelled() => {}
-    }
-}
-
-async fn next_verdict(
-    verdicts: &mut watch::Receiver<Option<IncarnationVerdict>>,
-) -> IncarnationVerdict {
-    loop {
-        if verdicts.changed().await.is_err() {
-            // The sender lives in the links, which outlive this.
-            std::future::pending::<()>().await;
+        for neighbour in links.neighbours().iter().filter(|n| n.config.dials) {
+            let (neighbour, links, network) = (neighbour.clone(), links.clone(), network.clone());
+            tasks.spawn(dial::keep_connected(
+                neighbour,
+                links,
+                network,
+                stop.clone(),
+            ));
         }
-        let said = *verdicts.borrow_and_update();
-        if let Some(said) = said {
-            return said;
+        tasks
+    }
+
+    /// Waits until the store is on disk, if there is one.
+    async fn close_store(&self) {
+        let driver = self.driver.lock().take();
+        if let Some(driver) = driver
+            && let Err(error) = driver.close(STORE_CLOSE_MAX).await
+        {
+            error!(%error, "the store was not closed in good order; the next start reads all that was synced");
         }
     }
 }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::timing::{GONE_AFTER, LOSSES_MAX, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN};
@@ -50,25 +48,8 @@ impl Succession {
         self.losses >= LOSSES_MAX || now.duration_since(self.process_began) >= GONE_AFTER
     }
 
-    /// Waits until the next incarnation may begin, or the server is to stop.
-    pub(super) async fn wait(&mut self, jitter: f64, stop: &CancellationToken) {
-        let pause = self.pause(jitter, Instant::now());
-        if pause > Duration::ZERO {
-            warn!(
-                pause_ms = pause.as_millis(),
-                "one incarnation after the other: gossip waits before the next one. Is there a second process of \
-                 this server's name?"
-            );
-            tokio::select! {
-                biased;
-                () = sleep(pause) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-    }
-
     /// How long to wait before the next incarnation: not at all if the last one stood for long, and else ever longer.
-    fn pause(&mut self, jitter: f64, now: Instant) -> Duration {
+    pub(super) fn pause(&mut self, jitter: f64, now: Instant) -> Duration {
         if now.duration_since(self.began) > RESTART_PAUSE_MAX {
             self.hurried = false;
             self.pauses.reset();

@@ -29,5 +29,6 @@ mod simulation {
     mod scenario;
     mod seeds;
     mod trace;
+    mod word;
     mod workload;
 }

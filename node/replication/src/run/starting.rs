@@ -7,10 +7,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::super::receive::Known;
+use super::super::replica::receiving::Known;
 use super::super::storing::{LoadInto, StorageState, StoreLoad, StoreSource, StoreWatch};
 use super::super::timing::{FIRST_HANDSHAKES_WAIT, STORE_READ_MAX, STORE_READ_STOPPING_MAX};
-use super::{Replication, next_verdict};
+use super::Replication;
+use super::incarnations::next_verdict;
 use herd_storage::StoreError;
 
 impl Replication {

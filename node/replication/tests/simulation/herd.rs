@@ -1,6 +1,6 @@
 //! The servers of a simulation, up and down, and everything that can be done to them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +22,10 @@ use super::ledger::{Acked, Ledger, Map, join};
 use super::network::{SimNetwork, Way};
 use super::operation::{Cut, DiskFault, Operation, Position, Report};
 use super::process::{Process, Start};
-use super::promise::{GOSSIP_BEGINS_WITHIN, HarmKind, Harms, Held};
+use super::promise::{HarmKind, Harms};
 use super::scenario::Scenario;
 use super::trace::Trace;
+use super::word::Published;
 
 /// How long a disk takes for a commit and a sync.
 const COMMIT_TIME: Duration = Duration::from_micros(300);
@@ -42,7 +43,7 @@ pub(super) struct Server {
     /// has read its store.
     pub(super) word: Vec<(Record, String)>,
     /// When power was lost last while the disk wrote in any order.
-    reordered_at: Option<Duration>,
+    pub(super) reordered_at: Option<Duration>,
     /// The disk was found to be unreadable: at the next start it is set aside.
     unreadable: bool,
     /// A fault of the disk that nothing has run into yet.
@@ -53,38 +54,9 @@ pub(super) struct Server {
     pub(super) reports: Vec<Duration>,
 }
 
-/// What a process published when it ended.
-struct Published {
-    /// Records that stood in its slots.
-    in_slots: Map,
-    /// Clients whose records waited for one.
-    pending: BTreeSet<Vec<u8>>,
-}
-
-impl Published {
-    fn of(map: Map, locations: &Locations) -> Self {
-        let mut published = Published {
-            in_slots: Map::new(),
-            pending: BTreeSet::new(),
-        };
-        for (client, record) in map {
-            match locations.publication(&client) {
-                Some((Publication::InSlot(_), _)) => {
-                    published.in_slots.insert(client, record);
-                }
-                Some((Publication::Pending, _)) => {
-                    published.pending.insert(client);
-                }
-                Some((Publication::Elsewhere, _)) | None => {}
-            }
-        }
-        published
-    }
-}
-
 /// See the module.
 pub(super) struct Herd {
-    scenario: Scenario,
+    pub(super) scenario: Scenario,
     start: Instant,
     network: SimNetwork,
     pub(super) servers: Vec<Server>,
@@ -288,51 +260,6 @@ impl Herd {
         }
         process.kill(loses_power).await;
         self.note_word(server, &published);
-    }
-
-    /// When a process has ended, its disk has to keep what it had acknowledged, and what it held when the herd
-    /// was last quiet; or something greater, whoever publishes it.
-    ///
-    /// After a disk has written in any order, that holds for what the process had published itself: what others
-    /// overwrote may be gone before what superseded it was there. A real store reads its journal up to the first
-    /// hole. And a server whose replies do not wait for its disk writes nothing before its gossip begins.
-    fn note_word(&mut self, server: Position, published: &Published) {
-        let now = self.now();
-        let reordered_at = self.servers[server].reordered_at;
-        let ledger = self.ledger.lock();
-        let held = if self.scenario.level.needs_disk() {
-            Held::Synced
-        } else {
-            Held::Merged
-        };
-        let acked = ledger
-            .acked
-            .iter()
-            .filter(|acked| acked.server == server && self.harms.holds(server, acked.at, held));
-        let acked = acked.map(|acked| {
-            let why = format!("acknowledged at {:?}", acked.at);
-            (&acked.record, acked.at, why)
-        });
-        let settled = self.harms.holds(server, ledger.settled_at, Held::Synced);
-        let settled = ledger.settled.values().filter(|_| settled);
-        let settled_at = ledger.settled_at;
-        let settled = settled.map(|record| (record, settled_at, "on every disk".to_owned()));
-        let word = acked
-            .chain(settled)
-            .filter(|_| self.scenario.has_disks)
-            .filter(|(record, at, _)| {
-                let in_order = reordered_at.is_none_or(|reordered_at| *at > reordered_at);
-                in_order || published.in_slots.get(record.client()) == Some(record)
-            })
-            .filter(|(record, at, _)| {
-                held == Held::Synced
-                    || *at + GOSSIP_BEGINS_WITHIN < now
-                    || !published.pending.contains(record.client())
-            })
-            .map(|(record, _, why)| (record.clone(), why))
-            .collect();
-        drop(ledger);
-        self.servers[server].word = word;
     }
 
     /// A disk that cannot be read is set aside at the second start: at the first nobody knows.

@@ -2,9 +2,8 @@
 //! ranks.
 
 use herd_crdt::{PublisherId, Record, ServerName};
-use tracing::info;
 
-use super::Receiver;
+use super::{Effect, Ground, Receiving};
 use crate::incarnation::Incarnation;
 use crate::rank::outranks;
 use crate::settlement::Settlement;
@@ -29,41 +28,46 @@ impl Holders {
     }
 }
 
-impl Receiver {
+impl Receiving {
     /// Tells the herd whether somebody live publishes all that this server holds. `adopted_any` says that this look has
-    /// put something into the backlog, which the publisher may have taken by now and not have published yet.
-    pub(super) async fn tell_settlement(&mut self, adopted_any: bool) {
-        let own = &self.links.view.me;
-        let membership = &self.known.membership;
+    /// put something into the backlog, which the publisher may have taken by now and not have published yet; `rounds`,
+    /// how many rounds the publisher has done.
+    pub(super) fn tell_settlement(
+        &mut self,
+        adopted_any: bool,
+        rounds: u64,
+        ground: &mut Ground<'_>,
+    ) {
+        let membership = &ground.known.membership;
         let mut publishes = adopted_any;
         let mut has_orphans = false;
-        for id in self.locations.relied_on() {
+        for id in ground.map.relied_on() {
             if id == PublisherId::NOBODY {
                 // It was heard just now, and is on its way.
                 continue;
             }
             let server = membership.incarnation(id).map(|other| &other.server);
-            publishes |= server == Some(own);
+            publishes |= server == Some(&self.me.server);
             has_orphans |= membership.is_orphaning(id);
         }
-        let rounds = self.figures.slots().rounds;
-        let backlog = self.locations.backlog_len();
+        let backlog = ground.map.backlog_len();
         let told = self
             .settlement
             .look(publishes, backlog, has_orphans, rounds);
         if let Some(settlement) = told {
-            self.engine.tell_settlement(settlement).await;
-            self.links.kick_all();
+            let tell = Effect::TellSettlement(settlement);
+            ground
+                .effects
+                .extend([tell, Effect::KickOthers(Vec::new())]);
         }
     }
 
     /// The other live servers that may hold orphans.
-    fn holders(&self) -> Holders {
+    fn holders(&self, live_generation: &dyn Fn(&str) -> u64, ground: &Ground<'_>) -> Holders {
         let mut holders = Holders::default();
-        let settlements = self.settlements.lock();
-        let view = &self.links.view;
-        for server in view.servers.iter().filter(|&server| *server != view.me) {
-            let generation = self.links.live_generation(server);
+        let others = self.servers.iter();
+        for server in others.filter(|&server| *server != self.me.server) {
+            let generation = live_generation(server);
             if generation == 0 {
                 continue;
             }
@@ -71,7 +75,8 @@ impl Receiver {
                 server: server.clone(),
                 generation,
             };
-            match settlements.of(&incarnation).map(|told| told.settlement) {
+            let told = ground.settlements.of(&incarnation);
+            match told.map(|told| told.settlement) {
                 None | Some(Settlement::Publishing) => holders.publishing.push(server.clone()),
                 Some(Settlement::Waiting) => holders.waiting.push(server.clone()),
                 Some(Settlement::Settled) => {}
@@ -82,31 +87,27 @@ impl Receiver {
 
     /// Adopts orphans of a publisher that is superseded. Whoever is live and holds any says so, so nobody waits for
     /// the turns of those that are dead or hold none.
-    pub(super) fn adopt_early(&mut self, publisher: PublisherId, waited_for_max: usize) {
-        let holders = self.holders();
-        let me = self.links.view.me.clone();
-        let adopted = self.locations.adopt(|record, last_publisher| {
+    pub(super) fn adopt_early(
+        &mut self,
+        publisher: PublisherId,
+        waited_for_max: usize,
+        live_generation: &dyn Fn(&str) -> u64,
+        ground: &Ground<'_>,
+    ) {
+        let holders = self.holders(live_generation, ground);
+        let me = &self.me.server;
+        let adopted = ground.map.adopt(|record, last_publisher| {
             let is_ours =
-                last_publisher == publisher && holders.leave_to(&me, record, waited_for_max);
+                last_publisher == publisher && holders.leave_to(me, record, waited_for_max);
             if is_ours {
-                marks::reach(match *record.server() == me {
+                marks::reach(match record.server() == me {
                     true => Mark::OrphanAtRankZero,
                     false => Mark::OrphanAtHigherRank,
                 });
             }
             is_ours
         });
-        self.note_adopted(publisher, adopted);
-    }
-
-    /// Counts what was adopted.
-    pub(super) fn note_adopted(&mut self, publisher: PublisherId, adopted: usize) {
-        self.adopted += adopted;
-        if adopted > 0
-            && let Some(incarnation) = self.known.membership.incarnation(publisher)
-        {
-            info!(records = adopted, gone = %incarnation, "orphans adopted");
-        }
+        self.note_adopted(publisher, adopted, ground);
     }
 }
 
