@@ -3,6 +3,8 @@
 //! Numbers are compared as decimals and never pass through a double: `90.0000000000000000001` is
 //! more than 90, which a double cannot tell.
 
+use std::cmp::Ordering;
+
 /// An unsigned decimal, split at its dot. Both parts hold ASCII digits only; the whole part is never
 /// empty, the fraction is empty when the text had no dot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +66,36 @@ impl<'a> Decimal<'a> {
         self.whole.iter().chain(self.fraction).all(|&d| d == b'0')
     }
 
+    /// Compares two numbers, digit by digit.
+    #[must_use]
+    pub fn compare(&self, other: &Decimal<'_>) -> Ordering {
+        let (own, others) = (
+            without_leading_zeros(self.whole),
+            without_leading_zeros(other.whole),
+        );
+        let fraction = without_trailing_zeros(self.fraction);
+        own.len()
+            .cmp(&others.len())
+            .then_with(|| own.cmp(others))
+            .then_with(|| fraction.cmp(without_trailing_zeros(other.fraction)))
+    }
+
+    /// The number times ten to the power of `decimals`, without the digits behind the dot then; `None` if that does
+    /// not fit.
+    #[must_use]
+    pub fn fixed_point(&self, decimals: usize) -> Option<u64> {
+        let kept = &self.fraction[..self.fraction.len().min(decimals)];
+        let power = |exponent: usize| 10_u64.checked_pow(u32::try_from(exponent).ok()?);
+        let whole = whole_number(self.whole)?.checked_mul(power(decimals)?)?;
+        whole.checked_add(whole_number(kept)?.checked_mul(power(decimals - kept.len())?)?)
+    }
+
     /// The nearest double.
     #[must_use]
     pub fn to_f64(&self) -> f64 {
+        if let Some(exact) = self.exact_quotient() {
+            return exact;
+        }
         let mut text = String::with_capacity(self.whole.len() + self.fraction.len() + 1);
         text.extend(self.whole.iter().map(|&d| char::from(d)));
         text.push('.');
@@ -74,6 +103,32 @@ impl<'a> Decimal<'a> {
         // Digits, a dot and digits always parse; a number too large for a double is infinite.
         text.parse().unwrap_or(f64::INFINITY)
     }
+}
+
+impl Decimal<'_> {
+    /// The nearest double, where both the digits as a whole number and the power of ten that it is to be divided by are
+    /// doubles: one division rounds once (W. Clinger, "How to read floating point numbers accurately", 1990).
+    fn exact_quotient(&self) -> Option<f64> {
+        const WHOLE_MAX: u64 = 1 << f64::MANTISSA_DIGITS;
+        let power = *EXACT_POWERS_OF_TEN.get(self.fraction.len())?;
+        let digits = self.fixed_point(self.fraction.len())?;
+        (digits <= WHOLE_MAX).then(|| digits as f64 / power)
+    }
+}
+
+/// The powers of ten from 1 on, each exact in a double.
+const EXACT_POWERS_OF_TEN: [f64; 16] = [
+    1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
+
+fn without_leading_zeros(digits: &[u8]) -> &[u8] {
+    let first = digits.iter().position(|&digit| digit != b'0');
+    &digits[first.unwrap_or(digits.len())..]
+}
+
+fn without_trailing_zeros(digits: &[u8]) -> &[u8] {
+    let last = digits.iter().rposition(|&digit| digit != b'0');
+    &digits[..last.map_or(0, |at| at + 1)]
 }
 
 /// The value of a run of ASCII digits, or `None` if it does not fit or something else is in it.
@@ -140,7 +195,46 @@ fn take_digits(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn decimal(text: &str) -> Decimal<'_> {
+        Decimal::parse(text.as_bytes()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_double_is_the_nearest_one(text in "[0-9]{1,20}(\\.[0-9]{1,24})?") {
+            prop_assert_eq!(decimal(&text).to_f64(), text.parse::<f64>().unwrap());
+        }
+
+        #[test]
+        fn comparing_is_that_of_whole_numbers(a in 0_u32..2_000, b in 0_u32..2_000, zeros in "0{0,3}") {
+            let text = |number: u32| format!("{zeros}{}.{:02}{zeros}", number / 100, number % 100);
+            let short = |number: u32| format!("{}.{:02}", number / 100, number % 100);
+            prop_assert_eq!(decimal(&text(a)).compare(&decimal(&short(b))), a.cmp(&b));
+        }
+    }
+
+    #[test]
+    fn fixed_points_cut_off_and_fill_up() {
+        let units = |text: &str| decimal(text).fixed_point(7);
+        assert_eq!(units("118.445127"), Some(1_184_451_270));
+        assert_eq!(units("0001.99999999"), Some(19_999_999));
+        assert_eq!(units("3"), Some(30_000_000));
+        assert_eq!(units("99999999999999999999"), None);
+        assert_eq!(units("1844674407370.9551615"), Some(u64::MAX));
+        assert_eq!(units("1844674407370.9551616"), None);
+    }
+
+    #[test]
+    fn numbers_differ_by_what_no_double_can_tell() {
+        let compare = |a: &str, b: &str| decimal(a).compare(&decimal(b));
+        assert_eq!(compare("90.00000000000000000001", "90"), Ordering::Greater);
+        assert_eq!(compare("90.0", "0090"), Ordering::Equal);
+        assert_eq!(compare("9.9", "10"), Ordering::Less);
+    }
 
     #[test]
     fn limits_are_compared_as_decimals() {

@@ -6,6 +6,7 @@
 //! - [`Record`]: a report and the server that heard it, with the [total order](Record::order) that
 //!   decides which of two records of a client stays. Its texts are checked once: [`decimal`],
 //!   [`Location`], [`ReportTime`].
+//! - [`QuantizedLocation`]: about where a record is, in five bytes, by which it can be found again.
 //! - [`LocationMap`]: for each client the greatest record, and its publisher.
 //! - [`group`]: delta groups, the unit of gossip and of storage, encoded by [`codec`].
 //! - [`Slots`] and [`Publisher`]: the groups in slots, and compaction.
@@ -21,17 +22,19 @@ mod location;
 mod map;
 mod operands;
 mod publisher;
+mod quantized;
 mod record;
 mod report_time;
 mod slots;
 
-pub use location::{Coordinates, InvalidLocation, LOCATION_BYTES_MAX, Location};
+pub use location::{Coordinates, Degrees, InvalidLocation, LOCATION_BYTES_MAX, Location};
 pub use map::{
     Death, Expired, LocationMap, Merged, Outcome, Publication, PublisherId, Publishers,
     RepublishPolicy, SlotAddress,
 };
 pub use operands::Operands;
 pub use publisher::{Publications, Publisher, SlotGroup};
+pub use quantized::{QUANTIZED_COLUMN_BITS, QUANTIZED_ROW_BITS, QuantizedLocation};
 pub use record::{
     BorrowedRecord, CLIENT_ID_BYTES_MAX, Incoming, InvalidRecord, Record, SERVER_NAME_BYTES_MAX,
     ServerName, is_blank,

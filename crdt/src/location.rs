@@ -1,6 +1,9 @@
 //! The location of a report: ISO 6709 decimal degrees, latitude then longitude.
 
-use crate::decimal::Decimal;
+use std::cmp::Ordering;
+
+use crate::decimal::{Decimal, whole_number};
+use crate::quantized::{DEGREE_DECIMALS, QuantizedLocation};
 
 /// The longest location text, in bytes.
 pub const LOCATION_BYTES_MAX: usize = 64;
@@ -35,12 +38,13 @@ pub struct Coordinates {
 /// echoes; coordinates are computed on demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location<'a> {
-    latitude: Signed<'a>,
-    longitude: Signed<'a>,
+    latitude: Degrees<'a>,
+    longitude: Degrees<'a>,
 }
 
+/// One number of a location, with its sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Signed<'a> {
+pub struct Degrees<'a> {
     negative: bool,
     magnitude: Decimal<'a>,
 }
@@ -70,6 +74,31 @@ impl<'a> Location<'a> {
         })
     }
 
+    /// Degrees north.
+    #[must_use]
+    pub fn latitude(&self) -> Degrees<'a> {
+        self.latitude
+    }
+
+    /// Degrees east.
+    #[must_use]
+    pub fn longitude(&self) -> Degrees<'a> {
+        self.longitude
+    }
+
+    /// Whether this is one of the poles, at which every longitude is the pole.
+    #[must_use]
+    pub fn is_pole(&self) -> bool {
+        self.latitude.has_magnitude(LATITUDE_DEGREES_MAX)
+    }
+
+    /// About where it is.
+    #[must_use]
+    #[inline]
+    pub fn quantized(&self) -> QuantizedLocation {
+        QuantizedLocation::of_units(self.latitude.units(), self.longitude.units())
+    }
+
     /// The point as doubles, for distances.
     #[must_use]
     pub fn coordinates(&self) -> Coordinates {
@@ -80,7 +109,39 @@ impl<'a> Location<'a> {
     }
 }
 
-impl Signed<'_> {
+impl Degrees<'_> {
+    /// Compares two of them as decimals; `-0` is `+0`.
+    #[must_use]
+    pub fn compare(&self, other: &Degrees<'_>) -> Ordering {
+        match (self.is_below_zero(), other.is_below_zero()) {
+            (false, false) => self.magnitude.compare(&other.magnitude),
+            (true, true) => other.magnitude.compare(&self.magnitude),
+            (false, true) => Ordering::Greater,
+            (true, false) => Ordering::Less,
+        }
+    }
+
+    /// Whether it is +180 or -180: as longitudes these are one meridian.
+    #[must_use]
+    pub fn is_antimeridian(&self) -> bool {
+        self.has_magnitude(LONGITUDE_DEGREES_MAX)
+    }
+
+    fn is_below_zero(&self) -> bool {
+        self.negative && !self.magnitude.is_zero()
+    }
+
+    /// Of a number that is at most this.
+    fn has_magnitude(&self, degrees: u32) -> bool {
+        whole_number(self.magnitude.whole) == Some(u64::from(degrees))
+    }
+
+    fn units(self) -> i64 {
+        // The units of a checked location always fit.
+        let units = self.magnitude.fixed_point(DEGREE_DECIMALS).unwrap_or(0) as i64;
+        if self.negative { -units } else { units }
+    }
+
     fn to_f64(self) -> f64 {
         let magnitude = self.magnitude.to_f64();
         if self.negative { -magnitude } else { magnitude }
@@ -88,7 +149,7 @@ impl Signed<'_> {
 }
 
 /// Reads a mandatory sign and a decimal.
-fn take_signed(bytes: &[u8]) -> Option<(Signed<'_>, &[u8])> {
+fn take_signed(bytes: &[u8]) -> Option<(Degrees<'_>, &[u8])> {
     let (&sign, rest) = bytes.split_first()?;
     let negative = match sign {
         b'+' => false,
@@ -97,7 +158,7 @@ fn take_signed(bytes: &[u8]) -> Option<(Signed<'_>, &[u8])> {
     };
     let (magnitude, rest) = Decimal::take(rest)?;
     Some((
-        Signed {
+        Degrees {
             negative,
             magnitude,
         },
@@ -123,6 +184,42 @@ mod tests {
             assert_eq!(location.latitude_degrees, latitude, "{text}");
             assert_eq!(location.longitude_degrees, longitude, "{text}");
         }
+    }
+
+    #[test]
+    fn degrees_are_compared_as_decimals() {
+        let compare = |a: &str, b: &str| {
+            let (a, b) = (format!("{a}+0"), format!("{b}+0"));
+            let parse = |text: &'static str| Location::parse(text.as_bytes()).unwrap().latitude();
+            parse(a.leak()).compare(&parse(b.leak()))
+        };
+        let ascending = [
+            "-90",
+            "-1.00000000000000000001",
+            "-1",
+            "-0.5",
+            "+0",
+            "+0.5",
+            "+1",
+            "+1.00000000000000000001",
+        ];
+        for (i, a) in ascending.iter().enumerate() {
+            for (j, b) in ascending.iter().enumerate() {
+                assert_eq!(compare(a, b), i.cmp(&j), "{a} against {b}");
+            }
+        }
+        assert_eq!(compare("-0.00", "+0"), Ordering::Equal);
+        assert_eq!(compare("+001.50", "+1.5"), Ordering::Equal);
+    }
+
+    #[test]
+    fn poles_and_the_antimeridian_are_told_from_what_is_near_them() {
+        let parse = |text: &'static str| Location::parse(text.as_bytes()).unwrap();
+        assert!(parse("+90.00+7").is_pole() && parse("-090-7").is_pole());
+        assert!(!parse("+89.99999999999999999999+7").is_pole());
+        let antimeridian = |text| parse(text).longitude().is_antimeridian();
+        assert!(antimeridian("+0+180") && antimeridian("+0-180.0"));
+        assert!(!antimeridian("+0+179.99999999999999999999") && !antimeridian("+0+18"));
     }
 
     #[test]

@@ -123,6 +123,7 @@ impl<S: BuildHasher> LocationMap<S> {
         self.floor_ns = floor_ns;
         let Self {
             table,
+            hasher,
             relying,
             texts_bytes,
             ..
@@ -134,6 +135,8 @@ impl<S: BuildHasher> LocationMap<S> {
             recount(relying, entry.relies_on(), None);
             *texts_bytes -= entry.record.texts_bytes();
             expired.records += 1;
+            let hash = hasher.hash_one(entry.record.client());
+            expired.locations.push((hash, entry.record.quantized()));
             expired.deaths.extend(entry.withdraw());
             false
         });
@@ -176,6 +179,7 @@ impl<S: BuildHasher> LocationMap<S> {
                     outcome: Outcome::New,
                     death: None,
                     queue: true,
+                    replaced: None,
                 }
             }
             TableEntry::Occupied(mut occupied) => {
@@ -189,8 +193,10 @@ impl<S: BuildHasher> LocationMap<S> {
                         outcome,
                         death: None,
                         queue,
+                        replaced: None,
                     };
                 }
+                let replaced = Some(entry.record.quantized());
                 let queue = entry.state != EntryState::Pending;
                 let death = entry.withdraw();
                 *texts_bytes -= entry.record.texts_bytes();
@@ -201,6 +207,7 @@ impl<S: BuildHasher> LocationMap<S> {
                     outcome,
                     death,
                     queue,
+                    replaced,
                 }
             }
         }
@@ -248,14 +255,16 @@ impl<S: BuildHasher> LocationMap<S> {
                     outcome: Outcome::New,
                     death: None,
                     queue: false,
+                    replaced: None,
                 }
             }
             TableEntry::Occupied(mut occupied) => {
                 let entry = occupied.get_mut();
                 let outcome = Outcome::of(&entry.record, &said);
                 let relied_on = entry.relies_on();
-                let mut death = None;
+                let (mut death, mut replaced) = (None, None);
                 if outcome.changed() {
+                    replaced = Some(entry.record.quantized());
                     death = entry.withdraw();
                     *texts_bytes -= entry.record.texts_bytes();
                     entry.take(record, from);
@@ -268,6 +277,7 @@ impl<S: BuildHasher> LocationMap<S> {
                     outcome,
                     death,
                     queue: false,
+                    replaced,
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The operands of an `IAMAT`, checked once.
 
 use crate::location::Location;
+use crate::quantized::QuantizedLocation;
 use crate::record::{CLIENT_ID_BYTES_MAX, InvalidRecord, is_blank};
 use crate::report_time::ReportTime;
 
@@ -11,6 +12,7 @@ pub struct Operands<'a> {
     pub(crate) location: &'a [u8],
     pub(crate) time: &'a [u8],
     pub(crate) sent: ReportTime,
+    pub(crate) quantized: QuantizedLocation,
 }
 
 impl<'a> Operands<'a> {
@@ -42,12 +44,13 @@ impl<'a> Operands<'a> {
         if client.is_empty() || client.len() > CLIENT_ID_BYTES_MAX {
             return Err(InvalidRecord::ClientLength);
         }
-        Location::parse(location)?;
+        let quantized = Location::parse(location)?.quantized();
         Ok(Operands {
             client,
             location,
             time,
             sent: ReportTime::parse(time)?,
+            quantized,
         })
     }
 
@@ -63,6 +66,13 @@ impl<'a> Operands<'a> {
     #[inline]
     pub fn location(&self) -> &'a [u8] {
         self.location
+    }
+
+    /// About where that is.
+    #[must_use]
+    #[inline]
+    pub fn quantized(&self) -> QuantizedLocation {
+        self.quantized
     }
 
     /// The time's text.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::location::{InvalidLocation, Location};
 use crate::operands::Operands;
+use crate::quantized::QuantizedLocation;
 use crate::report_time::{InvalidTime, ReportTime};
 
 /// The longest client ID, in bytes.
@@ -56,6 +57,8 @@ pub struct Record {
     text: Box<[u8]>,
     client_len: u16,
     location_len: u8,
+    /// In bytes that would else be padding.
+    quantized: QuantizedLocation,
     server: ServerName,
     time: ReportTime,
     received_ns: i64,
@@ -90,6 +93,7 @@ impl Record {
             // Both fit: the checks bound them.
             client_len: client.len() as u16,
             location_len: location.len() as u8,
+            quantized: operands.quantized(),
             server,
             time: operands.sent(),
             received_ns,
@@ -112,6 +116,7 @@ impl Record {
         texts[..location.len()].copy_from_slice(location);
         texts[location.len()..].copy_from_slice(time);
         self.location_len = location.len() as u8;
+        self.quantized = operands.quantized();
         // A name that stays is not counted anew: all processors share its counter.
         if self.server != *record.server {
             self.server = ServerName::clone(record.server);
@@ -129,6 +134,7 @@ impl Record {
             location: self.location_text(),
             time: self.time_text(),
             sent: self.time,
+            quantized: self.quantized,
         };
         BorrowedRecord {
             operands,
@@ -162,6 +168,13 @@ impl Record {
     #[must_use]
     pub fn location(&self) -> Option<Location<'_>> {
         Location::parse(self.location_text()).ok()
+    }
+
+    /// About where that is.
+    #[must_use]
+    #[inline]
+    pub fn quantized(&self) -> QuantizedLocation {
+        self.quantized
     }
 
     /// The parsed time.
@@ -260,6 +273,13 @@ impl<'a> BorrowedRecord<'a> {
     #[inline]
     pub fn client(&self) -> &'a [u8] {
         self.operands.client()
+    }
+
+    /// About where it was.
+    #[must_use]
+    #[inline]
+    pub fn quantized(&self) -> QuantizedLocation {
+        self.operands.quantized()
     }
 
     /// The parsed time.
@@ -443,10 +463,19 @@ mod tests {
         for other in others {
             other.borrowed().replace(&mut taken_over);
             assert_eq!(taken_over, other);
+            assert_eq!(
+                taken_over.quantized(),
+                other.location().unwrap().quantized()
+            );
             assert_eq!(taken_over.location_text(), other.location_text());
             assert_eq!(taken_over.difference_ns(), other.difference_ns());
             assert_eq!(other.borrowed().into_record(), other);
         }
+    }
+
+    #[test]
+    fn about_where_it_is_takes_no_room() {
+        assert!(size_of::<Record>() <= 56);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::quantized::QuantizedLocation;
 use crate::record::{BorrowedRecord, Record};
 use crate::slots::{SlotId, Weight};
 
@@ -86,6 +87,8 @@ pub struct Expired {
     pub records: usize,
     /// Those of them that stood in slots of ours.
     pub deaths: Vec<Death>,
+    /// The hashes of all of them, and about where they were.
+    pub locations: Vec<(u64, QuantizedLocation)>,
 }
 
 /// The result of a merge.
@@ -97,6 +100,8 @@ pub struct Merged {
     pub death: Option<Death>,
     /// The entry has become [`Publication::Pending`] and must be queued for the next group.
     pub queue: bool,
+    /// About where the record was whose place this one took; `None` if it took nobody's.
+    pub replaced: Option<QuantizedLocation>,
 }
 
 impl Merged {
@@ -105,5 +110,6 @@ impl Merged {
         outcome: Outcome::Expired,
         death: None,
         queue: false,
+        replaced: None,
     };
 }

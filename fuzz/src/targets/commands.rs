@@ -1,7 +1,8 @@
 //! Lines to commands: an accepted report is a record, and its AT line makes the same record.
 
-use herd_crdt::Record;
-use herd_protocol::{AtLine, Command, RESULTS_MAX, Reply};
+use herd_crdt::{Location, Record};
+use herd_grid::Rectangle;
+use herd_protocol::{AtLine, CLIENTS_MAX, Command, RESULTS_MAX, Reply};
 use herd_server::control::parse_record;
 
 pub(super) fn run(line: &[u8]) {
@@ -33,6 +34,22 @@ pub(super) fn run(line: &[u8]) {
         Ok(Some(Command::Whatsat(whatsat))) => {
             assert!((0.0..=50_000.0).contains(&whatsat.radius.metres()));
             assert!(whatsat.results_max <= RESULTS_MAX);
+        }
+        Ok(Some(Command::Nearby(nearby))) => {
+            let metres = nearby.radius.map_or(0.0, |radius| radius.metres());
+            assert!((0.0..=20_100_000.0).contains(&metres));
+            assert!(nearby.limit <= CLIENTS_MAX);
+        }
+        Ok(Some(Command::Within(within))) => {
+            let rectangle = Rectangle::new(within.southwest, within.northeast);
+            let Ok(rectangle) = rectangle else {
+                panic!("a box that is none");
+            };
+            for corner in [within.southwest, within.northeast] {
+                let corner = Location::parse(corner);
+                assert!(corner.is_ok_and(|corner| rectangle.contains(&corner)));
+            }
+            assert!(within.limit <= CLIENTS_MAX);
         }
         Ok(None) => assert!(line.iter().all(|&byte| herd_crdt::is_blank(byte))),
         Err(_) => {

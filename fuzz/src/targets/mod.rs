@@ -16,6 +16,7 @@ mod link_words;
 mod providers;
 mod questions;
 mod reports;
+mod searches;
 mod slot_values;
 mod store;
 mod table;
@@ -119,6 +120,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "questions",
         run: questions::run,
+    },
+    Target {
+        name: "searches",
+        run: searches::run,
     },
     Target {
         name: "store",

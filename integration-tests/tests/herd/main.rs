@@ -18,6 +18,7 @@ mod kills;
 mod local;
 mod metrics;
 mod moving;
+mod nearby;
 mod page;
 mod partition;
 mod privacy;

@@ -166,6 +166,15 @@ impl<T: Target> Connection<T> {
                         is_measured,
                     });
                 }
+                Request::Search(around) => {
+                    self.parts.target.write_search(&mut self.out, around);
+                    self.awaited.push_back(Awaited {
+                        kind: Kind::Search,
+                        client: 0,
+                        due_ns,
+                        is_measured,
+                    });
+                }
             }
         }
     }

@@ -22,6 +22,7 @@ mod positions;
 mod report;
 mod run;
 mod schedule;
+mod spread;
 mod table;
 mod tally;
 mod target;
@@ -31,6 +32,7 @@ mod workload;
 
 pub use error::BenchError;
 pub use latency::{Latencies, Percentiles};
-pub use plan::{InvalidPlan, Plan, Protocol};
+pub use plan::{InvalidPlan, Plan, Protocol, SearchPlan};
 pub use report::{BenchReport, ErrorReport, KindReport, LoadReport};
 pub use run::{Snapshot, run};
+pub use spread::Movement;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::spread::Movement;
+
 /// The most connections of one load.
 pub(super) const CONNECTIONS_MAX: usize = 20_000;
 /// The most unanswered requests of one connection.
@@ -22,6 +24,17 @@ pub enum Protocol {
     Redis,
 }
 
+/// The questions of searches for clients.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SearchPlan {
+    /// The radius; `None` for no bound.
+    pub radius_km: Option<f64>,
+    /// The most clients.
+    pub limit: u32,
+    /// How the clients move that are searched for.
+    pub movement: Movement,
+}
+
 /// A load.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -39,8 +52,10 @@ pub struct Plan {
     pub clients: u64,
     /// How unevenly they are chosen, from 0 to below 1.
     pub skew: f64,
-    /// How many of a thousand requests are look-ups.
+    /// How many of a thousand requests are look-ups, or searches.
     pub look_ups_per_mille: u64,
+    /// Searches for clients, in the place of look-ups.
+    pub search: Option<SearchPlan>,
     /// The radius of look-ups.
     pub radius_km: f64,
     /// The most places of look-ups.
@@ -116,6 +131,19 @@ impl Plan {
             "from 0 to 50".to_owned(),
         )?;
         bound("--results", self.results <= 20, "from 0 to 20".to_owned())?;
+        if let Some(search) = &self.search {
+            let radius_km = search.radius_km.unwrap_or(0.0);
+            bound(
+                "--radius",
+                (0.0..=20_100.0).contains(&radius_km),
+                "from 0 to 20100, or *".to_owned(),
+            )?;
+            bound(
+                "--limit",
+                search.limit <= 1_000,
+                "from 0 to 1000".to_owned(),
+            )?;
+        }
         bound("--duration", !self.duration.is_zero(), "above 0".to_owned())?;
         let longest = Duration::from_secs(7 * 24 * 3600);
         let total = self.duration.saturating_add(self.warmup);
@@ -170,6 +198,7 @@ pub(super) mod tests {
             clients: 100,
             skew: 0.0,
             look_ups_per_mille: 0,
+            search: None,
             radius_km: 10.0,
             results: 20,
             duration: Duration::from_secs(10),

@@ -3,7 +3,7 @@
 use super::choice::Random;
 
 /// Latitude and longitude of cities on all continents, in degrees.
-const CITIES: [(f64, f64); 24] = [
+pub(crate) const CITIES: [(f64, f64); 24] = [
     (34.05, -118.24),
     (40.71, -74.01),
     (41.88, -87.63),

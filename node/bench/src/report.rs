@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::latency::Percentiles;
-use super::plan::{Plan, Protocol};
+use super::plan::{Plan, Protocol, SearchPlan};
+use super::spread::Movement;
 use super::tally::{Errors, KindTally, LATE_NS, Tally};
 
 /// The result of a load, as `--json` prints it; times have their units in their names.
@@ -13,7 +14,7 @@ pub struct BenchReport {
     pub load: LoadReport,
     /// How long was measured, to the last reply, in seconds.
     pub measured_s: f64,
-    /// Requests answered as asked, of both kinds.
+    /// Requests answered as asked, of all kinds.
     pub requests: u64,
     /// The same for each second.
     pub per_second: f64,
@@ -21,6 +22,8 @@ pub struct BenchReport {
     pub iamat: KindReport,
     /// Look-ups.
     pub whatsat: KindReport,
+    /// Searches for clients.
+    pub nearby: KindReport,
     /// The failures.
     pub errors: ErrorReport,
     /// Requests that were due in an open loop, and never sent because the servers were too slow.
@@ -50,16 +53,42 @@ pub struct LoadReport {
     pub clients: u64,
     /// How unevenly they were chosen.
     pub skew: f64,
-    /// How many of a hundred requests were look-ups.
+    /// How many of a hundred requests were look-ups, or searches.
     pub look_ups_percent: f64,
     /// The radius of look-ups.
     pub radius_km: f64,
     /// The most places of look-ups.
     pub results: u8,
+    /// The questions of searches, if searches took the place of look-ups.
+    pub search: Option<SearchReport>,
     /// How many threads made the load.
     pub threads: usize,
     /// How long it ran before measuring, in seconds.
     pub warmup_s: f64,
+}
+
+/// The questions of searches.
+#[derive(Clone, Debug, Serialize)]
+pub struct SearchReport {
+    /// The radius; `None` for no bound.
+    pub radius_km: Option<f64>,
+    /// The most clients.
+    pub limit: u32,
+    /// How far clients drove from report to report, in metres; `None` if they jumped.
+    pub drive_m: Option<f64>,
+}
+
+impl SearchReport {
+    fn of(search: &SearchPlan) -> Self {
+        SearchReport {
+            radius_km: search.radius_km,
+            limit: search.limit,
+            drive_m: match search.movement {
+                Movement::Jump => None,
+                Movement::Drive(metres) => Some(metres),
+            },
+        }
+    }
 }
 
 /// The result of one kind of request.
@@ -122,7 +151,8 @@ impl BenchReport {
             latency: tally.good.percentiles(),
             reply_bytes: tally.reply_bytes as f64 / tally.good.len().max(1) as f64,
         };
-        let requests = tally.reports.good.len() + tally.look_ups.good.len();
+        let kinds = [&tally.reports, &tally.look_ups, &tally.searches];
+        let requests = kinds.map(|kind| kind.good.len()).iter().sum();
         BenchReport {
             load: LoadReport::of(plan),
             measured_s,
@@ -130,6 +160,7 @@ impl BenchReport {
             per_second: per_second(requests),
             iamat: kind(&tally.reports),
             whatsat: kind(&tally.look_ups),
+            nearby: kind(&tally.searches),
             errors: ErrorReport::of(&tally.errors),
             not_sent: tally.missed,
             sent_late: tally.late,
@@ -161,6 +192,7 @@ impl LoadReport {
             look_ups_percent: plan.look_ups_per_mille as f64 / 10.0,
             radius_km: plan.radius_km,
             results: plan.results,
+            search: plan.search.as_ref().map(SearchReport::of),
             threads: plan.threads,
             warmup_s: plan.warmup.as_secs_f64(),
         }

@@ -53,10 +53,18 @@ pub async fn run(
     let plan = Arc::new(plan);
     let tally = match plan.protocol {
         Protocol::Herd => {
-            let target = Herd::new(plan.radius_km, plan.results);
+            let target = Herd::new(plan.radius_km, plan.results, plan.search.as_ref());
             put(&plan, Arc::new(target), stop, progress).await?
         }
-        Protocol::Redis => put(&plan, Arc::new(Redis::new()), stop, progress).await?,
+        Protocol::Redis => {
+            put(
+                &plan,
+                Arc::new(Redis::new(plan.search.as_ref())),
+                stop,
+                progress,
+            )
+            .await?
+        }
     };
     Ok(BenchReport::new(&plan, &tally))
 }

@@ -51,7 +51,11 @@ impl Display for BenchReport {
         writeln!(f)?;
         writeln!(f, "           requests   a second   latency in ms:")?;
         writeln!(f, "                                {LATENCY_HEAD}")?;
-        for (name, kind) in [("IAMAT", &self.iamat), ("WHATSAT", &self.whatsat)] {
+        for (name, kind) in [
+            ("IAMAT", &self.iamat),
+            ("WHATSAT", &self.whatsat),
+            ("NEARBY", &self.nearby),
+        ] {
             if kind.count > 0 {
                 write_kind(f, name, kind)?;
             }
@@ -131,6 +135,13 @@ impl Display for LoadReport {
         )?;
         if self.skew > 0.0 {
             write!(f, " (skew {})", self.skew)?;
+        }
+        if let Some(search) = &self.search {
+            let radius = search
+                .radius_km
+                .map_or("any".to_owned(), |km| km.to_string());
+            let (percent, limit) = (self.look_ups_percent, search.limit);
+            return write!(f, ", {percent} % searches ({radius} km, {limit} clients)");
         }
         if self.look_ups_percent > 0.0 {
             write!(

@@ -46,6 +46,7 @@ pub(super) struct Errors {
 pub(super) struct Tally {
     pub(super) reports: KindTally,
     pub(super) look_ups: KindTally,
+    pub(super) searches: KindTally,
     pub(super) errors: Errors,
     /// Replies of a measured request of any verdict.
     pub(super) answered: u64,
@@ -66,6 +67,7 @@ impl Tally {
         match kind {
             Kind::Report => &mut self.reports,
             Kind::LookUp => &mut self.look_ups,
+            Kind::Search => &mut self.searches,
         }
     }
 
@@ -78,10 +80,11 @@ impl Tally {
     }
 
     pub(super) fn add(&mut self, other: &Self) {
-        for kind in [Kind::Report, Kind::LookUp] {
+        for kind in [Kind::Report, Kind::LookUp, Kind::Search] {
             let from = match kind {
                 Kind::Report => &other.reports,
                 Kind::LookUp => &other.look_ups,
+                Kind::Search => &other.searches,
             };
             let to = self.of(kind);
             to.good.add(&from.good);

@@ -95,7 +95,7 @@ impl<T: Target + Send + Sync + 'static> Worker<T> {
             let parts = self.parts(place, number);
             connections.push(Connection::open(parts, board.clone()).await?);
         }
-        if self.plan.look_ups_per_mille == 0 {
+        if self.plan.look_ups_per_mille == 0 && self.plan.search.is_none() {
             return Ok(connections);
         }
         let mut fills = JoinSet::new();
@@ -123,11 +123,15 @@ impl<T: Target + Send + Sync + 'static> Worker<T> {
         let (from_ns, end_ns) = (plan.measure_from_ns(), plan.end_ns());
         let count = plan.count_of(number);
         let server = plan.servers.get(number % plan.servers.len().max(1));
+        let workload = Workload::new(share, plan.skew, plan.look_ups_per_mille, plan.seed);
         ConnectionParts {
             place,
             server: server.cloned().unwrap_or_default(),
             target: self.target.clone(),
-            workload: Workload::new(share, plan.skew, plan.look_ups_per_mille, plan.seed),
+            workload: match &plan.search {
+                Some(search) => workload.with_searches(search.movement),
+                None => workload,
+            },
             schedule: Schedule::new(pace, plan.pipeline, from_ns, end_ns, count),
             measure_from_ns: from_ns,
         }

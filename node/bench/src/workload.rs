@@ -2,6 +2,7 @@
 
 use super::choice::{Choice, Random};
 use super::positions::POSITIONS_COUNT;
+use super::spread::{Movement, Spot, Spread};
 
 /// A client of the load, counted from 0.
 pub(crate) type ClientNumber = u64;
@@ -11,10 +12,19 @@ pub(crate) type ClientNumber = u64;
 pub(crate) struct Report {
     /// The client.
     pub(crate) client: ClientNumber,
-    /// Where: an index of [`super::positions::positions`].
-    pub(crate) position: usize,
+    /// Where.
+    pub(crate) position: At,
     /// When, in nanoseconds since 1970: later than in any report of this client before.
     pub(crate) time_ns: i64,
+}
+
+/// Where a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    /// An index of [`super::positions::positions`].
+    Table(usize),
+    /// A place of its own.
+    Spot(Spot),
 }
 
 /// One request.
@@ -24,6 +34,8 @@ pub(crate) enum Request {
     Report(Report),
     /// Someone asks where this client is.
     LookUp(ClientNumber),
+    /// Someone asks which clients are around a place.
+    Search(Spot),
 }
 
 /// The clients of one connection: `count` of them, `first` and then every `step`-th.
@@ -66,6 +78,8 @@ pub(crate) struct Workload {
     random: Random,
     last_time_ns: i64,
     position: usize,
+    /// Where clients are, if they are searched for.
+    spread: Option<Spread>,
 }
 
 impl Workload {
@@ -81,21 +95,31 @@ impl Workload {
             position: random.below(POSITIONS_COUNT as u64) as usize,
             random,
             last_time_ns: 0,
+            spread: None,
+        }
+    }
+
+    /// The same with searches in the place of look-ups, for clients that move like this.
+    #[must_use]
+    pub(crate) fn with_searches(self, movement: Movement) -> Self {
+        Workload {
+            spread: Some(Spread::new(movement)),
+            ..self
         }
     }
 
     /// The next request. `wall_ns` is the wall clock, in nanoseconds since 1970.
     pub(crate) fn next(&mut self, wall_ns: i64) -> Request {
-        let client = self.share.client(self.choice.choose(&mut self.random));
+        let place = self.choice.choose(&mut self.random);
         let asks = match self.look_ups_per_mille {
             0 => false,
             1_000.. => true,
             per_mille => self.random.below(1_000) < per_mille,
         };
-        if asks {
-            Request::LookUp(client)
-        } else {
-            Request::Report(self.report(client, wall_ns))
+        match (asks, &self.spread) {
+            (true, Some(_)) => Request::Search(Spot::center(&mut self.random)),
+            (true, None) => Request::LookUp(self.share.client(place)),
+            (false, _) => Request::Report(self.report(place, wall_ns)),
         }
     }
 
@@ -107,15 +131,20 @@ impl Workload {
 
     /// The first report of each client of the share, by its place in it.
     pub(crate) fn first_report(&mut self, place: u64, wall_ns: i64) -> Option<Report> {
-        (place < self.share.count).then(|| self.report(self.share.client(place), wall_ns))
+        (place < self.share.count).then(|| self.report(place, wall_ns))
     }
 
-    fn report(&mut self, client: ClientNumber, wall_ns: i64) -> Report {
+    fn report(&mut self, place: u64, wall_ns: i64) -> Report {
+        let client = self.share.client(place);
         self.last_time_ns = wall_ns.max(self.last_time_ns.saturating_add(1));
         self.position = (self.position + 1) % POSITIONS_COUNT;
+        let position = match &mut self.spread {
+            Some(spread) => At::Spot(spread.next(place, client, &mut self.random)),
+            None => At::Table(self.position),
+        };
         Report {
             client,
-            position: self.position,
+            position,
             time_ns: self.last_time_ns,
         }
     }

@@ -1,5 +1,5 @@
-//! The map that all tasks of a server share: shards of the CRDT map, each behind its own lock, and
-//! the outbox of records that are to be published.
+//! The map that all tasks of a server share: shards of the CRDT map, each behind its own lock, the
+//! outbox of records that are to be published, and the index by which clients are found that are in an area.
 //!
 //! One shard is locked at a time, and no lock is held over an await. Nothing here sends records or writes them to disk.
 //! Begin with [`Locations`].
@@ -9,19 +9,23 @@
 mod admission_control;
 mod borne_out;
 mod hash_keys;
+mod index;
 mod loading;
 mod memory;
 mod outbox;
 mod outcomes;
 mod prefetch;
+mod search;
 mod shard;
 mod sharded;
 mod walk;
 
 pub use admission_control::AdmissionControl;
 pub use hash_keys::HashKeys;
+pub use index::IndexFault;
 pub use loading::{AnswerableAfter, ClientSearch, Loading};
 pub use memory::{Full, Room, memory_bytes};
 pub use outcomes::OutcomeCounts;
+pub use search::{Found, Hit, Query, Search};
 pub use sharded::{Delivery, Locations, Reports};
 pub use walk::Walk;

@@ -1,6 +1,6 @@
 //! One shard: a part of the map, and its work for the publisher.
 
-use herd_crdt::{Death, LocationMap, Merged};
+use herd_crdt::{Death, LocationMap, Merged, QuantizedLocation};
 
 use super::hash_keys::HashKeys;
 
@@ -82,11 +82,11 @@ impl Shard {
         }
     }
 
-    /// Removes the records below the floor; returns how many.
-    pub(super) fn raise_floor(&mut self, floor_ns: i64) -> usize {
+    /// Removes the records below the floor; returns the hashes of their clients, and about where they were.
+    pub(super) fn raise_floor(&mut self, floor_ns: i64) -> Vec<(u64, QuantizedLocation)> {
         let expired = self.map.raise_floor(floor_ns);
         self.note_deaths(expired.deaths);
-        expired.records
+        expired.locations
     }
 
     pub(super) fn take_deaths(&mut self, out: &mut Vec<Death>) {

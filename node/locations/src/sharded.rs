@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicIsize, AtomicUsize, Ordering};
 
 use herd_crdt::{
-    Incoming, Outcome, Publication, Publications, PublisherId, Publishers, Record, RepublishPolicy,
-    SlotAddress, SlotId,
+    Incoming, Merged, Outcome, Publication, Publications, PublisherId, Publishers,
+    QuantizedLocation, Record, RepublishPolicy, SlotAddress, SlotId,
 };
+use herd_grid::{Cell, Grid};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -32,6 +33,8 @@ const SHARD_SHIFT_BITS: u32 = 40;
 pub struct Locations {
     pub(super) shards: Box<[Mutex<Shard>]>,
     hasher: HashKeys,
+    /// Which clients are where. A client enters a cell under its shard's lock, and leaves one later.
+    pub(super) grid: Grid,
     /// Wakes the publisher.
     pub(super) news: Notify,
     /// How many records wait for the publisher, for back-pressure. Below zero for moments, while some
@@ -66,13 +69,16 @@ impl Reports<'_> {
     pub fn report(&mut self, record: impl Incoming) -> Outcome {
         let locations = self.locations;
         let hash = locations.hash(record.borrowed().client());
+        let at = record.borrowed().quantized();
         let mut shard = locations.shard(hash).lock();
         let before = shard.size();
         let merged = shard.map.merge_heard_with(hash, record, self.policy);
+        let left = locations.enter(hash, &merged, at);
         // Not with the other counters: how much there may be at most is looked up for each report.
         locations.counted.changed(before, shard.size());
         let queued = shard.note(hash, &merged);
         drop(shard);
+        locations.leave(hash, left);
         if !merged.outcome.changed() && self.policy != RepublishPolicy::Never {
             // At once: a round that begins later is told.
             locations.repeated.store(true, Ordering::SeqCst);
@@ -115,6 +121,7 @@ impl Locations {
         Locations {
             shards,
             hasher,
+            grid: Grid::default(),
             news: Notify::new(),
             pending_len: AtomicIsize::new(0),
             backlog_len: AtomicUsize::new(0),
@@ -174,12 +181,15 @@ impl Locations {
         let mut delivery = Delivery::default();
         let mut merges = Merges::default();
         for (hash, record) in records {
+            let at = record.borrowed().quantized();
             let mut shard = self.shard(hash).lock();
             let before = shard.size();
             let merged = shard.map.merge_delivered(hash, record, from, publishers);
+            let left = self.enter(hash, &merged, at);
             self.counted.changed(before, shard.size());
             let queued = shard.note(hash, &merged);
             drop(shard);
+            self.leave(hash, left);
             merges.count(&merged, queued);
             if merged.outcome.changed() {
                 delivery.changed += 1;
@@ -212,11 +222,16 @@ impl Locations {
         let mut removed = 0;
         self.floor_ns.fetch_max(floor_ns, Ordering::AcqRel);
         for shard in &self.shards {
-            {
+            let expired = {
                 let mut shard = shard.lock();
                 let before = shard.size();
-                removed += shard.raise_floor(floor_ns);
+                let expired = shard.raise_floor(floor_ns);
                 self.counted.changed(before, shard.size());
+                expired
+            };
+            removed += expired.len();
+            for (hash, at) in expired {
+                self.leave(hash, Some(Cell::of(at)));
             }
             tokio::task::yield_now().await;
         }
@@ -340,6 +355,22 @@ impl Locations {
         self.shard(hash).lock().map.publication(hash, client)
     }
 
+    /// A merge has put a record here. Returns the cell that its client leaves thereby, which is to be told once the
+    /// shard is unlocked.
+    fn enter(&self, hash: u64, merged: &Merged, at: QuantizedLocation) -> Option<Cell> {
+        if !merged.outcome.changed() {
+            return None;
+        }
+        self.grid.enter(hash, merged.replaced, at)
+    }
+
+    fn leave(&self, hash: u64, cell: Option<Cell>) {
+        if let Some(cell) = cell {
+            let was_there = self.grid.leave(hash, cell);
+            debug_assert!(was_there, "BUG: a client left a cell that it was not in");
+        }
+    }
+
     /// Tells all tasks the results of some merges, and forgets them.
     fn after(&self, merges: &mut Merges) {
         let merges = std::mem::take(merges);
@@ -361,11 +392,11 @@ impl Locations {
         }
     }
 
-    fn hash(&self, client: &[u8]) -> u64 {
+    pub(super) fn hash(&self, client: &[u8]) -> u64 {
         self.hasher.hash_one(client)
     }
 
-    fn shard(&self, hash: u64) -> &Mutex<Shard> {
+    pub(super) fn shard(&self, hash: u64) -> &Mutex<Shard> {
         &self.shards[shard_of(hash)]
     }
 }

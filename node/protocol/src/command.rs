@@ -3,6 +3,7 @@
 use herd_crdt::{CLIENT_ID_BYTES_MAX, InvalidLocation, InvalidRecord, InvalidTime, is_blank};
 
 use super::iamat::Iamat;
+use super::nearby::{CLIENTS_MAX, Nearby, REACH_KM_MAX, Within};
 use super::whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Whatsat};
 
 /// The command of one line, borrowed from the line.
@@ -12,13 +13,17 @@ pub enum Command<'a> {
     Iamat(Iamat<'a>),
     /// Someone asks for the places near a client.
     Whatsat(Whatsat<'a>),
+    /// Someone asks which clients are near.
+    Nearby(Nearby<'a>),
+    /// Someone asks which clients are in a box.
+    Within(Within<'a>),
 }
 
 /// Why a line is not a command. The client only ever gets a copy of its line; this is for logs and
 /// counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCommand {
-    /// The first field is neither `IAMAT` nor `WHATSAT`, in capitals.
+    /// The first field is no command word, in capitals.
     #[error("unknown command word")]
     UnknownWord,
     /// An `IAMAT` that breaks a rule.
@@ -27,13 +32,19 @@ pub enum InvalidCommand {
     /// A `WHATSAT` that breaks a rule.
     #[error("invalid WHATSAT: {0}")]
     Whatsat(InvalidOperand),
+    /// A `NEARBY` that breaks a rule.
+    #[error("invalid NEARBY: {0}")]
+    Nearby(InvalidOperand),
+    /// A `WITHIN` that breaks a rule.
+    #[error("invalid WITHIN: {0}")]
+    Within(InvalidOperand),
 }
 
 /// Which operand of a command is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOperand {
-    /// Not exactly three operands.
-    #[error("not exactly three operands")]
+    /// Not as many operands as the command has: four for `NEARBY`, three for the others.
+    #[error("too few operands, or too many")]
     Count,
     /// The client ID is too long.
     #[error("client id is longer than {CLIENT_ID_BYTES_MAX} bytes")]
@@ -50,6 +61,18 @@ pub enum InvalidOperand {
     /// The bound is not a whole number in its range.
     #[error("bound is not a whole number from 0 to {RESULTS_MAX}")]
     Bound,
+    /// The second word is neither `POINT` nor `CLIENT`.
+    #[error("neither POINT nor CLIENT")]
+    Center,
+    /// The radius of a `NEARBY` is not a plain decimal number in its range.
+    #[error("radius is neither `*` nor a decimal number of kilometres from 0 to {REACH_KM_MAX}")]
+    Reach,
+    /// The limit is not a whole number in its range.
+    #[error("limit is not a whole number from 0 to {CLIENTS_MAX}")]
+    Limit,
+    /// The first corner of a box lies north of the second.
+    #[error("the southwestern corner lies north of the northeastern one")]
+    UpsideDown,
 }
 
 impl From<InvalidRecord> for InvalidOperand {
@@ -81,6 +104,12 @@ impl<'a> Command<'a> {
             Some(b"WHATSAT") => Whatsat::parse(fields)
                 .map(|whatsat| Some(Command::Whatsat(whatsat)))
                 .map_err(InvalidCommand::Whatsat),
+            Some(b"NEARBY") => Nearby::parse(fields)
+                .map(|nearby| Some(Command::Nearby(nearby)))
+                .map_err(InvalidCommand::Nearby),
+            Some(b"WITHIN") => Within::parse(fields)
+                .map(|within| Some(Command::Within(within)))
+                .map_err(InvalidCommand::Within),
             Some(_) => Err(InvalidCommand::UnknownWord),
         }
     }
@@ -183,6 +212,8 @@ mod tests {
     fn words_are_case_sensitive_and_at_is_no_command() {
         for line in [
             &b"iamat kiwi +1+1 1"[..],
+            b"Nearby POINT +1+1 1 1",
+            b"within +1+1 +2+2 1",
             b"Whatsat kiwi 1 1",
             b"AT Hill +0.000000000 kiwi +1+1 1",
             b"IAMATkiwi +1+1 1",
@@ -231,7 +262,7 @@ mod tests {
 
         #[test]
         fn almost_commands_never_panic(
-            line in "(IAMAT|WHATSAT)( [-+.0-9]{0,12}| kiwi| \\PC{0,5}){0,5}"
+            line in "(IAMAT|WHATSAT|NEARBY|WITHIN)( POINT| CLIENT)?( [-+.0-9]{0,12}| kiwi| \\PC{0,5}){0,5}"
         ) {
             let _ = Command::parse(line.as_bytes());
         }

@@ -9,6 +9,7 @@ mod command;
 mod foreign;
 mod iamat;
 mod line;
+mod nearby;
 mod reply;
 mod whatsat;
 
@@ -16,5 +17,6 @@ pub use command::{Command, Fields, InvalidCommand, InvalidOperand};
 pub use foreign::Foreign;
 pub use iamat::Iamat;
 pub use line::{LINE_BYTES_MAX, Line, LineReader, OVERSIZED_COPY_BYTES};
+pub use nearby::{CLIENTS_MAX, Center, Nearby, REACH_KM_MAX, Within};
 pub use reply::{ACCEPTED_LINE, AtLine, Reply, difference_text};
 pub use whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Radius, Whatsat};

@@ -21,6 +21,20 @@ pub enum Reply<'a> {
         /// The JSON text of a Nearby Search reply.
         json: Bytes,
     },
+    /// These clients are near, and perhaps more.
+    Near {
+        /// Nearest first, with their distances in metres.
+        hits: Vec<(f64, Record)>,
+        /// Whether there are further ones in the area.
+        more: bool,
+    },
+    /// These clients are in a box, and perhaps more.
+    In {
+        /// In the order of their ids' bytes.
+        records: Vec<Record>,
+        /// Whether there are further ones in the box.
+        more: bool,
+    },
     /// The line could not be carried out: a copy of it.
     Invalid(&'a [u8]),
     /// The token that the client showed is known.
@@ -55,6 +69,24 @@ impl Reply<'_> {
                 out.push(b'\n');
                 write_json(out, json);
                 out.extend_from_slice(b"\n\n");
+            }
+            Reply::Near { hits, more } => {
+                write_count(out, b"NEAR ", hits.len(), *more);
+                for (distance_m, record) in hits {
+                    write_kilometres(out, *distance_m);
+                    out.push(b' ');
+                    AtLine::of(record).write(out);
+                    out.push(b'\n');
+                }
+                out.push(b'\n');
+            }
+            Reply::In { records, more } => {
+                write_count(out, b"IN ", records.len(), *more);
+                for record in records {
+                    AtLine::of(record).write(out);
+                    out.push(b'\n');
+                }
+                out.push(b'\n');
             }
             Reply::Accepted => {
                 out.extend_from_slice(ACCEPTED_LINE);
@@ -125,6 +157,27 @@ fn write_difference(out: &mut Vec<u8>, difference_ns: i128) {
     let decimals = digits.format(NANOSECONDS_PER_SECOND + nanoseconds);
     out.push(b'.');
     out.extend_from_slice(&decimals.as_bytes()[1..]);
+}
+
+/// Appends the first line of a reply that tells of clients: how many, and whether these are all.
+fn write_count(out: &mut Vec<u8>, word: &[u8], count: usize, more: bool) {
+    out.extend_from_slice(word);
+    out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+    out.extend_from_slice(if more { b" more\n" } else { b" complete\n" });
+}
+
+/// Appends metres as kilometres with exactly six decimals.
+fn write_kilometres(out: &mut Vec<u8>, metres: f64) {
+    const MILLIMETRES_PER_KILOMETRE: u64 = 1_000_000;
+    // No distance on the earth is too large for this.
+    let millimetres = (metres * 1_000.0).round() as u64;
+    let mut digits = itoa::Buffer::new();
+    let whole = digits.format(millimetres / MILLIMETRES_PER_KILOMETRE);
+    out.extend_from_slice(whole.as_bytes());
+    out.push(b'.');
+    // One kilometre more, whose digit is left out: so the zeros in front are there.
+    let rest = MILLIMETRES_PER_KILOMETRE + millimetres % MILLIMETRES_PER_KILOMETRE;
+    out.extend_from_slice(&digits.format(rest).as_bytes()[1..]);
 }
 
 /// Appends JSON text with every run of newlines made one, and none at its ends: an empty line then
@@ -216,6 +269,61 @@ mod tests {
         };
         let expected = format!("{at}{{\n \"results\" : []\n}}\n\n");
         assert_eq!(written(&places), expected.as_bytes());
+    }
+
+    #[test]
+    fn clients_are_told_with_their_count_and_an_empty_line() {
+        let record = |client: &[u8], location: &[u8], server: &str| {
+            Record::new(
+                client,
+                location,
+                b"1520023934",
+                server.into(),
+                1_520_023_934_000_000_001,
+            )
+            .unwrap()
+        };
+        let (kiwi, emu) = (
+            record(b"kiwi", b"+1+1", "Hill"),
+            record(b"emu", b"+1.0+1", "Jaquez"),
+        );
+        let near = Reply::Near {
+            hits: vec![(0.0, kiwi.clone()), (1_204.417_4, emu.clone())],
+            more: true,
+        };
+        let expected = "NEAR 2 more\n\
+            0.000000 AT Hill +0.000000001 kiwi +1+1 1520023934\n\
+            1.204417 AT Jaquez +0.000000001 emu +1.0+1 1520023934\n\n";
+        assert_eq!(written(&near), expected.as_bytes());
+        let within = Reply::In {
+            records: vec![emu, kiwi],
+            more: false,
+        };
+        let expected = "IN 2 complete\n\
+            AT Jaquez +0.000000001 emu +1.0+1 1520023934\n\
+            AT Hill +0.000000001 kiwi +1+1 1520023934\n\n";
+        assert_eq!(written(&within), expected.as_bytes());
+        let nobody = Reply::Near {
+            hits: Vec::new(),
+            more: true,
+        };
+        assert_eq!(written(&nobody), b"NEAR 0 more\n\n");
+    }
+
+    #[test]
+    fn distances_have_six_decimals() {
+        for (metres, text) in [
+            (0.0, "0.000000"),
+            (0.0004, "0.000000"),
+            (0.0006, "0.000001"),
+            (999.9996, "1.000000"),
+            (1_000.0, "1.000000"),
+            (20_015_114.352_186, "20015.114352"),
+        ] {
+            let mut out = Vec::new();
+            write_kilometres(&mut out, metres);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
     }
 
     #[test]

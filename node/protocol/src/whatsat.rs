@@ -21,7 +21,7 @@ pub struct Whatsat<'a> {
     pub results_max: usize,
 }
 
-/// How far around a point: 0 to 50 kilometres.
+/// How far around a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Radius {
     metres: f64,
@@ -38,7 +38,7 @@ impl<'a> Whatsat<'a> {
         Ok(Whatsat {
             client,
             radius: Radius::parse(radius).ok_or(InvalidOperand::Radius)?,
-            results_max: parse_bound(bound).ok_or(InvalidOperand::Bound)?,
+            results_max: parse_bound(bound, RESULTS_MAX).ok_or(InvalidOperand::Bound)?,
         })
     }
 }
@@ -47,8 +47,13 @@ impl Radius {
     /// Reads kilometres: a plain decimal number, 0 to 50, with an optional `+`.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
+        Self::parse_up_to(text, RADIUS_KM_MAX)
+    }
+
+    /// The same up to another bound, in kilometres.
+    pub(super) fn parse_up_to(text: &[u8], km_max: u32) -> Option<Self> {
         let kilometres = Decimal::parse(text.strip_prefix(b"+").unwrap_or(text))?;
-        if !kilometres.is_at_most(RADIUS_KM_MAX) {
+        if !kilometres.is_at_most(km_max) {
             return None;
         }
         Some(Radius {
@@ -56,7 +61,7 @@ impl Radius {
         })
     }
 
-    /// The radius in metres, 0 to 50,000.
+    /// The radius in metres.
     #[must_use]
     pub fn metres(&self) -> f64 {
         self.metres
@@ -92,14 +97,14 @@ fn thousandfold(decimal: Decimal<'_>) -> f64 {
     .to_f64()
 }
 
-/// Reads digits without a sign, 0 to 20.
-fn parse_bound(text: &[u8]) -> Option<usize> {
+/// Reads digits without a sign, 0 to `max`.
+pub(super) fn parse_bound(text: &[u8], max: usize) -> Option<usize> {
     let decimal = Decimal::parse(text)?;
     if !decimal.fraction.is_empty() {
         return None;
     }
     let bound = usize::try_from(whole_number(decimal.whole)?).ok()?;
-    (bound <= RESULTS_MAX).then_some(bound)
+    (bound <= max).then_some(bound)
 }
 
 #[cfg(test)]
@@ -162,7 +167,11 @@ mod tests {
     #[test]
     fn bounds_are_digits_from_0_to_20() {
         for (text, expected) in [("0", 0), ("20", 20), ("000000000000000000000000005", 5)] {
-            assert_eq!(parse_bound(text.as_bytes()), Some(expected), "{text}");
+            assert_eq!(
+                parse_bound(text.as_bytes(), RESULTS_MAX),
+                Some(expected),
+                "{text}"
+            );
         }
         for text in [
             "",
@@ -175,7 +184,7 @@ mod tests {
             "99999999999999999999999",
             "\u{665}",
         ] {
-            assert_eq!(parse_bound(text.as_bytes()), None, "{text}");
+            assert_eq!(parse_bound(text.as_bytes(), RESULTS_MAX), None, "{text}");
         }
     }
 

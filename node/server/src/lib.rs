@@ -15,6 +15,7 @@ pub mod http;
 mod line_queue;
 pub mod listeners;
 pub mod live;
+pub mod location_service;
 pub mod logging;
 pub mod metrics;
 pub mod open_files;

@@ -71,8 +71,10 @@ pub async fn run(
     let core = Core::new(settings, clock, tls);
     let replication = core.replication(data_folder, wire_log.clone());
     let (view, herd_clocks) = (replication.view(), replication.herd_clocks());
-    let frontend = core.frontend(clients.bulk.clone(), places, wire_log.clone());
-    let views = Views::new(&core, &frontend, &view, &stop, bound.http.is_some());
+    let service = core.service(clients.bulk.clone(), places);
+    let frontend = core.frontend(clients.bulk.clone(), service.clone(), wire_log.clone());
+    let answering = (&frontend, &service);
+    let views = Views::new(&core, answering, &view, &stop, bound.http.is_some());
     log_addresses(&core.settings, &bound);
     herd_places::log_choice(&core.settings.places);
 
@@ -81,7 +83,8 @@ pub async fn run(
     let (shutdown, last) = (parts.shutdown(), parts.last());
     let page = views.page(&core.locations);
     if let Some(listener) = bound.http {
-        let http = views.serve(listener, &core, places_statistics, shutdown.clone());
+        let counted = (service.clone(), places_statistics);
+        let http = views.serve(listener, &core, counted, shutdown.clone());
         parts.spawn(Part::Http, http);
     }
     let reopening = reopen_files(stop.reopen, wire_log, shutdown.clone());

@@ -1,21 +1,25 @@
-//! A server of a herd: `IAMAT` and `WHATSAT`.
+//! A server of a herd: `IAMAT`, `WHATSAT` and `NEARBY`.
 
 use memchr::memmem::Finder;
 
 use super::{Awaited, Kind, NotAReply, Reply, Target, Verdict, is_client_id, push_client_id};
 use crate::digits::push_time;
+use crate::plan::SearchPlan;
 use crate::positions::{BenchPosition, positions};
-use crate::workload::{ClientNumber, Report};
+use crate::spread::Spot;
+use crate::workload::{At, ClientNumber, Report};
 
 /// Writes the text protocol and reads it.
 pub(crate) struct Herd {
     positions: Vec<BenchPosition>,
     /// The end of a look-up after the client: radius, maximal number of places, line end.
     look_up_tail: Vec<u8>,
+    /// The end of a search behind the place: radius, most clients, line end.
+    search_tail: Vec<u8>,
     end: Finder<'static>,
 }
 
-/// How a WHATSAT reply ends: the close of the JSON object and an empty line.
+/// How a reply of several lines ends: that of WHATSAT with the close of the JSON object before it.
 const LOOK_UP_END: &[u8] = b"\n\n";
 
 /// The ends of a JSON object with a status of a successful search.
@@ -24,8 +28,13 @@ const GOOD_ENDS: [&[u8]; 2] = [b"\"status\": \"OK\"\n}", b"\"status\": \"ZERO_RE
 impl Herd {
     /// Look-ups ask for at most `results` places within `radius_km`.
     #[must_use]
-    pub(crate) fn new(radius_km: f64, results: u8) -> Self {
+    pub(crate) fn new(radius_km: f64, results: u8, search: Option<&SearchPlan>) -> Self {
+        let search_tail = search.map_or(String::new(), |search| {
+            let radius = search.radius_km.map_or("*".to_owned(), |km| km.to_string());
+            format!(" {radius} {}\n", search.limit)
+        });
         Herd {
+            search_tail: search_tail.into_bytes(),
             positions: positions(),
             look_up_tail: format!(" {radius_km} {results}\n").into_bytes(),
             end: Finder::new(LOOK_UP_END),
@@ -38,8 +47,13 @@ impl Target for Herd {
         out.extend_from_slice(b"IAMAT ");
         push_client_id(out, report.client);
         out.push(b' ');
-        if let Some(position) = self.positions.get(report.position) {
-            out.extend_from_slice(&position.iso);
+        match report.position {
+            At::Spot(spot) => spot.push_iso(out),
+            At::Table(index) => {
+                if let Some(position) = self.positions.get(index) {
+                    out.extend_from_slice(&position.iso);
+                }
+            }
         }
         out.push(b' ');
         push_time(out, report.time_ns);
@@ -50,6 +64,12 @@ impl Target for Herd {
         out.extend_from_slice(b"WHATSAT ");
         push_client_id(out, client);
         out.extend_from_slice(&self.look_up_tail);
+    }
+
+    fn write_search(&self, out: &mut Vec<u8>, around: Spot) {
+        out.extend_from_slice(b"NEARBY POINT ");
+        around.push_iso(out);
+        out.extend_from_slice(&self.search_tail);
     }
 
     fn read_reply(&self, input: &[u8], awaited: &Awaited) -> Result<Option<Reply>, NotAReply> {
@@ -63,6 +83,15 @@ impl Target for Herd {
         };
         if line.starts_with(b"? ") {
             return Ok(Some(one_line(Verdict::Refused)));
+        }
+        if awaited.kind == Kind::Search {
+            if !line.starts_with(b"NEAR ") {
+                return Err(NotAReply);
+            }
+            return Ok(self.end.find(rest).map(|end| Reply {
+                len_bytes: line.len() + end + LOOK_UP_END.len(),
+                verdict: Verdict::Good,
+            }));
         }
         if !line.starts_with(b"AT ") {
             return Err(NotAReply);
@@ -123,7 +152,7 @@ mod tests {
 
     /// A complete reply at the start of `input` is read; every shorter part of it is not enough.
     fn read(kind: Kind, input: &str) -> Result<Option<Reply>, NotAReply> {
-        let herd = Herd::new(10.0, 20);
+        let herd = Herd::new(10.0, 20, None);
         let reply = herd.read_reply(input.as_bytes(), &awaited(kind))?;
         if let Some(reply) = reply {
             for cut in 0..reply.len_bytes {
@@ -144,11 +173,11 @@ mod tests {
 
     #[test]
     fn requests_are_commands_of_the_protocol() {
-        let herd = Herd::new(10.0, 20);
+        let herd = Herd::new(10.0, 20, None);
         let mut out = Vec::new();
         let report = Report {
             client: 42,
-            position: 3,
+            position: At::Table(3),
             time_ns: 1_520_023_934_918_963_997,
         };
         herd.write_report(&mut out, &report);
@@ -201,6 +230,37 @@ mod tests {
             read(Kind::LookUp, &other),
             reply(good.len(), Verdict::Wrong)
         );
+    }
+
+    #[test]
+    fn searches_are_commands_with_an_empty_line_at_the_end() {
+        let search = SearchPlan {
+            radius_km: Some(2.5),
+            limit: 20,
+            movement: crate::spread::Movement::Jump,
+        };
+        for (radius_km, tail) in [(Some(2.5), " 2.5 20\n"), (None, " * 20\n")] {
+            let search = SearchPlan {
+                radius_km,
+                ..search
+            };
+            let herd = Herd::new(10.0, 20, Some(&search));
+            let mut out = Vec::new();
+            herd.write_search(&mut out, Spot::center(&mut crate::choice::Random::new(1)));
+            assert!(out.ends_with(tail.as_bytes()));
+            let line = &out[..out.len() - 1];
+            assert!(matches!(Command::parse(line), Ok(Some(Command::Nearby(_)))));
+        }
+        let nobody = "NEAR 0 complete\n\n";
+        let more = format!("{nobody}NEAR");
+        assert_eq!(
+            read(Kind::Search, &more),
+            reply(nobody.len(), Verdict::Good)
+        );
+        let one = "NEAR 1 more\n0.000000 AT Hill +0.1 client-000000042 +1+1 1.5\n\n";
+        assert_eq!(read(Kind::Search, one), reply(one.len(), Verdict::Good));
+        assert_eq!(read(Kind::Search, "AT Hill\n"), Err(NotAReply));
+        assert_eq!(read(Kind::Search, "? NEARBY\n"), reply(9, Verdict::Refused));
     }
 
     #[test]

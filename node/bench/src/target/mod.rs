@@ -4,6 +4,7 @@ pub(crate) mod herd;
 pub(crate) mod redis;
 mod resp;
 
+use super::spread::Spot;
 use super::workload::{ClientNumber, Report};
 
 /// A request that was sent and not answered yet.
@@ -11,7 +12,7 @@ use super::workload::{ClientNumber, Report};
 pub(crate) struct Awaited {
     /// The kind of request.
     pub(crate) kind: Kind,
-    /// The client that it was about.
+    /// The client that it was about; of a search none.
     pub(crate) client: ClientNumber,
     /// When it should have gone out, in nanoseconds since the run began.
     pub(crate) due_ns: u64,
@@ -26,6 +27,8 @@ pub(crate) enum Kind {
     Report,
     /// Someone asks where one is.
     LookUp,
+    /// Someone asks which clients are around a place.
+    Search,
 }
 
 /// A whole reply.
@@ -59,6 +62,9 @@ pub(crate) trait Target {
 
     /// Appends the request that asks for a client.
     fn write_look_up(&self, out: &mut Vec<u8>, client: ClientNumber);
+
+    /// Appends the request that asks which clients are around a place.
+    fn write_search(&self, out: &mut Vec<u8>, around: Spot);
 
     /// Reads the reply to `awaited` at the start of `input`; `None` if it is not whole yet.
     ///

@@ -3,8 +3,10 @@
 use super::resp::{Value, read_value};
 use super::{Awaited, CLIENT_ID_BYTES, Kind, NotAReply, Reply, Target, Verdict, push_client_id};
 use crate::digits::push_time;
+use crate::plan::SearchPlan;
 use crate::positions::{BenchPosition, positions};
-use crate::workload::{ClientNumber, Report};
+use crate::spread::Spot;
+use crate::workload::{At, ClientNumber, Report};
 
 /// The length of a time: ten digits, a point and nine digits.
 const TIME_BYTES: usize = 20;
@@ -14,23 +16,29 @@ const TIME_BYTES: usize = 20;
 /// A report is `GEOADD herd:positions <longitude> <latitude> <client>` and `HSET <client> location <text> time <text>
 /// server redis` in one write: the parts of an `AT` line without the difference. A look-up is `GEOPOS herd:positions
 /// <client>` and `HGET <client> time`. Either is answered when both replies are there.
+///
+/// A search is `GEOSEARCH herd:positions FROMLONLAT <longitude> <latitude> BYRADIUS <radius> km
+/// ASC COUNT <limit> WITHDIST`.
 pub(crate) struct Redis {
     positions: Vec<BenchPosition>,
+    search_radius: Vec<u8>,
+    search_limit: Vec<u8>,
 }
+
+/// The radius of a search without a bound, in kilometres: more than half of the earth's circumference.
+const ANY_RADIUS_KM: f64 = 20_100.0;
 
 impl Redis {
     /// A writer and reader.
     #[must_use]
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(search: Option<&SearchPlan>) -> Self {
+        let radius_km = search.and_then(|search| search.radius_km);
+        let limit = search.map_or(0, |search| search.limit);
         Redis {
             positions: positions(),
+            search_radius: radius_km.unwrap_or(ANY_RADIUS_KM).to_string().into_bytes(),
+            search_limit: limit.to_string().into_bytes(),
         }
-    }
-}
-
-impl Default for Redis {
-    fn default() -> Self {
-        Redis::new()
     }
 }
 
@@ -57,9 +65,29 @@ fn push_client(out: &mut Vec<u8>, client: ClientNumber) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// A place in the words of each protocol.
+fn position_of(spot: Spot) -> BenchPosition {
+    let [longitude, latitude] = spot.plain();
+    let mut iso = Vec::with_capacity(22);
+    spot.push_iso(&mut iso);
+    BenchPosition {
+        iso,
+        latitude,
+        longitude,
+    }
+}
+
 impl Target for Redis {
     fn write_report(&self, out: &mut Vec<u8>, report: &Report) {
-        let Some(position) = self.positions.get(report.position) else {
+        let of_spot = match report.position {
+            At::Table(_) => None,
+            At::Spot(spot) => Some(position_of(spot)),
+        };
+        let of_table = match report.position {
+            At::Table(index) => self.positions.get(index),
+            At::Spot(_) => None,
+        };
+        let Some(position) = of_spot.as_ref().or(of_table) else {
             return;
         };
         out.extend_from_slice(b"*5\r\n$6\r\nGEOADD\r\n$14\r\nherd:positions\r\n");
@@ -84,17 +112,41 @@ impl Target for Redis {
         out.extend_from_slice(b"$4\r\ntime\r\n");
     }
 
+    fn write_search(&self, out: &mut Vec<u8>, around: Spot) {
+        let [longitude, latitude] = around.plain();
+        out.extend_from_slice(
+            b"*11\r\n$9\r\nGEOSEARCH\r\n$14\r\nherd:positions\r\n$10\r\nFROMLONLAT\r\n",
+        );
+        push_bulk(out, &longitude);
+        push_bulk(out, &latitude);
+        out.extend_from_slice(b"$8\r\nBYRADIUS\r\n");
+        push_bulk(out, &self.search_radius);
+        out.extend_from_slice(b"$2\r\nkm\r\n$3\r\nASC\r\n$5\r\nCOUNT\r\n");
+        push_bulk(out, &self.search_limit);
+        out.extend_from_slice(b"$8\r\nWITHDIST\r\n");
+    }
+
     fn read_reply(&self, input: &[u8], awaited: &Awaited) -> Result<Option<Reply>, NotAReply> {
         let Some((first, first_bytes)) = read_value(input)? else {
             return Ok(None);
         };
+        if awaited.kind == Kind::Search {
+            return Ok(Some(Reply {
+                len_bytes: first_bytes,
+                verdict: match first {
+                    Value::Array => Verdict::Good,
+                    Value::Error | Value::Nil | Value::ArrayWithGaps => Verdict::Refused,
+                    Value::Status | Value::Integer | Value::Bulk => Verdict::Wrong,
+                },
+            }));
+        }
         let rest = input.get(first_bytes..).unwrap_or_default();
         let Some((second, second_bytes)) = read_value(rest)? else {
             return Ok(None);
         };
         let good = match awaited.kind {
             Kind::Report => (Value::Integer, Value::Integer),
-            Kind::LookUp => (Value::Array, Value::Bulk),
+            Kind::LookUp | Kind::Search => (Value::Array, Value::Bulk),
         };
         let is_refusal = |value| matches!(value, Value::Error | Value::Nil | Value::ArrayWithGaps);
         let verdict = if (first, second) == good {
@@ -117,11 +169,11 @@ mod tests {
 
     #[test]
     fn requests_are_commands_of_redis() {
-        let redis = Redis::new();
+        let redis = Redis::new(None);
         let mut out = Vec::new();
         let report = Report {
             client: 42,
-            position: 3,
+            position: At::Table(3),
             time_ns: 1_520_023_934_918_963_997,
         };
         redis.write_report(&mut out, &report);
@@ -167,7 +219,7 @@ mod tests {
                 due_ns: 0,
                 is_measured: true,
             };
-            Redis::new().read_reply(text.as_bytes(), &awaited)
+            Redis::new(None).read_reply(text.as_bytes(), &awaited)
         };
         let reply = |len_bytes, verdict| Ok(Some(Reply { len_bytes, verdict }));
         assert_eq!(read(Kind::Report, ":1\r\n"), Ok(None));

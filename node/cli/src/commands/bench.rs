@@ -2,6 +2,7 @@
 
 mod convergence;
 mod load;
+mod nearby;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::convergence::ConvergenceArgs;
 use self::load::LoadArgs;
+use self::nearby::NearbyArgs;
 use super::options::{Bench, SettingFlags};
 use super::output::Output;
 use super::report;
@@ -43,6 +45,10 @@ pub struct BenchArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 enum BenchCommand {
+    /// Search for clients in the middle of cities, alone or among reports
+    ///
+    /// With --target it asks Redis: GEOSEARCH ... BYRADIUS ... ASC COUNT ... WITHDIST on the same clients.
+    Nearby(NearbyArgs),
     /// Measure how long a report takes to the other servers
     ///
     /// Reports new clients at a fixed rate, and asks every other server for each of them until it
@@ -87,7 +93,8 @@ async fn measure(args: BenchArgs) -> u8 {
     };
     let measuring = async {
         match args.command {
-            None => load::run(args.load, stop.clone()).await,
+            None => args.load.run(stop.clone()).await,
+            Some(BenchCommand::Nearby(args)) => args.run(stop.clone()).await,
             Some(BenchCommand::Convergence(args)) => convergence::run(args, stop.clone()).await,
         }
     };

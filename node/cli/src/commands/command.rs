@@ -8,6 +8,7 @@ use super::bench::BenchArgs;
 use super::certs::CertsArgs;
 use super::control::{DumpArgs, LoadArgs};
 use super::generated::{CompletionsArgs, ManArgs};
+use super::near::NearArgs;
 use super::options::{Local, Serve, SettingFlags};
 use super::places::PlacesArgs;
 use super::send::SendArgs;
@@ -17,8 +18,8 @@ use super::store::StoreArgs;
 use super::token::TokenArgs;
 use super::top::TopArgs;
 use super::{
-    bench, certs, check_config, control, generated, local, places, send, serve, status, store,
-    token, top,
+    bench, certs, check_config, control, generated, local, near, places, send, serve, status,
+    store, token, top,
 };
 use crate::exit_code;
 
@@ -56,6 +57,11 @@ enum Command {
     CheckConfig(SettingFlags<Serve>),
     /// Send commands to a server and print its replies
     Send(SendArgs),
+    /// Ask which clients are near a location, or near another client
+    ///
+    /// Exit status: 0 if the server answered, 1 if it refused the question, 64 for wrong arguments, 69 if it could not
+    /// be reached, 74 if the connection was lost before the answer was there.
+    Near(NearArgs),
     /// Write all records that a running server knows, as lines
     ///
     /// Each record is its AT line, and the last line is END with their count. Each is as it was at
@@ -121,6 +127,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Serve(options) => serve::run(&options),
         Command::CheckConfig(options) => check_config::run(&options),
         Command::Send(args) => send::run(args),
+        Command::Near(args) => near::run(args),
         Command::Dump(args) => control::run_dump(&args),
         Command::Load(args) => control::run_load(&args),
         Command::Store(args) => store::run(&args),

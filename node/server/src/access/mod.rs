@@ -7,6 +7,7 @@
 mod current;
 mod id_patterns;
 mod line;
+mod principal;
 mod session;
 mod statistics;
 mod token;
@@ -15,6 +16,7 @@ mod tokens;
 pub use current::Access;
 pub use id_patterns::{IdPatterns, InvalidPattern};
 pub use line::grant_line;
+pub use principal::Principal;
 pub use session::{AccessSession, LineVerdict};
 pub use statistics::AccessStatistics;
 pub use token::{InvalidToken, Token, TokenHash};

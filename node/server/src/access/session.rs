@@ -5,20 +5,16 @@ use std::sync::atomic::Ordering;
 
 use super::AUTH_WORD;
 use super::current::Access;
+use super::principal::Principal;
 use super::token::TokenHash;
-use super::tokens::Grant;
 use herd_protocol::Fields;
 
-/// The decision about a line.
+/// The decision about a line that shows a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineVerdict {
-    /// It is executed.
-    Pass,
-    /// The line gets the error reply. The map was not read.
-    Forbidden,
-    /// It showed a token that is known.
+    /// The token is known.
     Accepted,
-    /// It showed something else.
+    /// It is not, or the line is no other that shows one.
     Refused,
 }
 
@@ -28,8 +24,8 @@ pub struct AccessSession {
     access: Arc<Access>,
     /// The token that was shown last, if it was known then.
     hash: Option<TokenHash>,
-    grant: Option<Arc<Grant>>,
-    /// The version of the tokens that `grant` is from.
+    principal: Principal,
+    /// The version of the tokens that `principal` is from.
     version: u64,
 }
 
@@ -39,70 +35,63 @@ impl AccessSession {
     pub fn new(access: Arc<Access>) -> Self {
         AccessSession {
             version: access.version(),
-            access,
             hash: None,
-            grant: None,
+            principal: Principal::Holder {
+                access: Arc::clone(&access),
+                grant: None,
+            },
+            access,
         }
     }
 
-    /// Decides about a line. Lines that are no commands pass: they get the error reply anyway.
-    pub fn judge(&mut self, line: &[u8]) -> LineVerdict {
+    /// Takes the token of a line that shows one; nothing comes of other lines.
+    pub fn authenticate(&mut self, line: &[u8]) -> Option<LineVerdict> {
         let mut fields = Fields::new(line);
-        let word = fields.next();
-        let grant = match word {
-            Some(AUTH_WORD) => {
-                let shown = fields.next().filter(|_| fields.next().is_none());
-                return self.authenticate(shown);
-            }
-            Some(b"IAMAT" | b"WHATSAT") => self.current_grant(),
-            _ => return LineVerdict::Pass,
-        };
-        let Some(id) = fields.next() else {
-            return LineVerdict::Pass;
-        };
-        let allowed = grant.is_some_and(|grant| match word {
-            Some(b"IAMAT") => grant.report.cover(id),
-            _ => grant.ask.cover(id),
-        });
-        if allowed {
-            return LineVerdict::Pass;
+        if fields.next() != Some(AUTH_WORD) {
+            return None;
         }
-        let forbidden = &self.access.statistics().commands_forbidden;
-        forbidden.fetch_add(1, Ordering::Relaxed);
-        LineVerdict::Forbidden
-    }
-
-    /// A token that is not known takes the rights of the one before it, too.
-    fn authenticate(&mut self, shown: Option<&[u8]>) -> LineVerdict {
+        let shown = fields.next().filter(|_| fields.next().is_none());
         let version = self.access.version();
+        // A token that is not known takes the rights of the one before it, too.
         let hash = shown.and_then(TokenHash::of_shown);
-        self.grant = hash.and_then(|hash| self.access.find(&hash));
-        self.hash = hash.filter(|_| self.grant.is_some());
+        let is_known = self.set(hash);
+        self.hash = hash.filter(|_| is_known);
         self.version = version;
         let statistics = self.access.statistics();
-        let (counter, verdict) = if self.grant.is_some() {
+        let (counter, verdict) = if is_known {
             (&statistics.tokens_accepted, LineVerdict::Accepted)
         } else {
             (&statistics.tokens_refused, LineVerdict::Refused)
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        verdict
+        Some(verdict)
     }
 
-    /// The rights of the token by the current tokens file.
-    fn current_grant(&mut self) -> Option<&Grant> {
+    /// Who asks over this connection, by the tokens file of now.
+    pub fn principal(&mut self) -> &Principal {
         let version = self.access.version();
         if self.version != version {
             self.version = version;
-            self.grant = self.hash.and_then(|hash| self.access.find(&hash));
+            self.set(self.hash);
         }
-        self.grant.as_deref()
+        &self.principal
+    }
+
+    /// Takes over the rights of the token with this hash; says whether it is known.
+    fn set(&mut self, hash: Option<TokenHash>) -> bool {
+        let grant = hash.and_then(|hash| self.access.find(&hash));
+        let is_known = grant.is_some();
+        self.principal = Principal::Holder {
+            access: Arc::clone(&self.access),
+            grant,
+        };
+        is_known
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Token, Tokens, grant_line};
+    use super::super::{Grant, Token, Tokens, grant_line};
     use super::*;
 
     fn access(token: &Token) -> Arc<Access> {
@@ -120,8 +109,11 @@ mod tests {
         assert!(TokenHash::of_shown(b"abc").is_none());
         let tokens = Tokens::parse(format!("all {hash} report=* ask=*").as_bytes()).unwrap();
         let mut session = AccessSession::new(Access::new("tokens".into(), tokens));
-        assert_eq!(session.judge(b"AUTH abc"), LineVerdict::Refused);
-        assert_eq!(session.judge(b"WHATSAT kiwi 1 1"), LineVerdict::Forbidden);
+        assert_eq!(
+            session.authenticate(b"AUTH abc"),
+            Some(LineVerdict::Refused)
+        );
+        assert!(!session.principal().may_ask(b"kiwi"));
     }
 
     #[test]
@@ -130,25 +122,29 @@ mod tests {
         let access = access(&token);
         let mut session = AccessSession::new(access.clone());
         let auth = format!(" AUTH\t{} ", token.reveal());
-        assert_eq!(session.judge(b"IAMAT van-1 +1+1 1"), LineVerdict::Forbidden);
-        assert_eq!(session.judge(auth.as_bytes()), LineVerdict::Accepted);
-        for (line, verdict) in [
-            (&b"IAMAT van-1 +1+1 1"[..], LineVerdict::Pass),
-            (b"IAMAT depot +1+1 1", LineVerdict::Forbidden),
-            (b"WHATSAT depot 1 1", LineVerdict::Pass),
-            (b"WHATSAT van-1 1 1", LineVerdict::Forbidden),
-            (b"WHATSAT depot2 1 1", LineVerdict::Forbidden),
-            (b"IAMAT", LineVerdict::Pass),
-            (b"hello", LineVerdict::Pass),
-            (b" ", LineVerdict::Pass),
+        assert!(!session.principal().may_report(b"van-1"));
+        assert!(!session.principal().may_see_some());
+        assert_eq!(
+            session.authenticate(auth.as_bytes()),
+            Some(LineVerdict::Accepted)
+        );
+        let principal = session.principal();
+        assert!(principal.may_report(b"van-1") && !principal.may_report(b"depot"));
+        assert!(principal.may_ask(b"depot") && principal.may_see_some());
+        assert!(!principal.may_ask(b"van-1") && !principal.may_ask(b"depot2"));
+        assert!(principal.may_see(b"depot") && !principal.may_see(b"depot2"));
+        for line in [
+            &b"IAMAT van-1 +1+1 1"[..],
+            b"IAMAT",
+            b"hello",
+            b" ",
+            b"auth x",
         ] {
-            assert_eq!(session.judge(line), verdict, "{}", line.escape_ascii());
+            assert_eq!(session.authenticate(line), None, "{}", line.escape_ascii());
         }
-        let count = access
-            .statistics()
-            .commands_forbidden
-            .load(Ordering::Relaxed);
-        assert_eq!(count, 4);
+        let statistics = access.statistics();
+        let count = statistics.commands_forbidden.load(Ordering::Relaxed);
+        assert_eq!(count, 4, "what is not seen is not refused");
     }
 
     #[test]
@@ -163,9 +159,15 @@ mod tests {
             good[..good.len() - 1].to_owned(),
         ] {
             let mut session = AccessSession::new(access.clone());
-            assert_eq!(session.judge(good.as_bytes()), LineVerdict::Accepted);
-            assert_eq!(session.judge(wrong.as_bytes()), LineVerdict::Refused);
-            assert_eq!(session.judge(b"WHATSAT depot 1 1"), LineVerdict::Forbidden);
+            assert_eq!(
+                session.authenticate(good.as_bytes()),
+                Some(LineVerdict::Accepted)
+            );
+            assert_eq!(
+                session.authenticate(wrong.as_bytes()),
+                Some(LineVerdict::Refused)
+            );
+            assert!(!session.principal().may_ask(b"depot"));
         }
     }
 }

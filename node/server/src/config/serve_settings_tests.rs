@@ -198,15 +198,14 @@ fn limits_are_numbers_times_or_off() {
     let set = |setting, text| load(None, &[(Setting::Name, "Hill"), (setting, text)], &[]);
     let limits = |setting, text| set(setting, text).unwrap().limits;
     let values = |setting, text| set(setting, text).unwrap().values;
-    assert_eq!(limits(Setting::MaxClients, "off").clients.max_clients, None);
-    assert_eq!(
-        limits(Setting::MaxClients, "7").clients.max_clients,
-        Some(7)
-    );
-    let bytes = limits(Setting::MaxClientBytes, "off").clients;
+    assert_eq!(values(Setting::MaxClients, "off").max_clients, None);
+    assert_eq!(values(Setting::MaxClients, "7").max_clients, Some(7));
+    let bytes = values(Setting::MaxClientBytes, "off");
     assert_eq!(bytes.max_client_bytes, None);
-    let ids = limits(Setting::ClientIdBytesMax, "64").clients;
+    let ids = values(Setting::ClientIdBytesMax, "64");
     assert_eq!(ids.client_id_bytes_max, 64);
+    let searches = values(Setting::SearchesInFlightMax, "7");
+    assert_eq!(searches.searches_in_flight_max, 7);
     let replies = limits(Setting::ReplyBytesMax, "1048576").clients;
     assert_eq!(replies.reply_bytes_max, 1 << 20);
     assert_eq!(limits(Setting::ConnectionsMax, "3").connections_max, 3);

@@ -17,7 +17,7 @@ use super::depth::Depth;
 use super::limits::{Overdue, Pace, Quiet};
 use super::replies::Replies;
 use super::service::Service;
-use crate::access::{AUTH_WORD, AccessSession, LineVerdict};
+use crate::access::{AUTH_WORD, AccessSession, LineVerdict, Principal};
 use crate::wire_log::ConnectionLog;
 use herd_admission::AddressShare;
 use herd_protocol::{Foreign, Line, LineReader, Reply};
@@ -244,7 +244,6 @@ impl Connection {
             replies: &mut self.replies,
             depth: &mut self.depth,
             begin,
-            since: self.service.acknowledgements.begun(),
             held: 0,
             commands: 0,
         };
@@ -273,9 +272,13 @@ impl Connection {
                     Line::Oversized(start) => log.cut_line_in(start),
                 }
             }
-            foreign = match judged(self.session.as_mut(), line) {
+            foreign = match authenticated(self.session.as_mut(), line) {
                 Some(reply) => turn.reply(&reply, line, is_first),
-                None => turn.execute(line, is_first),
+                None => {
+                    let session = self.session.as_mut();
+                    let principal = session.map_or(&Principal::Anyone, AccessSession::principal);
+                    turn.execute(line, principal, is_first)
+                }
             };
         }
         let commands = turn.finish();
@@ -350,14 +353,12 @@ impl Connection {
     }
 }
 
-/// The reply to a line that the client's session does not let pass.
-fn judged<'a>(session: Option<&mut AccessSession>, line: Line<'a>) -> Option<Reply<'a>> {
+/// The reply to a line that shows a token.
+fn authenticated<'a>(session: Option<&mut AccessSession>, line: Line<'a>) -> Option<Reply<'a>> {
     let (Some(session), Line::Text(text)) = (session, line) else {
         return None;
     };
-    match session.judge(text) {
-        LineVerdict::Pass => None,
-        LineVerdict::Forbidden => Some(Reply::Invalid(text)),
+    match session.authenticate(text)? {
         LineVerdict::Accepted => Some(Reply::Accepted),
         LineVerdict::Refused => Some(Reply::Invalid(AUTH_WORD)),
     }
@@ -370,7 +371,7 @@ async fn read(
     reader: &mut LineReader,
     read_half: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<usize> {
-    let admission = service.locations.admission();
+    let admission = service.operations.locations().admission();
     if !admission.is_overloaded() || !pace.is_light() {
         admission.admit().await;
         return read_half.read(reader.room()).await;

@@ -14,10 +14,10 @@ const SHALLOW_BYTES: usize = 320;
 /// The moving average covers about this number of reads.
 const READS: usize = 8;
 
-/// For this number of bytes of places in replies, one byte counts as if it had been read, because building replies
-/// takes time too. The first question of a read does not count: a client that asks one question at a time sends
-/// little at a time.
-const PLACES_BYTES_PER_READ_BYTE: usize = 8;
+/// Building a reply takes time too: for each command that it takes as long as, this number of bytes counts as if it had
+/// been read. The first question of a read does not count: a client that asks one question at a time sends little at a
+/// time.
+const READ_BYTES_PER_COMMAND: usize = 16;
 
 /// After this time without input a connection is no longer deep.
 const DEEP_FOR: Duration = Duration::from_secs(5);
@@ -42,10 +42,10 @@ impl Depth {
         self.look();
     }
 
-    /// Notes a reply with this number of bytes of places to the last read.
-    pub(super) fn answered(&mut self, places_bytes: usize) {
+    /// Notes a reply to the last read that took as long as this number of further commands.
+    pub(super) fn answered(&mut self, commands: usize) {
         if std::mem::replace(&mut self.has_answered, true) {
-            self.bytes += places_bytes / PLACES_BYTES_PER_READ_BYTE;
+            self.bytes += commands * READ_BYTES_PER_COMMAND;
             self.look();
         }
     }
@@ -88,7 +88,7 @@ mod tests {
         let mut depth = Depth::default();
         for _ in 0..10_000 {
             depth.read(REPORT_BYTES);
-            depth.answered(4_600);
+            depth.answered(4_600 / 128);
             assert!(!depth.is_deep());
         }
         assert_eq!(depth.ends_at(), None);
@@ -113,7 +113,7 @@ mod tests {
         for _ in 0..10 {
             depth.read(16 * 30);
             for _ in 0..16 {
-                depth.answered(4_600);
+                depth.answered(4_600 / 128);
             }
         }
         assert!(depth.is_deep());
@@ -121,7 +121,7 @@ mod tests {
         // And not any more when it asks them one by one.
         for _ in 0..100 {
             depth.read(30);
-            depth.answered(4_600);
+            depth.answered(4_600 / 128);
         }
         assert!(!depth.is_deep());
     }

@@ -1,53 +1,27 @@
-//! From a line to its effect and its reply.
+//! From a line to an operation, and from its result to a reply.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
-use herd_crdt::{BorrowedRecord, Operands, Outcome as Merge, Record};
-use parking_lot::Mutex;
-use tokio::time::Instant;
-
-use super::limits::{InFlight, Waiting};
-use super::replies::HeldReplies;
-use super::settings::FrontendSettings;
+use super::replies::{Arrived, LaterReply};
 use super::statistics::{CommandOutcome, Counts, Statistics, Word};
-use herd_clock::rate_limiter::RateLimiter;
-use herd_locations::{Full, Locations, Reports, Room};
-use herd_places::{NearbyQuery, Places, zero_results};
-use herd_protocol::{AtLine, Command, Iamat, InvalidCommand, Line, Reply, Whatsat};
+use crate::access::Principal;
+use crate::location_service::{
+    self, AnswerBytes, Asked, LocationService, PlacesNear, Refusal, SearchAnswer, SearchRefusal,
+    Searched, Taken,
+};
+use herd_acknowledgement::Ticket;
+use herd_locations::{Found, Hit};
+use herd_protocol::{AtLine, Command, Iamat, InvalidCommand, Line, Nearby, Reply, Whatsat, Within};
 
-/// The longest wait for a provider of places. Providers have shorter limits of their own; this limit holds even if a
-/// provider ignores its own.
-const PLACES_WAIT_MAX: Duration = Duration::from_secs(30);
+/// A search takes as long as this number of reports, and
+const SEARCH_COMMANDS: usize = 16;
 
-/// The longest wait for the records of a client in the store. Then the server answers from the map as it is.
-const LOADING_WAIT_MAX: Duration = Duration::from_secs(30);
+/// one more for each this number of clients that it finds.
+const HITS_PER_COMMAND: usize = 2;
 
-/// A reply that had to wait for something.
-pub(super) enum Arrived {
-    /// The reply to one command.
-    Reply(Reply<'static>),
-    /// The same, as it goes out.
-    Written(Vec<u8>),
-    /// The replies to several commands, and whether the reports among them are as safe as the server promises.
-    Decided(HeldReplies, bool),
-}
-
-impl Arrived {
-    /// A reply that refers to something short-lived.
-    pub(super) fn of(reply: &Reply<'_>) -> Self {
-        let mut bytes = Vec::new();
-        reply.write(&mut bytes);
-        Arrived::Written(bytes)
-    }
-}
-
-/// A reply that has to wait for something.
-pub(super) type LaterReply = Pin<Box<dyn Future<Output = Arrived> + Send>>;
+/// A question counts as one more command for each this number of bytes of places, which take as long to build.
+const PLACES_BYTES_PER_COMMAND: usize = 128;
 
 /// The effect of a line.
 pub(super) enum Effect<'a> {
@@ -55,25 +29,33 @@ pub(super) enum Effect<'a> {
     Nothing,
     /// A reply that can go out.
     Now(Reply<'a>),
+    /// The reply to a search. Its memory counts until it is sent.
+    Found(Reply<'a>, AnswerBytes),
     /// The reply to a report that was taken in, which goes out when the report is as safe as this
     /// server promises.
     Taken(Reply<'a>),
-    /// A reply that comes later, in its place.
-    Later(LaterReply),
+    /// A reply that comes later, in its place, to a command of this kind.
+    Later(LaterReply, Word),
 }
 
 /// Lines that are executed together: they share one reading of the clock, and their changes of shared counters are
 /// added up first.
 pub(super) struct Batch<'a> {
-    pub(super) received_ns: i64,
-    reports: Reports<'a>,
+    reports: location_service::Batch<'a>,
     counts: Counts,
 }
 
 impl Batch<'_> {
-    /// All its lines are executed: adds the counts to the statistics.
-    pub(super) fn finish(self, statistics: &Statistics, took: Duration) {
+    /// For the reports so far.
+    pub(super) fn ticket(&self) -> Ticket {
+        self.reports.ticket()
+    }
+
+    /// All its lines are executed: adds its counts to the shared ones. Returns the ticket of its reports.
+    pub(super) fn finish(self, statistics: &Statistics, took: Duration) -> Ticket {
+        let ticket = self.reports.finish();
         statistics.add(&self.counts, took);
+        ticket
     }
 
     /// The replies to `commands` of its commands are not ready when the batch is executed.
@@ -82,62 +64,31 @@ impl Batch<'_> {
     }
 }
 
-/// How often it is logged that reports are refused for one reason.
-const COMPLAINT_GAP: Duration = Duration::from_secs(10);
-
-/// Executes commands against the shared map.
+/// Executes commands of lines.
 pub(super) struct Executor {
-    settings: Arc<FrontendSettings>,
-    locations: Arc<Locations>,
-    places: Arc<dyn Places>,
-    statistics: Arc<Statistics>,
-    max_clock_skew_ns: Option<i64>,
-    in_flight: Arc<InFlight>,
-    room: Room,
-    /// How often to log that the map is full. The log leaves repeats out as well, but a refusal must cost less than
-    /// a line does there.
-    full_complaints: Mutex<Option<RateLimiter>>,
-    /// How often to log that the floor of expiry keeps reports out.
-    floor_complaints: Mutex<Option<RateLimiter>>,
+    service: Arc<LocationService>,
 }
 
 impl Executor {
-    pub(super) fn new(
-        settings: Arc<FrontendSettings>,
-        locations: Arc<Locations>,
-        places: Arc<dyn Places>,
-        statistics: Arc<Statistics>,
-    ) -> Self {
-        let skew = settings.max_clock_skew;
-        let max_clock_skew_ns =
-            (!skew.is_zero()).then(|| i64::try_from(skew.as_nanos()).unwrap_or(i64::MAX));
-        Executor {
-            full_complaints: Mutex::default(),
-            floor_complaints: Mutex::default(),
-            room: Room {
-                clients_max: settings.limits.max_clients,
-                bytes_max: settings.limits.max_client_bytes,
-            },
-            in_flight: InFlight::new(settings.limits.whatsat_in_flight_max),
-            settings,
-            locations,
-            places,
-            statistics,
-            max_clock_skew_ns,
-        }
+    pub(super) fn new(service: Arc<LocationService>) -> Self {
+        Executor { service }
     }
 
     /// Begins a batch of lines that were received at `received_ns` by this server's clock.
     pub(super) fn begin_batch(&self, received_ns: i64) -> Batch<'_> {
         Batch {
-            received_ns,
-            reports: self.locations.begin_reports(),
+            reports: self.service.begin_batch(received_ns),
             counts: Counts::default(),
         }
     }
 
     /// Executes one line of a batch. Its effect is visible when this returns.
-    pub(super) fn execute<'a>(&'a self, line: Line<'a>, batch: &mut Batch<'_>) -> Effect<'a> {
+    pub(super) fn execute<'a, 'b: 'a>(
+        &self,
+        line: Line<'a>,
+        principal: &Principal,
+        batch: &mut Batch<'b>,
+    ) -> Effect<'a> {
         let text = match line {
             Line::Text(text) => text,
             Line::Oversized(start) => {
@@ -147,302 +98,172 @@ impl Executor {
         };
         let (outcome, effect) = match Command::parse(text) {
             Ok(None) => return Effect::Nothing,
-            Ok(Some(Command::Iamat(iamat))) => self.iamat(&iamat, batch),
-            Ok(Some(Command::Whatsat(whatsat))) => self.whatsat(&whatsat, text),
-            Err(InvalidCommand::Iamat(_)) => (CommandOutcome::IamatInvalid, None),
-            Err(InvalidCommand::Whatsat(_)) => (CommandOutcome::WhatsatInvalid, None),
-            Err(InvalidCommand::UnknownWord) => (CommandOutcome::OtherInvalid, None),
+            Ok(Some(Command::Iamat(iamat))) => iamat_effect(&iamat, principal, batch),
+            Ok(Some(Command::Whatsat(whatsat))) => self.whatsat(&whatsat, principal, text),
+            Ok(Some(Command::Nearby(nearby))) => self.nearby(&nearby, principal, text),
+            Ok(Some(Command::Within(within))) => self.within(&within, principal, text),
+            Err(invalid) => (Some(invalid_outcome(invalid)), None),
         };
-        batch.counts.count(outcome);
+        if let Some(outcome) = outcome {
+            batch.counts.count(outcome);
+        }
         effect.unwrap_or(Effect::Now(Reply::Invalid(text)))
     }
 
-    fn iamat<'a>(
-        &'a self,
-        iamat: &Iamat<'a>,
-        batch: &mut Batch<'_>,
-    ) -> (CommandOutcome, Option<Effect<'a>>) {
-        let operands = &iamat.operands;
-        let received_ns = batch.received_ns;
-        if self
-            .max_clock_skew_ns
-            .is_some_and(|skew_ns| operands.sent().ns() > received_ns.saturating_add(skew_ns))
-        {
-            return (CommandOutcome::IamatAhead, None);
+    fn whatsat(
+        &self,
+        whatsat: &Whatsat<'_>,
+        principal: &Principal,
+        text: &[u8],
+    ) -> Executed<'static> {
+        let later = |places: location_service::Later<Option<PlacesNear>>| {
+            let text = text.to_vec();
+            let reply = async move {
+                match places.await {
+                    Some(PlacesNear { record, json }) => {
+                        Arrived::Reply(Reply::Places { record, json })
+                    }
+                    None => Arrived::of(&Reply::Invalid(&text)),
+                }
+            };
+            Some(Effect::Later(Box::pin(reply), Word::Whatsat))
+        };
+        match self.service.places(principal, whatsat) {
+            Asked::Now(Some(near)) => {
+                let PlacesNear { record, json } = near;
+                let reply = Reply::Places { record, json };
+                (Some(CommandOutcome::WhatsatKnown), Some(Effect::Now(reply)))
+            }
+            Asked::Now(None) => (Some(CommandOutcome::WhatsatUnknown), None),
+            Asked::Later(places) => (Some(CommandOutcome::WhatsatKnown), later(places)),
+            Asked::AfterLoading(places) => (Some(CommandOutcome::WhatsatLoading), later(places)),
         }
-        if operands.client().len() > self.settings.limits.client_id_bytes_max {
-            let refused = &self.statistics.limits.client_ids_refused;
-            refused.fetch_add(1, Ordering::Relaxed);
-            return (CommandOutcome::IamatInvalid, None);
+    }
+
+    fn nearby(&self, nearby: &Nearby<'_>, principal: &Principal, text: &[u8]) -> Executed<'static> {
+        match self.service.nearby(principal, nearby) {
+            Asked::Now(Ok(SearchAnswer { found, bytes })) => {
+                let effect = Effect::Found(near_reply(found), bytes);
+                (Some(CommandOutcome::NearbyAnswered), Some(effect))
+            }
+            Asked::Now(Err(SearchRefusal::TooMany)) => (Some(CommandOutcome::NearbyTooMany), None),
+            Asked::Now(Err(_)) => (Some(CommandOutcome::NearbyUnknown), None),
+            Asked::Later(searched) => {
+                let effect = later_search(searched, text, near_reply, Word::Nearby);
+                (Some(CommandOutcome::NearbyAnswered), effect)
+            }
+            Asked::AfterLoading(searched) => {
+                let effect = later_search(searched, text, near_reply, Word::Nearby);
+                (Some(CommandOutcome::NearbyLoading), effect)
+            }
         }
-        if let Some(full) = self.full_for(operands) {
-            self.refuse_client(full);
-            return (CommandOutcome::IamatFull, None);
+    }
+
+    fn within(&self, within: &Within<'_>, principal: &Principal, text: &[u8]) -> Executed<'static> {
+        match self.service.within(principal, within) {
+            Asked::Now(Ok(SearchAnswer { found, bytes })) => {
+                let effect = Effect::Found(in_reply(found), bytes);
+                (Some(CommandOutcome::WithinAnswered), Some(effect))
+            }
+            Asked::Now(Err(SearchRefusal::TooMany)) => (Some(CommandOutcome::WithinTooMany), None),
+            Asked::Now(Err(_)) => (Some(CommandOutcome::WithinInvalid), None),
+            Asked::Later(searched) => {
+                let effect = later_search(searched, text, in_reply, Word::Within);
+                (Some(CommandOutcome::WithinAnswered), effect)
+            }
+            Asked::AfterLoading(searched) => {
+                let effect = later_search(searched, text, in_reply, Word::Within);
+                (Some(CommandOutcome::WithinLoading), effect)
+            }
         }
-        let server = &self.settings.server;
-        let record = BorrowedRecord::of(*operands, server, received_ns);
-        let at = AtLine {
+    }
+}
+
+/// The outcome of a command, if it is counted here, and its effect, unless that is the error reply.
+type Executed<'a> = (Option<CommandOutcome>, Option<Effect<'a>>);
+
+fn invalid_outcome(invalid: InvalidCommand) -> CommandOutcome {
+    match invalid {
+        InvalidCommand::Iamat(_) => CommandOutcome::IamatInvalid,
+        InvalidCommand::Whatsat(_) => CommandOutcome::WhatsatInvalid,
+        InvalidCommand::Nearby(_) => CommandOutcome::NearbyInvalid,
+        InvalidCommand::Within(_) => CommandOutcome::WithinInvalid,
+        InvalidCommand::UnknownWord => CommandOutcome::OtherInvalid,
+    }
+}
+
+fn iamat_effect<'a, 'b: 'a>(
+    iamat: &Iamat<'a>,
+    principal: &Principal,
+    batch: &mut Batch<'b>,
+) -> Executed<'a> {
+    let operands = &iamat.operands;
+    let outcome = match batch.reports.report(principal, operands) {
+        Ok(Taken {
             server,
-            difference_ns: record.difference_ns(),
-            client: operands.client(),
-            location: operands.location(),
-            time: operands.time(),
-        };
-        if batch.reports.report(record) == Merge::Expired
-            && self.is_kept_out(operands.sent().ns(), received_ns)
-        {
-            return (CommandOutcome::IamatKeptOut, None);
-        }
-        (
-            CommandOutcome::IamatTaken,
-            Some(Effect::Taken(Reply::At(at))),
-        )
-    }
-
-    /// Whether a report that the floor of expiry did not let in is no old one by this server's clock.
-    fn is_kept_out(&self, time_ns: i64, received_ns: i64) -> bool {
-        let expire_after = self.settings.expire_after;
-        let kept_out = expire_after.is_some_and(|after| after.is_current(time_ns, received_ns));
-        if kept_out && is_due(&self.floor_complaints) {
-            tracing::warn!("the floor of expiry is ahead of the clock: recent reports are refused");
-        }
-        kept_out
-    }
-
-    /// The limit that is reached, if this report is of an unknown client.
-    fn full_for(&self, operands: &Operands<'_>) -> Option<Full> {
-        // While the store is read, one that is not found may be known all the same.
-        if self.locations.loading().is_running() {
-            return None;
-        }
-        let texts = [operands.client(), operands.location(), operands.time()];
-        let texts_bytes = texts.map(<[u8]>::len).iter().sum();
-        self.locations
-            .full_for(operands.client(), texts_bytes, self.room)
-    }
-
-    fn refuse_client(&self, full: Full) {
-        let limits = &self.statistics.limits;
-        let refused = match full {
-            Full::Clients => &limits.clients_refused,
-            Full::Bytes => &limits.client_bytes_refused,
-        };
-        refused.fetch_add(1, Ordering::Relaxed);
-        // The holder of the lock is just logging this.
-        if is_due(&self.full_complaints) {
-            tracing::warn!(
-                max_clients = self.room.clients_max,
-                max_client_bytes = self.room.bytes_max,
-                client_bytes = self.locations.memory_bytes(),
-                "max_clients or max_client_bytes is reached: reports of new clients are refused"
+            difference_ns,
+        }) => {
+            let at = AtLine {
+                server,
+                difference_ns,
+                client: operands.client(),
+                location: operands.location(),
+                time: operands.time(),
+            };
+            return (
+                Some(CommandOutcome::IamatTaken),
+                Some(Effect::Taken(Reply::At(at))),
             );
         }
-    }
+        // Counted with the tokens.
+        Err(Refusal::Forbidden) => return (None, None),
+        Err(Refusal::Ahead) => CommandOutcome::IamatAhead,
+        Err(Refusal::ClientTooLong) => CommandOutcome::IamatInvalid,
+        Err(Refusal::Full) => CommandOutcome::IamatFull,
+        Err(Refusal::KeptOut) => CommandOutcome::IamatKeptOut,
+    };
+    (Some(outcome), None)
+}
 
-    fn whatsat<'a>(
-        &'a self,
-        whatsat: &Whatsat<'a>,
-        text: &[u8],
-    ) -> (CommandOutcome, Option<Effect<'a>>) {
-        if self.locations.loading().is_running() {
-            let reply = self.ask_while_loading(*whatsat, text);
-            return (CommandOutcome::WhatsatLoading, Some(Effect::Later(reply)));
-        }
-        let question = self.locations.find(whatsat.client);
-        match question.and_then(|record| PlacesQuestion::new(record, whatsat)) {
-            Some(question) => (CommandOutcome::WhatsatKnown, Some(self.ask(question))),
-            None => (CommandOutcome::WhatsatUnknown, None),
-        }
-    }
-
-    fn ask(&self, question: PlacesQuestion) -> Effect<'static> {
-        match question.answer_at_once(&*self.places) {
-            Some(json) => Effect::Now(Reply::Places {
-                record: question.record,
-                json,
-            }),
-            None => {
-                let Some(waiting) = self.enter() else {
-                    return Effect::Now(Reply::Places {
-                        record: question.record,
-                        json: too_many_questions(),
-                    });
-                };
-                let places = Arc::clone(&self.places);
-                let statistics = Arc::clone(&self.statistics);
-                Effect::Later(Box::pin(async move {
-                    let _waiting = waiting;
-                    Arrived::Reply(question.answer_later(&*places, &statistics).await)
-                }))
-            }
-        }
-    }
-
-    /// While the store is read a client that is not found may be in the rest of it; and so may a
-    /// greater record than the one that is found, perhaps one that was acknowledged. So the groups
-    /// that hold the client are merged first.
-    fn ask_while_loading(&self, whatsat: Whatsat<'_>, text: &[u8]) -> LaterReply {
-        let locations = Arc::clone(&self.locations);
-        let places = Arc::clone(&self.places);
-        let statistics = Arc::clone(&self.statistics);
-        let (client, text) = (whatsat.client.to_vec(), text.to_vec());
-        let (radius, results_max) = (whatsat.radius, whatsat.results_max);
-        let after = locations.loading().ask(&client);
-        Box::pin(async move {
-            let answerable = locations.loading().answerable(after);
-            let _ = tokio::time::timeout(LOADING_WAIT_MAX, answerable).await;
-            let whatsat = Whatsat {
-                client: &client,
-                radius,
-                results_max,
-            };
-            match locations
-                .find(&client)
-                .and_then(|record| PlacesQuestion::new(record, &whatsat))
-            {
-                Some(question) => Arrived::Reply(question.answer(&*places, &statistics).await),
-                None => Arrived::of(&Reply::Invalid(&text)),
-            }
-        })
-    }
-
-    /// Counts one more question that waits, unless too many do.
-    fn enter(&self) -> Option<Waiting> {
-        let waiting = self.in_flight.enter();
-        if waiting.is_none() {
-            let refused = &self.statistics.limits.whatsat_refused;
-            refused.fetch_add(1, Ordering::Relaxed);
-        }
-        waiting
+fn near_reply(found: Found) -> Reply<'static> {
+    let hits = found.hits.into_iter();
+    Reply::Near {
+        hits: hits
+            .map(|Hit { distance_m, record }| (distance_m, record))
+            .collect(),
+        more: found.more,
     }
 }
 
-/// Whether to log now. The holder of the lock is just logging this.
-fn is_due(complaints: &Mutex<Option<RateLimiter>>) -> bool {
-    complaints.try_lock().is_some_and(|mut limiter| {
-        let now = Instant::now();
-        let once = || RateLimiter::new(1, COMPLAINT_GAP, now);
-        limiter.get_or_insert_with(once).take(now)
-    })
-}
-
-/// A question for the places near a known client.
-struct PlacesQuestion {
-    record: Record,
-    query: NearbyQuery,
-    /// Nothing can be the answer.
-    asks_for_nothing: bool,
-}
-
-impl PlacesQuestion {
-    fn new(record: Record, whatsat: &Whatsat<'_>) -> Option<Self> {
-        let query = NearbyQuery {
-            center: record.location()?.coordinates(),
-            radius_m: whatsat.radius.metres(),
-            results_max: whatsat.results_max,
-        };
-        Some(PlacesQuestion {
-            record,
-            query,
-            asks_for_nothing: whatsat.radius.is_zero() || whatsat.results_max == 0,
-        })
-    }
-
-    /// The JSON of the reply, if it is ready at once.
-    fn answer_at_once(&self, places: &dyn Places) -> Option<Bytes> {
-        if self.asks_for_nothing {
-            return Some(zero_results());
-        }
-        places.nearby_at_once(&self.query)
-    }
-
-    /// The reply of a provider that has to be waited for.
-    async fn answer_later(self, places: &dyn Places, statistics: &Statistics) -> Reply<'static> {
-        let asked = tokio::time::timeout(PLACES_WAIT_MAX, places.nearby(self.query));
-        let json = asked.await.unwrap_or_else(|_| {
-            statistics.places_timeouts.fetch_add(1, Ordering::Relaxed);
-            places_timed_out()
-        });
-        Reply::Places {
-            record: self.record,
-            json,
-        }
-    }
-
-    async fn answer(self, places: &dyn Places, statistics: &Statistics) -> Reply<'static> {
-        match self.answer_at_once(places) {
-            Some(json) => Reply::Places {
-                record: self.record,
-                json,
-            },
-            None => self.answer_later(places, statistics).await,
-        }
+fn in_reply(found: Found) -> Reply<'static> {
+    Reply::In {
+        records: found.hits.into_iter().map(|hit| hit.record).collect(),
+        more: found.more,
     }
 }
 
-/// The reply when the provider never answered.
-fn places_timed_out() -> Bytes {
-    Bytes::from_static(
-        br#"{"error_message":"the provider of places did not answer in time","html_attributions":[],"results":[],"status":"UNKNOWN_ERROR"}"#,
-    )
+fn later_search(
+    searched: location_service::Later<Searched>,
+    text: &[u8],
+    reply: fn(Found) -> Reply<'static>,
+    word: Word,
+) -> Option<Effect<'static>> {
+    let text = text.to_vec();
+    let arrived = async move {
+        match searched.await {
+            Ok(SearchAnswer { found, bytes }) => Arrived::of_search(&reply(found), bytes),
+            Err(_) => Arrived::of(&Reply::Invalid(&text)),
+        }
+    };
+    Some(Effect::Later(Box::pin(arrived), word))
 }
 
-/// The reply when too many questions wait for the provider.
-fn too_many_questions() -> Bytes {
-    Bytes::from_static(
-        br#"{"error_message":"too many questions wait for places","html_attributions":[],"results":[],"status":"OVER_QUERY_LIMIT"}"#,
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::Values;
-
-    /// A provider that never answers.
-    struct Silent;
-
-    #[async_trait::async_trait]
-    impl Places for Silent {
-        fn nearby_at_once(&self, _query: &NearbyQuery) -> Option<Bytes> {
-            None
-        }
-
-        async fn nearby(&self, _query: NearbyQuery) -> Bytes {
-            std::future::pending().await
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_provider_leaves_the_at_line() {
-        let statistics = Arc::new(Statistics::default());
-        let executor = Executor::new(
-            Arc::new(FrontendSettings::new("Hill".into(), &Values::default())),
-            Arc::new(Locations::default()),
-            Arc::new(Silent),
-            Arc::clone(&statistics),
-        );
-        let mut batch = executor.begin_batch(0);
-        let mut execute = |line| executor.execute(Line::Text(line), &mut batch);
-        let effect = execute(b"IAMAT kiwi +1+1 0");
-        assert!(matches!(effect, Effect::Taken(Reply::At(_))));
-        let Effect::Later(reply) = execute(b"WHATSAT kiwi 1 1") else {
-            panic!("not later");
-        };
-        let Arrived::Reply(reply) = reply.await else {
-            panic!("not one reply");
-        };
-        let mut out = Vec::new();
-        reply.write(&mut out);
-        let out = String::from_utf8(out).unwrap();
-        assert!(
-            out.starts_with("AT Hill +0.000000000 kiwi +1+1 0\n{"),
-            "{out}"
-        );
-        let json: serde_json::Value = serde_json::from_str(out.lines().nth(1).unwrap()).unwrap();
-        assert_eq!(json["status"], "UNKNOWN_ERROR");
-        assert_eq!(json["results"], serde_json::json!([]));
-        assert_eq!(json["html_attributions"], serde_json::json!([]));
-        assert_eq!(statistics.places_timeouts.load(Ordering::Relaxed), 1);
+/// The time that a reply took to build, in further commands: a reply takes longer the more places or clients it holds.
+pub(super) fn further_commands(reply: &Reply<'_>) -> usize {
+    match reply {
+        Reply::Places { json, .. } => json.len() / PLACES_BYTES_PER_COMMAND,
+        Reply::Near { hits, .. } => SEARCH_COMMANDS + hits.len() / HITS_PER_COMMAND,
+        Reply::In { records, .. } => SEARCH_COMMANDS + records.len() / HITS_PER_COMMAND,
+        Reply::At(_) | Reply::Invalid(_) | Reply::Accepted => 0,
     }
 }

@@ -1,11 +1,12 @@
 //! The replies of one connection, in the order of its commands.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 
 use futures_util::stream::FuturesOrdered;
 
-use super::execute::{Arrived, LaterReply};
 use super::limits::ReplyShare;
+use crate::location_service::AnswerBytes;
 use herd_protocol::Reply;
 
 /// Replies that can go out are gathered up to this size before they must, in bytes.
@@ -49,8 +50,41 @@ pub(super) struct Replies {
     held: Option<HeldReplies>,
     /// An empty one with room.
     spare: Option<HeldReplies>,
+    /// The memory of large replies to searches among those that are ready.
+    answers: Vec<AnswerBytes>,
     /// The memory of all this, in the budget of all connections.
     share: ReplyShare,
+}
+
+/// A reply that has to wait for something.
+pub(super) type LaterReply = Pin<Box<dyn Future<Output = Arrived> + Send>>;
+
+/// A reply that had to wait for something.
+pub(super) enum Arrived {
+    /// The reply to one command.
+    Reply(Reply<'static>),
+    /// The same, as it goes out; that of a search with its memory.
+    Written(Vec<u8>, Option<AnswerBytes>),
+    /// The replies to several commands, and whether the reports among them are as safe as the server promises.
+    Decided(HeldReplies, bool),
+}
+
+impl Arrived {
+    /// A reply that refers to something short-lived.
+    pub(super) fn of(reply: &Reply<'_>) -> Self {
+        Arrived::Written(written(reply), None)
+    }
+
+    /// The reply to a search.
+    pub(super) fn of_search(reply: &Reply<'_>, bytes: AnswerBytes) -> Self {
+        Arrived::Written(written(reply), Some(bytes))
+    }
+}
+
+fn written(reply: &Reply<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    reply.write(&mut bytes);
+    bytes
 }
 
 /// The replies between a waiting reply and the next one.
@@ -60,6 +94,8 @@ struct QueuedReplies {
     awaited_commands: usize,
     bytes: Vec<u8>,
     commands: usize,
+    /// The memory of large replies to searches among them.
+    answers: Vec<AnswerBytes>,
 }
 
 /// Replies that go out when the reports among them are as safe as the server promises; in the other
@@ -69,6 +105,8 @@ pub(super) struct HeldReplies {
     confirmed: Vec<u8>,
     refused: Vec<u8>,
     commands: usize,
+    /// The memory of large replies to searches among them.
+    answers: Vec<AnswerBytes>,
 }
 
 impl HeldReplies {
@@ -107,6 +145,7 @@ impl Replies {
             awaited_commands: 0,
             held: None,
             spare: None,
+            answers: Vec::new(),
             share,
         }
     }
@@ -177,6 +216,20 @@ impl Replies {
         self.count();
     }
 
+    /// As [`Replies::push`] for the reply to a search, which counts until it is sent.
+    pub(super) fn push_found(&mut self, reply: &Reply<'_>, bytes: AnswerBytes) {
+        self.push(reply);
+        if !bytes.is_counted() {
+            return;
+        }
+        let beside = match (&mut self.held, self.behind.back_mut()) {
+            (Some(held), _) => &mut held.answers,
+            (None, Some(behind)) => &mut behind.answers,
+            (None, None) => &mut self.answers,
+        };
+        beside.push(bytes);
+    }
+
     /// Adds the reply to the next command, a report, which goes out when the report is safe enough;
     /// else `refusal` does.
     pub(super) fn hold(&mut self, reply: &Reply<'_>, refusal: &Reply<'_>) {
@@ -217,6 +270,7 @@ impl Replies {
             awaited_commands,
             bytes: Vec::new(),
             commands: 0,
+            answers: Vec::new(),
         });
         self.count();
     }
@@ -234,11 +288,14 @@ impl Replies {
                 reply.write(&mut self.ready);
                 self.ready_commands += 1;
             }
-            Arrived::Written(bytes) => {
+            Arrived::Written(bytes, of_search) => {
                 self.ready.extend_from_slice(&bytes);
                 self.ready_commands += 1;
+                self.answers
+                    .extend(of_search.filter(AnswerBytes::is_counted));
             }
-            Arrived::Decided(held, confirmed) => {
+            Arrived::Decided(mut held, confirmed) => {
+                self.answers.append(&mut held.answers);
                 let replies = if confirmed {
                     &held.confirmed
                 } else {
@@ -249,7 +306,8 @@ impl Replies {
                 self.spare = held.emptied().or(self.spare.take());
             }
         }
-        if let Some(behind) = self.behind.pop_front() {
+        if let Some(mut behind) = self.behind.pop_front() {
+            self.answers.append(&mut behind.answers);
             self.awaited_bytes -= behind.awaited_bytes;
             self.awaited_commands -= behind.awaited_commands;
             self.ready.extend_from_slice(&behind.bytes);
@@ -272,6 +330,7 @@ impl Replies {
         if self.sent < self.ready.len() {
             return;
         }
+        self.answers.clear();
         self.ready.clear();
         self.ready.shrink_to(READY_BYTES_KEPT);
         self.sent = 0;

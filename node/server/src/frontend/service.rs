@@ -13,19 +13,16 @@ use super::execute::Executor;
 use super::limits::ReplyBudget;
 use super::settings::FrontendSettings;
 use super::statistics::Statistics;
+use crate::location_service::LocationService;
 use crate::wire_log::WireLog;
-use herd_acknowledgement::Acknowledgements;
 use herd_admission::Addresses;
 use herd_clock::clock::SharedClock;
-use herd_locations::Locations;
-use herd_places::Places;
 use herd_telemetry::watchdog::Watchdog;
 
 /// The state that all connections share.
 pub(super) struct Service {
     pub(super) settings: Arc<FrontendSettings>,
-    pub(super) locations: Arc<Locations>,
-    pub(super) acknowledgements: Arc<Acknowledgements>,
+    pub(super) operations: Arc<LocationService>,
     pub(super) clock: SharedClock,
     pub(super) executor: Executor,
     pub(super) statistics: Arc<Statistics>,
@@ -44,14 +41,12 @@ pub struct Frontend {
 }
 
 impl Frontend {
-    /// A frontend to `locations`. Nothing happens before [`Frontend::serve`].
+    /// A frontend to these operations. Nothing happens before [`Frontend::serve`].
     #[must_use]
     pub fn new(
         settings: FrontendSettings,
-        locations: Arc<Locations>,
-        acknowledgements: Arc<Acknowledgements>,
+        operations: Arc<LocationService>,
         clock: SharedClock,
-        places: Arc<dyn Places>,
         wire_log: Option<WireLog>,
     ) -> Self {
         let settings = Arc::new(settings);
@@ -63,17 +58,11 @@ impl Frontend {
             settings.limits.commands_per_second_per_address,
         );
         let reply_budget = ReplyBudget::new(settings.limits.reply_bytes_max);
-        let executor = Executor::new(
-            Arc::clone(&settings),
-            Arc::clone(&locations),
-            places,
-            Arc::clone(&statistics),
-        );
+        let executor = Executor::new(Arc::clone(&operations));
         Frontend {
             service: Arc::new(Service {
                 settings,
-                locations,
-                acknowledgements,
+                operations,
                 clock,
                 executor,
                 statistics,

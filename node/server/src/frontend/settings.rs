@@ -3,27 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use herd_crdt::ServerName;
 use tokio::runtime::Handle;
 
 use super::limits::Limits;
 use crate::access::Access;
 use crate::settings::Values;
-use herd_expiry::ExpireAfter;
 use herd_tls::client_port::ClientPortCredentials;
 
 /// The settings of the frontend.
 #[derive(Clone, Debug)]
 pub struct FrontendSettings {
-    /// This server's name, as `AT` lines tell it.
-    pub server: ServerName,
     /// The threads that serve connections which send many commands at a time; without them, those that accept
     /// serve these too.
     pub bulk: Option<Handle>,
-    /// How far a report's time may lie ahead of this server's clock; zero for no limit.
-    pub max_clock_skew: Duration,
-    /// After how long records expire, if they do.
-    pub expire_after: Option<ExpireAfter>,
     /// The longest line, in bytes before its LF.
     pub line_bytes_max: usize,
     /// How long a client may leave replies waiting without taking any of them before it is dropped.
@@ -45,14 +37,11 @@ pub struct FrontendSettings {
 }
 
 impl FrontendSettings {
-    /// Those that were set, for a server of this name; the rest are defaults.
+    /// Those that were set, without threads for bulk, TLS and tokens; the rest are defaults.
     #[must_use]
-    pub fn new(server: ServerName, values: &Values) -> Self {
+    pub fn new(values: &Values) -> Self {
         FrontendSettings {
-            server,
             bulk: None,
-            max_clock_skew: values.max_clock_skew.unwrap_or(Duration::ZERO),
-            expire_after: values.expire_after.map(ExpireAfter::new),
             line_bytes_max: values.line_bytes_max,
             reply_write_timeout: Duration::from_secs(30),
             unanswered_max: 1_024,

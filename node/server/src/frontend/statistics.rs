@@ -28,6 +28,24 @@ pub enum CommandOutcome {
     WhatsatLoading,
     /// A `WHATSAT` breaks a rule.
     WhatsatInvalid,
+    /// A `NEARBY` was answered, or is as soon as its search is over.
+    NearbyAnswered,
+    /// A `NEARBY` asks for clients around a client that no one has reported.
+    NearbyUnknown,
+    /// A `NEARBY` asks while the store is still read.
+    NearbyLoading,
+    /// A `NEARBY` takes long, and as many such searches are under way as may be.
+    NearbyTooMany,
+    /// A `NEARBY` breaks a rule.
+    NearbyInvalid,
+    /// A `WITHIN` was answered, or is as soon as its search is over.
+    WithinAnswered,
+    /// A `WITHIN` asks while the store is still read.
+    WithinLoading,
+    /// A `WITHIN` takes long, and as many such searches are under way as may be.
+    WithinTooMany,
+    /// A `WITHIN` breaks a rule.
+    WithinInvalid,
     /// The line starts with no command word.
     OtherInvalid,
     /// The line is longer than the limit.
@@ -36,7 +54,7 @@ pub enum CommandOutcome {
 
 impl CommandOutcome {
     /// All outcomes.
-    pub const ALL: [CommandOutcome; 11] = [
+    pub const ALL: [CommandOutcome; 20] = [
         CommandOutcome::IamatTaken,
         CommandOutcome::IamatInvalid,
         CommandOutcome::IamatAhead,
@@ -46,6 +64,15 @@ impl CommandOutcome {
         CommandOutcome::WhatsatUnknown,
         CommandOutcome::WhatsatLoading,
         CommandOutcome::WhatsatInvalid,
+        CommandOutcome::NearbyAnswered,
+        CommandOutcome::NearbyUnknown,
+        CommandOutcome::NearbyLoading,
+        CommandOutcome::NearbyTooMany,
+        CommandOutcome::NearbyInvalid,
+        CommandOutcome::WithinAnswered,
+        CommandOutcome::WithinLoading,
+        CommandOutcome::WithinTooMany,
+        CommandOutcome::WithinInvalid,
         CommandOutcome::OtherInvalid,
         CommandOutcome::Oversized,
     ];
@@ -63,6 +90,15 @@ impl CommandOutcome {
             | CommandOutcome::WhatsatUnknown
             | CommandOutcome::WhatsatLoading
             | CommandOutcome::WhatsatInvalid => Word::Whatsat,
+            CommandOutcome::NearbyAnswered
+            | CommandOutcome::NearbyUnknown
+            | CommandOutcome::NearbyLoading
+            | CommandOutcome::NearbyTooMany
+            | CommandOutcome::NearbyInvalid => Word::Nearby,
+            CommandOutcome::WithinAnswered
+            | CommandOutcome::WithinLoading
+            | CommandOutcome::WithinTooMany
+            | CommandOutcome::WithinInvalid => Word::Within,
             CommandOutcome::OtherInvalid | CommandOutcome::Oversized => Word::Other,
         }
     }
@@ -75,13 +111,23 @@ pub enum Word {
     Iamat,
     /// `WHATSAT`.
     Whatsat,
+    /// `NEARBY`.
+    Nearby,
+    /// `WITHIN`.
+    Within,
     /// No command word, or the line was not parsed.
     Other,
 }
 
 impl Word {
     /// All of them.
-    pub const ALL: [Word; 3] = [Word::Iamat, Word::Whatsat, Word::Other];
+    pub const ALL: [Word; 5] = [
+        Word::Iamat,
+        Word::Whatsat,
+        Word::Nearby,
+        Word::Within,
+        Word::Other,
+    ];
 }
 
 /// Commands by outcome, counted without sharing: a batch is added to [`Statistics`] at once.
@@ -136,10 +182,6 @@ pub struct Statistics {
     pub bytes_read: AtomicU64,
     /// Bytes that clients were sent.
     pub bytes_written: AtomicU64,
-    /// `WHATSAT`s for which the provider of places took too long.
-    pub places_timeouts: AtomicU64,
-    /// Reports that got the error reply because they did not become as safe as promised in time.
-    pub unconfirmed: AtomicU64,
     /// How often a limit was met.
     pub limits: LimitStatistics,
 }
@@ -194,7 +236,7 @@ mod tests {
                 .all(|&outcome| statistics.commands(outcome) == 2)
         );
         let latencies = Word::ALL.map(|word| statistics.latency(word).view().count);
-        assert_eq!(latencies, [10, 8, 4]);
+        assert_eq!(latencies, [10, 8, 10, 8, 4]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::family::{Family, counter, gauge, label, load};
 use crate::frontend::{CommandOutcome, Statistics, Word};
+use crate::location_service::ServiceStatistics;
 use herd_places::online::OnlineStatistics;
 
 /// The outcome of a command, as a label.
@@ -10,13 +11,19 @@ fn outcome_label(outcome: CommandOutcome) -> &'static str {
         CommandOutcome::IamatTaken => "taken",
         CommandOutcome::IamatInvalid
         | CommandOutcome::WhatsatInvalid
+        | CommandOutcome::NearbyInvalid
+        | CommandOutcome::WithinInvalid
         | CommandOutcome::OtherInvalid => "invalid",
         CommandOutcome::IamatAhead => "ahead",
         CommandOutcome::IamatFull => "full",
         CommandOutcome::IamatKeptOut => "kept_out",
         CommandOutcome::WhatsatKnown => "known",
-        CommandOutcome::WhatsatUnknown => "unknown",
-        CommandOutcome::WhatsatLoading => "loading",
+        CommandOutcome::WhatsatUnknown | CommandOutcome::NearbyUnknown => "unknown",
+        CommandOutcome::WhatsatLoading
+        | CommandOutcome::NearbyLoading
+        | CommandOutcome::WithinLoading => "loading",
+        CommandOutcome::NearbyAnswered | CommandOutcome::WithinAnswered => "answered",
+        CommandOutcome::NearbyTooMany | CommandOutcome::WithinTooMany => "too_many",
         CommandOutcome::Oversized => "oversized",
     }
 }
@@ -25,12 +32,18 @@ fn word_label(word: Word) -> &'static str {
     match word {
         Word::Iamat => "iamat",
         Word::Whatsat => "whatsat",
+        Word::Nearby => "nearby",
+        Word::Within => "within",
         Word::Other => "other",
     }
 }
 
-pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
-    commands(families, statistics);
+pub(super) fn clients(
+    families: &mut Vec<Family>,
+    statistics: &Statistics,
+    service: &ServiceStatistics,
+) {
+    commands(families, statistics, service);
     open_connections(families, statistics);
     closed_connections(families, statistics);
     families.extend([
@@ -47,7 +60,7 @@ pub(super) fn clients(families: &mut Vec<Family>, statistics: &Statistics) {
     ]);
 }
 
-fn commands(families: &mut Vec<Family>, statistics: &Statistics) {
+fn commands(families: &mut Vec<Family>, statistics: &Statistics, service: &ServiceStatistics) {
     let requests = CommandOutcome::ALL.into_iter().map(|outcome| {
         let labels = vec![
             ("command", word_label(outcome.word()).to_owned()),
@@ -73,7 +86,7 @@ fn commands(families: &mut Vec<Family>, statistics: &Statistics) {
         counter(
             "herd_unconfirmed_reports",
             "Reports that did not reach the promised safety (ack) in time.",
-            &statistics.unconfirmed,
+            &service.unconfirmed,
         ),
     ]);
 }
@@ -144,7 +157,11 @@ fn closed_connections(families: &mut Vec<Family>, statistics: &Statistics) {
     ]);
 }
 
-pub(super) fn places(families: &mut Vec<Family>, frontend: &Statistics, online: &OnlineStatistics) {
+pub(super) fn places(
+    families: &mut Vec<Family>,
+    service: &ServiceStatistics,
+    online: &OnlineStatistics,
+) {
     let questions = [
         ("answered", &online.answered),
         ("failed", &online.failed),
@@ -186,7 +203,7 @@ pub(super) fn places(families: &mut Vec<Family>, frontend: &Statistics, online: 
         counter(
             "herd_places_timeouts",
             "WHATSATs that got an error because no answer of places came at all.",
-            &frontend.places_timeouts,
+            &service.places_timeouts,
         ),
     ]);
 }

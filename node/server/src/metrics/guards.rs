@@ -6,6 +6,7 @@ use super::family::{Family, counter, flag, gauge, label, load};
 use crate::access::{Access, AccessStatistics};
 use crate::frontend::LimitStatistics;
 use crate::http::HttpStatistics;
+use crate::location_service::ServiceStatistics;
 use herd_places::online::OnlineStatistics;
 use herd_replication::guard::{FaultKind, LeftOut};
 use herd_replication::link::closed_counts::ClosedReason;
@@ -60,6 +61,7 @@ pub(super) fn tokens(families: &mut Vec<Family>, access: Option<&Access>) {
 pub(super) fn limits(
     families: &mut Vec<Family>,
     statistics: &LimitStatistics,
+    service: &ServiceStatistics,
     places: &OnlineStatistics,
     http: &HttpStatistics,
 ) {
@@ -75,10 +77,11 @@ pub(super) fn limits(
             "commands_per_second_per_address",
             &statistics.pauses_address,
         ),
-        ("whatsat_in_flight_max", &statistics.whatsat_refused),
-        ("max_clients", &statistics.clients_refused),
-        ("max_client_bytes", &statistics.client_bytes_refused),
-        ("client_id_bytes_max", &statistics.client_ids_refused),
+        ("whatsat_in_flight_max", &service.whatsat_refused),
+        ("searches_in_flight_max", &service.searches.refused),
+        ("max_clients", &service.clients_refused),
+        ("max_client_bytes", &service.client_bytes_refused),
+        ("client_id_bytes_max", &service.client_ids_refused),
         ("reply_bytes_max", &statistics.pauses_replies),
         ("places_per_minute", &places.used_up),
         ("http_connections_max", &http.connections_full),

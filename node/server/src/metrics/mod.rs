@@ -13,6 +13,7 @@ mod family;
 mod guards;
 mod process;
 mod replication;
+mod searches;
 mod source;
 
 pub use encode::{CONTENT_TYPE, render};

@@ -10,9 +10,11 @@ use super::family::{Family, flag, gauge, label, load};
 use super::guards::{certificates, gossip, limits, strangers, tokens};
 use super::process;
 use super::replication::{links, others, publishing};
+use super::searches::searches;
 use crate::access::Access;
 use crate::frontend::Statistics;
 use crate::http::HttpStatistics;
+use crate::location_service::LocationService;
 use crate::logging;
 use crate::status::{Status, StatusSource};
 use herd_clock::clock::SharedClock;
@@ -32,8 +34,8 @@ pub struct MetricsParts {
     pub status: Arc<StatusSource>,
     /// Clients and their commands.
     pub frontend: Arc<Statistics>,
-    /// The map.
-    pub locations: Arc<Locations>,
+    /// The operations, and the map.
+    pub service: Arc<LocationService>,
     /// The floor of expiry, where records expire.
     pub floor: Option<FloorWatch>,
     /// Links, slots and the store.
@@ -74,24 +76,27 @@ impl MetricsSource {
         let status = self.parts.status.look();
         let mut families = Vec::new();
         server(&mut families, &status);
-        clients(&mut families, &self.parts.frontend);
+        let counted = self.parts.service.statistics();
+        clients(&mut families, &self.parts.frontend, counted);
+        searches(&mut families, &self.parts.service);
         tokens(&mut families, self.parts.access.as_deref());
         limits(
             &mut families,
             &self.parts.frontend.limits,
+            counted,
             &self.parts.places,
             &self.parts.http,
         );
         gossip(&mut families, &self.parts.links);
         strangers(&mut families, &self.parts.http, &self.parts.links);
         certificates(&mut families, &self.parts.tls);
-        map(&mut families, &status, &self.parts.locations);
+        map(&mut families, &status, self.parts.service.locations());
         floor(&mut families, self.parts.floor.as_ref());
         others(&mut families, &status, &self.parts.replication);
         links(&mut families, &status, &self.parts.links);
         publishing(&mut families, &self.parts.replication, &self.parts.links);
         storage(&mut families, &status, &self.parts.store);
-        places(&mut families, &self.parts.frontend, &self.parts.places);
+        places(&mut families, counted, &self.parts.places);
         log_lines(&mut families);
         process_figures(&mut families, self.start_s);
         families

@@ -12,6 +12,7 @@ use crate::access::Access;
 use crate::config::ServeSettings;
 use crate::control::Control;
 use crate::frontend::{Frontend, FrontendSettings};
+use crate::location_service::{LocationService, ServiceSettings};
 use crate::wire_log::WireLog;
 use herd_acknowledgement::Acknowledgements;
 use herd_clock::clock::SharedClock;
@@ -79,28 +80,34 @@ impl Core {
         }
     }
 
+    /// The operations that all interfaces offer. Long searches run on the threads of `bulk`.
+    pub(super) fn service(&self, bulk: Handle, places: Arc<dyn Places>) -> Arc<LocationService> {
+        let Core { settings, .. } = self;
+        let mut of_service = ServiceSettings::new(settings.name.clone(), &settings.values);
+        of_service.background = Some(bulk);
+        Arc::new(LocationService::new(
+            of_service,
+            self.locations.clone(),
+            self.acknowledgements.clone(),
+            places,
+        ))
+    }
+
     /// The text protocol for clients; those that send in bulk are served by the threads of `bulk`.
     pub(super) fn frontend(
         &self,
         bulk: Handle,
-        places: Arc<dyn Places>,
+        service: Arc<LocationService>,
         wire_log: Option<WireLog>,
     ) -> Frontend {
         let Core { settings, .. } = self;
-        let mut of_frontend = FrontendSettings::new(settings.name.clone(), &settings.values);
+        let mut of_frontend = FrontendSettings::new(&settings.values);
         of_frontend.bulk = Some(bulk);
         of_frontend.tls.clone_from(&self.tls.clients);
         of_frontend.connections_max = settings.limits.connections_max;
         of_frontend.limits = settings.limits.clients;
         of_frontend.access.clone_from(&self.access);
-        Frontend::new(
-            of_frontend,
-            self.locations.clone(),
-            self.acknowledgements.clone(),
-            self.clock.clone(),
-            places,
-            wire_log,
-        )
+        Frontend::new(of_frontend, service, self.clock.clone(), wire_log)
     }
 
     /// The server side of `herd dump` and `herd load`.

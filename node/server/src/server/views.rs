@@ -12,6 +12,7 @@ use super::core::Core;
 use crate::frontend::{Frontend, Statistics};
 use crate::http::{self, Endpoints, Health, HttpStatistics};
 use crate::live::{Figures, HerdSource, LivePages, PropagationCounts};
+use crate::location_service::LocationService;
 use crate::metrics::{self, MetricsParts, MetricsSource};
 use crate::status::StatusSource;
 use herd_clock::clock::{self, SharedClock};
@@ -38,7 +39,7 @@ impl Views {
     /// Views of these parts, with a live page if there is HTTP. The ports are bound by now.
     pub(super) fn new(
         core: &Core,
-        frontend: &Frontend,
+        (frontend, service): (&Frontend, &Arc<LocationService>),
         replication: &ReplicationView,
         stop: &Stop,
         has_http: bool,
@@ -54,7 +55,7 @@ impl Views {
         let status = Arc::new(StatusSource::new(
             &core.settings,
             replication,
-            core.locations.clone(),
+            service.clone(),
             health.clone(),
             core.clock.clone(),
         ));
@@ -86,12 +87,12 @@ impl Views {
         self,
         listener: TcpListener,
         core: &Core,
-        places: Arc<OnlineStatistics>,
+        counted: (Arc<LocationService>, Arc<OnlineStatistics>),
         shutdown: CancellationToken,
     ) -> impl Future<Output = ()> + Send + use<> {
         let statistics = self.http.clone();
         let settings = &core.settings;
-        let routes = http::routes(self.endpoints(core, places));
+        let routes = http::routes(self.endpoints(core, counted));
         let routes = http::guarded(routes, core.access.clone());
         let names = http::OwnNames::new(
             &settings.topology,
@@ -101,12 +102,16 @@ impl Views {
         http::serve(listener, routes, settings.limits.http, statistics, shutdown)
     }
 
-    fn endpoints(self, core: &Core, places: Arc<OnlineStatistics>) -> Endpoints {
+    fn endpoints(
+        self,
+        core: &Core,
+        (service, places): (Arc<LocationService>, Arc<OnlineStatistics>),
+    ) -> Endpoints {
         let Views { status, .. } = self;
         let parts = MetricsParts {
             status: status.clone(),
             frontend: self.frontend,
-            locations: core.locations.clone(),
+            service,
             floor: self.floor,
             links: self.replication.links,
             replication: self.replication.figures,

@@ -7,13 +7,13 @@ pub enum Command {
     Serve,
     /// `herd local`.
     Local,
-    /// `herd send`.
+    /// `herd send` and `herd near`.
     Send,
     /// `herd dump` and `herd load`.
     Dump,
     /// `herd status` and `herd top`.
     Status,
-    /// `herd bench` and `herd bench convergence`.
+    /// `herd bench`, `herd bench nearby` and `herd bench convergence`.
     Bench,
     /// `herd places info`.
     PlacesInfo,
@@ -37,10 +37,10 @@ impl Command {
         match self {
             Command::Serve => &["serve", "check-config"],
             Command::Local => &["local"],
-            Command::Send => &["send"],
+            Command::Send => &["send", "near"],
             Command::Dump => &["dump", "load"],
             Command::Status => &["status", "top"],
-            Command::Bench => &["bench", "bench convergence"],
+            Command::Bench => &["bench", "bench nearby", "bench convergence"],
             Command::PlacesInfo => &["places info"],
         }
     }

@@ -202,6 +202,9 @@ Limits {
         for [Serve], "Close connections that do not end a line within this time after its first byte";
     WhatsatInFlightMax whatsat_in_flight_max: usize, Counts::up_to(COUNT_MAX), default 4_096,
         for [Serve], "Maximal number of WHATSATs of all connections that wait for places";
+    SearchesInFlightMax searches_in_flight_max: usize, Counts::up_to(COUNT_MAX), default 1_024,
+        for [Serve], "Maximal number of searches for clients that take long, of all connections",
+        "NEARBY and WITHIN; [what takes long](bounds.md#connections-and-commands-of-clients).";
     MaxClients max_clients: Option<usize>, off_or(Counts::up_to(COUNT_MAX)), default Some(10_000_000),
         for [Serve], "Refuse reports of further clients when this number is known";
     // Room for as many clients with IDs of 20 bytes.

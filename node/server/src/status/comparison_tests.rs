@@ -1,5 +1,6 @@
 use super::super::document::{
-    LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, StorageStatus, TopologyStatus,
+    LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, SearchStatus, StorageStatus,
+    TopologyStatus,
 };
 use super::*;
 
@@ -78,6 +79,7 @@ fn well(server: &str) -> Status {
             provider: "embedded".to_owned(),
             fallback: None,
         },
+        searches: SearchStatus::default(),
     }
 }
 

@@ -40,6 +40,9 @@ pub struct Status {
     pub storage: StorageStatus,
     /// The providers of places.
     pub places: PlacesStatus,
+    /// Searches for clients in an area; nothing of a version that has none.
+    #[serde(default)]
+    pub searches: SearchStatus,
 }
 
 /// The map of a server.
@@ -53,6 +56,19 @@ pub struct MapStatus {
     pub pending: u64,
     /// Whether clients are read more slowly, since replication does not keep up.
     pub slowed: bool,
+}
+
+/// Searches for clients in an area, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchStatus {
+    /// Those that were answered.
+    pub answered: u64,
+    /// Clients that they looked up.
+    pub candidates: u64,
+    /// Clients that they told of.
+    pub hits: u64,
+    /// Long ones that are under way now.
+    pub in_flight: u64,
 }
 
 /// The herd as the topology has it.

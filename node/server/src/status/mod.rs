@@ -6,8 +6,8 @@ mod source;
 mod table;
 
 pub use document::{
-    LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, Status, StorageStatus,
-    TopologyStatus,
+    LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, SearchStatus, Status,
+    StorageStatus, TopologyStatus,
 };
 pub use source::StatusSource;
 pub use table::{MoreColumn, table};

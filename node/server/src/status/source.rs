@@ -8,14 +8,14 @@ use herd_crdt::Outcome;
 use tokio::time::Instant;
 
 use super::document::{
-    LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, Status, StorageStatus,
-    ToldLink, TopologyStatus,
+    LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, SearchStatus, Status,
+    StorageStatus, ToldLink, TopologyStatus,
 };
 use crate::config::ServeSettings;
 use crate::http::Health;
+use crate::location_service::LocationService;
 use herd_acknowledgement::AckLevel;
 use herd_clock::clock::{self, SharedClock};
-use herd_locations::Locations;
 use herd_places::{PlacesSettings, ProviderName};
 use herd_replication::figures::Figures;
 use herd_replication::links::Links;
@@ -32,7 +32,7 @@ pub struct StatusSource {
     links: Arc<Links>,
     replication: Arc<Figures>,
     store: Arc<StoreHandle>,
-    locations: Arc<Locations>,
+    service: Arc<LocationService>,
     health: Arc<Health>,
     clock: SharedClock,
     ack: AckLevel,
@@ -46,7 +46,7 @@ impl StatusSource {
     pub fn new(
         settings: &ServeSettings,
         replication: &ReplicationView,
-        locations: Arc<Locations>,
+        service: Arc<LocationService>,
         health: Arc<Health>,
         clock: SharedClock,
     ) -> Self {
@@ -55,7 +55,7 @@ impl StatusSource {
             links: replication.links.clone(),
             replication: replication.figures.clone(),
             store: replication.store.clone(),
-            locations,
+            service,
             health,
             clock,
             ack: settings.durability.ack,
@@ -71,6 +71,7 @@ impl StatusSource {
         let not_ready = self.health.ready().err();
         let names = || self.topology.servers().iter().map(|server| &*server.name);
         let members = self.replication.status().members;
+        let locations = self.service.locations();
         Status {
             version: STATUS_VERSION,
             cluster: self.topology.cluster().to_string(),
@@ -82,13 +83,13 @@ impl StatusSource {
             ready: not_ready.is_none(),
             not_ready_because: not_ready.map(|reason| reason.to_string()),
             map: MapStatus {
-                clients: self.locations.len() as u64,
+                clients: locations.len() as u64,
                 updates: [Outcome::New, Outcome::Newer, Outcome::TieWon]
-                    .map(|outcome| self.locations.outcomes().get(outcome))
+                    .map(|outcome| locations.outcomes().get(outcome))
                     .iter()
                     .sum(),
-                pending: self.locations.pending_len() as u64,
-                slowed: self.locations.admission().is_overloaded(),
+                pending: locations.pending_len() as u64,
+                slowed: locations.admission().is_overloaded(),
             },
             topology: TopologyStatus {
                 servers: names().map(str::to_owned).collect(),
@@ -106,6 +107,17 @@ impl StatusSource {
                 .collect(),
             storage: self.storage(),
             places: self.places.clone(),
+            searches: self.searches(),
+        }
+    }
+
+    fn searches(&self) -> SearchStatus {
+        let counted = &self.service.statistics().searches;
+        SearchStatus {
+            answered: counted.durations.view().count,
+            candidates: counted.candidates.load(Ordering::Relaxed),
+            hits: counted.hits.load(Ordering::Relaxed),
+            in_flight: self.service.searches_in_flight() as u64,
         }
     }
 

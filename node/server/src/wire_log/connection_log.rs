@@ -69,9 +69,11 @@ impl ConnectionLog {
         for lf in memchr::memchr_iter(b'\n', lines) {
             let line = &lines[from..lf];
             from = lf + 1;
-            // All else that goes out begins with one of these, and no line of JSON does.
-            let is_places =
-                !line.starts_with(b"AT ") && !line.starts_with(b"? ") && line != ACCEPTED_LINE;
+            let is_places = if line.is_empty() {
+                among_places
+            } else {
+                !is_of_herd(line)
+            };
             let is_first = is_places && !among_places;
             among_places = is_places;
             let line = match (is_places && !keeps_places, is_first) {
@@ -106,6 +108,18 @@ impl ConnectionLog {
     }
 }
 
+/// Whether a line that goes out is not one of places: all others begin with one of these, and no line of JSON does.
+fn is_of_herd(line: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 4] = [b"AT ", b"? ", b"NEAR ", b"IN "];
+    let is_distance = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let behind_distance = line.iter().position(|byte| !is_distance(byte));
+    line == ACCEPTED_LINE
+        || BEGINNINGS
+            .iter()
+            .any(|beginning| line.starts_with(beginning))
+        || behind_distance.is_some_and(|at| at > 0 && line[at..].starts_with(b" AT "))
+}
+
 /// Whether there may be a token in a line: a client that misspells the word shows its token too.
 fn shows_token(line: &[u8]) -> bool {
     let mut fields = Fields::new(line);
@@ -116,6 +130,34 @@ fn shows_token(line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_places_are_told_from_all_others() {
+        for line in [
+            "AT Hill x",
+            "? x",
+            "OK",
+            "NEAR 2 more",
+            "IN 0 complete",
+            "1204.417000 AT Hill x",
+        ] {
+            assert!(is_of_herd(line.as_bytes()), "{line}");
+        }
+        for line in [
+            "{",
+            "}",
+            "  \"AT \": 1",
+            "1",
+            "12.5,",
+            " AT x",
+            "null",
+            "[",
+            "INSIDE",
+            "12 A",
+        ] {
+            assert!(!is_of_herd(line.as_bytes()), "{line}");
+        }
+    }
 
     #[test]
     fn lines_that_show_a_token_are_known() {

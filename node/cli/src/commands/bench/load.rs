@@ -20,8 +20,24 @@ use herd_server::settings::{ConfigError, Environment, duration};
 #[derive(Clone, Debug, Args)]
 pub(super) struct LoadArgs {
     #[command(flatten)]
+    common: CommonArgs,
+    /// How many of a hundred requests are look-ups (WHATSAT); all clients are reported once before
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = per_mille)]
+    look_ups: u64,
+    /// The radius of look-ups in km
+    #[arg(long, value_name = "KM", default_value_t = 10.0)]
+    radius: f64,
+    /// The most places of a look-up
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    results: u8,
+}
+
+/// The options of every load.
+#[derive(Clone, Debug, Args)]
+pub(super) struct CommonArgs {
+    #[command(flatten)]
     settings: SettingFlags<Bench>,
-    /// Redis instead of a herd: a report is GEOADD and HSET, a look-up is GEOPOS and HGET
+    /// Redis instead of a herd: a report is GEOADD and HSET, a look-up is GEOPOS and HGET, a search is GEOSEARCH
     #[arg(long, value_name = "redis://HOST:PORT", value_parser = redis_address)]
     target: Option<String>,
     /// How many connections there are, to all servers together
@@ -40,15 +56,6 @@ pub(super) struct LoadArgs {
     /// connection's share of the clients
     #[arg(long, value_name = "EXPONENT", default_value_t = 0.0)]
     skew: f64,
-    /// How many of a hundred requests are look-ups (WHATSAT); all clients are reported once before
-    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = per_mille)]
-    look_ups: u64,
-    /// The radius of look-ups in km
-    #[arg(long, value_name = "KM", default_value_t = 10.0)]
-    radius: f64,
-    /// The most places of a look-up
-    #[arg(long, value_name = "COUNT", default_value_t = 20)]
-    results: u8,
     /// How long to measure
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     duration: Duration,
@@ -86,7 +93,7 @@ fn redis_address(url: &str) -> Result<String, String> {
 }
 
 /// A percentage with one decimal, as tenths.
-fn per_mille(text: &str) -> Result<u64, String> {
+pub(super) fn per_mille(text: &str) -> Result<u64, String> {
     let percent: f64 = text.parse().map_err(|error| format!("{error}"))?;
     if !(0.0..=100.0).contains(&percent) {
         return Err("must be from 0 to 100".to_owned());
@@ -94,7 +101,8 @@ fn per_mille(text: &str) -> Result<u64, String> {
     Ok((percent * 10.0).round() as u64)
 }
 
-impl LoadArgs {
+impl CommonArgs {
+    /// A load of reports alone.
     fn plan(self, environment: &Environment) -> Result<Plan, ConfigError> {
         let (protocol, servers) = match self.target {
             Some(address) => (Protocol::Redis, vec![address]),
@@ -108,9 +116,10 @@ impl LoadArgs {
             rate: self.rate,
             clients: self.clients,
             skew: self.skew,
-            look_ups_per_mille: self.look_ups,
-            radius_km: self.radius,
-            results: self.results,
+            look_ups_per_mille: 0,
+            radius_km: 0.0,
+            results: 0,
+            search: None,
             duration: self.duration,
             warmup: self.warmup,
             count: self.count,
@@ -118,22 +127,41 @@ impl LoadArgs {
             seed: self.seed,
         })
     }
+
+    /// Puts the load that `plan` makes of these options on the servers, and prints the result.
+    pub(super) async fn run(self, plan: impl FnOnce(Plan) -> Plan, stop: CancellationToken) -> u8 {
+        let (as_json, is_quiet) = (self.json, self.quiet);
+        let progress = |snapshot: Snapshot| {
+            if !is_quiet {
+                report::complain(in_words(&snapshot));
+            }
+        };
+        let common = match self.plan(&Environment::of_process()) {
+            Ok(plan) => plan,
+            Err(mistakes) => return refused(&mistakes),
+        };
+        match herd_bench::run(plan(common), stop, progress).await {
+            Ok(result) => print(&result, as_json, result.is_clean()),
+            Err(error) => failed(&error),
+        }
+    }
 }
 
-pub(super) async fn run(args: LoadArgs, stop: CancellationToken) -> u8 {
-    let (as_json, is_quiet) = (args.json, args.quiet);
-    let progress = |snapshot: Snapshot| {
-        if !is_quiet {
-            report::complain(in_words(&snapshot));
-        }
-    };
-    let plan = match args.plan(&Environment::of_process()) {
-        Ok(plan) => plan,
-        Err(mistakes) => return refused(&mistakes),
-    };
-    match herd_bench::run(plan, stop, progress).await {
-        Ok(result) => print(&result, as_json, result.is_clean()),
-        Err(error) => failed(&error),
+impl LoadArgs {
+    pub(super) async fn run(self, stop: CancellationToken) -> u8 {
+        let LoadArgs {
+            common,
+            look_ups: look_ups_per_mille,
+            radius: radius_km,
+            results,
+        } = self;
+        let plan = |plan| Plan {
+            look_ups_per_mille,
+            radius_km,
+            results,
+            ..plan
+        };
+        common.run(plan, stop).await
     }
 }
 
@@ -161,14 +189,14 @@ mod tests {
         let arguments = std::iter::once("bench").chain(arguments.iter().copied());
         let command = LoadCommand::try_parse_from(arguments).map_err(|error| error.to_string())?;
         let environment = Environment::new([("HERD_TO".into(), "variable:1".into())]);
-        let plan = command.load.plan(&environment);
+        let plan = command.load.common.plan(&environment);
         plan.map_err(|error| error.to_string())
     }
 
     #[test]
     fn without_options_the_target_is_the_local_herd() {
         let command = LoadCommand::try_parse_from(["bench"]).unwrap();
-        let plan = command.load.plan(&Environment::default()).unwrap();
+        let plan = command.load.common.plan(&Environment::default()).unwrap();
         assert_eq!(plan.servers.len(), 5);
         assert_eq!(plan.servers[4], "127.0.0.1:12004");
         assert_eq!(plan.protocol, Protocol::Herd);
@@ -201,12 +229,9 @@ mod tests {
 
     #[test]
     fn look_ups_are_a_percentage() {
-        assert_eq!(
-            plan(&["--look-ups", "12.5"]).unwrap().look_ups_per_mille,
-            125
-        );
+        assert_eq!(per_mille("12.5"), Ok(125));
         for wrong in ["-1", "101", "NaN", "x"] {
-            assert!(plan(&[&format!("--look-ups={wrong}")]).is_err(), "{wrong}");
+            assert!(per_mille(wrong).is_err(), "{wrong}");
         }
     }
 }

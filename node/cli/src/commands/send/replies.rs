@@ -116,7 +116,10 @@ fn after_line(bytes: &[u8]) -> Option<&[u8]> {
 fn expected_reply(line: Line<'_>) -> Option<bool> {
     match line {
         Line::Oversized(_) => Some(false),
-        Line::Text(text) => Fields::new(text).next().map(|word| word == b"WHATSAT"),
+        Line::Text(text) => {
+            let word = Fields::new(text).next();
+            word.map(|word| matches!(word, b"WHATSAT" | b"NEARBY" | b"WITHIN"))
+        }
     }
 }
 
@@ -154,7 +157,7 @@ mod tests {
     proptest! {
         #[test]
         fn pieces_do_not_matter(
-            kinds in prop::collection::vec(0_u8..4, 0..30),
+            kinds in prop::collection::vec(0_u8..7, 0..30),
             piece in 1_usize..40,
         ) {
             let mut exchange = Exchange::new();
@@ -165,13 +168,16 @@ mod tests {
                     0 => (b"IAMAT k +1+1 1\n", b"AT Hill +1.0 k +1+1 1\n"),
                     1 => (b"WHATSAT k 1 1\n", b"AT Hill +1.0 k +1+1 1\n{\n\"a\":\n1}\n\n"),
                     2 => (b"WHATSAT x 1 1\n", b"? WHATSAT x 1 1\n"),
+                    3 => (b"NEARBY POINT +1+1 1 1\n", b"NEAR 1 more\n0.000000 AT Hill +1.0 k +1+1 1\n\n"),
+                    4 => (b"WITHIN +1+1 +2+2 0\n", b"IN 0 complete\n\n"),
+                    5 => (b"NEARBY CLIENT x 1 1\n", b"? NEARBY CLIENT x 1 1\n"),
                     _ => (b"\t \n", b""),
                 };
-                refused += u64::from(*kind == 2);
+                refused += u64::from(matches!(kind, 2 | 5));
                 exchange.sending(sent);
                 replies.extend_from_slice(reply);
             }
-            let commands = kinds.iter().filter(|&&kind| kind < 3).count();
+            let commands = kinds.iter().filter(|&&kind| kind < 6).count();
             prop_assert_eq!(exchange.unanswered(), commands);
             for bytes in replies.chunks(piece) {
                 exchange.received(bytes);

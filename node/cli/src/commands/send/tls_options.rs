@@ -26,7 +26,10 @@ pub(in crate::commands) struct TlsOptions {
 
 impl TlsOptions {
     /// The TLS for a connection to `to`, and the name that its certificate must have; nothing without TLS.
-    pub(super) fn client(&self, to: &str) -> Result<Option<(ClientTls, String)>, TlsError> {
+    pub(in crate::commands) fn client(
+        &self,
+        to: &str,
+    ) -> Result<Option<(ClientTls, String)>, TlsError> {
         let wanted = self.tls || self.ca.is_some() || self.tls_name.is_some();
         if !(wanted || self.tls_cert.is_some()) {
             return Ok(None);

@@ -67,7 +67,7 @@ fn read(path: &Path) -> Result<Token, TokenError> {
 ///
 /// # Errors
 /// If it did not help.
-pub(super) async fn show<S: AsyncRead + AsyncWrite + Unpin>(
+pub(in crate::commands) async fn show<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     token: &Token,
 ) -> Result<(), TokenError> {

@@ -1,20 +1,17 @@
 //! Lines of one connection that are executed together, and their replies.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
+use crate::access::Principal;
 use crate::frontend::depth::Depth;
-use crate::frontend::execute::{Arrived, Batch, Effect, LaterReply};
-use crate::frontend::replies::Replies;
+use crate::frontend::execute::{Batch, Effect, further_commands};
+use crate::frontend::replies::{Arrived, LaterReply, Replies};
 use crate::frontend::service::Service;
 use crate::frontend::statistics::Word;
-use herd_acknowledgement::{Begun, Ticket};
+use herd_acknowledgement::Ticket;
 use herd_protocol::{Foreign, Line, Reply};
-
-/// A question counts as one more command for each this number of bytes of places, which take as long to build.
-const PLACES_BYTES_PER_COMMAND: usize = 128;
 
 /// Executes lines that were read before `begin`.
 pub(super) struct Turn<'a> {
@@ -23,8 +20,6 @@ pub(super) struct Turn<'a> {
     pub(super) replies: &'a mut Replies,
     pub(super) depth: &'a mut Depth,
     pub(super) begin: Instant,
-    /// Before anything is reported: none of it waits for records that are published anew.
-    pub(super) since: Begun,
     /// Reports since the last acknowledgement was asked for.
     pub(super) held: u64,
     /// The number of executed commands.
@@ -33,18 +28,25 @@ pub(super) struct Turn<'a> {
 
 impl Turn<'_> {
     /// Executes a line. If it belongs to another protocol, that is told: nothing that follows may be executed.
-    pub(super) fn execute(&mut self, line: Line<'_>, is_first: bool) -> Option<Foreign> {
+    pub(super) fn execute(
+        &mut self,
+        line: Line<'_>,
+        principal: &Principal,
+        is_first: bool,
+    ) -> Option<Foreign> {
         let service = self.service;
-        match service.executor.execute(line, &mut self.batch) {
+        match service.executor.execute(line, principal, &mut self.batch) {
             Effect::Nothing => self.commands += 1,
             Effect::Now(reply) => {
-                if let Reply::Places { json, .. } = &reply {
-                    self.commands += json.len() / PLACES_BYTES_PER_COMMAND;
-                    self.depth.answered(json.len());
-                }
+                self.weigh(&reply);
                 return self.reply(&reply, line, is_first);
             }
-            Effect::Taken(reply) if !service.acknowledgements.holds_replies() => {
+            Effect::Found(reply, bytes) => {
+                self.commands += 1;
+                self.weigh(&reply);
+                self.replies.push_found(&reply, bytes);
+            }
+            Effect::Taken(reply) if !service.operations.holds_replies() => {
                 self.commands += 1;
                 self.replies.push(&reply);
             }
@@ -54,13 +56,13 @@ impl Turn<'_> {
                 self.batch.wait(Word::Iamat, 1);
                 self.held += 1;
             }
-            Effect::Later(reply) => {
+            Effect::Later(reply, word) => {
                 self.commands += 1;
-                let ticket = service.acknowledgements.ticket_since(self.since);
+                let ticket = self.batch.ticket();
                 let reports = std::mem::take(&mut self.held);
                 acknowledge(service, self.replies, reports, ticket, self.begin);
-                self.batch.wait(Word::Whatsat, 1);
-                let reply = measured(service, reply, self.begin);
+                self.batch.wait(word, 1);
+                let reply = measured(service, reply, word, self.begin);
                 self.replies.push_later(reply, text(line).len());
             }
         }
@@ -82,13 +84,19 @@ impl Turn<'_> {
         }
     }
 
+    /// Notes the time that a reply took to build, in commands.
+    fn weigh(&mut self, reply: &Reply<'_>) {
+        let further = further_commands(reply);
+        if further > 0 {
+            self.commands += further;
+            self.depth.answered(further);
+        }
+    }
+
     /// All lines are executed. Returns the number of executed commands.
     pub(super) fn finish(self) -> usize {
-        // In this order: all is in the map; the round that takes it along is named; the publisher is woken for it.
-        let acknowledgements = &self.service.acknowledgements;
-        let ticket = acknowledgements.ticket_since(self.since);
         let Turn { service, begin, .. } = self;
-        self.batch.finish(&service.statistics, begin.elapsed());
+        let ticket = self.batch.finish(&service.statistics, begin.elapsed());
         acknowledge(service, self.replies, self.held, ticket, begin);
         self.commands
     }
@@ -106,30 +114,25 @@ fn acknowledge(
     let Some(held) = replies.take_held() else {
         return;
     };
-    let acknowledgements = Arc::clone(&service.acknowledgements);
+    let confirmed = service.operations.confirmed(ticket, reports);
     let statistics = Arc::clone(&service.statistics);
     let (bytes, commands) = held.size();
     let decided = async move {
-        let confirmed = acknowledgements.confirmed(ticket).await.is_ok();
+        let confirmed = confirmed.await;
         statistics
             .latency(Word::Iamat)
             .observe(begin.elapsed(), reports);
-        if !confirmed {
-            statistics.unconfirmed.fetch_add(reports, Ordering::Relaxed);
-        }
         Arrived::Decided(held, confirmed)
     };
     replies.push_awaited(Box::pin(decided), bytes, commands);
 }
 
-/// A reply that comes later to a WHATSAT that was read at `begin`, with its time measured.
-fn measured(service: &Service, reply: LaterReply, begin: Instant) -> LaterReply {
+/// A reply that comes later to a command that was read at `begin`, with its time measured.
+fn measured(service: &Service, reply: LaterReply, word: Word, begin: Instant) -> LaterReply {
     let statistics = Arc::clone(&service.statistics);
     Box::pin(async move {
         let arrived = reply.await;
-        statistics
-            .latency(Word::Whatsat)
-            .observe(begin.elapsed(), 1);
+        statistics.latency(word).observe(begin.elapsed(), 1);
         arrived
     })
 }

@@ -1,13 +1,11 @@
 //! Limits on the resources of clients, and counts of refusals.
 
-mod in_flight;
 mod pace;
 mod quiet;
 mod reply_budget;
 mod settings;
 mod statistics;
 
-pub(super) use in_flight::{InFlight, Waiting};
 pub(super) use pace::Pace;
 pub(super) use quiet::{Overdue, Quiet};
 pub(super) use reply_budget::{ReplyBudget, ReplyShare};

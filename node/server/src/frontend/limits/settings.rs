@@ -19,17 +19,9 @@ pub struct Limits {
     pub idle_timeout: Option<Duration>,
     /// How long a line may take from its first byte that was read to its end.
     pub half_line_timeout: Option<Duration>,
-    /// How many `WHATSAT`s of all connections may wait for a provider of places, or for the store.
-    pub whatsat_in_flight_max: usize,
-    /// The maximal number of known clients: reports of further clients are refused.
-    pub max_clients: Option<usize>,
-    /// The maximal memory of known clients, in bytes: reports of further clients are refused.
-    pub max_client_bytes: Option<usize>,
     /// The maximal memory of unsent replies of all connections, in bytes; a small part of each connection does not
     /// count.
     pub reply_bytes_max: usize,
-    /// The longest client ID that is taken in from a client, in bytes.
-    pub client_id_bytes_max: usize,
 }
 
 impl Limits {
@@ -44,11 +36,7 @@ impl Limits {
             commands_per_second_per_address: values.commands_per_second_per_address,
             idle_timeout: values.idle_timeout,
             half_line_timeout: values.half_line_timeout,
-            whatsat_in_flight_max: values.whatsat_in_flight_max,
-            max_clients: values.max_clients,
-            max_client_bytes: values.max_client_bytes,
             reply_bytes_max: values.reply_bytes_max,
-            client_id_bytes_max: values.client_id_bytes_max,
         }
     }
 }

@@ -15,14 +15,6 @@ pub struct LimitStatistics {
     pub pauses_connection: AtomicU64,
     /// Waits of a connection because its address used up its commands of a second.
     pub pauses_address: AtomicU64,
-    /// `WHATSAT`s that were not let wait, since too many waited.
-    pub whatsat_refused: AtomicU64,
-    /// Reports of new clients that were refused, since too many are known.
-    pub clients_refused: AtomicU64,
-    /// The same, since those that are known take too many bytes.
-    pub client_bytes_refused: AtomicU64,
     /// Waits of a connection with replies to be sent, since those of all connections took too many bytes.
     pub pauses_replies: AtomicU64,
-    /// Reports that were refused, since the client ID is too long here.
-    pub client_ids_refused: AtomicU64,
 }

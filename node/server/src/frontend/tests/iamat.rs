@@ -6,6 +6,7 @@ use herd_crdt::{CLIENT_ID_BYTES_MAX, LOCATION_BYTES_MAX, REPORT_TIME_BYTES_MAX};
 
 use super::server::{NOW_NS, TestPlaces, TestServer};
 use crate::frontend::CommandOutcome;
+use crate::location_service::ServiceSettings;
 
 /// The `AT` line that the server gives for a client.
 async fn stored(server: &TestServer, client: &str) -> String {
@@ -139,12 +140,8 @@ async fn a_time_too_far_ahead_is_refused() {
 
 #[tokio::test]
 async fn a_skew_of_zero_is_no_limit() {
-    let server = TestServer::start_with(
-        |set| set.max_clock_skew = Duration::ZERO,
-        TestPlaces::new(true),
-        None,
-    )
-    .await;
+    let set = |settings: &mut ServiceSettings| settings.max_clock_skew = Duration::ZERO;
+    let server = TestServer::start_with_service(set, TestPlaces::new(true)).await;
     assert!(
         server
             .says("IAMAT k +1+1 9223372036\n")

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::server::{Client, TestPlaces, TestServer, eventually, soon};
 use crate::frontend::{CommandOutcome, Limits};
+use crate::location_service::ServiceSettings;
 use herd_locations::memory_bytes;
 
 async fn server(set: impl FnOnce(&mut Limits)) -> TestServer {
@@ -17,6 +18,11 @@ async fn server(set: impl FnOnce(&mut Limits)) -> TestServer {
         None,
     )
     .await
+}
+
+/// With limits on operations.
+async fn limited(set: impl FnOnce(&mut ServiceSettings)) -> TestServer {
+    TestServer::start_with_service(set, TestPlaces::new(true)).await
 }
 
 #[tokio::test]
@@ -124,12 +130,8 @@ async fn an_endless_line_is_cut_off_in_time() {
 #[tokio::test]
 async fn waiting_questions_are_bounded() {
     let places = TestPlaces::new(false);
-    let server = TestServer::start_with(
-        |settings| settings.limits.whatsat_in_flight_max = 2,
-        places.clone(),
-        None,
-    )
-    .await;
+    let set = |settings: &mut ServiceSettings| settings.whatsat_in_flight_max = 2;
+    let server = TestServer::start_with_service(set, places.clone()).await;
     let mut waiting = server.connect().await;
     waiting
         .send("IAMAT kiwi +1+1 1\nWHATSAT kiwi 1 1\nWHATSAT kiwi 2 1\n")
@@ -140,11 +142,7 @@ async fn waiting_questions_are_bounded() {
     assert!(said.contains("\"status\":\"OVER_QUERY_LIMIT\""), "{said}");
     assert!(said.ends_with("}\n\n"), "{said}");
     assert_eq!(
-        server
-            .statistics
-            .limits
-            .whatsat_refused
-            .load(Ordering::Relaxed),
+        server.of_operations.whatsat_refused.load(Ordering::Relaxed),
         1
     );
     places.allowed.add_permits(3);
@@ -160,7 +158,7 @@ async fn waiting_questions_are_bounded() {
 
 #[tokio::test]
 async fn a_full_map_refuses_new_clients_only() {
-    let server = server(|limits| limits.max_clients = Some(2)).await;
+    let server = limited(|settings| settings.room.clients_max = Some(2)).await;
     let said = server
         .says("IAMAT a +1+1 1\nIAMAT b +1+1 1\nIAMAT c +1+1 1\nIAMAT a +2+2 2\nWHATSAT c 0 0\n")
         .await;
@@ -170,11 +168,7 @@ async fn a_full_map_refuses_new_clients_only() {
     assert!(lines[3].ends_with(" a +2+2 2"));
     assert_eq!(lines[4], "? WHATSAT c 0 0");
     assert_eq!(
-        server
-            .statistics
-            .limits
-            .clients_refused
-            .load(Ordering::Relaxed),
+        server.of_operations.clients_refused.load(Ordering::Relaxed),
         1
     );
     assert_eq!(server.statistics.commands(CommandOutcome::IamatFull), 1);
@@ -188,7 +182,7 @@ async fn a_full_map_refuses_new_clients_only() {
 async fn the_memory_limit_refuses_new_clients_only() {
     let texts_bytes = "a+1+11".len();
     let server =
-        server(|limits| limits.max_client_bytes = Some(memory_bytes(2, 2 * texts_bytes))).await;
+        limited(|settings| settings.room.bytes_max = Some(memory_bytes(2, 2 * texts_bytes))).await;
     let said = server
         .says(
             "IAMAT a +1+1 1\nIAMAT bbbb +1+1 1\nIAMAT b +1+1 1\nIAMAT a +22+22 2\nIAMAT c +1+1 1\n",
@@ -199,20 +193,20 @@ async fn the_memory_limit_refuses_new_clients_only() {
     assert_eq!(lines[1], "? IAMAT bbbb +1+1 1");
     assert!(lines[2].starts_with("AT Hill ") && lines[3].ends_with(" a +22+22 2"));
     assert_eq!(lines[4], "? IAMAT c +1+1 1");
-    let refused = &server.statistics.limits.client_bytes_refused;
+    let refused = &server.of_operations.client_bytes_refused;
     assert_eq!(refused.load(Ordering::Relaxed), 2);
     assert_eq!(server.statistics.commands(CommandOutcome::IamatFull), 2);
 }
 
 #[tokio::test]
 async fn an_id_that_is_too_long_here_gets_the_error_reply() {
-    let server = server(|limits| limits.client_id_bytes_max = 4).await;
+    let server = limited(|settings| settings.client_id_bytes_max = 4).await;
     let said = server
         .says("IAMAT abcd +1+1 1\nIAMAT abcde +1+1 1\nWHATSAT abcde 0 0\n")
         .await;
     let lines: Vec<&str> = said.lines().collect();
     assert!(lines[0].starts_with("AT Hill "));
     assert_eq!(lines[1..], ["? IAMAT abcde +1+1 1", "? WHATSAT abcde 0 0"]);
-    let refused = &server.statistics.limits.client_ids_refused;
+    let refused = &server.of_operations.client_ids_refused;
     assert_eq!(refused.load(Ordering::Relaxed), 1);
 }

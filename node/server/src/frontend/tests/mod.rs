@@ -8,6 +8,7 @@ mod foreign;
 mod iamat;
 mod limits;
 mod lines;
+mod nearby;
 mod server;
 mod stop;
 mod whatsat;

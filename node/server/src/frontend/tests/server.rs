@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::frontend::{Frontend, FrontendSettings, Statistics};
+use crate::location_service::{LocationService, ServiceSettings, ServiceStatistics};
 use crate::settings::Values;
 use crate::wire_log::WireLog;
 use herd_acknowledgement::{AckLevel, Acknowledgements};
@@ -113,6 +114,7 @@ pub(super) struct TestServer {
     pub(super) acknowledgements: Arc<Acknowledgements>,
     pub(super) clock: Arc<TestClock>,
     pub(super) statistics: Arc<Statistics>,
+    pub(super) of_operations: Arc<ServiceStatistics>,
     pub(super) shutdown: CancellationToken,
     pub(super) serving: JoinHandle<()>,
 }
@@ -146,21 +148,42 @@ impl TestServer {
         wire_log: Option<WireLog>,
         ack: AckLevel,
     ) -> Self {
-        let acknowledgements = Arc::new(Acknowledgements::new(ack, ACK_TIMEOUT));
-        let mut settings = FrontendSettings::new("Hill".into(), &Values::default());
+        let mut settings = FrontendSettings::new(&Values::default());
         // So that connections move in all tests that send much.
         settings.bulk = Some(BULK.handle().clone());
         set(&mut settings);
+        let of_service = ServiceSettings::new("Hill".into(), &Values::default());
+        Self::start_all(settings, of_service, places, (wire_log, ack)).await
+    }
+
+    /// The same with other settings of the operations.
+    pub(super) async fn start_with_service(
+        set: impl FnOnce(&mut ServiceSettings),
+        places: Arc<TestPlaces>,
+    ) -> Self {
+        let settings = FrontendSettings::new(&Values::default());
+        let mut of_service = ServiceSettings::new("Hill".into(), &Values::default());
+        set(&mut of_service);
+        Self::start_all(settings, of_service, places, (None, AckLevel::Memory)).await
+    }
+
+    async fn start_all(
+        settings: FrontendSettings,
+        of_service: ServiceSettings,
+        places: Arc<TestPlaces>,
+        (wire_log, ack): (Option<WireLog>, AckLevel),
+    ) -> Self {
+        let acknowledgements = Arc::new(Acknowledgements::new(ack, ACK_TIMEOUT));
         let locations = Arc::new(Locations::default());
         let clock = Arc::new(TestClock(AtomicI64::new(NOW_NS)));
-        let frontend = Frontend::new(
-            settings,
+        let service = Arc::new(LocationService::new(
+            of_service,
             Arc::clone(&locations),
             Arc::clone(&acknowledgements),
-            Arc::clone(&clock) as _,
             places,
-            wire_log,
-        );
+        ));
+        let of_operations = Arc::clone(service.statistics());
+        let frontend = Frontend::new(settings, service, Arc::clone(&clock) as _, wire_log);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
@@ -173,6 +196,7 @@ impl TestServer {
             acknowledgements,
             clock,
             statistics,
+            of_operations,
             shutdown,
             serving,
         }

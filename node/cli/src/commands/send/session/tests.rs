@@ -12,6 +12,7 @@ use herd_clock::clock::SystemClock;
 use herd_locations::Locations;
 use herd_places::{NearbyQuery, Places};
 use herd_server::frontend::{Frontend, FrontendSettings};
+use herd_server::location_service::{LocationService, ServiceSettings};
 use herd_server::settings::Values;
 
 struct Nowhere;
@@ -31,17 +32,16 @@ impl Places for Nowhere {
 async fn connect() -> TcpStream {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let frontend = Frontend::new(
-        FrontendSettings::new("Hill".into(), &Values::default()),
+    let values = Values::default();
+    let acknowledgements = Acknowledgements::new(AckLevel::Memory, values.ack_timeout);
+    let service = LocationService::new(
+        ServiceSettings::new("Hill".into(), &values),
         Arc::new(Locations::default()),
-        Arc::new(Acknowledgements::new(
-            AckLevel::Memory,
-            Values::default().ack_timeout,
-        )),
-        Arc::new(SystemClock),
+        Arc::new(acknowledgements),
         Arc::new(Nowhere),
-        None,
     );
+    let settings = FrontendSettings::new(&values);
+    let frontend = Frontend::new(settings, Arc::new(service), Arc::new(SystemClock), None);
     tokio::spawn(frontend.serve(listener, CancellationToken::new()));
     TcpStream::connect(address).await.unwrap()
 }

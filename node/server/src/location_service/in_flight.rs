@@ -1,21 +1,21 @@
-//! How many `WHATSAT`s wait.
+//! How many questions wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A count with a bound.
 #[derive(Debug)]
-pub(in crate::frontend) struct InFlight {
+pub(super) struct InFlight {
     max: usize,
     now: AtomicUsize,
 }
 
 /// One that waits; it does no more when this is dropped.
 #[derive(Debug)]
-pub(in crate::frontend) struct Waiting(Arc<InFlight>);
+pub(super) struct Waiting(Arc<InFlight>);
 
 impl InFlight {
-    pub(in crate::frontend) fn new(max: usize) -> Arc<Self> {
+    pub(super) fn new(max: usize) -> Arc<Self> {
         Arc::new(InFlight {
             max,
             now: AtomicUsize::new(0),
@@ -23,10 +23,15 @@ impl InFlight {
     }
 
     /// One more, unless the limit is reached.
-    pub(in crate::frontend) fn enter(self: &Arc<Self>) -> Option<Waiting> {
+    pub(super) fn enter(self: &Arc<Self>) -> Option<Waiting> {
         let before = self.now.fetch_add(1, Ordering::Relaxed);
         let waiting = Waiting(Arc::clone(self));
         (before < self.max).then_some(waiting)
+    }
+
+    /// How many wait.
+    pub(super) fn now(&self) -> usize {
+        self.now.load(Ordering::Relaxed).min(self.max)
     }
 }
 

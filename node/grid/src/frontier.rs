@@ -1,0 +1,244 @@
+//! The order in which a search looks at the grid: nearest first.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use super::area::{Area, Column, Row};
+use super::cell::{Cell, Level, latitudes, longitudes};
+use super::grid::Grid;
+use super::node::{Found, Member, NodeId};
+
+/// The squares and the candidates that a search has not looked at yet, each with a bound on its distance. Looking at a
+/// square puts its parts in its place. Best first, after Hjaltason and Samet, "Distance browsing in spatial
+/// databases" (1999).
+pub struct Frontier {
+    heap: BinaryHeap<Entry>,
+}
+
+/// The next step of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A client that may be in the area, by its hash.
+    Candidate(u64),
+    /// A square was looked at, which took about as long as this number of candidates.
+    Looked(usize),
+    /// Nothing is left whose bound is at most the one that was given.
+    End,
+}
+
+struct Entry {
+    /// Nothing in it is nearer than this haversine.
+    bound: f64,
+    target: Target,
+}
+
+#[derive(Clone, Copy)]
+enum Target {
+    World,
+    /// By its southwestern cell.
+    Zone(Cell),
+    Node(NodeId),
+    Client(u64),
+}
+
+impl Target {
+    fn depth(self) -> u8 {
+        match self {
+            Target::World => 0,
+            Target::Zone(_) => 1,
+            Target::Node(id) => 2 + id.depth,
+            Target::Client(_) => u8::MAX,
+        }
+    }
+}
+
+impl Default for Frontier {
+    /// All of the earth.
+    fn default() -> Self {
+        let world = Entry {
+            bound: f64::NEG_INFINITY,
+            target: Target::World,
+        };
+        Frontier {
+            heap: BinaryHeap::from([world]),
+        }
+    }
+}
+
+impl Frontier {
+    /// Takes the next step of a search for `area`, beyond `bound_max` nothing. The bound may fall from step to step.
+    pub fn step(&mut self, grid: &Grid, area: &Area, bound_max: f64) -> Step {
+        let Some(entry) = self.heap.pop().filter(|entry| entry.bound <= bound_max) else {
+            self.heap.clear();
+            return Step::End;
+        };
+        let looking = Looking {
+            grid,
+            area,
+            bound_max,
+            heap: &mut self.heap,
+        };
+        match entry.target {
+            Target::Client(hash) => Step::Candidate(hash),
+            Target::World => looking.world(),
+            Target::Zone(cell) => looking.zone(cell),
+            Target::Node(id) => looking.node(id),
+        }
+    }
+}
+
+/// Looks at one square.
+struct Looking<'a> {
+    grid: &'a Grid,
+    area: &'a Area,
+    bound_max: f64,
+    heap: &'a mut BinaryHeap<Entry>,
+}
+
+/// One candidate costs as much as this number of parts of a square.
+const PARTS_PER_CANDIDATE: usize = 16;
+
+impl Looking<'_> {
+    fn world(mut self) -> Step {
+        let zones = self.grid.zones();
+        let bits = Level::Zone.cell_bits();
+        let world = Cell { row: 0, column: 0 };
+        self.squares(
+            world,
+            bits,
+            (Level::World.cell_bits(), zones.len()),
+            |number| !zones[number].is_empty(),
+            Target::Zone,
+        )
+    }
+
+    fn zone(mut self, zone: Cell) -> Step {
+        let tiles = self.grid.zones()[Level::zone_index(zone)].tiles();
+        let bits = Level::Tile.cell_bits();
+        self.squares(
+            zone,
+            bits,
+            (Level::Zone.cell_bits(), tiles.len()),
+            |number| !tiles[number].is_empty(),
+            |cell| Target::Node(NodeId::tile(cell)),
+        )
+    }
+
+    /// Puts `count` squares that are `bits` large into the heap, of one that is `around_bits` high and begins at
+    /// `southwest`.
+    fn squares(
+        &mut self,
+        southwest: Cell,
+        bits: u32,
+        (around_bits, count): (u32, usize),
+        is_occupied: impl Fn(usize) -> bool,
+        target: impl Fn(Cell) -> Target,
+    ) -> Step {
+        let rows = 1 << (around_bits - bits);
+        let columns = count / rows;
+        let column_at = |number: usize| southwest.column + ((number as u16) << bits);
+        let of_columns: Vec<Column> = (0..columns)
+            .map(|number| self.area.column(longitudes(column_at(number), bits)))
+            .collect();
+        for row_number in 0..rows.min(count) {
+            let row = southwest.row + ((row_number as u16) << bits);
+            let of_row = self.area.row(latitudes(row, bits));
+            if of_row.fixed > self.bound_max {
+                continue;
+            }
+            for (number, of_column) in of_columns.iter().enumerate() {
+                let bound = of_row.bound(*of_column);
+                if bound <= self.bound_max && is_occupied(row_number * columns + number) {
+                    let column = column_at(number);
+                    let target = target(Cell { row, column });
+                    self.heap.push(Entry { bound, target });
+                }
+            }
+        }
+        Step::Looked(1 + count / PARTS_PER_CANDIDATE)
+    }
+
+    fn node(self, id: NodeId) -> Step {
+        let mut seen = Seen {
+            id,
+            rows: [None; 8],
+            columns: [None; 8],
+            looked_at: 0,
+            looking: self,
+        };
+        let grid = seen.looking.grid;
+        grid.look(id, &mut seen);
+        Step::Looked(1 + seen.looked_at / PARTS_PER_CANDIDATE)
+    }
+}
+
+/// Takes in the parts and the clients of a node of a tile.
+struct Seen<'a> {
+    id: NodeId,
+    /// Of its parts, once they are needed.
+    rows: [Option<Row>; 8],
+    columns: [Option<Column>; 8],
+    looked_at: usize,
+    looking: Looking<'a>,
+}
+
+impl Seen<'_> {
+    fn push(&mut self, bound: f64, target: Target) {
+        if bound <= self.looking.bound_max {
+            self.looking.heap.push(Entry { bound, target });
+        }
+    }
+}
+
+impl Found for Seen<'_> {
+    fn member(&mut self, member: Member) {
+        self.looked_at += 1;
+        let cell = member.cell(NodeId::tile(self.id.cell).cell);
+        let area = self.looking.area;
+        let row = area.row(latitudes(cell.row, 0));
+        if row.fixed <= self.looking.bound_max {
+            let bound = row.bound(area.column(longitudes(cell.column, 0)));
+            self.push(bound, Target::Client(member.hash()));
+        }
+    }
+
+    fn part(&mut self, part: NodeId) {
+        self.looked_at += 1;
+        let (area, bits) = (self.looking.area, part.cell_bits());
+        let number = |at: u16| usize::from(at >> bits) % 8;
+        let row = *self.rows[number(part.cell.row)]
+            .get_or_insert_with(|| area.row(latitudes(part.cell.row, bits)));
+        let column = *self.columns[number(part.cell.column)]
+            .get_or_insert_with(|| area.column(longitudes(part.cell.column, bits)));
+        self.push(row.bound(column), Target::Node(part));
+    }
+}
+
+impl Entry {
+    /// Nearer ones first, and of those that are as near the smaller ones: a search through a rectangle has few squares
+    /// waiting then.
+    fn order(&self, other: &Self) -> Ordering {
+        let nearer = other.bound.total_cmp(&self.bound);
+        nearer.then_with(|| self.target.depth().cmp(&other.target.depth()))
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.order(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order(other)
+    }
+}

@@ -1,0 +1,26 @@
+//! Which clients are where: an index of hashes of clients by cells of the earth.
+//!
+//! The grid proposes candidates, and decides nothing: a search looks each candidate up in the map, and decides by the
+//! location there. So the grid need only know the cell of a client, and changes when the cell does. There is no
+//! clock, no runtime and no chance in here.
+//!
+//! Begin with [`Grid`], then [`Frontier`], which is the order of a search; [`Circle`] and [`Rectangle`] are the areas.
+
+#![forbid(unsafe_code)]
+
+mod area;
+mod cell;
+mod circle;
+mod frontier;
+mod grid;
+mod node;
+mod rectangle;
+mod sphere;
+
+pub use area::Area;
+pub use cell::Cell;
+pub use circle::Circle;
+pub use frontier::{Frontier, Step};
+pub use grid::Grid;
+pub use rectangle::{InvalidRectangle, Rectangle};
+pub use sphere::EARTH_RADIUS_M;

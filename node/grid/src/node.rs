@@ -1,0 +1,410 @@
+//! The clients of a tile: a tree that divides itself where many clients are.
+
+use super::cell::{Cell, Level};
+
+/// A node that holds more clients than this is divided, if it can be.
+const FEW_MAX: usize = 256;
+
+/// Nodes that hold together fewer clients than this become one again.
+const REJOINED_MAX: u32 = 64;
+
+/// A list that is filled to less than this part of its room gives room back.
+const ROOM_KEPT: usize = 4;
+
+/// How often a crowd in one cell is divided by the hashes of its clients at most.
+const CROWD_DEPTH_MAX: u32 = 5;
+
+/// Bits of a hash that tell parts of a crowd apart, for each division.
+const CROWD_BITS: u32 = Level::PARTS.trailing_zeros();
+
+/// A client in a tile: its hash, and its cell's row and column in the tile, in ten bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Member([u16; 5]);
+
+/// A node of a tile. Its depth counts divisions: the tile's is 0, that of a block 1, of a cell 2, and of parts of a crowd
+/// more.
+pub(crate) enum Node {
+    Few(Vec<Member>),
+    Many(Box<Parts>),
+}
+
+pub(crate) struct Parts {
+    /// How many clients they hold together.
+    clients: u32,
+    nodes: [Node; Level::PARTS],
+}
+
+/// A node of a tile that a search has yet to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NodeId {
+    /// The southwestern cell.
+    pub(crate) cell: Cell,
+    pub(crate) depth: u8,
+    /// The part of a crowd: the lowest bits of its hashes.
+    crowd: u32,
+}
+
+/// How the number of nodes with clients has changed.
+pub(crate) type Grown = i32;
+
+impl Member {
+    pub(crate) fn new(hash: u64, cell: Cell) -> Self {
+        let mask = (1 << Level::Tile.cell_bits()) - 1;
+        let place = (cell.row & mask) << Level::Tile.cell_bits() | cell.column & mask;
+        Member([
+            hash as u16,
+            (hash >> 16) as u16,
+            (hash >> 32) as u16,
+            (hash >> 48) as u16,
+            place,
+        ])
+    }
+
+    pub(crate) fn hash(self) -> u64 {
+        let [a, b, c, d, _] = self.0.map(u64::from);
+        a | b << 16 | c << 32 | d << 48
+    }
+
+    /// Its cell, if the tile's southwestern cell is this.
+    pub(crate) fn cell(self, tile: Cell) -> Cell {
+        let [.., place] = self.0;
+        let mask = (1 << Level::Tile.cell_bits()) - 1;
+        Cell {
+            row: tile.row | place >> Level::Tile.cell_bits(),
+            column: tile.column | place & mask,
+        }
+    }
+
+    /// In which part of a node of this depth it lies.
+    fn part(self, depth: u32) -> usize {
+        const TILE: Cell = Cell { row: 0, column: 0 };
+        match depth {
+            0 => Level::block_index(self.cell(TILE)),
+            1 => Level::cell_index(self.cell(TILE)),
+            _ => crowd_part(self.hash() >> (CROWD_BITS * (depth - 2))),
+        }
+    }
+}
+
+fn crowd_part(bits: u64) -> usize {
+    bits as usize % Level::PARTS
+}
+
+impl NodeId {
+    /// The tile that this cell lies in.
+    pub(crate) fn tile(cell: Cell) -> Self {
+        let mask = u16::MAX << Level::Tile.cell_bits();
+        NodeId {
+            cell: Cell {
+                row: cell.row & mask,
+                column: cell.column & mask,
+            },
+            depth: 0,
+            crowd: 0,
+        }
+    }
+
+    /// How many cells it is high and wide, as a power of two.
+    pub(crate) fn cell_bits(self) -> u32 {
+        match self.depth {
+            0 => Level::Tile.cell_bits(),
+            1 => Level::Block.cell_bits(),
+            _ => Level::Cell.cell_bits(),
+        }
+    }
+
+    /// The part of this number.
+    fn part(self, number: usize) -> Self {
+        let mut part = self;
+        part.depth += 1;
+        let (row, column) = ((number / 8) as u16, (number % 8) as u16);
+        match self.depth {
+            0 | 1 => {
+                let bits = part.cell_bits();
+                part.cell.row |= row << bits;
+                part.cell.column |= column << bits;
+            }
+            depth => part.crowd |= (number as u32) << (CROWD_BITS * (u32::from(depth) - 2)),
+        }
+        part
+    }
+
+    /// The number of the part of a node of this depth, above it, that leads to it.
+    fn part_above(self, depth: u32) -> usize {
+        match depth {
+            0 => Level::block_index(self.cell),
+            1 => Level::cell_index(self.cell),
+            _ => crowd_part(u64::from(self.crowd) >> (CROWD_BITS * (depth - 2))),
+        }
+    }
+
+    fn holds(self, member: Member) -> bool {
+        (0..u32::from(self.depth)).all(|depth| member.part(depth) == self.part_above(depth))
+    }
+}
+
+impl Node {
+    pub(crate) const EMPTY: Node = Node::Few(Vec::new());
+
+    pub(crate) fn insert(&mut self, member: Member) -> Grown {
+        self.insert_at(0, member)
+    }
+
+    /// Takes out one that is like this, if there is one.
+    pub(crate) fn remove(&mut self, member: Member) -> Option<Grown> {
+        self.remove_at(0, member)
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Node::Few(members) => members.len(),
+            Node::Many(parts) => parts.clients as usize,
+        }
+    }
+
+    fn insert_at(&mut self, depth: u32, member: Member) -> Grown {
+        match self {
+            Node::Few(members) => {
+                let grown = Grown::from(members.is_empty());
+                members.push(member);
+                if members.len() > FEW_MAX && depth < 2 + CROWD_DEPTH_MAX {
+                    return grown + self.divide(depth);
+                }
+                grown
+            }
+            Node::Many(parts) => {
+                parts.clients += 1;
+                parts.nodes[member.part(depth)].insert_at(depth + 1, member)
+            }
+        }
+    }
+
+    fn divide(&mut self, depth: u32) -> Grown {
+        let Node::Few(members) = std::mem::replace(self, Node::EMPTY) else {
+            return 0;
+        };
+        let mut parts = Box::new(Parts {
+            clients: members.len() as u32,
+            nodes: [const { Node::EMPTY }; Level::PARTS],
+        });
+        let mut grown = -1;
+        for member in members {
+            grown += parts.nodes[member.part(depth)].insert_at(depth + 1, member);
+        }
+        *self = Node::Many(parts);
+        grown
+    }
+
+    fn remove_at(&mut self, depth: u32, member: Member) -> Option<Grown> {
+        match self {
+            Node::Few(members) => {
+                let at = members.iter().position(|other| other.0 == member.0)?;
+                members.swap_remove(at);
+                if members.capacity() >= ROOM_KEPT * members.len().max(2) {
+                    members.shrink_to(2 * members.len());
+                }
+                Some(-Grown::from(members.is_empty()))
+            }
+            Node::Many(parts) => {
+                let grown = parts.nodes[member.part(depth)].remove_at(depth + 1, member)?;
+                parts.clients -= 1;
+                if parts.clients < REJOINED_MAX {
+                    return Some(grown + self.rejoin());
+                }
+                Some(grown)
+            }
+        }
+    }
+
+    fn rejoin(&mut self) -> Grown {
+        let mut members = Vec::with_capacity(self.len());
+        let mut nodes = 0;
+        self.each_few(&mut |few| {
+            nodes += Grown::from(!few.is_empty());
+            members.extend_from_slice(few);
+        });
+        let joined = Grown::from(!members.is_empty());
+        *self = Node::Few(members);
+        joined - nodes
+    }
+
+    fn each_few(&self, take: &mut impl FnMut(&[Member])) {
+        match self {
+            Node::Few(members) => take(members),
+            Node::Many(parts) => parts.nodes.iter().for_each(|node| node.each_few(take)),
+        }
+    }
+
+    /// The parts that hold clients, or the clients, of the node with this id; called for the tile's node.
+    pub(crate) fn look(&self, id: NodeId, found: &mut impl Found) {
+        let mut node = self;
+        for depth in 0..u32::from(id.depth) {
+            match node {
+                // It was divided when it was found, and is not any more.
+                Node::Few(members) => {
+                    let of_it = members.iter().filter(|&&member| id.holds(member));
+                    return of_it.for_each(|&member| found.member(member));
+                }
+                Node::Many(parts) => node = &parts.nodes[id.part_above(depth)],
+            }
+        }
+        match node {
+            Node::Few(members) => members.iter().for_each(|&member| found.member(member)),
+            Node::Many(parts) => {
+                for (number, part) in parts.nodes.iter().enumerate() {
+                    if part.len() > 0 {
+                        found.part(id.part(number));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The receiver of the parts and the clients of a node.
+pub(crate) trait Found {
+    fn member(&mut self, member: Member);
+    fn part(&mut self, part: NodeId);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TILE: Cell = Cell {
+        row: 64 * 3,
+        column: 64 * 500,
+    };
+
+    /// Everything below a node, with multiplicity, and how many nodes hold clients.
+    #[derive(Default)]
+    struct All {
+        members: BTreeMap<(u64, Cell), usize>,
+        parts: Vec<NodeId>,
+    }
+
+    impl Found for All {
+        fn member(&mut self, member: Member) {
+            *self
+                .members
+                .entry((member.hash(), member.cell(TILE)))
+                .or_default() += 1;
+        }
+
+        fn part(&mut self, part: NodeId) {
+            self.parts.push(part);
+        }
+    }
+
+    fn all(node: &Node, from: NodeId) -> BTreeMap<(u64, Cell), usize> {
+        let mut all = All::default();
+        all.parts.push(from);
+        while let Some(part) = all.parts.pop() {
+            node.look(part, &mut all);
+        }
+        all.members
+    }
+
+    fn leaves(node: &Node) -> i32 {
+        let mut count = 0;
+        node.each_few(&mut |few| count += i32::from(!few.is_empty()));
+        count
+    }
+
+    fn cell(number: u16) -> Cell {
+        Cell {
+            row: TILE.row + number % 64,
+            column: TILE.column + number / 64 % 64,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn a_node_holds_what_was_put_in_and_not_taken_out(
+            // Few cells, so that crowds are divided; some hashes that begin alike.
+            steps in prop::collection::vec((any::<u64>(), 0_u16..9, any::<bool>()), 0..3_000),
+            alike in any::<bool>(),
+        ) {
+            let mut node = Node::EMPTY;
+            let mut model = BTreeMap::<(u64, Cell), usize>::new();
+            let mut grown = 0;
+            for (hash, place, is_new) in steps {
+                let hash = if alike { hash & !0xfff } else { hash };
+                if is_new || model.is_empty() {
+                    let at = cell(place * place * 50);
+                    grown += node.insert(Member::new(hash, at));
+                    *model.entry((hash, at)).or_default() += 1;
+                } else {
+                    // Many at a time, so that nodes become one again.
+                    for _ in 0..hash % 3 {
+                        let Some((&(hash, at), _)) = model.iter().nth(hash as usize % model.len().max(1)) else {
+                            break;
+                        };
+                        grown += node.remove(Member::new(hash, at)).unwrap();
+                        let count = model.get_mut(&(hash, at)).unwrap();
+                        *count -= 1;
+                        if *count == 0 {
+                            model.remove(&(hash, at));
+                        }
+                    }
+                }
+            }
+            prop_assert_eq!(grown, leaves(&node));
+            prop_assert_eq!(node.len(), model.values().sum::<usize>());
+            prop_assert_eq!(all(&node, NodeId::tile(TILE)), model);
+            prop_assert!(node.remove(Member::new(1, cell(4_095))).is_none());
+        }
+    }
+
+    #[test]
+    fn a_crowd_in_one_cell_is_divided_and_found_by_parts() {
+        let mut node = Node::EMPTY;
+        let at = cell(77);
+        let hash = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for number in 0..100_000 {
+            node.insert(Member::new(hash(number), at));
+        }
+        let mut piece = All::default();
+        node.look(NodeId::tile(TILE), &mut piece);
+        assert_eq!((piece.parts.len(), piece.members.len()), (1, 0));
+        let mut largest = 0;
+        while let Some(part) = piece.parts.pop() {
+            let before = piece.members.len();
+            node.look(part, &mut piece);
+            largest = largest.max(piece.members.len() - before);
+        }
+        assert_eq!(piece.members.len(), 100_000);
+        assert!(largest <= FEW_MAX, "{largest}");
+        for number in 0..100_000 {
+            assert!(node.remove(Member::new(hash(number), at)).is_some());
+        }
+        assert!(matches!(&node, Node::Few(members) if members.capacity() < 8));
+    }
+
+    #[test]
+    fn a_part_is_found_though_nodes_have_become_one_again() {
+        let mut node = Node::EMPTY;
+        let hash = |number: u64| number << 40 | number;
+        for number in 0..300 {
+            node.insert(Member::new(hash(number), cell(number as u16 * 13)));
+        }
+        let mut found = All::default();
+        node.look(NodeId::tile(TILE), &mut found);
+        let parts = found.parts;
+        assert!(parts.len() > 10);
+        for number in 20..300 {
+            node.remove(Member::new(hash(number), cell(number as u16 * 13)));
+        }
+        assert!(matches!(node, Node::Few(_)));
+        let mut seen = 0;
+        for part in parts {
+            seen += all(&node, part).len();
+        }
+        assert_eq!(seen, 20);
+    }
+}

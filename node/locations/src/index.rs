@@ -1,0 +1,63 @@
+//! The index of where clients are, looked at as a whole.
+
+use std::collections::BTreeMap;
+
+use herd_grid::Cell;
+
+use super::Locations;
+
+/// Where index and map do not agree: a defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IndexFault {
+    /// Clients of the map are not in their cells.
+    #[error("{missing} clients of the map are not in their cells")]
+    Missing {
+        /// How many.
+        missing: usize,
+    },
+    /// The index holds more than the map does.
+    #[error("the index holds {index} clients, and the map {map}")]
+    Surplus {
+        /// Clients of the index.
+        index: usize,
+        /// Clients of the map.
+        map: usize,
+    },
+}
+
+impl Locations {
+    /// How many clients the index holds, and how many of its nodes hold any.
+    pub fn index_size(&self) -> (usize, usize) {
+        (self.grid.len(), self.grid.nodes())
+    }
+
+    /// How index and map differ, while nothing changes. Looks at every record, and copies the hash of each: for tests.
+    pub fn index_fault(&self) -> Option<IndexFault> {
+        let mut by_cell = BTreeMap::<Cell, Vec<u64>>::new();
+        let mut map = 0;
+        for shard in &self.shards {
+            for record in shard.lock().map.records() {
+                let hashes = by_cell.entry(Cell::of(record.quantized())).or_default();
+                hashes.push(self.hash(record.client()));
+                map += 1;
+            }
+        }
+        let mut missing = 0;
+        for (cell, mut expected) in by_cell {
+            let mut held = self.grid.in_cell(cell);
+            expected.sort_unstable();
+            held.sort_unstable();
+            let mut held = held.into_iter().peekable();
+            for hash in expected {
+                while held.next_if(|&other| other < hash).is_some() {}
+                missing += usize::from(held.next_if_eq(&hash).is_none());
+            }
+        }
+        let index = self.grid.len();
+        match (missing, index == map) {
+            (0, true) => None,
+            (0, false) => Some(IndexFault::Surplus { index, map }),
+            _ => Some(IndexFault::Missing { missing }),
+        }
+    }
+}

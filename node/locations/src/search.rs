@@ -1,0 +1,299 @@
+//! Which clients are in an area: candidates from the index, answers from the map.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashSet};
+
+use herd_crdt::Record;
+use herd_grid::{Area, Frontier, Step};
+
+use super::Locations;
+
+#[cfg(test)]
+mod tests;
+
+/// A search whose answer changes while it is looked for begins anew so often.
+const RESTARTS_MAX: u32 = 2;
+
+/// A question for clients in an area.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Where.
+    pub area: Area,
+    /// How many clients at most.
+    pub limit: usize,
+    /// A client that is left out.
+    pub except: Option<Box<[u8]>>,
+}
+
+/// A client in the area.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// How far it is from a circle's centre, in metres; 0 in a rectangle.
+    pub distance_m: f64,
+    /// Its current record.
+    pub record: Record,
+}
+
+/// The clients of an area.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Nearest first, those that are as near in the order of their ids' bytes.
+    pub hits: Vec<Hit>,
+    /// Whether the area holds further clients.
+    pub more: bool,
+}
+
+/// A search under way. It is carried on in pieces, so that others have their turn in between.
+///
+/// Each record in the answer was the current one at some moment of the search, and if that took several pieces, at its end.
+/// A client that was in the area all the time, and in one cell, is in the answer.
+pub struct Search {
+    query: Query,
+    frontier: Frontier,
+    /// The best so far, the worst of them on top: one more than are wanted, which tells whether there are more.
+    best: BinaryHeap<Ranked>,
+    /// The hashes of their clients.
+    hashes: HashSet<u64>,
+    /// The bytes of the texts of the best.
+    bytes: usize,
+    /// The results of one look-up.
+    looked_up: Vec<Ranked>,
+    candidates: usize,
+    pieces: usize,
+    restarts: u32,
+    /// Some of the best have left, and others may be in their place.
+    lost_some: bool,
+}
+
+/// A hit with its place in the order.
+struct Ranked {
+    haversine: f64,
+    hash: u64,
+    hit: Hit,
+}
+
+impl Ranked {
+    fn order(&self, distance_m: f64, client: &[u8]) -> Ordering {
+        let own = self.hit.distance_m.total_cmp(&distance_m);
+        own.then_with(|| self.hit.record.client().cmp(client))
+    }
+}
+
+impl Search {
+    /// Nothing is looked at yet.
+    #[must_use]
+    pub fn new(query: Query) -> Self {
+        Search {
+            query,
+            frontier: Frontier::default(),
+            best: BinaryHeap::new(),
+            hashes: HashSet::new(),
+            bytes: 0,
+            looked_up: Vec::new(),
+            candidates: 0,
+            pieces: 0,
+            restarts: 0,
+            lost_some: false,
+        }
+    }
+
+    /// How many clients were looked up so far.
+    #[must_use]
+    pub fn candidates(&self) -> usize {
+        self.candidates
+    }
+
+    /// The memory of the clients that were found so far, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.best.len() * size_of::<Ranked>()
+    }
+
+    /// Carries on for a piece of about this number of look-ups; says whether the search is over. Clients that
+    /// `may_see` refuses do not exist for it.
+    pub fn carry_on(
+        &mut self,
+        locations: &Locations,
+        may_see: &dyn Fn(&[u8]) -> bool,
+        piece: usize,
+    ) -> bool {
+        let mut done = 0;
+        while done < piece {
+            if self.query.limit == 0 && !self.best.is_empty() {
+                return true;
+            }
+            let bound_max = self.bound_max();
+            match self
+                .frontier
+                .step(&locations.grid, &self.query.area, bound_max)
+            {
+                Step::Candidate(hash) => {
+                    self.look_up(locations, may_see, hash);
+                    done += 1;
+                }
+                Step::Looked(candidates) => done += candidates,
+                Step::End if self.pieces == 0 || !self.is_outdated(locations) => return true,
+                Step::End => {}
+            }
+        }
+        self.pieces += 1;
+        false
+    }
+
+    /// The answer of a search that is over.
+    #[must_use]
+    pub fn into_found(self) -> Found {
+        let mut hits: Vec<Ranked> = self.best.into_vec();
+        hits.sort_unstable();
+        let more = hits.len() > self.query.limit || self.lost_some;
+        hits.truncate(self.query.limit);
+        Found {
+            hits: hits.into_iter().map(|ranked| ranked.hit).collect(),
+            more,
+        }
+    }
+
+    /// Whether there are as many as have to be known.
+    fn is_full(&self) -> bool {
+        self.best.len() > self.query.limit
+    }
+
+    /// A square or a location with a greater bound cannot be among the best.
+    fn bound_max(&self) -> f64 {
+        match self.best.peek() {
+            Some(worst) if self.is_full() => worst.haversine,
+            _ => self.query.area.bound_max(),
+        }
+    }
+
+    /// Looks up the records of this hash in the map.
+    fn look_up(&mut self, locations: &Locations, may_see: &dyn Fn(&[u8]) -> bool, hash: u64) {
+        self.candidates += 1;
+        let floor_ns = locations.floor_ns();
+        let mut looked_up = std::mem::take(&mut self.looked_up);
+        {
+            let shard = locations.shard(hash).lock();
+            for record in shard.map.perhaps_with_hash(hash) {
+                if record.time().ns() >= floor_ns {
+                    looked_up.extend(self.ranked(locations, hash, record));
+                }
+            }
+        }
+        for ranked in looked_up.drain(..) {
+            // Not under the lock: a token may have many patterns.
+            if may_see(ranked.hit.record.client()) {
+                self.take(ranked);
+            }
+        }
+        self.looked_up = looked_up;
+    }
+
+    /// A record that is among the best so far, if it is of a client with this hash.
+    fn ranked(&self, locations: &Locations, hash: u64, record: &Record) -> Option<Ranked> {
+        let area = &self.query.area;
+        // Its text is not read for this.
+        if area.bound_at(record.quantized()) > self.bound_max() {
+            return None;
+        }
+        let client = record.client();
+        if locations.hash(client) != hash || self.query.except.as_deref() == Some(client) {
+            return None;
+        }
+        let (distance_m, haversine) = area.distance(&record.location()?)?;
+        if self.is_full()
+            && let Some(worst) = self.best.peek()
+            && worst.order(distance_m, client) != Ordering::Greater
+        {
+            return None;
+        }
+        Some(Ranked {
+            haversine,
+            hash,
+            hit: Hit {
+                distance_m,
+                record: record.clone(),
+            },
+        })
+    }
+
+    fn take(&mut self, ranked: Ranked) {
+        if !self.hashes.insert(ranked.hash) {
+            // It has changed its cell meanwhile, and is found in both; or another client has this hash.
+            let client = ranked.hit.record.client();
+            let mut best = self.best.iter();
+            if best.any(|known| known.hit.record.client() == client) {
+                return;
+            }
+        }
+        self.bytes += ranked.hit.record.text_len();
+        self.best.push(ranked);
+        if self.best.len() > self.query.limit + 1
+            && let Some(worst) = self.best.pop()
+        {
+            self.bytes -= worst.hit.record.text_len();
+            self.hashes.remove(&worst.hash);
+        }
+    }
+
+    /// Brings the best up to date. Says whether the search has to begin anew, since some of them have left.
+    fn is_outdated(&mut self, locations: &Locations) -> bool {
+        let was_full = self.is_full();
+        let before = self.best.len();
+        let best = std::mem::take(&mut self.best);
+        self.best = best
+            .into_iter()
+            .filter_map(|known| known.now(locations, &self.query.area))
+            .collect();
+        let texts = self.best.iter().map(|known| known.hit.record.text_len());
+        self.bytes = texts.sum();
+        if !was_full || self.best.len() == before {
+            return false;
+        }
+        if self.restarts == RESTARTS_MAX {
+            self.lost_some = true;
+            return false;
+        }
+        self.restarts += 1;
+        self.frontier = Frontier::default();
+        self.best.clear();
+        self.hashes.clear();
+        self.bytes = 0;
+        true
+    }
+}
+
+impl Ranked {
+    /// The same client as the map has it now, if it is still in the area.
+    fn now(self, locations: &Locations, area: &Area) -> Option<Self> {
+        let record = locations.find(self.hit.record.client())?;
+        if record == self.hit.record {
+            return Some(self);
+        }
+        let (distance_m, haversine) = area.distance(&record.location()?)?;
+        Some(Ranked {
+            haversine,
+            hash: self.hash,
+            hit: Hit { distance_m, record },
+        })
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Ranked {}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order(other.hit.distance_m, other.hit.record.client())
+    }
+}

@@ -1,0 +1,32 @@
+//! The operations of a server: take in a report, locate a client, find the clients of an area, and find the places near a
+//! client.
+//!
+//! Every interface turns bytes into these operations, and results into bytes. The rules are here, once: scopes of tokens,
+//! the clock skew, limits, how safe a report has to be, the floor of expiry, and the wait for the store.
+//!
+//! Begin with [`LocationService`]; [`Batch`] takes in reports, [`Asked`] is how questions are answered, and a
+//! [`Principal`](crate::access::Principal) says who asks.
+
+mod answer_bytes;
+mod asked;
+mod in_flight;
+mod intake;
+mod locate;
+mod places;
+mod rare_warning;
+mod search;
+mod service;
+mod settings;
+mod statistics;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer_bytes::AnswerBytes;
+pub use asked::{Asked, Later};
+pub use intake::{Batch, Refusal, Taken};
+pub use places::PlacesNear;
+pub use search::{SearchAnswer, SearchRefusal, Searched};
+pub use service::LocationService;
+pub use settings::ServiceSettings;
+pub use statistics::{SearchStatistics, ServiceStatistics};

@@ -1,0 +1,271 @@
+//! Which clients are in an area.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::available_parallelism;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::yield_now;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::answer_bytes::{AnswerBudget, AnswerBytes};
+use super::asked::{Asked, Later};
+use super::in_flight::{InFlight, Waiting};
+use super::locate::wait_for_store;
+use super::service::LocationService;
+use super::settings::ServiceSettings;
+use super::statistics::ServiceStatistics;
+use crate::access::Principal;
+use herd_grid::{Area, Circle, Rectangle};
+use herd_locations::{AnswerableAfter, Found, Locations, Query, Search};
+use herd_protocol::{Center, Nearby, Within};
+
+/// A search that looks up no more clients than about this is over at once: as long as some hundred reports take.
+const FIRST_PIECE: usize = 512;
+
+/// A longer one goes on in pieces of about this number of clients, in turn with others.
+const PIECE: usize = 256;
+
+/// The result of a search.
+pub type Searched = Result<SearchAnswer, SearchRefusal>;
+
+/// The clients that a search has found.
+#[derive(Debug)]
+pub struct SearchAnswer {
+    /// The clients.
+    pub found: Found,
+    /// To be kept until the clients are told: their memory counts until then.
+    pub bytes: AnswerBytes,
+}
+
+/// Why nothing was searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SearchRefusal {
+    /// The client to look around is not known, or may not be asked about.
+    #[error("the client to look around is not known")]
+    UnknownCenter,
+    /// The corners make no rectangle.
+    #[error("the corners make no rectangle")]
+    NoArea,
+    /// As many long searches are under way as may be, or the answers of all take as much memory as they may.
+    #[error("too many searches are under way")]
+    TooMany,
+}
+
+/// The state that all searches share.
+pub(super) struct Searches {
+    locations: Arc<Locations>,
+    statistics: Arc<ServiceStatistics>,
+    in_flight: Arc<InFlight>,
+    answers: Arc<AnswerBudget>,
+    /// Pieces of long searches that may be worked on at a time, first come first served.
+    turns: Semaphore,
+    /// The threads for long searches.
+    background: Option<Handle>,
+}
+
+impl Searches {
+    pub(super) fn new(
+        settings: &ServiceSettings,
+        locations: Arc<Locations>,
+        statistics: Arc<ServiceStatistics>,
+    ) -> Self {
+        // Half of the cores at most: the other half is for short commands.
+        let turns = available_parallelism().map_or(1, |cores| cores.get() / 2);
+        Searches {
+            locations,
+            statistics,
+            in_flight: InFlight::new(settings.searches_in_flight_max),
+            answers: Arc::default(),
+            turns: Semaphore::new(turns.max(1)),
+            background: settings.background.clone(),
+        }
+    }
+}
+
+impl LocationService {
+    /// Which clients are near a point or a client, nearest first.
+    pub fn nearby(&self, principal: &Principal, nearby: &Nearby<'_>) -> Asked<Searched> {
+        let radius_m = nearby.radius.map(|radius| radius.metres());
+        let limit = nearby.limit;
+        match nearby.center {
+            Center::Point(point) => {
+                let area = Area::Circle(Circle::new(point.coordinates(), radius_m));
+                let except = None;
+                self.search(
+                    principal,
+                    Query {
+                        area,
+                        limit,
+                        except,
+                    },
+                )
+            }
+            Center::Client(client) if principal.may_ask(client) => {
+                let client = Box::<[u8]>::from(client);
+                let locations = Arc::clone(&self.locations);
+                self.search_when_loaded(principal, move || {
+                    around(&locations, client, radius_m, limit)
+                })
+            }
+            Center::Client(_) => Asked::Now(Err(SearchRefusal::UnknownCenter)),
+        }
+    }
+
+    /// Which clients are in a box, in the order of their ids' bytes.
+    pub fn within(&self, principal: &Principal, within: &Within<'_>) -> Asked<Searched> {
+        let limit = within.limit;
+        let Ok(rectangle) = Rectangle::new(within.southwest, within.northeast) else {
+            return Asked::Now(Err(SearchRefusal::NoArea));
+        };
+        let (area, except) = (Area::Rectangle(rectangle), None);
+        self.search(
+            principal,
+            Query {
+                area,
+                limit,
+                except,
+            },
+        )
+    }
+
+    /// The clients of an area.
+    pub fn search(&self, principal: &Principal, query: Query) -> Asked<Searched> {
+        self.search_when_loaded(principal, || Some(query))
+    }
+
+    /// Runs the query once all of the store is in the map: any record may be in the area.
+    fn search_when_loaded(
+        &self,
+        principal: &Principal,
+        query: impl FnOnce() -> Option<Query> + Send + 'static,
+    ) -> Asked<Searched> {
+        let searches = Arc::clone(&self.searches);
+        let principal = principal.clone();
+        if !self.locations.loading().is_running() {
+            return searches.search(principal, query());
+        }
+        Asked::AfterLoading(Box::pin(async move {
+            wait_for_store(&searches.locations, AnswerableAfter::Load).await;
+            searches.search(principal, query()).answer().await
+        }))
+    }
+}
+
+/// The query for the clients around a client, if it is known.
+fn around(
+    locations: &Locations,
+    client: Box<[u8]>,
+    radius_m: Option<f64>,
+    limit: usize,
+) -> Option<Query> {
+    let center = locations.find(&client)?.location()?.coordinates();
+    Some(Query {
+        area: Area::Circle(Circle::new(center, radius_m)),
+        limit,
+        except: Some(client),
+    })
+}
+
+impl Searches {
+    fn search(self: Arc<Self>, principal: Principal, query: Option<Query>) -> Asked<Searched> {
+        let begin = Instant::now();
+        let Some(query) = query else {
+            return Asked::Now(Err(SearchRefusal::UnknownCenter));
+        };
+        if !principal.may_see_some() {
+            // Nothing is looked at for a stranger.
+            return Asked::Now(Ok(SearchAnswer {
+                found: Found::default(),
+                bytes: AnswerBytes::of(&self.answers),
+            }));
+        }
+        let mut search = Search::new(query);
+        let may_see = |client: &[u8]| principal.may_see(client);
+        if search.carry_on(&self.locations, &may_see, FIRST_PIECE) {
+            let bytes = AnswerBytes::of(&self.answers);
+            return Asked::Now(self.told(search, bytes, begin));
+        }
+        let Some(waiting) = self.in_flight.enter() else {
+            return Asked::Now(Err(self.refusal()));
+        };
+        let long = &self.statistics.searches.long;
+        long.fetch_add(1, Ordering::Relaxed);
+        let long = Long {
+            search,
+            principal,
+            bytes: AnswerBytes::of(&self.answers),
+            begin,
+            _waiting: waiting,
+        };
+        Asked::Later(self.in_background(long))
+    }
+
+    /// Goes on with a search on the background threads. Dropping the future ends the search.
+    fn in_background(self: Arc<Self>, long: Long) -> Later<Searched> {
+        let background = self.background.clone();
+        let going_on = self.go_on(long);
+        let Some(background) = background else {
+            return Box::pin(going_on);
+        };
+        let task = AbortOnDropHandle::new(background.spawn(going_on));
+        // It ends without an answer if it panics, which is a defect, or with the threads that it runs on.
+        Box::pin(async { task.await.unwrap_or(Err(SearchRefusal::TooMany)) })
+    }
+
+    async fn go_on(self: Arc<Self>, mut long: Long) -> Searched {
+        loop {
+            let is_over = {
+                let _turn = self.turns.acquire().await;
+                let principal = &long.principal;
+                let may_see = |client: &[u8]| principal.may_see(client);
+                long.search.carry_on(&self.locations, &may_see, PIECE)
+            };
+            if is_over {
+                return self.told(long.search, long.bytes, long.begin);
+            }
+            if !long.bytes.set(long.search.bytes()) {
+                return Err(self.refusal());
+            }
+            yield_now().await;
+        }
+    }
+
+    fn refusal(&self) -> SearchRefusal {
+        let refused = &self.statistics.searches.refused;
+        refused.fetch_add(1, Ordering::Relaxed);
+        SearchRefusal::TooMany
+    }
+
+    fn told(&self, search: Search, mut bytes: AnswerBytes, begin: Instant) -> Searched {
+        if !bytes.set(search.bytes()) {
+            return Err(self.refusal());
+        }
+        let statistics = &self.statistics.searches;
+        let candidates = search.candidates() as u64;
+        let found = search.into_found();
+        let hits = found.hits.len() as u64;
+        statistics
+            .candidates
+            .fetch_add(candidates, Ordering::Relaxed);
+        statistics.hits.fetch_add(hits, Ordering::Relaxed);
+        statistics.durations.observe(begin.elapsed(), 1);
+        Ok(SearchAnswer { found, bytes })
+    }
+
+    /// How many long searches are under way.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.now()
+    }
+}
+
+/// A search that goes on in pieces.
+struct Long {
+    search: Search,
+    principal: Principal,
+    bytes: AnswerBytes,
+    begin: Instant,
+    _waiting: Waiting,
+}
