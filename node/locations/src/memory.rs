@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The memory of a client beside its texts, in bytes: its entry in a table that may be less than half full, the
-/// allocation of the texts, and its hashes in the books of publisher, store and outbox.
-const CLIENT_BYTES: usize = 224;
+/// allocation of the texts, its hashes in the books of publisher, store and outbox, and its place in the index, where
+/// lists may be half empty and nodes of little more than 64 clients divided.
+const CLIENT_BYTES: usize = 280;
 
 /// The share of texts that gossip keeps: groups in base64, four bytes for three, if compression does not make them
 /// smaller.

@@ -9,6 +9,7 @@ use super::bugs::Bugs;
 use super::checkers::Found;
 use super::checkers::convergence::all_maps_are_equal;
 use super::checkers::copies::{slots_are_bounded, the_superseded_are_buried};
+use super::checkers::index::the_index_agrees;
 use super::checkers::publication::each_has_one_publisher;
 use super::checkers::survival::nothing_promised_is_lost;
 use super::checkers::truth::nothing_is_made_up;
@@ -107,6 +108,10 @@ impl Run<'_> {
             let Some(process) = &self.herd.servers[position].process else {
                 continue;
             };
+            the_index_agrees(
+                &self.herd.servers[position].name,
+                process.locations.index_fault(),
+            )?;
             if !process.is_loaded() {
                 continue;
             }
