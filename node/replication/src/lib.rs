@@ -1,12 +1,14 @@
 //! Replication over the fixed topology: what a server publishes, how it reaches the others, and who
 //! publishes what a dead server no longer can.
 //!
-//! [`engine`] wraps chitchat, the gossip engine. Its messages travel over our own links ([`link`]),
-//! one TCP connection per edge of the topology, when the [`pacer`] says so. [`publish`] turns what
-//! the map has pending into delta groups in slots; [`receive`] merges what arrives, tells the
-//! neighbours how far it got, tends to the records of the dead ([`adoption`], burial), and tells the herd
-//! how the links of this server are ([`link_words`]).
-//! What is published and learnt goes to the store too ([`storing`]). [`run`] keeps all that alive, one incarnation after the other.
+//! [`run`] starts everything: read it first. The module `replica` has the decisions as values, without runtime, lock or
+//! clock: the receiver merges the groups of others and looks after the records of the dead ([`adoption`], burial), the
+//! publisher turns pending records into delta groups in slots, a pacer chooses the moment at which a neighbour hears of
+//! them, and a life decides about the next incarnation. The module `driver` runs these values as tasks.
+//!
+//! [`engine`] wraps chitchat, the gossip engine. Its messages travel over our own links ([`link`]), one TCP connection
+//! per edge of the topology. All groups go to the store too ([`storing`]). Other parts of a server see replication
+//! through [`view`].
 
 #![forbid(unsafe_code)]
 

@@ -1,9 +1,9 @@
-//! What replication decides, as values that take what happened and the time, and give effects: without runtime, lock or
-//! clock. The drivers (`crate::driver`) wait, send and lock.
+//! The decisions of replication, as values that take events and the time, and give effects: without runtime, lock or
+//! clock. The drivers (`crate::driver`, and `simulated` in tests) wait, send and lock.
 //!
-//! Each value belongs to one task, so that none waits for another: [`receiving`] decides what becomes of what others
-//! publish, [`publishing`] what this server publishes when, [`pacing`] when a neighbour hears of it, and [`life`] what
-//! comes after an incarnation.
+//! Each value belongs to one task, so that none waits for another: [`receiving`] merges the groups of others,
+//! [`publishing`] puts this server's records into slots, [`pacing`] chooses the moment of a push or a round, and [`life`]
+//! decides about the next incarnation.
 
 pub(crate) mod life;
 pub(crate) mod pacing;

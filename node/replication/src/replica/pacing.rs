@@ -43,7 +43,7 @@ pub(crate) enum Step {
     Rest { until: Instant },
     /// Waits until then.
     Sleep { until: Instant },
-    /// Pushes; then says [`Pacing::note_push`] or [`Pacing::note_no_push`].
+    /// Pushes; then says [`Pacing::note_push`] or [`Pacing::note_no_news`].
     Push,
     /// Begins a round; then says [`Pacing::note_round`].
     Round,

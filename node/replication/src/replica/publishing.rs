@@ -1,7 +1,7 @@
-//! The publisher: what goes from the map's outbox into which slot, and when.
+//! The publisher: moves records from the map's outbox into slots, in rounds.
 //!
-//! A round is a few steps, each of which may hand out groups: what is pending, some of the backlog, what compaction
-//! moves, and slots that are emptied. The driver sets the groups of a step, and asks for the next.
+//! A round is a few steps, each of which may hand out groups: pending records, some of the backlog, records that
+//! compaction moves, and empty groups for idle slots. The driver sets the groups of a step, and asks for the next.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

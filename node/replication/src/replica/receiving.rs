@@ -1,5 +1,5 @@
-//! The receiver: what becomes of what other servers publish, how far this server has merged it, and who looks after the
-//! records of publishers that are gone.
+//! The receiver: merges the groups of other servers, reports how far it got, and looks after the records of publishers
+//! that are gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
