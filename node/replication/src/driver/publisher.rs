@@ -175,7 +175,7 @@ impl PublisherTask {
                 figures.set_slots(slots);
             }
             Effect::SlowClients(is_overloaded) => {
-                locations.admission().set_overloaded(is_overloaded)
+                locations.admission().set_overloaded(is_overloaded);
             }
         }
     }

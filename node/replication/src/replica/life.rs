@@ -27,7 +27,7 @@ pub(crate) enum Ended {
     /// The store that had failed is read again.
     StoreBack,
     /// The engine's loop ended: a message may have been what ended it.
-    EngineEnded(EngineError),
+    Engine(EngineError),
     /// Something else failed, which no message can be blamed for.
     Failed(EngineError),
 }
@@ -114,7 +114,7 @@ impl Life {
                 begin(known, Duration::ZERO)
             }
             Ended::StoreBack => begin(known, Duration::ZERO),
-            Ended::EngineEnded(error) => {
+            Ended::Engine(error) => {
                 let pause = self.failure_pause(error, facts);
                 let cut_suspect = facts.has_suspect.then_some(pause);
                 Then::Begin {
@@ -224,7 +224,7 @@ mod tests {
                 has_suspect: true,
                 ..facts(now)
             };
-            let then = life.after(&Ended::EngineEnded(failure()), facts);
+            let then = life.after(&Ended::Engine(failure()), facts);
             let expected = Then::Begin {
                 exceed: 10,
                 pause: Duration::ZERO,
@@ -232,7 +232,7 @@ mod tests {
             };
             assert_eq!(then, expected);
         }
-        let alone = life.after(&Ended::EngineEnded(failure()), facts(now));
+        let alone = life.after(&Ended::Engine(failure()), facts(now));
         assert_eq!(pause_of(alone), 8 * SECOND, "there is nobody to blame");
     }
 

@@ -41,7 +41,7 @@ impl Running {
         };
         tokio::select! {
             biased;
-            error = self.engine.terminated() => Ended::EngineEnded(error),
+            error = self.engine.terminated() => Ended::Engine(error),
             Some(ended) = self.receiver.join_next() => match ended {
                 Ok(by) => Ended::BuriedBy(by),
                 Err(error) => Ended::Failed(EngineError::task("receiver", &error)),

@@ -188,9 +188,9 @@ impl Herd {
         } = replication.view();
         links.set_offer(self.offers[position]);
         let stop = CancellationToken::new();
-        if let Some(after) = self.expire_after {
+        if self.expire_after.is_some() {
             let herd = self.herd_clocks(position, links.clone(), replication.rejoin());
-            tokio::spawn(self.expiry(position, after, &locations, herd, &store, stop.clone()));
+            tokio::spawn(self.expiry(position, &locations, herd, &store, stop.clone()));
         }
         let endpoint = Arc::new(self.network.endpoint(&name));
         let task = tokio::spawn(replication.run(endpoint, stop.clone()));
@@ -211,12 +211,12 @@ impl Herd {
     fn expiry(
         &self,
         position: usize,
-        after: Duration,
         locations: &Arc<Locations>,
         herd: HerdClocks,
         store: &Arc<StoreHandle>,
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send + use<> {
+        let after = self.expire_after.unwrap();
         let locations = locations.clone();
         let clock = self.clocks[position].clone();
         let in_store = self.disks[position].is_some();
