@@ -131,7 +131,7 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
     let (place, time) = (0..PLACES.len(), 1_u32..100);
     let change = prop_oneof![
         8 => (client, place.clone(), time.clone()).prop_map(|(c, p, t)| Change::Reported(c, p, t)),
-        8 => (client, place.clone(), time.clone()).prop_map(|(c, p, t)| Change::Delivered(c, p, t)),
+        8 => (client, place.clone(), time).prop_map(|(c, p, t)| Change::Delivered(c, p, t)),
         1 => (place, 0_u16..600).prop_map(|(p, n)| Change::Crowd(p, n)),
         1 => (1_u32..60).prop_map(Change::Floor),
     ];
