@@ -81,14 +81,14 @@ fn run_logged(
     let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            error!("nothing was started, for there can be no threads: {error}");
+            error!("nothing was started: cannot create threads: {error}");
             return exit_code::INTERNAL;
         }
     };
     let client_threads = match ClientThreads::start(settings.values.client_threads) {
         Ok(threads) => threads,
         Err(error) => {
-            error!("nothing was started, for there can be no threads for clients: {error}");
+            error!("nothing was started: cannot create threads for clients: {error}");
             return exit_code::INTERNAL;
         }
     };
@@ -138,7 +138,7 @@ impl Prepared {
     /// The exit status, where that fails; the log says why.
     fn new(settings: &ServeSettings, stop_on_stdin_eof: bool) -> Result<Self, u8> {
         let signals = StopSignals::install_for_servers().map_err(|error| {
-            error!("nothing was started, for signals cannot be listened for: {error}");
+            error!("nothing was started: cannot listen for signals: {error}");
             exit_code::INTERNAL
         })?;
         let parent = stop_on_stdin_eof.then(stdin_pipe::open).transpose();
@@ -209,16 +209,16 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
             }
             () = until(stopping.deadline) => {
                 error!(
-                    "did not stop within {STOP_GRACE:?} and ends as it is: clients are cut off, and what \
-                     they reported last may not be on disk or at a neighbour"
+                    "did not stop within {STOP_GRACE:?} and ends as it is: clients are cut off, and their last \
+                     reports may not be on disk or at a neighbour"
                 );
                 return exit_code::INTERNAL;
             }
         };
         if stopping.has_begun() {
             warn!(
-                "{told_to_stop} while stopping: ending at once; what clients reported last may not be on \
-                 disk or at a neighbour"
+                "{told_to_stop} while stopping: ending at once; the last reports of clients \
+                 may not be on disk or at a neighbour"
             );
             return exit_code::INTERRUPTED;
         }
@@ -256,7 +256,7 @@ impl Stopping {
             info!("{told}: stopping");
             self.stop.stop.cancel();
         } else {
-            info!("{told}: not ready any more, accepting for {delay:?} yet");
+            info!("{told}: not ready; accepts connections for another {delay:?}");
             self.drained = Some(now + delay);
         }
         self.deadline = Some(now + delay + STOP_GRACE);

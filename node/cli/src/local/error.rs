@@ -60,7 +60,7 @@ pub enum LocalError {
     #[error("had to kill {}", .0.join(", "))]
     Killed(Vec<String>),
     /// Told to stop a second time; the servers were killed.
-    #[error("told to stop twice: killed what was left")]
+    #[error("told to stop twice: killed the remaining servers")]
     Interrupted,
 }
 

@@ -192,7 +192,7 @@ async fn copy(mut log_lines: ChildStderr, output: Output, mut reopen: watch::Rec
             read = log_lines.read(&mut buffer) => read,
             Ok(()) = reopen.changed() => {
                 if let Some(Err(error)) = log.as_mut().map(ServerLog::reopen) {
-                    console.note(&format!("{error}; lines go on to the file before"));
+                    console.note(&format!("{error}; the earlier file stays in use"));
                 }
                 continue;
             }

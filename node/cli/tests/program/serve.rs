@@ -66,7 +66,7 @@ async fn serves_until_told_to_stop() {
 async fn http_can_be_off() {
     let mut server = free_but("--http-listen", "HERD_HTTP_LISTEN", "off").start();
     server
-        .wait_for("nothing can ask whether this server is well")
+        .wait_for("probes and monitoring cannot reach this server")
         .await;
     server.signal(Signal::SIGTERM);
     let (code, output) = server.end().await;

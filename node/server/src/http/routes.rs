@@ -13,9 +13,9 @@ use crate::live;
 use crate::metrics;
 
 /// The answer to a request for locations if they are not shown.
-pub(super) const LOCATIONS_NOT_SHOWN: &str = "this server does not show its herd and where clients are; \
+pub(super) const LOCATIONS_NOT_SHOWN: &str = "this server does not show its herd and the locations of clients; \
      start it with --http-locations (http_locations = true, HERD_HTTP_LOCATIONS=true) to show \
-     them to whoever reaches this port\n";
+     them to everyone who reaches this port\n";
 
 /// All endpoints. An unknown path is answered with a line of text.
 pub fn routes(endpoints: Endpoints) -> Router {
