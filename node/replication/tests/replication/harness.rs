@@ -188,9 +188,9 @@ impl Herd {
         } = replication.view();
         links.set_offer(self.offers[position]);
         let stop = CancellationToken::new();
-        if self.expire_after.is_some() {
-            let herd = self.herd_clocks(position, links.clone(), replication.rejoin());
-            tokio::spawn(self.expiry(position, &locations, herd, &store, stop.clone()));
+        let herd = self.herd_clocks(position, links.clone(), replication.rejoin());
+        if let Some(expiry) = self.expiry(position, &locations, herd, &store, stop.clone()) {
+            tokio::spawn(expiry);
         }
         let endpoint = Arc::new(self.network.endpoint(&name));
         let task = tokio::spawn(replication.run(endpoint, stop.clone()));
@@ -207,7 +207,7 @@ impl Herd {
         }
     }
 
-    /// Expiry of a server, whose floor is in its store if it has one.
+    /// Expiry of a server, if records expire. Its floor is in its store if it has one.
     fn expiry(
         &self,
         position: usize,
@@ -215,21 +215,21 @@ impl Herd {
         herd: HerdClocks,
         store: &Arc<StoreHandle>,
         stop: CancellationToken,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let after = self.expire_after.unwrap();
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let after = self.expire_after?;
         let locations = locations.clone();
         let clock = self.clocks[position].clone();
         let in_store = self.disks[position].is_some();
         let in_store = in_store.then(|| StoredFloor::new(store.clone()));
         let in_memory = self.floors[position].clone();
-        async move {
+        Some(async move {
             let (at_start, floor): (_, Arc<dyn FloorStore>) = match in_store {
                 Some(store) => (store.at_start().await, Arc::new(store)),
                 None => (in_memory.stored(), in_memory),
             };
             let expiry = Expiry::new(after, at_start, locations, clock, floor, herd).await;
             expiry.run(stop).await;
-        }
+        })
     }
 
     /// What the links would tell of the neighbours' clocks.
