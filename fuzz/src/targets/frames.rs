@@ -1,8 +1,8 @@
 //! Bytes to frames of a link: a frame that was read is written, and read as the same again. Bytes behind a message
 //! change nothing.
 
-use herd_replication::link::frame::{Frame, Greeting, Received, SKIPPABLE_FROM};
-use herd_replication::report::AppliedReport;
+use herd_gossip::link::frame::{Frame, Greeting, Received, SKIPPABLE_FROM};
+use herd_gossip::report::AppliedReport;
 use herd_topology::Incarnation;
 
 /// Reports may speak of anybody.

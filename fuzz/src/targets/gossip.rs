@@ -14,7 +14,7 @@ use chitchat::{
     ChitchatConfig, ChitchatHandle, ChitchatId, ChitchatMessage, Deserializable as _,
     FailureDetectorConfig, spawn_chitchat,
 };
-use herd_replication::guard::{Guard, Standpoint};
+use herd_gossip::guard::{Guard, Standpoint};
 use herd_topology::Incarnation;
 use herd_topology::gossip_address;
 use tokio::sync::mpsc;

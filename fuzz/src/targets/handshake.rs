@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use herd_clock::clock::WallClock;
+use herd_gossip::link::frame::framed;
 use herd_replication::chance::Chance;
-use herd_replication::link::frame::framed;
 use herd_replication::link::handshake::answer;
 use herd_replication::link::session;
 use herd_replication::links::{HerdView, Links};

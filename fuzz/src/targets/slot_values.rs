@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use herd_replication::slot_value::{SlotValues, UNPACKED_BYTES_MAX};
+use herd_gossip::slot_value::{SlotValues, UNPACKED_BYTES_MAX};
 
 pub(super) fn run(bytes: &[u8]) {
     static VALUES: OnceLock<SlotValues> = OnceLock::new();

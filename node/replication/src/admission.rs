@@ -4,8 +4,7 @@ use std::sync::atomic::Ordering;
 
 use chitchat::{ChitchatId, ChitchatMessage};
 
-use super::digests;
-use super::engine::{chitchat_id, incarnation_of};
+use super::digests::{self, chitchat_id, incarnation_of};
 use super::known_ids::Admission;
 use super::links::Links;
 use herd_topology::NAME_BYTES_MAX;

@@ -18,14 +18,14 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinError;
 
-use super::digests::{Entry, syn_of};
-use super::guard::key::{BURIED_KEY, LINKS_KEY, SLOT_PREFIX};
+use super::digests::{Entry, chitchat_id, incarnation_of, syn_of};
+use super::guard::key::{BURIED_KEY, LINKS_KEY, SETTLEMENT_KEY, SLOT_PREFIX, TOLD_KEY};
 use super::incarnation::Incarnation;
 use super::link_words::{self, LinkWord};
 use super::links::Links;
 use super::membership::Sighting;
 use super::push::{Comparison, EVERYTHING, NodeVersions};
-use super::settlement::{SETTLEMENT_KEY, Settlement, TOLD_KEY, Told};
+use super::settlement::{Settlement, Told};
 use super::slot_value::SlotValues;
 use super::socket::LinkTransport;
 use super::timing::GROUPS_PER_LOCK;
@@ -435,19 +435,6 @@ fn in_order_of_publication(mut noticed: Vec<Noticed>) -> Vec<Noticed> {
     // Stable: of those with the same version the order is that of ids and keys.
     noticed.sort_by_key(|(_, _, version, _)| *version);
     noticed
-}
-
-/// The id of an incarnation as chitchat knows it.
-pub(super) fn chitchat_id(incarnation: &Incarnation) -> ChitchatId {
-    let address = gossip_address(&incarnation.server);
-    ChitchatId::new(incarnation.server.clone(), incarnation.generation, address)
-}
-
-pub(super) fn incarnation_of(id: &ChitchatId) -> Incarnation {
-    Incarnation {
-        server: id.node_id.clone(),
-        generation: id.generation_id,
-    }
 }
 
 /// No copy is a burden for what its server said of its links and its map.

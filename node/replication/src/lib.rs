@@ -8,7 +8,7 @@
 //!
 //! [`engine`] wraps chitchat, the gossip engine. Its messages travel over our own links ([`link`]), one TCP connection
 //! per edge of the topology. All groups go to the store too ([`storing`]). Other parts of a server see replication
-//! through [`view`].
+//! through [`view`]. Messages between servers are in [`herd_gossip`]; this crate opens no socket by itself.
 
 #![forbid(unsafe_code)]
 
@@ -20,38 +20,29 @@ pub mod backpressure;
 mod baseline;
 pub mod chance;
 pub mod clocks;
-mod digests;
 mod driver;
 pub mod engine;
 pub mod expiry_views;
 mod fifo_watch;
 pub mod figures;
 mod given_up;
-pub mod guard;
 mod held_groups;
 pub mod identity;
-mod inbound;
-mod join_pace;
 mod kept_groups;
-mod known_ids;
 pub mod link;
-pub mod link_words;
 pub mod links;
 pub mod membership;
 pub mod neighbour;
 mod parts;
 mod publish_gap;
 mod push;
-mod queue;
 pub mod rank;
 pub mod reach;
 pub mod readiness;
 mod replica;
-pub mod report;
 mod rounds;
 pub mod run;
 mod settlement;
-pub mod slot_value;
 mod socket;
 pub mod status;
 mod store_feed;
@@ -64,4 +55,7 @@ mod syn_ack;
 pub mod timing;
 pub mod view;
 
+use herd_gossip::{
+    digests, guard, inbound, join_pace, known_ids, link_words, queue, report, slot_value,
+};
 pub use herd_topology::incarnation;

@@ -10,12 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::incarnation::Incarnation;
 
-/// The key that says that the second will be told.
-pub(super) const TOLD_KEY: &str = "settlement/told";
-
-/// The key that tells a [`Settlement`].
-pub(super) const SETTLEMENT_KEY: &str = "settlement";
-
 /// How much of a server's map is published by somebody live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Settlement {

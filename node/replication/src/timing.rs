@@ -1,12 +1,12 @@
-//! Every duration and bound of replication, in one place, with what ties them together.
+//! Every duration and bound of replication, in one place, with what ties them together. Those of gossip are in
+//! [`herd_gossip::timing`].
 
 use std::time::Duration;
 
-use herd_crdt::group::GROUP_BYTES_MAX;
-
-use super::digests::digest_bytes_max;
-use super::report::REPORT_ENTRIES_MAX;
-use herd_topology::SERVERS_MAX;
+pub(crate) use herd_gossip::timing::{
+    BURIED_NAMED_MAX, HANDSHAKE_TIMEOUT, IDS_MAX, IDS_PER_SERVER_CROWDED, IDS_PER_SERVER_MAX,
+    JOIN_INTERVAL, JOINS_AT_ONCE_MAX, LINKS_TOLD_BYTES_MAX, SPARE_IDS,
+};
 
 /// A round begins so long after the last one ended, news or not: heartbeats and digests travel with it, and it makes good
 /// whatever a push was wrong about.
@@ -101,9 +101,6 @@ pub const LINK_WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Name resolution and connection of one attempt.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Both halves of the handshake.
-pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
-
 /// The first and the longest pause between two attempts to connect a link, before jitter.
 pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// See [`RECONNECT_PAUSE_MIN`].
@@ -118,12 +115,6 @@ pub const RECONNECT_LOG_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Frames waiting for a link; when there are more, the oldest is dropped. Gossip repeats itself.
 pub const LINK_QUEUE_FRAMES_MAX: usize = 64;
-
-/// Messages waiting for chitchat's loop; when there are more, links stop reading.
-pub const INBOUND_MESSAGES_MAX: usize = 256;
-
-/// What these messages may take in memory together, in bytes.
-pub const INBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Peer connections that may be open or shaking hands at once, beyond one for each neighbour.
 pub const SPARE_PEER_CONNECTIONS_MAX: usize = 64;
@@ -160,29 +151,6 @@ pub const FORGET_WITHIN: Duration = Duration::from_secs(120);
 
 /// The least time between two times that this server forgets, however many ids there are.
 pub const FORGET_GAP: Duration = Duration::from_secs(5);
-
-/// The most incarnations that gossip knows of one server: a crash loop leaves no more. From
-/// [`IDS_PER_SERVER_CROWDED`] on the oldest that are superseded and gone are forgotten, whatever relies on them.
-pub const IDS_PER_SERVER_MAX: usize = 64;
-/// See [`IDS_PER_SERVER_MAX`].
-pub const IDS_PER_SERVER_CROWDED: usize = 48;
-
-/// The most incarnations that gossip knows of all servers, this one included: one of each server of the largest
-/// topology, and [`SPARE_IDS`] that were superseded. From half of these spare ones on the oldest are forgotten in the
-/// same way.
-pub const IDS_MAX: usize = SERVERS_MAX + SPARE_IDS;
-/// See [`IDS_MAX`].
-pub const SPARE_IDS: usize = 128;
-
-/// The most servers that gossip knows and the topology lacks: those of an older or newer topology file, while a herd is
-/// changed server by server.
-pub const STRANGERS_MAX: usize = 16;
-
-/// The most bytes of one of chitchat's messages.
-pub const MESSAGE_BYTES_MAX: usize = 65_507;
-
-/// The most bytes that a value of ours and its key take in a delta with nothing else in it, and the id before it.
-pub const LARGEST_VALUE_BYTES: usize = 16_000 + 512;
 
 /// A publisher that has not been live for this long, by our own clock, is gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(10);
@@ -233,22 +201,6 @@ pub const BURIAL_AFTER_SUPERSEDED: Duration = Duration::from_secs(20);
 /// publish everything anew when it is back, so that waits for longer.
 pub const BURIAL_AFTER_GONE: Duration = Duration::from_secs(15 * 60);
 
-/// How many buried incarnations a server names to the others.
-pub const BURIED_NAMED_MAX: usize = 128;
-
-/// What a server tells the herd of its links changes at most this often: it is a few more bytes in a
-/// round, on each link of the herd.
-pub const LINKS_TOLD_GAP: Duration = Duration::from_secs(1);
-
-/// The same while all that changes is how far neighbours are behind.
-pub const LAG_TOLD_GAP: Duration = Duration::from_secs(2);
-
-/// Neighbours that are less than this many groups behind keep up.
-pub const LAG_TOLD_MIN: u64 = 16;
-
-/// The longest text on a server's links: as long as that of a group. Some 1,000 names of usual length.
-pub const LINKS_TOLD_BYTES_MAX: usize = 16_000;
-
 /// How long a server waits for its first handshakes before its gossip starts without them.
 pub const FIRST_HANDSHAKES_WAIT: Duration = Duration::from_secs(1);
 
@@ -269,12 +221,6 @@ pub const RESTART_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// A process that has just begun goes on as a new incarnation when a newer one of its name is alive; at the second
 /// time it ends.
 pub const LOSSES_MAX: u32 = 2;
-
-/// New incarnations of a neighbour that get a link in a row, as after restarts,
-pub const JOINS_AT_ONCE_MAX: u32 = 10;
-
-/// and the time after which one more does.
-pub const JOIN_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long a server that stops waits for a neighbour to have all that it published.
 pub const HANDOVER_MAX: Duration = Duration::from_secs(1);
@@ -338,7 +284,6 @@ const _: () = {
         BACKLOG_LAG_GROUPS_MAX as usize + BACKLOG_RECORDS_MAX.div_ceil(64)
             <= LAG_GROUPS_MAX as usize
     );
-    assert!(LINKS_TOLD_GAP.as_millis() <= LAG_TOLD_GAP.as_millis());
     // It has to fit into a delta, or nothing after it would ever be sent.
     assert!(LINKS_TOLD_BYTES_MAX < FULL_DELTA_BYTES);
     // A look in time is not a late one.
@@ -348,19 +293,9 @@ const _: () = {
     assert!(BURIAL_AFTER_SUPERSEDED.as_millis() < BURIAL_AFTER_GONE.as_millis());
     // Who passed half of the grace period is sent again in each round: it is buried long before.
     assert!(BURIAL_AFTER_GONE.as_millis() * 4 < DEAD_GRACE.as_millis());
-    // However many ids a digest names, a delta beside it has room for the largest value, and for chitchat's own
-    // least of 100 bytes.
-    assert!(LARGEST_VALUE_BYTES >= LINKS_TOLD_BYTES_MAX + 512);
-    assert!(LARGEST_VALUE_BYTES >= GROUP_BYTES_MAX.div_ceil(3) * 4 + 512);
-    assert!(MESSAGE_BYTES_MAX - 1 - digest_bytes_max(IDS_MAX) >= LARGEST_VALUE_BYTES);
-    assert!(LARGEST_VALUE_BYTES > 100);
-    // A report speaks of all that gossip knows.
-    assert!(REPORT_ENTRIES_MAX >= IDS_MAX);
     // The neighbours have buried who is forgotten, if it was gone for them when it was for us.
     assert!(FORGET_AFTER.as_millis() > GONE_AFTER.as_millis());
     assert!(FORGET_BATCH < IDS_PER_SERVER_CROWDED && IDS_PER_SERVER_CROWDED < IDS_PER_SERVER_MAX);
-    assert!(IDS_PER_SERVER_MAX <= SPARE_IDS / 2);
-    assert!(STRANGERS_MAX < SPARE_IDS);
     // One that starts again and again over two links, and is forgotten in the normal way, does not crowd.
     assert!(
         2 * (JOINS_AT_ONCE_MAX as u128)

@@ -13,7 +13,7 @@ use crate::config::ServeSettings;
 use crate::listeners::BoundSockets;
 use crate::wire_log::{WireLog, WireLogWriter};
 use herd_clock::clock::{SharedClock, SystemClock};
-use herd_replication::link::network::TcpNetwork;
+use herd_gossip::link::network::TcpNetwork;
 use herd_replication::links::LinkObserver;
 
 mod core;

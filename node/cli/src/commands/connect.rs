@@ -9,7 +9,7 @@ use super::options::{Send, SettingFlags};
 use super::send::tls_options::TlsOptions;
 use super::send::token::{self, TokenError};
 use crate::exit_code;
-use herd_replication::link::network::LinkStream;
+use herd_gossip::link::network::LinkStream;
 use herd_server::access::Token;
 use herd_server::settings::{
     Command, ConfigError, Environment, Mistake, Resolver, Setting, Values, duration,

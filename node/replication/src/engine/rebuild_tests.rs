@@ -13,8 +13,9 @@ use crate::known_ids::Admission;
 use crate::link::offer::Offer;
 use crate::links::{HerdView, Links};
 use crate::neighbour::NeighbourConfig;
-use crate::timing::{CHITCHAT_TICK, IDS_MAX, IDS_PER_SERVER_MAX, MESSAGE_BYTES_MAX, STRANGERS_MAX};
+use crate::timing::{CHITCHAT_TICK, IDS_MAX, IDS_PER_SERVER_MAX};
 use herd_clock::clock::SystemClock;
+use herd_gossip::timing::{MESSAGE_BYTES_MAX, STRANGERS_MAX};
 use herd_topology::NAME_BYTES_MAX;
 
 fn incarnation(server: &str, generation: u64) -> Incarnation {

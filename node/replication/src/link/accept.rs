@@ -10,7 +10,8 @@ use tracing::warn;
 
 use super::closed_counts::ClosedReason;
 use super::frame::framed;
-use super::handshake::{HandshakeError, answer};
+use super::handshake::answer;
+use super::handshake_error::HandshakeError;
 use super::network::{Connected, Network, Secured};
 use super::session::{self, LinkLost};
 use crate::links::Links;

@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::frame::{FrameStream, framed};
-use super::handshake::{Agreement, HandshakeError, initiate};
+use super::handshake::{Agreement, initiate};
+use super::handshake_error::HandshakeError;
 use super::network::{ConnectError, Connected, LinkStream, Network, Secured};
 use super::offer::Layout;
 use super::session::{self, LinkLost};

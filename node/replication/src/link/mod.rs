@@ -1,19 +1,14 @@
 //! Links between servers: one TCP connection for each edge of the topology, on a port of its own.
 //!
 //! Of the two servers of an edge the earlier one of the topology connects ([`dial`]) and the later
-//! one accepts ([`accept`]), both through a [`network`], which may be one of TLS ([`tls_network`]). After a
-//! [`handshake`] both sides run the same [`session`], which carries [`frame`]s. [`hello`] and [`refusal`] are the
-//! frames of the handshake, and [`offer`] decides which version of the link protocol the two speak.
+//! one accepts ([`accept`]), both through a [`herd_gossip::link::network`]. After a [`handshake`] both sides run the same
+//! [`session`]. Frames and what a handshake says are in [`herd_gossip::link`].
 
 pub mod accept;
-pub mod closed_counts;
-pub mod counts;
 pub mod dial;
-pub mod frame;
 pub mod handshake;
-pub mod hello;
-pub mod network;
-pub mod offer;
-pub mod refusal;
 pub mod session;
-pub mod tls_network;
+
+pub(crate) use herd_gossip::link::{
+    closed_counts, counts, frame, handshake_error, hello, network, offer, refusal,
+};

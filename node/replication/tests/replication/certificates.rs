@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use herd_clock::clock::{SharedClock, SystemClock, WallClock as _};
+use herd_gossip::link::frame::framed;
+use herd_gossip::link::handshake_error::HandshakeError;
+use herd_gossip::link::offer::Layout;
+use herd_gossip::link::refusal::RefusalReason;
 use herd_replication::chance::Chance;
-use herd_replication::link::frame::framed;
-use herd_replication::link::handshake::{Agreement, HandshakeError, answer, initiate};
-use herd_replication::link::offer::Layout;
-use herd_replication::link::refusal::RefusalReason;
+use herd_replication::link::handshake::{Agreement, answer, initiate};
 use herd_replication::links::{HerdView, Links};
 use herd_replication::neighbour::NeighbourConfig;
 use herd_tls::Side;

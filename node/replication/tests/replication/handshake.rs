@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use herd_clock::clock::WallClock;
+use herd_gossip::link::frame::{Frame, framed};
+use herd_gossip::link::handshake_error::HandshakeError;
+use herd_gossip::link::hello::Hello;
+use herd_gossip::link::offer::{Layout, Offer};
+use herd_gossip::link::refusal::{Refusal, RefusalReason};
 use herd_replication::chance::Chance;
-use herd_replication::link::frame::{Frame, framed};
-use herd_replication::link::handshake::{Agreement, HandshakeError, answer, initiate};
-use herd_replication::link::hello::Hello;
-use herd_replication::link::offer::{Layout, Offer};
-use herd_replication::link::refusal::{Refusal, RefusalReason};
+use herd_replication::link::handshake::{Agreement, answer, initiate};
 use herd_replication::links::{HerdView, Links};
 use herd_replication::neighbour::NeighbourConfig;
 

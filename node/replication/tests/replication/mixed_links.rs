@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use herd_crdt::codec;
-use herd_replication::link::offer::Offer;
+use herd_gossip::link::offer::Offer;
 use herd_replication::links::Links;
 use parking_lot::Mutex;
 

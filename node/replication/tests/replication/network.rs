@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use herd_replication::link::network::{ConnectError, Connected, Network};
+use herd_gossip::link::network::{ConnectError, Connected, Network};
 use parking_lot::Mutex as SyncMutex;
 use tokio::io::{
     AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf, copy_bidirectional,

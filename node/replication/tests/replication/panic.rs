@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use herd_replication::guard::FaultKind;
+use herd_gossip::guard::FaultKind;
+use herd_gossip::link::frame::{FrameStream, admit_all, framed};
+use herd_gossip::link::network::{LinkStream, Network as _};
 use herd_replication::incarnation::Incarnation;
-use herd_replication::link::frame::{FrameStream, admit_all, framed};
 use herd_replication::link::handshake::answer;
-use herd_replication::link::network::{LinkStream, Network as _};
 use herd_replication::links::{HerdView, Links};
 use herd_replication::neighbour::NeighbourConfig;
 use herd_topology::gossip_address;

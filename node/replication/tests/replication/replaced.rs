@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use herd_replication::link::frame::{Frame, FrameStream, Received, admit_all, framed};
+use herd_gossip::link::frame::{Frame, FrameStream, Received, admit_all, framed};
+use herd_gossip::link::network::{LinkStream, Network as _};
+use herd_gossip::link::offer::Layout;
+use herd_gossip::report::{Applied, AppliedReport};
 use herd_replication::link::handshake::initiate;
-use herd_replication::link::network::{LinkStream, Network as _};
-use herd_replication::link::offer::Layout;
 use herd_replication::links::{HerdView, Links};
 use herd_replication::neighbour::NeighbourConfig;
-use herd_replication::report::{Applied, AppliedReport};
 use tokio::time::timeout;
 
 use super::harness::{Herd, chance};

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use herd_crdt::codec;
-use herd_replication::link::closed_counts::ClosedReason;
-use herd_replication::link::frame::{FrameStream, framed};
-use herd_replication::link::handshake::{Agreement, HandshakeError, answer, initiate};
-use herd_replication::link::offer::{
-    Features, Layout, NoCommonVersion, Offer, Protocol, VersionRange,
-};
+use herd_gossip::link::closed_counts::ClosedReason;
+use herd_gossip::link::frame::{FrameStream, framed};
+use herd_gossip::link::handshake_error::HandshakeError;
+use herd_gossip::link::offer::{Features, Layout, NoCommonVersion, Offer, Protocol, VersionRange};
+use herd_replication::link::handshake::{Agreement, answer, initiate};
 use herd_replication::links::Links;
 use tokio::io::DuplexStream;
 

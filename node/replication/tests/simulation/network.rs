@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use herd_replication::link::network::{ConnectError, Connected, Network};
+use herd_gossip::link::network::{ConnectError, Connected, Network};
 use parking_lot::Mutex as SyncMutex;
 use tokio::io::duplex;
 use tokio::sync::{Mutex, mpsc, watch};

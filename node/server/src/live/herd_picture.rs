@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::link_ends::{LinkEnd, LinkState, combine};
+use herd_gossip::link_words::LinkWord;
 use herd_replication::figures::Figures;
-use herd_replication::link_words::LinkWord;
 use herd_replication::links::Links;
 use herd_replication::status::MemberStatus;
 use herd_topology::Topology;

@@ -7,9 +7,9 @@ use crate::access::{Access, AccessStatistics};
 use crate::frontend::LimitStatistics;
 use crate::http::HttpStatistics;
 use crate::location_service::ServiceStatistics;
+use herd_gossip::guard::{FaultKind, LeftOut};
+use herd_gossip::link::closed_counts::ClosedReason;
 use herd_places::online::OnlineStatistics;
-use herd_replication::guard::{FaultKind, LeftOut};
-use herd_replication::link::closed_counts::ClosedReason;
 use herd_replication::links::Links;
 use herd_tls::status::TlsStatus;
 

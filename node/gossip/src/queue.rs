@@ -8,14 +8,15 @@ use tokio::sync::Notify;
 /// For messages of which the newest are worth the most. One task pops; any may push, and never
 /// waits.
 #[derive(Debug)]
-pub(super) struct DropOldest<T> {
+pub struct DropOldest<T> {
     items: Mutex<VecDeque<T>>,
     pushed: Notify,
     capacity: usize,
 }
 
 impl<T> DropOldest<T> {
-    pub(super) fn new(capacity: usize) -> Self {
+    /// An empty queue for at most `capacity` items.
+    pub fn new(capacity: usize) -> Self {
         DropOldest {
             items: Mutex::new(VecDeque::new()),
             pushed: Notify::new(),
@@ -24,7 +25,7 @@ impl<T> DropOldest<T> {
     }
 
     /// Appends `item`; says whether the oldest had to go.
-    pub(super) fn push(&self, item: T) -> bool {
+    pub fn push(&self, item: T) -> bool {
         let mut items = self.items.lock();
         let dropped = items.len() >= self.capacity && items.pop_front().is_some();
         items.push_back(item);
@@ -34,12 +35,12 @@ impl<T> DropOldest<T> {
     }
 
     /// The oldest item, if there is any.
-    pub(super) fn try_pop(&self) -> Option<T> {
+    pub fn try_pop(&self) -> Option<T> {
         self.items.lock().pop_front()
     }
 
     /// The oldest item, as soon as there is any. Cancel-safe: nothing is taken before it returns.
-    pub(super) async fn pop(&self) -> T {
+    pub async fn pop(&self) -> T {
         loop {
             if let Some(item) = self.try_pop() {
                 return item;
@@ -49,7 +50,7 @@ impl<T> DropOldest<T> {
     }
 
     /// Forgets all items.
-    pub(super) fn clear(&self) {
+    pub fn clear(&self) {
         self.items.lock().clear();
     }
 }

@@ -14,7 +14,7 @@ use super::timing::{IDS_MAX, IDS_PER_SERVER_MAX, STRANGERS_MAX};
 
 /// What an id that a neighbour speaks of is to this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Admission {
+pub enum Admission {
     /// chitchat knows it, or may.
     Admitted,
     /// It was superseded long ago, and is forgotten.
@@ -25,7 +25,7 @@ pub(super) enum Admission {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct KnownIds {
+pub struct KnownIds {
     /// The servers of the topology.
     servers: BTreeSet<ServerName>,
     /// The generations of each server that chitchat may know. A superset of what it does know.
@@ -40,7 +40,7 @@ pub(super) struct KnownIds {
 
 impl KnownIds {
     /// Nothing is known yet of these servers, which are those of the topology.
-    pub(super) fn new(servers: &[ServerName]) -> Self {
+    pub fn new(servers: &[ServerName]) -> Self {
         KnownIds {
             servers: servers.iter().cloned().collect(),
             admitted: BTreeMap::new(),
@@ -51,20 +51,20 @@ impl KnownIds {
     }
 
     /// chitchat begins anew, as this incarnation. What was forgotten stays so.
-    pub(super) fn begin(&mut self, me: &Incarnation) {
+    pub fn begin(&mut self, me: &Incarnation) {
         self.admitted = BTreeMap::new();
         self.count = 0;
         self.insert(me);
     }
 
     /// Whether chitchat may know this id already.
-    pub(super) fn contains(&self, incarnation: &Incarnation) -> bool {
+    pub fn contains(&self, incarnation: &Incarnation) -> bool {
         let of_server = self.admitted.get(&incarnation.server);
         of_server.is_some_and(|generations| generations.contains(&incarnation.generation))
     }
 
     /// Asks whether chitchat may know this id, which it does from now on if it may.
-    pub(super) fn admit(&mut self, incarnation: &Incarnation) -> Admission {
+    pub fn admit(&mut self, incarnation: &Incarnation) -> Admission {
         let server = &incarnation.server;
         if self.contains(incarnation) {
             return Admission::Admitted;
@@ -97,13 +97,13 @@ impl KnownIds {
     }
 
     /// Whether this incarnation was forgotten, or would have been: a later one of its server was.
-    pub(super) fn is_forgotten(&self, incarnation: &Incarnation) -> bool {
+    pub fn is_forgotten(&self, incarnation: &Incarnation) -> bool {
         let up_to = self.forgotten_up_to.get(&incarnation.server);
         up_to.is_some_and(|&up_to| incarnation.generation <= up_to)
     }
 
     /// Forgets these, and from now on all that they superseded. `known` are all that chitchat knows then.
-    pub(super) fn forget<'a>(
+    pub fn forget<'a>(
         &mut self,
         incarnations: &BTreeSet<Incarnation>,
         known: impl Iterator<Item = &'a Incarnation>,
@@ -116,7 +116,7 @@ impl KnownIds {
     }
 
     /// These are all that chitchat knows.
-    pub(super) fn retain<'a>(&mut self, known: impl Iterator<Item = &'a Incarnation>) {
+    pub fn retain<'a>(&mut self, known: impl Iterator<Item = &'a Incarnation>) {
         self.admitted.clear();
         self.count = 0;
         for incarnation in known {
@@ -125,7 +125,7 @@ impl KnownIds {
     }
 
     /// Whether one was turned away for want of room since the last call.
-    pub(super) fn take_was_full(&mut self) -> bool {
+    pub fn take_was_full(&mut self) -> bool {
         std::mem::take(&mut self.was_full)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::handshake::HandshakeError;
+use super::handshake_error::HandshakeError;
 use herd_tls::TlsFault;
 
 /// Why a peer connection did not become a link: one of a few, whatever the other side does.
@@ -86,7 +86,8 @@ impl ClosedReason {
 pub struct ClosedCounts([AtomicU64; ClosedReason::ALL.len()]);
 
 impl ClosedCounts {
-    pub(super) fn add(&self, reason: ClosedReason) {
+    /// One more was closed for this reason.
+    pub fn add(&self, reason: ClosedReason) {
         self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 

@@ -7,7 +7,7 @@ use super::timing::{JOIN_INTERVAL, JOINS_AT_ONCE_MAX};
 
 /// A token bucket: a new incarnation takes a token, and one comes back each [`JOIN_INTERVAL`].
 #[derive(Debug)]
-pub(super) struct JoinPace {
+pub struct JoinPace {
     tokens: u32,
     /// Tokens that came back are counted up to then.
     counted_to: Instant,
@@ -17,7 +17,7 @@ pub(super) struct JoinPace {
 
 impl JoinPace {
     /// A full bucket.
-    pub(super) fn new(now: Instant) -> Self {
+    pub fn new(now: Instant) -> Self {
         JoinPace {
             tokens: JOINS_AT_ONCE_MAX,
             counted_to: now,
@@ -27,7 +27,7 @@ impl JoinPace {
 
     /// Whether a link to the incarnation of this generation may be made now. A link that was lost is made again at
     /// once.
-    pub(super) fn may_join(&mut self, generation: u64, now: Instant) -> bool {
+    pub fn may_join(&mut self, generation: u64, now: Instant) -> bool {
         if generation == self.last {
             return true;
         }

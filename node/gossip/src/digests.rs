@@ -5,31 +5,33 @@
 
 use chitchat::{ChitchatId, ChitchatMessage, Deserializable, Serializable};
 
-use super::engine::chitchat_id;
 use super::incarnation::Incarnation;
-use herd_topology::NAME_BYTES_MAX;
+use herd_topology::{NAME_BYTES_MAX, gossip_address};
 
 /// What an entry takes besides the name: its length, the generation, an IPv6 address and its port, and three
 /// numbers.
 const ENTRY_REST_BYTES: usize = 2 + 8 + (1 + 16 + 2) + 3 * 8;
 
 /// The most bytes of a digest of this many entries.
-pub(super) const fn digest_bytes_max(entries: usize) -> usize {
+pub const fn digest_bytes_max(entries: usize) -> usize {
     2 + entries * (NAME_BYTES_MAX + ENTRY_REST_BYTES)
 }
 
 /// What a digest says of an incarnation.
 #[derive(Debug)]
-pub(super) struct Entry<'a> {
-    pub(super) incarnation: &'a Incarnation,
-    pub(super) heartbeat: u64,
+pub struct Entry<'a> {
+    /// Which one.
+    pub incarnation: &'a Incarnation,
+    /// Its last heartbeat.
+    pub heartbeat: u64,
     /// Up to which deletions were forgotten; only a SYN of our own has to say it.
-    pub(super) last_gc_version: u64,
-    pub(super) version: u64,
+    pub last_gc_version: u64,
+    /// The newest version of its state.
+    pub version: u64,
 }
 
 /// A SYN with this digest: it begins a round. `None` if there are more incarnations than a digest can name.
-pub(super) fn syn_of<'a>(
+pub fn syn_of<'a>(
     cluster: &str,
     entries: impl ExactSizeIterator<Item = Entry<'a>>,
 ) -> Option<ChitchatMessage> {
@@ -41,7 +43,7 @@ pub(super) fn syn_of<'a>(
 }
 
 /// A SYN-ACK with this digest and nothing else. `None` if there are more incarnations than a digest can name.
-pub(super) fn syn_ack_of<'a>(
+pub fn syn_ack_of<'a>(
     entries: impl ExactSizeIterator<Item = Entry<'a>>,
 ) -> Option<ChitchatMessage> {
     let bytes = digest_bytes(entries)?;
@@ -67,7 +69,7 @@ fn digest_bytes<'a>(entries: impl ExactSizeIterator<Item = Entry<'a>>) -> Option
 /// The message without those entries of its digest that are not to be `kept`, and how many these were. Of a server's
 /// incarnations the newest are asked about first, since there may not be room for all. Deltas need no
 /// such care: chitchat leaves out what they say of ids that no digest told it.
-pub(super) fn retain(
+pub fn retain(
     mut message: ChitchatMessage,
     kept: impl FnMut(&ChitchatId) -> bool,
 ) -> (ChitchatMessage, usize) {
@@ -126,6 +128,20 @@ fn entries_of(bytes: &[u8]) -> Option<Vec<(ChitchatId, &[u8])>> {
         entries.push((id, entry.get(..entry.len() - rest.len())?));
     }
     Some(entries)
+}
+
+/// The id of an incarnation as chitchat knows it.
+pub fn chitchat_id(incarnation: &Incarnation) -> ChitchatId {
+    let address = gossip_address(&incarnation.server);
+    ChitchatId::new(incarnation.server.clone(), incarnation.generation, address)
+}
+
+/// The incarnation that an id of chitchat stands for.
+pub fn incarnation_of(id: &ChitchatId) -> Incarnation {
+    Incarnation {
+        server: id.node_id.clone(),
+        generation: id.generation_id,
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use herd_replication::guard::{Checked, Fault, Guard, Standpoint};
-use herd_replication::incarnation::Incarnation;
+use herd_gossip::guard::{Checked, Fault, Guard, Standpoint};
+use herd_topology::Incarnation;
 use herd_topology::gossip_address;
 
 pub(crate) const SYN: u8 = 0;

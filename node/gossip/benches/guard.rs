@@ -1,6 +1,6 @@
 //! What the guard of gossip costs: a full message from bytes to chitchat's value, with the guard and without.
 //!
-//! `cargo bench -p herd-replication --bench guard`.
+//! `cargo bench -p herd-gossip --bench guard`.
 
 #![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
@@ -11,7 +11,7 @@ mod forge;
 use chitchat::{ChitchatMessage, Deserializable as _};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use herd_replication::guard::BLOCK_BYTES_MAX;
+use herd_gossip::guard::BLOCK_BYTES_MAX;
 
 use self::forge::{SYN_ACK, check, digest, entry, guard, message, node, packed, set};
 

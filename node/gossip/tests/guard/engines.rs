@@ -9,8 +9,8 @@ use chitchat::{
     ChitchatConfig, ChitchatHandle, ChitchatId, ChitchatMessage, Deserializable as _,
     FailureDetectorConfig, Serializable as _, spawn_chitchat,
 };
-use herd_replication::guard::{Fault, Guard, LeftOut, MessageKind, Standpoint};
-use herd_replication::incarnation::Incarnation;
+use herd_gossip::guard::{Fault, Guard, LeftOut, MessageKind, Standpoint};
+use herd_topology::Incarnation;
 use herd_topology::gossip_address;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;

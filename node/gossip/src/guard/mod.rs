@@ -22,7 +22,7 @@ mod bounds;
 mod delta;
 mod digest;
 mod fault;
-pub(super) mod key;
+pub mod key;
 mod names;
 mod standpoint;
 mod unpack;

@@ -1,6 +1,6 @@
 //! Everything that chitchats with states of ours say to each other passes, and means the same.
 
-use herd_replication::slot_value::SlotValues;
+use herd_gossip::slot_value::SlotValues;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -155,7 +155,7 @@ proptest! {
 }
 
 /// As a server does with a copy that it needs no more.
-async fn bury(by: &Node, whom: &herd_replication::incarnation::Incarnation) {
+async fn bury(by: &Node, whom: &herd_topology::Incarnation) {
     let is_it = |id: &chitchat::ChitchatId| {
         *id.node_id == *whom.server && id.generation_id == whom.generation
     };

@@ -3,13 +3,19 @@
 use super::bounds::KEY_BYTES_MAX;
 
 /// Slots are keys with this prefix and eight hexadecimal digits.
-pub(crate) const SLOT_PREFIX: &str = "slot/";
+pub const SLOT_PREFIX: &str = "slot/";
 
 /// The key that names the incarnations whose copies a server has buried.
-pub(crate) const BURIED_KEY: &str = "buried";
+pub const BURIED_KEY: &str = "buried";
 
 /// The key that tells how a server's links are.
-pub(crate) const LINKS_KEY: &str = "links";
+pub const LINKS_KEY: &str = "links";
+
+/// The key that says that [`SETTLEMENT_KEY`] will be told.
+pub const TOLD_KEY: &str = "settlement/told";
+
+/// The key that tells whether somebody live publishes all that a server holds.
+pub const SETTLEMENT_KEY: &str = "settlement";
 
 /// Whether this version or a later one may set such a key: lower-case letters, digits and `/_-`, a letter
 /// first; and a slot is written in one way only, since two keys for one slot would overwrite each other
@@ -31,7 +37,6 @@ pub(super) fn is_key(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settlement::{SETTLEMENT_KEY, TOLD_KEY};
 
     #[test]
     fn keys_of_this_version_and_of_later_ones_are_keys() {

@@ -1,6 +1,6 @@
 //! What no server sends is refused, and nothing is changed by it.
 
-use herd_replication::guard::{
+use herd_gossip::guard::{
     BLOCK_BYTES_MAX, DELTA_BYTES_MAX, Fault, FaultKind, NUMBER_MAX, VALUE_BYTES_MAX,
 };
 use herd_topology::gossip_address;

@@ -1,8 +1,8 @@
 //! What a check allocates is bounded by a constant and the bytes of the message, whatever they say.
 
 use chitchat::{ChitchatMessage, Deserializable as _};
-use herd_replication::guard::{BLOCK_BYTES_MAX, DELTA_BYTES_MAX};
-use herd_replication::link::frame::FRAME_BYTES_MAX;
+use herd_gossip::guard::{BLOCK_BYTES_MAX, DELTA_BYTES_MAX};
+use herd_gossip::link::frame::FRAME_BYTES_MAX;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

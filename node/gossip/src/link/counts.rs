@@ -35,30 +35,30 @@ pub struct LinkCounts {
 
 impl LinkCounts {
     /// A frame of this length was sent.
-    pub(super) fn note_sent(&self, bytes: usize) {
+    pub fn note_sent(&self, bytes: usize) {
         self.frames_sent.fetch_add(1, Ordering::Relaxed);
         self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// A message of chitchat goes out.
-    pub(crate) fn note_message_sent(&self, message: &ChitchatMessage) {
+    pub fn note_message_sent(&self, message: &ChitchatMessage) {
         let carried = u64::from(delta_bytes(message).is_some());
         self.deltas_sent.fetch_add(carried, Ordering::Relaxed);
     }
 
     /// A message of chitchat came in, with a delta or without.
-    pub(super) fn note_message_received(&self, has_delta: bool) {
+    pub fn note_message_received(&self, has_delta: bool) {
         let carried = u64::from(has_delta);
         self.deltas_received.fetch_add(carried, Ordering::Relaxed);
     }
 
     /// A frame was skipped that this program does not know.
-    pub(super) fn note_skipped(&self) {
+    pub fn note_skipped(&self) {
         self.frames_skipped.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A frame of this length was received.
-    pub(super) fn note_received(&self, bytes: usize) {
+    pub fn note_received(&self, bytes: usize) {
         self.frames_received.fetch_add(1, Ordering::Relaxed);
         self.bytes_received
             .fetch_add(bytes as u64, Ordering::Relaxed);
@@ -66,7 +66,7 @@ impl LinkCounts {
 }
 
 /// The size of the delta that a message carries: a push and both replies of a round do, even if there is nothing new in it.
-pub(crate) fn delta_bytes(message: &ChitchatMessage) -> Option<usize> {
+pub fn delta_bytes(message: &ChitchatMessage) -> Option<usize> {
     match message {
         ChitchatMessage::SynAck { delta, .. } | ChitchatMessage::Ack { delta } => {
             Some(delta.serialized_len())

@@ -75,7 +75,7 @@ fn parse_line(line: &str) -> Option<LinkWord> {
 
 /// Remembers what the herd was told last, and says when something else is worth telling.
 #[derive(Debug, Default)]
-pub(super) struct LinkTeller {
+pub struct LinkTeller {
     told: Vec<LinkWord>,
     told_at: Option<Instant>,
 }
@@ -83,7 +83,7 @@ pub(super) struct LinkTeller {
 impl LinkTeller {
     /// The text to tell, if there is one. `words` are of the same neighbours in the same order each
     /// time.
-    pub(super) fn look(&mut self, words: Vec<LinkWord>, now: Instant) -> Option<String> {
+    pub fn look(&mut self, words: Vec<LinkWord>, now: Instant) -> Option<String> {
         let waited = self.told_at.map(|at| now.saturating_duration_since(at));
         let told = || self.told.iter().zip(&words);
         let is_due = match waited {

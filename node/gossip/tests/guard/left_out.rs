@@ -1,7 +1,7 @@
 //! What a server may send and this one does not want is left out, and the rest is taken.
 
 use chitchat::{ChitchatMessage, Deserializable as _};
-use herd_replication::guard::{BLOCK_BYTES_MAX, DELTA_BYTES_MAX, Guard, LeftOut, OPERATIONS_MAX};
+use herd_gossip::guard::{BLOCK_BYTES_MAX, DELTA_BYTES_MAX, Guard, LeftOut, OPERATIONS_MAX};
 
 use super::engines::meaning;
 use super::forge::*;

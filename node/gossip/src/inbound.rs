@@ -17,16 +17,18 @@ const UNITS: u32 = (INBOUND_BYTES_MAX / UNIT_BYTES) as u32;
 
 /// A message and the neighbour that it came from.
 #[derive(Debug)]
-pub(super) struct Inbound {
-    pub(super) from: SocketAddr,
-    pub(super) message: ChitchatMessage,
+pub struct Inbound {
+    /// The neighbour, by its address in gossip.
+    pub from: SocketAddr,
+    /// The message.
+    pub message: ChitchatMessage,
     /// What it takes of the room for messages, until it is processed; nothing for our own.
-    pub(super) room: Option<OwnedSemaphorePermit>,
+    pub room: Option<OwnedSemaphorePermit>,
 }
 
 /// The way to chitchat, while it runs.
 #[derive(Debug)]
-pub(super) struct Inbox {
+pub struct Inbox {
     queue: Mutex<Option<mpsc::Sender<Inbound>>>,
     room: Arc<Semaphore>,
 }
@@ -42,14 +44,14 @@ impl Default for Inbox {
 
 impl Inbox {
     /// Opens the way for a new engine, which takes messages from here.
-    pub(super) fn open(&self) -> mpsc::Receiver<Inbound> {
+    pub fn open(&self) -> mpsc::Receiver<Inbound> {
         let (sender, receiver) = mpsc::channel(INBOUND_MESSAGES_MAX);
         *self.queue.lock() = Some(sender);
         receiver
     }
 
     /// Hands in a message of our own, in the name of a neighbour.
-    pub(super) async fn hand_in(&self, from: SocketAddr, message: ChitchatMessage) {
+    pub async fn hand_in(&self, from: SocketAddr, message: ChitchatMessage) {
         let room = None;
         self.push(Inbound {
             from,
@@ -64,11 +66,7 @@ impl Inbox {
     ///
     /// # Errors
     /// If chitchat cannot read what the guard let through.
-    pub(super) async fn hand_in_checked(
-        &self,
-        from: SocketAddr,
-        checked: Checked,
-    ) -> Result<(), Fault> {
+    pub async fn hand_in_checked(&self, from: SocketAddr, checked: Checked) -> Result<(), Fault> {
         let units = u32::try_from(checked.cost_bytes.div_ceil(UNIT_BYTES)).unwrap_or(UNITS);
         let room = self.room.clone().acquire_many_owned(units.min(UNITS)).await;
         let message = ChitchatMessage::deserialize(&mut checked.bytes.as_slice())
