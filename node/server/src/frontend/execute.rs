@@ -14,10 +14,10 @@ use herd_acknowledgement::Ticket;
 use herd_locations::{Found, Hit};
 use herd_protocol::{AtLine, Command, Iamat, InvalidCommand, Line, Nearby, Reply, Whatsat, Within};
 
-/// A search takes as long as this number of reports, and
+/// A search counts as this number of commands, because it takes as long as so many reports.
 const SEARCH_COMMANDS: usize = 16;
 
-/// one more for each this number of clients that it finds.
+/// A search counts as one more command for each this number of clients that it finds.
 const HITS_PER_COMMAND: usize = 2;
 
 /// A question counts as one more command for each this number of bytes of places, which take as long to build.
