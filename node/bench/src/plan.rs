@@ -88,23 +88,36 @@ pub enum InvalidPlan {
     FewerClientsThanConnections,
 }
 
+/// Holds a number to bounds, which the error tells.
+fn bound(what: &'static str, holds: bool, bounds: String) -> Result<(), InvalidPlan> {
+    let error = || InvalidPlan::OutOfBounds { what, bounds };
+    if holds { Ok(()) } else { Err(error()) }
+}
+
+/// Holds a number to a greatest one, and to 1.
+fn within(what: &'static str, number: u64, max: u64) -> Result<(), InvalidPlan> {
+    let holds = (1..=max).contains(&number);
+    bound(what, holds, format!("from 1 to {max}"))
+}
+
+impl SearchPlan {
+    fn check(&self) -> Result<(), InvalidPlan> {
+        let radius_km = self.radius_km.unwrap_or(0.0);
+        bound(
+            "--radius",
+            (0.0..=20_100.0).contains(&radius_km),
+            "from 0 to 20100, or *".to_owned(),
+        )?;
+        bound("--limit", self.limit <= 1_000, "from 0 to 1000".to_owned())
+    }
+}
+
 impl Plan {
     /// Checks all numbers.
     ///
     /// # Errors
     /// The first one that is wrong.
     pub fn check(&self) -> Result<(), InvalidPlan> {
-        let bound = |what, holds: bool, bounds: String| {
-            let error = || InvalidPlan::OutOfBounds { what, bounds };
-            if holds { Ok(()) } else { Err(error()) }
-        };
-        let within = |what, number: u64, max: u64| {
-            bound(
-                what,
-                (1..=max).contains(&number),
-                format!("from 1 to {max}"),
-            )
-        };
         within(
             "--connections",
             self.connections as u64,
@@ -132,17 +145,7 @@ impl Plan {
         )?;
         bound("--results", self.results <= 20, "from 0 to 20".to_owned())?;
         if let Some(search) = &self.search {
-            let radius_km = search.radius_km.unwrap_or(0.0);
-            bound(
-                "--radius",
-                (0.0..=20_100.0).contains(&radius_km),
-                "from 0 to 20100, or *".to_owned(),
-            )?;
-            bound(
-                "--limit",
-                search.limit <= 1_000,
-                "from 0 to 1000".to_owned(),
-            )?;
+            search.check()?;
         }
         bound("--duration", !self.duration.is_zero(), "above 0".to_owned())?;
         let longest = Duration::from_secs(7 * 24 * 3600);

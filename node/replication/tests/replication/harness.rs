@@ -139,8 +139,8 @@ impl Herd {
         }
     }
 
-    /// A server at `position`, which takes the network over from an earlier one there.
-    pub(super) fn run(&self, position: usize) -> Server {
+    /// The herd as the server at `position` sees it: it dials those that a link names second.
+    fn view(&self, position: usize) -> HerdView {
         let neighbours = self
             .links
             .iter()
@@ -158,13 +158,18 @@ impl Herd {
                 }
             })
             .collect();
-        let name = self.names[position].clone();
-        let view = HerdView {
+        HerdView {
             cluster: "test".to_owned(),
-            me: name.clone(),
+            me: self.names[position].clone(),
             servers: self.names.clone(),
             neighbours,
-        };
+        }
+    }
+
+    /// A server at `position`, which takes the network over from an earlier one there.
+    pub(super) fn run(&self, position: usize) -> Server {
+        let name = self.names[position].clone();
+        let view = self.view(position);
         let locations = Arc::new(Locations::default());
         let acknowledgements = Arc::new(Acknowledgements::new(self.ack, ACK_WAIT_MAX));
         let chance = Chance::new(self.clocks[position].clone(), rand::random());

@@ -219,6 +219,10 @@ fn limits_are_numbers_times_or_off() {
     assert_eq!(values(Setting::ClientThreads, "3").client_threads, Some(3));
     let idle = limits(Setting::IdleTimeout, "90s").clients.idle_timeout;
     assert_eq!(idle, Some(Duration::from_secs(90)));
+}
+
+#[test]
+fn limits_out_of_their_range_are_refused_with_it() {
     for (setting, text, reason) in [
         (
             Setting::ClientThreads,
@@ -256,7 +260,8 @@ fn limits_are_numbers_times_or_off() {
             "is not `off` and is not from 1ms to 7days",
         ),
     ] {
-        let error = set(setting, text).unwrap_err();
+        let set = &[(Setting::Name, "Hill"), (setting, text)];
+        let error = load(None, set, &[]).unwrap_err();
         assert!(error.contains(reason), "{error}");
     }
 }
