@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn a_table_is_aligned_and_tells_whether_it_is_all() {
-        let expected = "\
-       KM  CLIENT   LOCATION               REPORTED                  HEARD BY
+        let expected =
+            "       KM  CLIENT   LOCATION               REPORTED                  HEARD BY
     0.000  kiwi     +34.068930-118.445127  2018-03-02T20:52:14.500Z  Hill
 12345.198  emu\\xff  +1+1                   2018-03-02T20:52:14.500Z  Hill
 these are all in the area";
