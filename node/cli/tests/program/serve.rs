@@ -176,7 +176,7 @@ async fn sigterm_drains_first_and_sigint_does_not() {
     let reply = get(http, "/readyz").await;
     assert!(reply.starts_with("HTTP/1.0 200 OK\r\n"), "{reply}");
     server.signal(Signal::SIGTERM);
-    server.wait_for("not ready any more").await;
+    server.wait_for("SIGTERM: not ready").await;
     let reply = get(http, "/readyz").await;
     assert!(
         reply.starts_with("HTTP/1.0 503 ") && reply.ends_with("\nnot ready: told to stop\n"),
