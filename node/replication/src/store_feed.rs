@@ -279,6 +279,25 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
+    async fn a_group_as_old_as_what_is_stored_is_not_wanted() {
+        let mut store = ModelledDisk::new().open();
+        store.load(&mut |_| {}).unwrap();
+        let (writer, _task) =
+            StorageWriter::spawn_on_runtime(store, SyncPolicy::EachCommit, Box::new(()));
+        let mut feed = StoreFeed::new("Hill".into());
+        feed.open(writer);
+        let smith = Incarnation {
+            server: "Smith".into(),
+            generation: 1,
+        };
+        feed.note_loaded(&smith, 7);
+        assert_eq!(
+            [6, 7, 8].map(|version| feed.wants(&smith, version)),
+            [false, false, true]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_a_store_that_takes_nothing_any_more() {
         let disk = ModelledDisk::new();
         let mut store = disk.open();

@@ -248,3 +248,43 @@ fn a_later_incarnation_of_our_name_ends_this_one() {
         assert_eq!(ended, expected);
     }
 }
+
+#[test]
+fn a_copy_on_which_a_late_record_relies_is_not_buried() {
+    let mut server = Server::new();
+    let bury = Effect::Bury(incarnation("Smith", 1));
+    server.sight(1, true);
+    server.look();
+    server.sight(2, true);
+    let effects = server.look_for(GONE_AFTER + BURIAL_AFTER_SUPERSEDED);
+    assert!(effects.contains(&bury), "nothing relies on it");
+    server.smith_sets(1, "kiwi", 200);
+    assert!(!server.look().contains(&bury));
+    assert_eq!(server.map.backlog_len(), 0, "its own server comes first");
+}
+
+#[test]
+fn records_of_an_earlier_life_are_taken_up_at_once() {
+    let mut server = Server::new();
+    let earlier = incarnation("Hill", 3);
+    let id = server.known.membership.id_of(&earlier, server.now);
+    let record = Record::new(b"kiwi", b"+1+1", b"1", "Hill".into(), 100).unwrap();
+    let membership = &server.known.membership;
+    server.map.deliver([record], id, membership);
+    server.look();
+    assert_eq!(server.map.backlog_len(), 1);
+}
+
+#[test]
+fn the_gone_publisher_of_a_record_published_here_is_forgotten() {
+    let mut server = Server::new();
+    server.sight(1, true);
+    server.look();
+    server.smith_sets(1, "kiwi", 200);
+    server.sight(1, false);
+    server.look_for(GONE_AFTER + 2 * ADOPTION_RANK_DELAY);
+    server.publish();
+    server.look_for(ADOPTION_REVIEW);
+    let (_, publisher) = server.map.publication(b"kiwi").unwrap();
+    assert_eq!(publisher, herd_crdt::PublisherId::NOBODY);
+}

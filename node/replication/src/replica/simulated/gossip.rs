@@ -112,6 +112,11 @@ impl Gossip {
         self.set(Change::Settled(told), now);
     }
 
+    /// All incarnations that it knows.
+    pub(super) fn known(&self) -> Vec<&Incarnation> {
+        self.copies.keys().collect()
+    }
+
     /// A sign of this server's own life.
     pub(super) fn beat(&mut self) {
         if let Some(own) = self.copies.get_mut(&self.me) {

@@ -9,9 +9,12 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::time::Instant;
 
-use super::faults::{Fault, Position};
+use super::disk::Disk;
+use super::faults::{Fault, Position, lie};
 use super::links::Message;
 use super::server::{Clock, Server};
+use crate::incarnation::Incarnation;
+use crate::timing::LINK_SILENCE_MAX;
 
 /// A message takes up to this long.
 const DELAY_MAX: Duration = Duration::from_millis(2);
@@ -38,7 +41,10 @@ pub(super) struct Report {
     pub(super) server: Position,
     pub(super) client: u32,
     pub(super) second: u32,
+    /// Zeros behind its fraction: the same time in other digits.
+    pub(super) zeros: usize,
     pub(super) latitude: i32,
+    pub(super) received_ns: i64,
 }
 
 /// See the module.
@@ -52,6 +58,15 @@ pub(super) struct Herd {
     links: Vec<(Position, Position)>,
     pub(super) servers: Vec<Option<Server>>,
     cut: BTreeSet<(Position, Position)>,
+    /// By how much each wall clock is ahead.
+    ahead_ms: Vec<i64>,
+    /// Since when a server stands still, and what has come for it meanwhile.
+    paused: BTreeMap<Position, (Instant, Vec<Event>)>,
+    liars: BTreeSet<Position>,
+    /// Of each server, if servers have disks.
+    disks: Option<Vec<Disk>>,
+    /// Rules that servers broke.
+    pub(super) found: Vec<String>,
     /// Part of gossip that never arrives.
     lost: f64,
     /// Part of messages that are late.
@@ -67,10 +82,19 @@ pub(super) struct Herd {
 
 impl Herd {
     /// All servers up.
-    pub(super) fn new(seed: u64, names: &[&str], links: &[(Position, Position)]) -> Self {
+    pub(super) fn new(
+        seed: u64,
+        names: &[&str],
+        links: &[(Position, Position)],
+        has_disks: bool,
+    ) -> Self {
         let start = Instant::now();
         let mut herd = Herd {
-            clock: Clock { start, now: start },
+            clock: Clock {
+                start,
+                now: start,
+                ahead_ms: 0,
+            },
             rng: SmallRng::seed_from_u64(seed),
             seed,
             lives: 0,
@@ -78,6 +102,11 @@ impl Herd {
             links: links.to_vec(),
             servers: names.iter().map(|_| None).collect(),
             cut: BTreeSet::new(),
+            ahead_ms: vec![0; names.len()],
+            paused: BTreeMap::new(),
+            liars: BTreeSet::new(),
+            disks: has_disks.then(|| names.iter().map(|_| Disk::default()).collect()),
+            found: Vec::new(),
             lost: 0.0,
             late: 0.0,
             queue: BTreeMap::new(),
@@ -124,8 +153,10 @@ impl Herd {
         loop {
             let now = self.clock.now;
             let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
-            let servers = self.servers.iter().flatten();
-            let wakes = servers.map(|server| server.wakes_at(now)).min();
+            let servers = self.servers.iter().enumerate();
+            let awake = servers.filter(|(position, _)| !self.paused.contains_key(position));
+            let awake = awake.filter_map(|(_, server)| server.as_ref());
+            let wakes = awake.map(|server| server.wakes_at(now)).min();
             let next = [queued, wakes].into_iter().flatten().min();
             let Some(at) = next.filter(|at| *at <= end) else {
                 self.clock.now = end;
@@ -143,9 +174,19 @@ impl Herd {
         }
     }
 
+    fn clock_of(&self, position: Position) -> Clock {
+        Clock {
+            ahead_ms: self.ahead_ms[position],
+            ..self.clock
+        }
+    }
+
     fn act(&mut self) {
-        let clock = self.clock;
         for position in 0..self.servers.len() {
+            let clock = self.clock_of(position);
+            if self.paused.contains_key(&position) {
+                continue;
+            }
             let Some(server) = &mut self.servers[position] else {
                 continue;
             };
@@ -153,6 +194,7 @@ impl Herd {
                 continue;
             }
             let has_ended = server.act(clock);
+            self.found.append(&mut server.found);
             self.flush(position);
             if has_ended {
                 self.stop(position);
@@ -169,6 +211,10 @@ impl Herd {
         for (name, message) in std::mem::take(&mut server.out) {
             let Some(to) = self.names.iter().position(|other| *other == name) else {
                 continue;
+            };
+            let message = match self.liars.contains(&from) {
+                true => lie(message, |i| !self.is_running(i), self.events),
+                false => message,
             };
             let is_gossip = !matches!(message, Message::Report(..));
             let [lost, late, part] = [0; 3].map(|_| self.rng.random::<f64>());
@@ -191,6 +237,11 @@ impl Herd {
         }
     }
 
+    fn is_running(&self, incarnation: &Incarnation) -> bool {
+        let mut servers = self.servers.iter().flatten();
+        servers.any(|server| server.gossip.me() == incarnation)
+    }
+
     fn note(&mut self, what: &impl std::hash::Hash) {
         let since_start = self.clock.now.duration_since(self.clock.start);
         (since_start, what).hash(&mut self.trace);
@@ -200,6 +251,11 @@ impl Herd {
     fn happen(&mut self, event: Event) {
         let now = self.clock.now;
         match event {
+            Event::Deliver { to, .. } if self.paused.contains_key(&to) => {
+                if let Some((_, came)) = self.paused.get_mut(&to) {
+                    came.push(event);
+                }
+            }
             Event::Deliver { from, to, message } => {
                 let name = self.names[from].clone();
                 if let Some(server) = &mut self.servers[to] {
@@ -217,19 +273,25 @@ impl Herd {
 
     fn report(&mut self, report: &Report) {
         self.note(report);
+        if self.paused.contains_key(&report.server) {
+            return;
+        }
         let Some(server) = &self.servers[report.server] else {
             return;
         };
         let client = format!("client{}", report.client);
         let location = format!("{:+}+1", report.latitude);
-        let time = report.second.to_string();
+        let time = match report.zeros {
+            0 => report.second.to_string(),
+            zeros => format!("{}.{}", report.second, "0".repeat(zeros)),
+        };
         let name = server.name.clone();
         let record = Record::new(
             client.as_bytes(),
             location.as_bytes(),
             time.as_bytes(),
             name,
-            0,
+            report.received_ns,
         );
         let record = record.unwrap();
         let reported = self.reported.entry(client.into_bytes()).or_default();
@@ -255,6 +317,41 @@ impl Herd {
                 self.cut.remove(&(to, from));
                 self.set_link(from, to, true);
             }
+            Fault::Clock { server, ahead_ms } => self.ahead_ms[server] = ahead_ms,
+            Fault::Pause(position) => {
+                if self.servers[position].is_some() {
+                    let since = (self.clock.now, Vec::new());
+                    self.paused.entry(position).or_insert(since);
+                }
+            }
+            Fault::Resume(position) => self.resume(position),
+            Fault::Lie(position) => {
+                self.liars.insert(position);
+            }
+            Fault::BeHonest(position) => {
+                self.liars.remove(&position);
+            }
+        }
+    }
+
+    /// A server goes on. Links that were silent for long have ended, and are made anew.
+    fn resume(&mut self, position: Position) {
+        let Some((since, came)) = self.paused.remove(&position) else {
+            return;
+        };
+        let time = self.clock.now.duration_since(since);
+        if let Some(server) = &mut self.servers[position] {
+            server.signs.note_held_up(time);
+        }
+        if time < LINK_SILENCE_MAX {
+            came.into_iter().for_each(|event| self.happen(event));
+            return;
+        }
+        for (one, other) in self.links.clone() {
+            if (one == position || other == position) && !self.cut.contains(&(one, other)) {
+                self.set_link(one, other, false);
+                self.set_link(one, other, true);
+            }
         }
     }
 
@@ -278,7 +375,11 @@ impl Herd {
                 self.set_link(one, other, false);
             }
         }
-        self.servers[position] = None;
+        self.paused.remove(&position);
+        let ended = self.servers[position].take();
+        if let Some((disks, server)) = self.disks.as_mut().zip(ended) {
+            disks[position] = server.disk(self.reported.keys());
+        }
     }
 
     pub(super) fn start(&mut self, position: Position) {
@@ -295,7 +396,13 @@ impl Herd {
         let neighbours: Vec<ServerName> = neighbours.collect();
         let seed = self.seed.rotate_left(32) ^ self.lives;
         let name = &self.names[position];
-        let server = Server::new(name, &self.names, &neighbours, seed, self.clock);
+        let disks = self.disks.as_mut();
+        let disk = disks.map_or_else(Disk::default, |disks| std::mem::take(&mut disks[position]));
+        let clock = Clock {
+            ahead_ms: self.ahead_ms[position],
+            ..self.clock
+        };
+        let server = Server::new(name, &self.names, &neighbours, seed, clock, disk);
         self.servers[position] = Some(server);
         for (one, other) in links {
             if (one == position || other == position) && !self.cut.contains(&(one, other)) {
@@ -304,13 +411,18 @@ impl Herd {
         }
     }
 
-    /// All links whole, all servers up, fine weather.
-    pub(super) fn heal(&mut self) {
+    /// All links whole, all servers up but this one, fine weather.
+    pub(super) fn heal(&mut self, gone: Option<Position>) {
         self.queue
             .retain(|_, event| !matches!(event, Event::Fault(_)));
         self.set_weather(0.0, 0.0);
+        self.liars.clear();
         for position in 0..self.servers.len() {
-            self.start(position);
+            self.resume(position);
+            match gone == Some(position) {
+                true => self.stop(position),
+                false => self.start(position),
+            }
         }
         for (from, to) in self.links.clone() {
             if self.cut.contains(&(from, to)) || self.cut.contains(&(to, from)) {

@@ -1,9 +1,10 @@
 //! The second driver: whole herds of the values in `crate::replica`, on an event queue in virtual time. Without runtime,
 //! sockets or threads, and with gossip as a model, one seed is one course of events, and hours of a herd take moments.
 //!
-//! A fault is a function in `faults`; what must be true is a function in `checks`.
+//! A fault is a file in `faults`; a rule that must hold is a file in `checks`.
 
 mod checks;
+mod disk;
 mod faults;
 mod gossip;
 mod herd;

@@ -8,6 +8,8 @@ use herd_crdt::group::GroupFormat;
 use herd_crdt::{Publisher, ServerName, SlotGroup};
 use tokio::time::Instant;
 
+use super::checks::burials::{Burial, SignsOfLife, is_due};
+use super::disk::Disk;
 use super::gossip::Gossip;
 use super::links::{Message, Neighbour};
 use crate::engine::Change;
@@ -33,15 +35,21 @@ const BACKLOG_RECORDS: usize = 3;
 pub(super) struct Clock {
     pub(super) start: Instant,
     pub(super) now: Instant,
+    /// By how much a server's wall clock is ahead.
+    pub(super) ahead_ms: i64,
 }
+
+/// A wall clock showed this at the start of a simulation: it never goes back beyond the epoch.
+const START_MS: i64 = 1_700_000_000_000;
 
 impl Clock {
     /// An incarnation that begins now, and exceeds this generation.
     fn incarnation(self, server: &ServerName, exceed: u64) -> Incarnation {
         let since_start_ms = self.now.saturating_duration_since(self.start).as_millis();
+        let shown_ms = i64::try_from(since_start_ms).unwrap_or(0) + START_MS + self.ahead_ms;
         Incarnation {
             server: server.clone(),
-            generation: exceed.max(u64::try_from(since_start_ms).unwrap_or(0)) + 1,
+            generation: exceed.max(u64::try_from(shown_ms).unwrap_or(0)) + 1,
         }
     }
 }
@@ -51,7 +59,7 @@ pub(super) struct Server {
     pub(super) name: ServerName,
     servers: Vec<ServerName>,
     pub(super) map: Locations,
-    known: Known,
+    pub(super) known: Known,
     settlements: Settlements,
     life: Life,
     receiving: Receiving,
@@ -68,6 +76,9 @@ pub(super) struct Server {
     /// An incarnation begins then, if none runs.
     begins: Option<Instant>,
     rounds: u64,
+    pub(super) signs: SignsOfLife,
+    /// Rules that it broke.
+    pub(super) found: Vec<String>,
     pub(super) out: Vec<(ServerName, Message)>,
 }
 
@@ -78,9 +89,10 @@ impl Server {
         neighbours: &[ServerName],
         seed: u64,
         clock: Clock,
+        disk: Disk,
     ) -> Self {
         let now = clock.now;
-        let me = clock.incarnation(name, 0);
+        let me = clock.incarnation(name, disk.generation);
         let neighbours = neighbours
             .iter()
             .map(|other| (other.clone(), Neighbour::new(name < other, now)));
@@ -105,8 +117,11 @@ impl Server {
             generations: BTreeMap::new(),
             begins: None,
             rounds: 0,
+            signs: SignsOfLife::default(),
+            found: Vec::new(),
             out: Vec::new(),
         };
+        server.load(disk, now);
         server.begin(me, now);
         server
     }
@@ -230,6 +245,7 @@ impl Server {
         self.next_look = now + RECEIVER_TICK;
         self.gossip.beat();
         let sightings = self.gossip.sightings(now);
+        self.signs.note(&sightings, now);
         let mut live = BTreeMap::new();
         for sighting in &sightings {
             let Incarnation { server, generation } = &sighting.incarnation;
@@ -280,7 +296,10 @@ impl Server {
         match effect {
             Effect::KickOthers(_) => self.kick_all(),
             Effect::NoteAgain(incarnation) => self.gossip.note_again(&incarnation),
-            Effect::Bury(incarnation) => self.gossip.bury(&incarnation),
+            Effect::Bury(incarnation) => {
+                self.check_burial(&incarnation, now);
+                self.gossip.bury(&incarnation);
+            }
             Effect::NameBuried(buried) => {
                 self.gossip.set(Change::Buried(buried), now);
             }
@@ -296,6 +315,27 @@ impl Server {
             }
         }
         None
+    }
+
+    fn check_burial(&mut self, incarnation: &Incarnation, now: Instant) {
+        let Incarnation { server, generation } = incarnation;
+        let newest = self.generations.get(server).copied().unwrap_or(0);
+        let own = self.gossip.me();
+        let newest = if *server == own.server {
+            newest.max(own.generation)
+        } else {
+            newest
+        };
+        let id = self.known.membership.id_of(incarnation, now);
+        let burial = is_due(Burial {
+            silent: self.signs.silent_for(incarnation, now),
+            is_superseded: newest > *generation,
+            relying: self.map.relying_on(id),
+        });
+        if let Err(found) = burial {
+            self.found
+                .push(format!("{}: {incarnation} was {found}", self.name));
+        }
     }
 
     fn kick_all(&mut self) {

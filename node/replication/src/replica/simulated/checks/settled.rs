@@ -1,0 +1,49 @@
+//! What comes true of a herd once it is whole and quiet.
+
+use std::collections::BTreeMap;
+
+use herd_crdt::Publication;
+
+use super::super::herd::Herd;
+use super::super::server::Server;
+use super::order::words;
+
+/// The record of each client that a server answers with, word for word.
+fn map_of(herd: &Herd, server: &Server) -> BTreeMap<Vec<u8>, String> {
+    let clients = herd.reported.keys();
+    clients
+        .filter_map(|client| Some((client.clone(), words(&server.map.find(client)?))))
+        .collect()
+}
+
+/// All servers that are up hold the same, of what was reported, and each record has one publisher.
+///
+/// # Errors
+/// What is not so.
+pub(in super::super) fn is_settled(herd: &Herd) -> Result<(), String> {
+    let servers: Vec<&Server> = herd.servers.iter().flatten().collect();
+    let first = map_of(herd, servers[0]);
+    for server in &servers {
+        let map = map_of(herd, server);
+        if map != first {
+            return Err(format!("{} and {} disagree", servers[0].name, server.name));
+        }
+    }
+    for (client, record) in &first {
+        if !herd.reported[client]
+            .iter()
+            .any(|heard| words(heard) == *record)
+        {
+            return Err(format!("nobody reported {record}"));
+        }
+        let publishers = servers.iter().filter(|server| {
+            let publication = server.map.publication(client);
+            matches!(publication, Some((Publication::InSlot(_), _)))
+        });
+        let publishers: Vec<_> = publishers.map(|server| &*server.name).collect();
+        if publishers.len() != 1 {
+            return Err(format!("{publishers:?} publish {record}"));
+        }
+    }
+    Ok(())
+}
