@@ -40,7 +40,7 @@ async fn a_rolling_update_loses_no_acknowledged_report() {
     for ended in ended {
         assert_eq!(ended.status, 0, "{}", ended.output);
         assert!(
-            ended.output.contains("not ready any more"),
+            ended.output.contains("SIGTERM: not ready"),
             "{}",
             ended.output
         );
