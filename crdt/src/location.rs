@@ -190,8 +190,8 @@ mod tests {
     fn degrees_are_compared_as_decimals() {
         let compare = |a: &str, b: &str| {
             let (a, b) = (format!("{a}+0"), format!("{b}+0"));
-            let parse = |text: &'static str| Location::parse(text.as_bytes()).unwrap().latitude();
-            parse(a.leak()).compare(&parse(b.leak()))
+            let (a, b) = (Location::parse(a.as_bytes()), Location::parse(b.as_bytes()));
+            a.unwrap().latitude().compare(&b.unwrap().latitude())
         };
         let ascending = [
             "-90",
