@@ -13,7 +13,7 @@ async fn a_damaged_peer_is_shut_out_and_named() {
     let marks = NAMES.map(|name| herd.log(name).end());
     // The bytes, whether the sender closes then, and the text of the log.
     let http = b"GET / HTTP/1.1\r\nHost: smith\r\n\r\n".to_vec();
-    let wrong_version = vec![0, 0, 0, 3, 1, 99, 7];
+    let later_layout = vec![0, 0, 0, 3, 1, 99, 7];
     for (name, bytes, closes, reason) in [
         ("garbage: a huge length", http, false, "frame size too big"),
         ("half a frame", vec![0, 0, 0, 9, 1, 1], true, "ended"),
@@ -36,7 +36,12 @@ async fn a_damaged_peer_is_shut_out_and_named() {
             false,
             "the first frame is not a hello",
         ),
-        ("another version", wrong_version, false, "another version"),
+        (
+            "a later layout",
+            later_layout,
+            false,
+            "it speaks later versions",
+        ),
         (
             "nothing",
             Vec::new(),
