@@ -146,8 +146,8 @@ async fn without_a_neighbour_peer_is_refused_and_disk_is_not() {
         assert!(behind.contains(" kiwi "), "{behind}");
         if expected == "? " {
             assert_eq!(reply, format!("? IAMAT emu {UCLA} {TIME}"));
-            let log = herd.log("Hill").text();
-            assert!(log.contains("no neighbour has it in time"), "{log}");
+            let reason = ["no neighbour has it in time"];
+            herd.log("Hill").wait_for(0, &reason).await;
         }
     }
 }

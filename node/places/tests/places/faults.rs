@@ -73,7 +73,7 @@ async fn malformed_bodies_are_failures() {
     told(
         reply("200 OK", JSON, page),
         "UNKNOWN_ERROR",
-        "no JSON at line 1",
+        "not JSON at line 1",
     )
     .await;
     told(
@@ -91,7 +91,7 @@ async fn malformed_bodies_are_failures() {
     told(
         reply("200 OK", JSON, "{\"other\": {"),
         "UNKNOWN_ERROR",
-        "no JSON",
+        "not JSON",
     )
     .await;
     told(reply("200 OK", JSON, "[]"), "UNKNOWN_ERROR", "another form").await;
