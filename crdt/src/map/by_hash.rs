@@ -26,8 +26,8 @@ impl<S: BuildHasher> LocationMap<S> {
             .filter(move |record| hasher.hash_one(record.client()) == hash)
     }
 
-    /// The current records of clients that may have this hash: all that [`LocationMap::with_hash`] finds, and one time in
-    /// a hundred another. No text is read.
+    /// The current records of clients that may have this hash: all records that [`LocationMap::with_hash`] finds, and
+    /// one time in a hundred another record. No text is read.
     pub fn perhaps_with_hash(&self, hash: u64) -> impl Iterator<Item = &Record> {
         self.table.iter_hash(hash).map(|entry| &entry.record)
     }

@@ -76,7 +76,7 @@ fn the_own_clock_counts_up_to_the_median_of_the_neighbours() {
         (0, vec![YEAR_NS, YEAR_NS], 0),
     ] {
         let mut server = Server::new(true, off_ns);
-        // Whatever clients report.
+        // Reports of clients do not raise it, even nine years ahead.
         let found = server.borne_out(1, &offsets_ns, 9 * YEAR_NS);
         assert_eq!(found, Some(believed), "{offsets_ns:?}");
     }

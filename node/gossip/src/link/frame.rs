@@ -29,8 +29,8 @@ const _: () = {
     assert!(2 * hello <= GREETING_BYTES_MAX);
 };
 
-/// A frame of an unknown kind below this cuts the link: what it says may not be left out. One of this kind or a
-/// greater one is skipped.
+/// A frame of an unknown kind below this number cuts the link, since its content must not be left out. A frame of this
+/// kind or a greater one is skipped.
 pub const SKIPPABLE_FROM: u8 = 128;
 
 /// A stream that carries frames.

@@ -17,8 +17,8 @@ pub const NEWEST_VERSION: u16 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Layout {
-    /// That of servers that speak [`FORMER_VERSION`] alone. Whoever gets such a hello answers in the same bytes as
-    /// those servers, with nothing behind them.
+    /// The layout of servers that speak [`FORMER_VERSION`] alone. A server that gets such a hello answers in the same
+    /// bytes as those servers, with nothing behind them.
     Former = 1,
     /// With a range of versions and features. Later programs add bytes behind what stands in it.
     Ranged = 2,
@@ -246,7 +246,7 @@ mod tests {
             prop_assert_eq!(has(used), has(a.features) && has(b.features));
         }
 
-        /// Whoever asks, and in whichever layout: the hello and its answer lead to one result on both sides.
+        /// In each layout, and for either asker, the hello and its answer lead to one result on both sides.
         #[test]
         fn asker_and_answerer_agree_in_every_layout(asker in any_offer(), answerer in any_offer()) {
             for layout in [Layout::Former, Layout::Ranged] {
