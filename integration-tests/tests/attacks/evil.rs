@@ -1,8 +1,8 @@
 //! The messages of a hostile neighbour, attack by attack.
 
 use crate::wire::{
-    ACK, BLOCK_BYTES, FRAME_BYTES_MAX, HELLO, REFUSAL, REPORT, SYN_ACK, ack, block, digest, entry,
-    framed, gossip, node, report, set, syn,
+    ACK, BLOCK_BYTES, FRAME_BYTES_MAX, HELLO, REFUSAL, REPORT, SKIPPABLE_FROM, SYN_ACK, ack, block,
+    digest, entry, framed, gossip, node, report, set, syn,
 };
 
 /// The generations of the servers, which the attacker knows. It plays Hill.
@@ -53,6 +53,7 @@ pub(crate) fn attacks(known: Generations) -> Vec<Attack> {
         attack("reports", 20, reports(known), End::Taken),
         attack("long-reports", 1, long_reports(known), End::CutOff),
         attack("unknown-frames", 1, unknown(), End::CutOff),
+        attack("later-frames", 4, later(), End::Taken),
         attack("small-frames", usize::MAX, small(), End::After(5)),
     ]
 }
@@ -236,9 +237,11 @@ fn long_reports(known: Generations) -> Vec<Vec<u8>> {
     vec![report(0, &many), framed(REPORT, &claimed)]
 }
 
-/// Kinds of frames that there are not, and such as belong elsewhere.
+/// Kinds of frames that there are not and that nobody may skip, and such as belong elsewhere.
 fn unknown() -> Vec<Vec<u8>> {
-    let mut frames: Vec<Vec<u8>> = (5..=255).map(|kind| framed(kind, &[0; 100])).collect();
+    let mut frames: Vec<Vec<u8>> = (5..SKIPPABLE_FROM)
+        .map(|kind| framed(kind, &[0; 100]))
+        .collect();
     frames.push(framed(0, &[]));
     frames.push(framed(HELLO, &[1; 30]));
     // A reason that there is not, and a generation that makes no sense.
@@ -249,6 +252,15 @@ fn unknown() -> Vec<Vec<u8>> {
     frames.push(framed(REPORT, &[0xff; 1_000]));
     frames.push(vec![0, 0, 0, 0]);
     frames.push(vec![0xff; 1_000]);
+    frames
+}
+
+/// Kinds of frames that a later version may have and that are skipped, empty, small and as long as a frame can be.
+fn later() -> Vec<Vec<u8>> {
+    let kinds = SKIPPABLE_FROM..=u8::MAX;
+    let mut frames: Vec<Vec<u8>> = kinds.map(|kind| framed(kind, &[0; 100])).collect();
+    frames.push(framed(SKIPPABLE_FROM, &[]));
+    frames.extend(vec![framed(u8::MAX, &filled(&[0xff])); 16]);
     frames
 }
 

@@ -8,6 +8,9 @@ pub(crate) const REFUSAL: u8 = 2;
 pub(crate) const GOSSIP: u8 = 3;
 pub(crate) const REPORT: u8 = 4;
 
+/// Unknown kinds of frames from this one on are skipped.
+pub(crate) const SKIPPABLE_FROM: u8 = 128;
+
 /// Kinds of messages of gossip.
 pub(crate) const SYN: u8 = 0;
 pub(crate) const SYN_ACK: u8 = 1;
