@@ -40,9 +40,11 @@ fn defaults() -> BTreeMap<String, String> {
 /// A value as prose has it: `10,000,000`, `64 KiB`, `2 minutes`, `30 s`.
 fn for_people(setting: Setting, value: &str) -> String {
     if let Ok(count) = value.parse::<u64>() {
-        return match setting.unit().as_str() {
-            "BYTES" => in_binary_units(count),
-            _ => grouped(count),
+        let is_size = setting.unit().starts_with("BYTES");
+        return if is_size {
+            in_binary_units(count)
+        } else {
+            grouped(count)
         };
     }
     let Ok(duration) = humantime::parse_duration(value) else {
