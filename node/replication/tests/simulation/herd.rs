@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use herd_clock::clock::WallClock as _;
 use herd_crdt::{Publication, Record, ServerName};
+use herd_gossip::links::HerdView;
+use herd_gossip::neighbour::NeighbourConfig;
 use herd_locations::Locations;
-use herd_replication::links::HerdView;
-use herd_replication::neighbour::NeighbourConfig;
 use herd_replication::run::ReplicationEnd;
 use herd_storage::{Crash, ModelledDisk, Store as _};
 use parking_lot::Mutex;
