@@ -8,6 +8,7 @@
 
 mod admission_control;
 mod borne_out;
+mod changes;
 mod hash_keys;
 mod index;
 mod loading;
@@ -19,6 +20,7 @@ mod search;
 mod shard;
 mod sharded;
 mod walk;
+mod watch;
 
 pub use admission_control::AdmissionControl;
 pub use hash_keys::HashKeys;
@@ -29,3 +31,4 @@ pub use outcomes::OutcomeCounts;
 pub use search::{Found, Hit, Query, Search};
 pub use sharded::{Delivery, Locations, Reports};
 pub use walk::Walk;
+pub use watch::{Listener, Progress, Said, Watch};

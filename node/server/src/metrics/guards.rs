@@ -79,6 +79,13 @@ pub(super) fn limits(
         ),
         ("whatsat_in_flight_max", &service.whatsat_refused),
         ("searches_in_flight_max", &service.searches.refused),
+        ("watchers_max", &service.watches.refused),
+        (
+            "watchers_per_address_max",
+            &service.watches.refused_address,
+        ),
+        ("watch_marks_max", &service.watches.too_slow),
+        ("watch_inside_max", &service.watches.too_large),
         ("max_clients", &service.clients_refused),
         ("max_client_bytes", &service.client_bytes_refused),
         ("client_id_bytes_max", &service.client_ids_refused),

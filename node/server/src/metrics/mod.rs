@@ -14,6 +14,7 @@ mod guards;
 mod process;
 mod replication;
 mod searches;
+mod watches;
 mod source;
 
 pub use encode::{CONTENT_TYPE, render};
