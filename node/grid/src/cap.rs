@@ -157,7 +157,10 @@ mod tests {
         let cell = Cell::of(Location::parse(b"+34.07-118.44").unwrap().quantized());
         assert!(Interior::new(center, 3_000.0).holds_square(cell, 0));
         assert!(!Interior::new(center, 800.0).holds_square(cell, 0));
-        let block = Cell { row: cell.row >> 3 << 3, column: cell.column >> 3 << 3 };
+        let block = Cell {
+            row: cell.row >> 3 << 3,
+            column: cell.column >> 3 << 3,
+        };
         assert!(Interior::new(center, 30_000.0).holds_square(block, 3));
     }
 

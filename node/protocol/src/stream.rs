@@ -135,8 +135,16 @@ mod tests {
         assert_eq!(written(StreamLine::Centre(&record)), format!("CENTRE {at}"));
         assert_eq!(written(StreamLine::Gone(b"kiwi")), "GONE kiwi\n");
         assert_eq!(written(StreamLine::Live(12)), "LIVE 12\n");
-        let alive = |now_ns| written(StreamLine::Alive { server: "Hill", now_ns });
-        assert_eq!(alive(1_520_023_935_000_000_007), "ALIVE Hill 1520023935.000000007\n");
+        let alive = |now_ns| {
+            written(StreamLine::Alive {
+                server: "Hill",
+                now_ns,
+            })
+        };
+        assert_eq!(
+            alive(1_520_023_935_000_000_007),
+            "ALIVE Hill 1520023935.000000007\n"
+        );
         assert_eq!(alive(-1_500_000_000), "ALIVE Hill -1.500000000\n");
         let ends = EndReason::ALL.map(|reason| written(StreamLine::End(reason)));
         let words = ["unwatched", "slow", "refused", "stopping"];

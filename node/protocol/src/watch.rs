@@ -122,20 +122,34 @@ mod tests {
         assert_eq!(watch("PREFIX van-"), Ok(Watch::Prefix(b"van-")));
         assert_eq!(watch("ALL"), Ok(Watch::All));
         match watch("POINT +34-118 5 0.25") {
-            Ok(Watch::Point { center, radius, margin }) => {
+            Ok(Watch::Point {
+                center,
+                radius,
+                margin,
+            }) => {
                 assert_eq!(center, Location::parse(b"+34-118").unwrap());
-                assert_eq!((metres(radius), metres(margin)), (Some(5_000.0), Some(250.0)));
+                assert_eq!(
+                    (metres(radius), metres(margin)),
+                    (Some(5_000.0), Some(250.0))
+                );
             }
             other => panic!("{other:?}"),
         }
         match watch("NEARBY kiwi *") {
-            Ok(Watch::Nearby { client, radius, margin }) => {
+            Ok(Watch::Nearby {
+                client,
+                radius,
+                margin,
+            }) => {
                 assert_eq!((client, radius, margin), (&b"kiwi"[..], None, None));
             }
             other => panic!("{other:?}"),
         }
         let (southwest, northeast) = (&b"+1+170"[..], &b"+2-170"[..]);
-        let within = Watch::Within { southwest, northeast };
+        let within = Watch::Within {
+            southwest,
+            northeast,
+        };
         assert_eq!(watch("WITHIN +1+170 +2-170"), Ok(within));
     }
 
@@ -166,6 +180,9 @@ mod tests {
             assert_eq!(watch(text), Err(invalid), "{text}");
         }
         let long = [b"PREFIX ", &[b'a'; 8_193][..]].concat();
-        assert_eq!(Watch::parse(Fields::new(&long)), Err(InvalidOperand::Client));
+        assert_eq!(
+            Watch::parse(Fields::new(&long)),
+            Err(InvalidOperand::Client)
+        );
     }
 }

@@ -112,7 +112,10 @@ impl Watchers {
         index
             .prefixes
             .each(change.client, |watcher| marking.mark(watcher));
-        index.of_all.iter().for_each(|watcher| marking.mark(watcher));
+        index
+            .of_all
+            .iter()
+            .for_each(|watcher| marking.mark(watcher));
         index
             .areas
             .each(change.from, change.to, |watcher| marking.mark(watcher));

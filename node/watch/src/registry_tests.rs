@@ -54,13 +54,21 @@ fn each_interest_is_found_and_forgotten() {
     assert_eq!(marked(), [false, false, true, true]);
     change(&watchers, "emu", Some("+34.075-118.44"), None);
     assert_eq!(marked(), [false, false, true, true]);
-    change(&watchers, "emu", Some("+34.09-118.44"), Some("+34.0801-118.44"));
+    change(
+        &watchers,
+        "emu",
+        Some("+34.09-118.44"),
+        Some("+34.0801-118.44"),
+    );
     assert_eq!(marked(), [false, false, true, false]);
     drop((client, prefix, all, area));
     assert!(watchers.is_empty());
     let index = watchers.index.read();
     assert!(index.by_client.is_empty() && index.of_all.is_empty());
-    assert_eq!(format!("{:?}", index.areas), format!("{:?}", Areas::default()));
+    assert_eq!(
+        format!("{:?}", index.areas),
+        format!("{:?}", Areas::default())
+    );
 }
 
 #[test]

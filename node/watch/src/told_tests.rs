@@ -33,7 +33,11 @@ fn a_client_is_gone_only_if_it_was_told() {
 fn a_client_that_wavers_at_the_border_is_told_once() {
     let center = Location::parse(b"+0+0").unwrap().coordinates();
     // A degree is 111.195 km.
-    let mut told = told(Subject::Area(WatchedArea::circle(center, Some(111_200.0), 2_000.0)));
+    let mut told = told(Subject::Area(WatchedArea::circle(
+        center,
+        Some(111_200.0),
+        2_000.0,
+    )));
     assert_eq!(look(&mut told, "emu", "+1.001+0"), None);
     assert_eq!(look(&mut told, "emu", "+1+0"), Some(Verdict::Enter));
     for _ in 0..3 {
@@ -41,7 +45,11 @@ fn a_client_that_wavers_at_the_border_is_told_once() {
         assert_eq!(look(&mut told, "emu", "+1+0"), Some(Verdict::At));
     }
     assert_eq!(look(&mut told, "emu", "+1.02+0"), Some(Verdict::Leave));
-    assert_eq!(look(&mut told, "emu", "+1.01+0"), None, "not inside by the radius");
+    assert_eq!(
+        look(&mut told, "emu", "+1.01+0"),
+        None,
+        "not inside by the radius"
+    );
     assert_eq!(look(&mut told, "emu", "+1+0"), Some(Verdict::Enter));
     assert_eq!(told.look(b"emu", None), Some(Verdict::Gone));
     assert_eq!(told.look(b"emu", None), None);
@@ -57,10 +65,20 @@ fn a_centre_takes_its_area_along() {
     }));
     assert_eq!(look(&mut told, "emu", "+1+1"), None, "nowhere yet");
     assert_eq!(told.look_at_centre(None), None);
-    assert_eq!(told.look_at_centre(Some(&record("van", "+1+1"))), Some(Verdict::Centre));
-    assert_eq!(look(&mut told, "van", "+1+1"), None, "it is not inside itself");
+    assert_eq!(
+        told.look_at_centre(Some(&record("van", "+1+1"))),
+        Some(Verdict::Centre)
+    );
+    assert_eq!(
+        look(&mut told, "van", "+1+1"),
+        None,
+        "it is not inside itself"
+    );
     assert_eq!(look(&mut told, "emu", "+1+1"), Some(Verdict::Enter));
-    assert_eq!(told.look_at_centre(Some(&record("van", "+2+2"))), Some(Verdict::Centre));
+    assert_eq!(
+        told.look_at_centre(Some(&record("van", "+2+2"))),
+        Some(Verdict::Centre)
+    );
     assert_eq!(look(&mut told, "emu", "+1+1"), Some(Verdict::Leave));
     assert_eq!(look(&mut told, "emu", "+2+2"), Some(Verdict::Enter));
     assert_eq!(told.look_at_centre(None), Some(Verdict::Gone));

@@ -59,7 +59,13 @@ pub(super) struct SubjectArgs {
     #[arg(long, group = "subject")]
     all: bool,
     /// Clients around this location, such as +34.07-118.44
-    #[arg(long, value_name = "LOCATION", group = "subject", allow_hyphen_values = true, requires = "radius")]
+    #[arg(
+        long,
+        value_name = "LOCATION",
+        group = "subject",
+        allow_hyphen_values = true,
+        requires = "radius"
+    )]
     near: Option<OsString>,
     /// Clients around this client, wherever it goes
     #[arg(long, value_name = "ID", group = "subject", requires = "radius")]
@@ -189,7 +195,11 @@ async fn follow(
             said => {
                 for change in known.take(said) {
                     let shown = Shown { change, server };
-                    let text = if args.json { shown.json() } else { shown.text() };
+                    let text = if args.json {
+                        shown.json()
+                    } else {
+                        shown.text()
+                    };
                     if let Err(error) = writeln!(out, "{text}") {
                         return Lost::Output(error);
                     }

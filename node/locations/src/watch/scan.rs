@@ -11,7 +11,6 @@ use super::super::Locations;
 use super::super::walk::Walk;
 use super::{Listener, Said, Watch};
 
-
 /// What is to be gone through. When it is over, the next one follows, or none.
 pub(super) enum Scan {
     /// One client.
@@ -174,12 +173,7 @@ impl Watch {
 
     /// Looks at a client that was inside before the middle moved. Its own changes leave marks; only that it is outside
     /// now is told.
-    fn look_again(
-        &mut self,
-        client: &[u8],
-        locations: &Locations,
-        listener: &mut impl Listener,
-    ) {
+    fn look_again(&mut self, client: &[u8], locations: &Locations, listener: &mut impl Listener) {
         let record = locations.find(client);
         match &record {
             Some(record) if self.told.holds_outer(record) => {}

@@ -161,7 +161,11 @@ impl Executor {
     }
 
     /// Executes one line while a watch is under way.
-    pub(super) fn execute_watching<'a>(&self, line: Line<'a>, batch: &mut Batch<'_>) -> Watching<'a> {
+    pub(super) fn execute_watching<'a>(
+        &self,
+        line: Line<'a>,
+        batch: &mut Batch<'_>,
+    ) -> Watching<'a> {
         let (outcome, effect) = match line {
             Line::Oversized(start) => {
                 let reply = Reply::Invalid(start);

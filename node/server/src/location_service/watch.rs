@@ -1,6 +1,6 @@
 //! Watching clients: being told when they change.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -265,10 +265,12 @@ impl WatchStream {
 
 /// Resolves when the tokens are others.
 async fn changed(tokens: &mut Option<watch::Receiver<u64>>) {
-    match tokens {
-        Some(version) if version.changed().await.is_ok() => {}
-        _ => std::future::pending().await,
+    if let Some(version) = tokens
+        && version.changed().await.is_ok()
+    {
+        return;
     }
+    pending().await
 }
 
 /// A listener with its rights.

@@ -80,10 +80,7 @@ pub(super) fn limits(
         ("whatsat_in_flight_max", &service.whatsat_refused),
         ("searches_in_flight_max", &service.searches.refused),
         ("watchers_max", &service.watches.refused),
-        (
-            "watchers_per_address_max",
-            &service.watches.refused_address,
-        ),
+        ("watchers_per_address_max", &service.watches.refused_address),
         ("watch_marks_max", &service.watches.too_slow),
         ("watch_inside_max", &service.watches.too_large),
         ("max_clients", &service.clients_refused),

@@ -14,8 +14,8 @@ mod guards;
 mod process;
 mod replication;
 mod searches;
-mod watches;
 mod source;
+mod watches;
 
 pub use encode::{CONTENT_TYPE, render};
 pub use family::Family;

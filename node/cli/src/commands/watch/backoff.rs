@@ -43,7 +43,10 @@ mod tests {
                 backoff.next(most / 2).as_millis()
             })
             .collect();
-        assert_eq!(longest, [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]);
+        assert_eq!(
+            longest,
+            [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]
+        );
         assert_eq!(Backoff::default().next(0).as_millis(), 100);
         assert_eq!(Backoff::default().next(50).as_millis(), 150);
     }

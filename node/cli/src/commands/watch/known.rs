@@ -132,14 +132,24 @@ mod tests {
     use super::*;
 
     fn record(client: &str, time: &str) -> Record {
-        Record::new(client.as_bytes(), b"+1+1", time.as_bytes(), "Hill".into(), 0).unwrap()
+        Record::new(
+            client.as_bytes(),
+            b"+1+1",
+            time.as_bytes(),
+            "Hill".into(),
+            0,
+        )
+        .unwrap()
     }
 
     #[test]
     fn after_a_new_connection_only_news_are_printed() {
         let mut known = Known::new(false);
         let (kiwi, emu) = (record("kiwi", "1"), record("emu", "1"));
-        assert_eq!(known.take(Line::At(kiwi.clone())), [Change::At(kiwi.clone())]);
+        assert_eq!(
+            known.take(Line::At(kiwi.clone())),
+            [Change::At(kiwi.clone())]
+        );
         assert_eq!(known.take(Line::At(emu.clone())), [Change::At(emu)]);
         assert_eq!(known.take(Line::Live(2)), [Change::Live(2)]);
         known.begin();
@@ -157,12 +167,21 @@ mod tests {
     fn who_was_inside_does_not_enter_again() {
         let mut known = Known::new(true);
         let (kiwi, later) = (record("kiwi", "1"), record("kiwi", "2"));
-        assert_eq!(known.take(Line::Enter(kiwi.clone())), [Change::Enter(kiwi.clone())]);
+        assert_eq!(
+            known.take(Line::Enter(kiwi.clone())),
+            [Change::Enter(kiwi.clone())]
+        );
         known.begin();
-        assert_eq!(known.take(Line::Enter(later.clone())), [Change::At(later.clone())]);
+        assert_eq!(
+            known.take(Line::Enter(later.clone())),
+            [Change::At(later.clone())]
+        );
         assert_eq!(known.take(Line::Live(1)), [Change::Live(1)]);
         known.begin();
-        assert_eq!(known.take(Line::Live(0)), [Change::Leave(later), Change::Live(0)]);
+        assert_eq!(
+            known.take(Line::Live(0)),
+            [Change::Leave(later), Change::Live(0)]
+        );
         assert_eq!(known.take(Line::Enter(kiwi.clone())), [Change::Enter(kiwi)]);
     }
 }

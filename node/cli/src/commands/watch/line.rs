@@ -82,8 +82,12 @@ mod tests {
             GONE \xff\nALIVE Hill 1.000000000\nEND slow\n? WATCH ALL\nHTTP/1.1 400\nx\nLEAVE AT Hill\nLIVE";
         let mut from = &text[..];
         assert_eq!(read(&mut from).await.unwrap(), Line::Live(2));
-        assert!(matches!(read(&mut from).await.unwrap(), Line::At(record) if record.client() == b"kiwi"));
-        assert!(matches!(read(&mut from).await.unwrap(), Line::Enter(record) if record.client() == b"\xff"));
+        assert!(
+            matches!(read(&mut from).await.unwrap(), Line::At(record) if record.client() == b"kiwi")
+        );
+        assert!(
+            matches!(read(&mut from).await.unwrap(), Line::Enter(record) if record.client() == b"\xff")
+        );
         assert_eq!(read(&mut from).await.unwrap(), Line::Gone(b"\xff".to_vec()));
         assert_eq!(read(&mut from).await.unwrap(), Line::Alive);
         assert_eq!(read(&mut from).await.unwrap(), Line::End("slow".to_owned()));

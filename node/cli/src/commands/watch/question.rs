@@ -96,7 +96,10 @@ mod tests {
             (&["kiwi"][..], "WATCH CLIENT kiwi"),
             (&["--prefix", "van-"], "WATCH PREFIX van-"),
             (&["--all"], "WATCH ALL"),
-            (&["--near", "-33.87+151.21", "--radius", "5"], "WATCH POINT -33.87+151.21 5"),
+            (
+                &["--near", "-33.87+151.21", "--radius", "5"],
+                "WATCH POINT -33.87+151.21 5",
+            ),
             (
                 &["--around", "kiwi", "--radius", "5", "--margin", "0.2"],
                 "WATCH NEARBY kiwi 5 0.2",

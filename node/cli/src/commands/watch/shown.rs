@@ -127,11 +127,23 @@ mod tests {
         let at = "+1+1.5, reported 1970-01-01T00:00:01.000Z, heard by Hill";
         for (change, text) in [
             (Change::At(record.clone()), format!("ki\\x1bwi is at {at}")),
-            (Change::Enter(record.clone()), format!("ki\\x1bwi came in, at {at}")),
-            (Change::Leave(record.clone()), format!("ki\\x1bwi went out, at {at}")),
-            (Change::Centre(record.clone()), format!("ki\\x1bwi is the middle, at {at}")),
+            (
+                Change::Enter(record.clone()),
+                format!("ki\\x1bwi came in, at {at}"),
+            ),
+            (
+                Change::Leave(record.clone()),
+                format!("ki\\x1bwi went out, at {at}"),
+            ),
+            (
+                Change::Centre(record.clone()),
+                format!("ki\\x1bwi is the middle, at {at}"),
+            ),
             (Change::Gone(b"emu".to_vec()), "emu is gone".to_owned()),
-            (Change::Live(2), "2 clients now; watching 127.0.0.1:12000".to_owned()),
+            (
+                Change::Live(2),
+                "2 clients now; watching 127.0.0.1:12000".to_owned(),
+            ),
         ] {
             assert_eq!(shown(change).text(), text);
         }

@@ -47,12 +47,17 @@ impl Folding {
     /// Takes a line. With the map, its record must be the one of now.
     pub(super) fn hear(&mut self, said: Said<'_>, map: Option<&Locations>) {
         self.lines += 1;
-        if let Said::At(record) | Said::Enter(record) | Said::Leave(record) | Said::Centre(record) = said {
+        if let Said::At(record) | Said::Enter(record) | Said::Leave(record) | Said::Centre(record) =
+            said
+        {
             if let Some(map) = map {
                 let is_now = map.find(record.client()).as_ref() == Some(record);
                 self.expect(is_now, "the newest record", said);
             }
-            let order = self.last.get(record.client()).map(|last| record.order(last));
+            let order = self
+                .last
+                .get(record.client())
+                .map(|last| record.order(last));
             // Nothing but a middle that moves tells a record twice.
             let is_forward = match &self.subject {
                 Subject::Around(_) => order != Some(Ordering::Less),
@@ -83,7 +88,10 @@ impl Folding {
             }
             Said::Centre(record) => self.centre = Some(record.clone()),
             Said::Gone(client) => {
-                let is_centre = self.centre.take_if(|centre| centre.client() == client).is_some();
+                let is_centre = self
+                    .centre
+                    .take_if(|centre| centre.client() == client)
+                    .is_some();
                 let before = self.known.remove(client);
                 let may_be_unknown = matches!(self.subject, Subject::Prefix(_) | Subject::All);
                 self.expect(
@@ -116,7 +124,11 @@ impl Folding {
         let mut all = crate::Walk::default();
         let mut now = Vec::new();
         while let Some(piece) = all.next_piece(locations) {
-            now.extend(piece.into_iter().filter(|record| record.time().ns() >= locations.floor_ns()));
+            now.extend(
+                piece
+                    .into_iter()
+                    .filter(|record| record.time().ns() >= locations.floor_ns()),
+            );
         }
         for client in self.known.keys() {
             if !now.iter().any(|record| record.client() == &**client) {
@@ -127,10 +139,16 @@ impl Folding {
             let told = self.known.get(record.client());
             match (self.should_be_known(record), told) {
                 (Some(true), None) | (Some(false), Some(_)) => {
-                    return Err(format!("{record:?} and told {told:?}, of {:?}", self.subject));
+                    return Err(format!(
+                        "{record:?} and told {told:?}, of {:?}",
+                        self.subject
+                    ));
                 }
                 (_, Some(told)) if told != record => {
-                    return Err(format!("told {told:?}, and not {record:?}, of {:?}", self.subject));
+                    return Err(format!(
+                        "told {told:?}, and not {record:?}, of {:?}",
+                        self.subject
+                    ));
                 }
                 _ => {}
             }

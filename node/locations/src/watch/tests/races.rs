@@ -44,7 +44,9 @@ fn nothing_falls_between_registration_and_look() {
                 watch.carry_on(&locations, &mut Fold(&mut folding), 7);
             }
             stop.store(true, Ordering::SeqCst);
-            reporters.into_iter().for_each(|reporter| reporter.join().unwrap());
+            reporters
+                .into_iter()
+                .for_each(|reporter| reporter.join().unwrap());
             while watch.carry_on(&locations, &mut Fold(&mut folding), 7) != Progress::Idle {}
             assert_eq!(folding.check(&locations), Ok(()));
         }
@@ -54,8 +56,13 @@ fn nothing_falls_between_registration_and_look() {
 fn report_until(locations: &Locations, stop: &AtomicBool, seed: usize) {
     let mut number = seed;
     while !stop.load(Ordering::SeqCst) {
-        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let (client, place) = ((number >> 33) % CLIENTS.len(), (number >> 40) % PLACES.len());
+        number = number
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let (client, place) = (
+            (number >> 33) % CLIENTS.len(),
+            (number >> 40) % PLACES.len(),
+        );
         let newest = locations.find(CLIENTS[client].as_bytes());
         let newest_ns = newest.map_or(0, |newest| newest.time().ns());
         let time = newest_ns / herd_crdt::NANOSECONDS_PER_SECOND + 1;

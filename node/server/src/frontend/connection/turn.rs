@@ -95,7 +95,11 @@ impl Turn<'_> {
 
     /// Executes a line while the client watches. As [`Turn::execute`].
     pub(super) fn execute_watching(&mut self, line: Line<'_>, is_first: bool) -> Option<Foreign> {
-        match self.service.executor.execute_watching(line, &mut self.batch) {
+        match self
+            .service
+            .executor
+            .execute_watching(line, &mut self.batch)
+        {
             Watching::Nothing => self.commands += 1,
             Watching::Unwatch => {
                 self.commands += 1;

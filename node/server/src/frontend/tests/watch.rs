@@ -34,7 +34,9 @@ async fn a_client_is_told_then_its_changes() {
     // An older one changes nothing.
     server.says("IAMAT kiwi +1+1 0\n").await;
     server.says("IAMAT kiwi +2+2 2\n").await;
-    watcher.expect("AT Hill +1520023933.182837383 kiwi +2+2 2\n").await;
+    watcher
+        .expect("AT Hill +1520023933.182837383 kiwi +2+2 2\n")
+        .await;
     server.locations.raise_floor(3_000_000_000).await;
     watcher.expect("GONE kiwi\n").await;
     watcher.send("UNWATCH\nWHATSAT kiwi 1 1\n").await;
@@ -55,27 +57,43 @@ async fn prefixes_and_all_are_told() {
         watcher.expect(&format!("LIVE {count}\n")).await;
         drop(watcher);
     }
-    let said = server.says("WATCH PREFIX kiwi\nUNWATCH\nWATCH PREFIX x\nUNWATCH\n").await;
-    assert_eq!(said, format!("{KIWI}\nLIVE 1\nEND unwatched\nLIVE 0\nEND unwatched\n"));
+    let said = server
+        .says("WATCH PREFIX kiwi\nUNWATCH\nWATCH PREFIX x\nUNWATCH\n")
+        .await;
+    assert_eq!(
+        said,
+        format!("{KIWI}\nLIVE 1\nEND unwatched\nLIVE 0\nEND unwatched\n")
+    );
 }
 
 #[tokio::test]
 async fn areas_are_entered_and_left() {
     let server = TestServer::start().await;
     server.says("IAMAT kiwi +1+1 1\n").await;
-    for watch in ["POINT +1+1 5", "POINT +1+1 5 0.5", "WITHIN +0.9+0.9 +1.1+1.1"] {
+    for watch in [
+        "POINT +1+1 5",
+        "POINT +1+1 5 0.5",
+        "WITHIN +0.9+0.9 +1.1+1.1",
+    ] {
         let server = TestServer::start().await;
         server.says("IAMAT kiwi +1+1 1\nIAMAT emu +3+3 1\n").await;
         let mut watcher = server.connect().await;
         watcher.send(format!("WATCH {watch}\n")).await;
         watcher.expect(&format!("ENTER {KIWI}\nLIVE 1\n")).await;
         server.says("IAMAT emu +1.01+1 2\n").await;
-        watcher.expect("ENTER AT Hill +1520023933.182837383 emu +1.01+1 2\n").await;
+        watcher
+            .expect("ENTER AT Hill +1520023933.182837383 emu +1.01+1 2\n")
+            .await;
         server.says("IAMAT emu +1.02+1 3\n").await;
-        watcher.expect("AT Hill +1520023932.182837383 emu +1.02+1 3\n").await;
+        watcher
+            .expect("AT Hill +1520023932.182837383 emu +1.02+1 3\n")
+            .await;
         server.says("IAMAT emu -1+1 4\nIAMAT emu -1+2 5\n").await;
         let left = line(&mut watcher).await;
-        assert!(left.starts_with("LEAVE AT Hill ") && left.contains(" emu -1+"), "{left}");
+        assert!(
+            left.starts_with("LEAVE AT Hill ") && left.contains(" emu -1+"),
+            "{left}"
+        );
         server.locations.raise_floor(2_000_000_000).await;
         watcher.expect("GONE kiwi\n").await;
     }
@@ -89,35 +107,44 @@ async fn an_area_follows_its_client() {
     watcher.send("WATCH NEARBY van 5\n").await;
     watcher.expect("LIVE 0\n").await;
     server.says("IAMAT van +1.01+1 1\n").await;
-    watcher.expect(&format!(
-        "CENTRE AT Hill +1520023934.182837383 van +1.01+1 1\nENTER {KIWI}\n"
-    ))
-    .await;
+    watcher
+        .expect(&format!(
+            "CENTRE AT Hill +1520023934.182837383 van +1.01+1 1\nENTER {KIWI}\n"
+        ))
+        .await;
     server.says("IAMAT van +2+2 2\n").await;
-    watcher.expect(&format!(
-        "CENTRE AT Hill +1520023933.182837383 van +2+2 2\nLEAVE {KIWI}\n"
-    ))
-    .await;
+    watcher
+        .expect(&format!(
+            "CENTRE AT Hill +1520023933.182837383 van +2+2 2\nLEAVE {KIWI}\n"
+        ))
+        .await;
     server.says("IAMAT emu +2+2 9\n").await;
-    watcher.expect("ENTER AT Hill +1520023926.182837383 emu +2+2 9\n").await;
+    watcher
+        .expect("ENTER AT Hill +1520023926.182837383 emu +2+2 9\n")
+        .await;
     server.locations.raise_floor(3_000_000_000).await;
-    watcher.expect("GONE van\nLEAVE AT Hill +1520023926.182837383 emu +2+2 9\n").await;
+    watcher
+        .expect("GONE van\nLEAVE AT Hill +1520023926.182837383 emu +2+2 9\n")
+        .await;
     drop(watcher);
     let mut again = server.connect().await;
     server.says("IAMAT van +2+2 4\n").await;
     again.send("WATCH NEARBY van 5 1\n").await;
-    again.expect(
-        "CENTRE AT Hill +1520023931.182837383 van +2+2 4\n\
+    again
+        .expect(
+            "CENTRE AT Hill +1520023931.182837383 van +2+2 4\n\
          ENTER AT Hill +1520023926.182837383 emu +2+2 9\nLIVE 1\n",
-    )
-    .await;
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn everything_else_is_invalid_meanwhile() {
     let server = TestServer::start().await;
     let mut watcher = server.connect().await;
-    watcher.send("hello\nWATCH CLIENT kiwi\nIAMAT kiwi +1+1 1\n\nWATCH ALL\nAUTH secret\n").await;
+    watcher
+        .send("hello\nWATCH CLIENT kiwi\nIAMAT kiwi +1+1 1\n\nWATCH ALL\nAUTH secret\n")
+        .await;
     let mut lines = Vec::new();
     for _ in 0..5 {
         lines.push(line(&mut watcher).await);
@@ -125,13 +152,22 @@ async fn everything_else_is_invalid_meanwhile() {
     lines[1..].sort();
     assert_eq!(
         lines,
-        ["? hello", "? AUTH", "? IAMAT kiwi +1+1 1", "? WATCH ALL", "LIVE 0"]
+        [
+            "? hello",
+            "? AUTH",
+            "? IAMAT kiwi +1+1 1",
+            "? WATCH ALL",
+            "LIVE 0"
+        ]
     );
     assert!(server.locations.is_empty());
     let count = |outcome| server.statistics.commands(outcome);
     assert_eq!(count(CommandOutcome::DuringWatch), 3);
     assert_eq!(count(CommandOutcome::WatchBegun), 1);
-    assert_eq!(server.says("UNWATCH\nWATCH\nUNWATCH now\n").await, "? UNWATCH\n? WATCH\n? UNWATCH now\n");
+    assert_eq!(
+        server.says("UNWATCH\nWATCH\nUNWATCH now\n").await,
+        "? UNWATCH\n? WATCH\n? UNWATCH now\n"
+    );
     assert_eq!(count(CommandOutcome::WatchInvalid), 3);
 }
 
@@ -144,8 +180,12 @@ async fn a_watch_waits_for_replies_before_it() {
     places.is_asked().await;
     server.says("IAMAT kiwi +2+2 2\n").await;
     places.allowed.add_permits(1);
-    client.expect(&format!("{KIWI}\n{{\"radius\":1000}}\n\n")).await;
-    client.expect("AT Hill +1520023933.182837383 kiwi +2+2 2\nLIVE 1\n").await;
+    client
+        .expect(&format!("{KIWI}\n{{\"radius\":1000}}\n\n"))
+        .await;
+    client
+        .expect("AT Hill +1520023933.182837383 kiwi +2+2 2\nLIVE 1\n")
+        .await;
 }
 
 #[tokio::test]
@@ -156,7 +196,9 @@ async fn a_stop_is_told_and_half_closed_watchers_go_on() {
     open.expect("LIVE 0\n").await;
     let mut half_closed = server.connect().await;
     half_closed.send("WATCH ALL").await;
-    tokio::io::AsyncWriteExt::shutdown(&mut half_closed.stream).await.unwrap();
+    tokio::io::AsyncWriteExt::shutdown(&mut half_closed.stream)
+        .await
+        .unwrap();
     half_closed.expect("LIVE 0\n").await;
     server.says("IAMAT kiwi +1+1 1\n").await;
     for watcher in [&mut open, &mut half_closed] {
@@ -210,14 +252,24 @@ async fn a_watcher_that_reads_nothing_is_told_so_and_ended() {
         }
         server.says(reports).await;
     }
-    eventually("it watches no more", || server.locations.watchers().is_empty()).await;
+    eventually("it watches no more", || {
+        server.locations.watchers().is_empty()
+    })
+    .await;
     let rest = watcher.rest().await;
     // Whole lines, and perhaps the last one: all that was in the buffers of the system.
     let lines = String::from_utf8_lossy(&rest);
     let lines: Vec<&str> = lines.lines().collect();
     let (last, others) = lines.split_last().unwrap();
-    assert!(others.iter().all(|line| line.starts_with("AT Hill ") && line.ends_with(" +1+1 1")));
-    assert!(*last == "END slow" || last.starts_with("AT Hill "), "{last}");
+    assert!(
+        others
+            .iter()
+            .all(|line| line.starts_with("AT Hill ") && line.ends_with(" +1+1 1"))
+    );
+    assert!(
+        *last == "END slow" || last.starts_with("AT Hill "),
+        "{last}"
+    );
 }
 
 #[tokio::test]
@@ -233,8 +285,14 @@ async fn more_watchers_than_may_be_get_a_copy() {
     assert_eq!(server.says("WATCH ALL\n").await, "? WATCH ALL\n");
     assert_eq!(server.statistics.commands(CommandOutcome::WatchTooMany), 1);
     drop(watcher);
-    eventually("its place is free", || server.locations.watchers().is_empty()).await;
-    assert_eq!(server.says("WATCH ALL\nUNWATCH\n").await, "LIVE 0\nEND unwatched\n");
+    eventually("its place is free", || {
+        server.locations.watchers().is_empty()
+    })
+    .await;
+    assert_eq!(
+        server.says("WATCH ALL\nUNWATCH\n").await,
+        "LIVE 0\nEND unwatched\n"
+    );
 }
 
 #[tokio::test]
@@ -247,7 +305,9 @@ async fn a_watch_waits_for_the_store() {
     one.send("WATCH CLIENT kiwi\n").await;
     let locations = Arc::clone(&server.locations);
     eventually("the client is asked for", || {
-        let Some(search) = locations.loading().begin_search() else { return false };
+        let Some(search) = locations.loading().begin_search() else {
+            return false;
+        };
         assert!(search.is_for(b"kiwi"));
         locations.loading().end_search(search);
         true

@@ -26,7 +26,9 @@ async fn clients_beyond_the_token_are_not_told() {
     let access = Access::new("tokens".into(), file(&token, "van-*"));
     let server = server(&access).await;
     let auth = format!("AUTH {}\n", token.reveal());
-    server.says(format!("{auth}IAMAT van-1 +1+1 1\nIAMAT bus-1 +1+1 1\n")).await;
+    server
+        .says(format!("{auth}IAMAT van-1 +1+1 1\nIAMAT bus-1 +1+1 1\n"))
+        .await;
     let van = "AT Hill +1520023934.182837383 van-1 +1+1 1\n";
     for (watch, told) in [
         ("ALL", van.to_owned() + "LIVE 1\n"),
@@ -40,7 +42,10 @@ async fn clients_beyond_the_token_are_not_told() {
         watcher.send("UNWATCH\n").await;
         watcher.expect("END unwatched\n").await;
     }
-    assert_eq!(server.says("WATCH ALL\nUNWATCH\n").await, "LIVE 0\nEND unwatched\n");
+    assert_eq!(
+        server.says("WATCH ALL\nUNWATCH\n").await,
+        "LIVE 0\nEND unwatched\n"
+    );
     for watch in ["WATCH CLIENT bus-1", "WATCH NEARBY bus-1 1"] {
         let said = server.says(format!("{auth}{watch}\n")).await;
         assert_eq!(said, format!("OK\n? {watch}\n"));
@@ -54,10 +59,16 @@ async fn a_watch_that_is_not_allowed_any_more_is_refused() {
     let token = Token::random();
     let access = Access::new("tokens".into(), file(&token, "van-*"));
     let server = server(&access).await;
-    for others in [Tokens::default(), file(&token, "van-2*"), file(&Token::random(), "*")] {
+    for others in [
+        Tokens::default(),
+        file(&token, "van-2*"),
+        file(&Token::random(), "*"),
+    ] {
         access.replace(file(&token, "van-*"));
         let mut watcher = server.connect().await;
-        watcher.send(format!("AUTH {}\nWATCH CLIENT van-1\n", token.reveal())).await;
+        watcher
+            .send(format!("AUTH {}\nWATCH CLIENT van-1\n", token.reveal()))
+            .await;
         watcher.expect("OK\nLIVE 0\n").await;
         // The same rights in another file.
         access.replace(file(&token, "van-*"));
