@@ -96,6 +96,6 @@ fn clients_inside_have_a_bound() {
         look(&mut told, &number.to_string(), "+1+1");
         assert!(told.has_room());
     }
-    look(&mut told, "one more", "+1+1");
+    look(&mut told, "one_more", "+1+1");
     assert!(!told.has_room());
 }

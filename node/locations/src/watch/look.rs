@@ -37,8 +37,8 @@ impl Locations {
         hash: u64,
         area: &Area,
         (told, registration): (&Told, &Registration),
-        found: &mut Vec<Record>,
-    ) {
+    ) -> Vec<Record> {
+        let mut found = Vec::new();
         let floor_ns = self.floor_ns();
         let shard = self.shard(hash).lock();
         for record in shard.map.perhaps_with_hash(hash) {
@@ -53,5 +53,6 @@ impl Locations {
                 found.push(record.clone());
             }
         }
+        found
     }
 }

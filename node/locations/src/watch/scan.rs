@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::vec;
 
-use herd_crdt::Record;
 use herd_grid::{Area, Frontier, Step};
 use herd_watch::Subject;
 
@@ -19,8 +18,8 @@ pub(super) enum Scan {
     Walk(Walk, vec::IntoIter<Box<[u8]>>),
     /// The clients that were inside before the middle moved, and then those of the area but for this part.
     Again(vec::IntoIter<Arc<[u8]>>, Option<Area>),
-    /// The clients of the area, some of them found already.
-    Area(Box<Frontier>, Vec<Record>),
+    /// The clients of the area.
+    Area(Box<Frontier>),
     /// Those that have changed while the first ones were told; the second ones wait for the end of this.
     Marked(vec::IntoIter<Arc<[u8]>>, Vec<Arc<[u8]>>),
 }
@@ -32,7 +31,7 @@ impl Scan {
             Subject::Client(client) => Scan::One(client.clone()),
             Subject::Around(around) => Scan::One(around.client.clone()),
             Subject::Prefix(_) | Subject::All => Scan::Walk(Walk::frugal(), Vec::new().into_iter()),
-            Subject::Area(_) => Scan::Area(Box::default(), Vec::new()),
+            Subject::Area(_) => Scan::Area(Box::default()),
         }
     }
 
@@ -68,14 +67,14 @@ impl Watch {
                         Some(Area::Circle(circle)) => Frontier::beyond(circle),
                         Some(Area::Rectangle(_)) | None => Frontier::default(),
                     };
-                    self.scan = Some(Scan::Area(Box::new(frontier), Vec::new()));
+                    self.scan = Some(Scan::Area(Box::new(frontier)));
                     return 1;
                 };
                 self.look_again(&client, locations, listener);
                 self.scan = Some(Scan::Again(inside, before));
                 1
             }
-            Scan::Area(frontier, found) => self.area_on(frontier, found, locations, listener),
+            Scan::Area(frontier) => self.area_on(frontier, locations, listener),
             Scan::Marked(mut marked, mut kept) => {
                 let Some(client) = marked.next() else {
                     self.registration.give_back(kept);
@@ -129,17 +128,9 @@ impl Watch {
     fn area_on(
         &mut self,
         mut frontier: Box<Frontier>,
-        mut found: Vec<Record>,
         locations: &Locations,
         listener: &mut impl Listener,
     ) -> usize {
-        if let Some(record) = found.pop() {
-            if listener.may_see(record.client()) {
-                self.judge(record.client(), Some(&record), listener);
-            }
-            self.scan = Some(Scan::Area(frontier, found));
-            return 1;
-        }
         let Some(area) = self.told.area().map(|area| &area.inner) else {
             self.area_over(listener);
             return 1;
@@ -147,7 +138,11 @@ impl Watch {
         let done = match frontier.step(&locations.grid, area, area.bound_max()) {
             Step::Candidate(hash) => {
                 let known = (&self.told, &self.registration);
-                locations.look_near(hash, area, known, &mut found);
+                for record in locations.look_near(hash, area, known) {
+                    if listener.may_see(record.client()) {
+                        self.judge(record.client(), Some(&record), listener);
+                    }
+                }
                 1
             }
             Step::Looked(candidates) => candidates,
@@ -156,7 +151,7 @@ impl Watch {
                 return 1;
             }
         };
-        self.scan = Some(Scan::Area(frontier, found));
+        self.scan = Some(Scan::Area(frontier));
         done
     }
 

@@ -6,7 +6,7 @@ use std::thread;
 use super::*;
 
 /// How often each kind of watch begins.
-const ROUNDS: usize = 60;
+const ROUNDS: usize = 10;
 
 /// Takes lines without a look at the map, which changes meanwhile.
 struct Fold<'a>(&'a mut Folding);
