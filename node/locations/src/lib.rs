@@ -8,6 +8,7 @@
 
 mod admission_control;
 mod borne_out;
+mod changes;
 mod hash_keys;
 mod index;
 mod loading;
@@ -20,6 +21,7 @@ mod server_map;
 mod shard;
 mod sharded;
 mod walk;
+mod watch;
 
 pub use admission_control::AdmissionControl;
 pub use hash_keys::HashKeys;
@@ -30,3 +32,4 @@ pub use outcomes::OutcomeCounts;
 pub use search::{Found, Hit, Query, Search};
 pub use sharded::{Locations, Reports};
 pub use walk::Walk;
+pub use watch::{Listener, Progress, Said, Watch};

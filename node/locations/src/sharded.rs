@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicIsize, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use herd_crdt::{
     Delivery, Incoming, Merged, Outcome, Publication, Publications, PublisherId, Publishers,
     QuantizedLocation, Record, RepublishPolicy, SlotAddress, SlotId,
 };
 use herd_grid::{Cell, Grid};
+use herd_watch::{Wakes, Watchers};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::admission_control::AdmissionControl;
+use super::changes::{Telling, removal};
 use super::hash_keys::HashKeys;
 use super::loading::Loading;
 use super::memory::{ClientCounts, Full, Room};
@@ -35,6 +37,8 @@ pub struct Locations {
     hasher: HashKeys,
     /// Which clients are where. A client enters a cell under its shard's lock, and leaves one later.
     pub(super) grid: Grid,
+    /// Who watches. They are told of changes under the lock of the client's shard.
+    watchers: Arc<Watchers>,
     /// Wakes the publisher.
     pub(super) news: Notify,
     /// How many records wait for the publisher, for back-pressure. Below zero for moments, while some
@@ -62,6 +66,7 @@ pub struct Reports<'a> {
     /// Whether a repeat among them publishes the record of the map.
     policy: RepublishPolicy,
     merges: Merges,
+    telling: Telling,
 }
 
 impl Reports<'_> {
@@ -71,13 +76,16 @@ impl Reports<'_> {
         let hash = locations.hash(record.borrowed().client());
         let at = record.borrowed().quantized();
         let mut shard = locations.shard(hash).lock();
+        let telling = self.telling.begin(&locations.watchers, &record);
         let before = shard.size();
         let merged = shard.map.merge_heard_with(hash, record, self.policy);
         let left = locations.enter(hash, &merged, at);
+        let wakes = telling.map_or_else(Wakes::default, |telling| telling.merged(&merged, at));
         // Not with the other counters: how much there may be at most is looked up for each report.
         locations.counted.changed(before, shard.size());
         let queued = shard.note(hash, &merged);
         drop(shard);
+        wakes.wake();
         locations.leave(hash, left);
         if !merged.outcome.changed() && self.policy != RepublishPolicy::Never {
             // At once: a round that begins later is told.
@@ -111,6 +119,7 @@ impl Locations {
             shards,
             hasher,
             grid: Grid::default(),
+            watchers: Arc::default(),
             news: Notify::new(),
             pending_len: AtomicIsize::new(0),
             backlog_len: AtomicUsize::new(0),
@@ -136,6 +145,7 @@ impl Locations {
             locations: self,
             policy: self.republish_policy.get().copied().unwrap_or_default(),
             merges: Merges::default(),
+            telling: Telling::default(),
         }
     }
 
@@ -169,15 +179,19 @@ impl Locations {
         let from = from.into();
         let mut delivery = Delivery::default();
         let mut merges = Merges::default();
+        let mut telling = Telling::default();
         for (hash, record) in records {
             let at = record.borrowed().quantized();
             let mut shard = self.shard(hash).lock();
+            let telling = telling.begin(&self.watchers, &record);
             let before = shard.size();
             let merged = shard.map.merge_delivered(hash, record, from, publishers);
             let left = self.enter(hash, &merged, at);
+            let wakes = telling.map_or_else(Wakes::default, |telling| telling.merged(&merged, at));
             self.counted.changed(before, shard.size());
             let queued = shard.note(hash, &merged);
             drop(shard);
+            wakes.wake();
             self.leave(hash, left);
             merges.count(&merged, queued);
             if merged.outcome.changed() {
@@ -198,6 +212,11 @@ impl Locations {
         record.filter(|record| record.time().ns() >= self.floor_ns())
     }
 
+    /// Who watches this map.
+    pub fn watchers(&self) -> &Arc<Watchers> {
+        &self.watchers
+    }
+
     /// The time below which nothing is held, in nanoseconds since the epoch; `i64::MIN` if there is
     /// no such time.
     pub fn floor_ns(&self) -> i64 {
@@ -211,13 +230,19 @@ impl Locations {
         let mut removed = 0;
         self.floor_ns.fetch_max(floor_ns, Ordering::AcqRel);
         for shard in &self.shards {
+            let mut wakes = Wakes::default();
             let expired = {
                 let mut shard = shard.lock();
                 let before = shard.size();
-                let expired = shard.raise_floor(floor_ns);
+                let expired = shard.raise_floor(floor_ns, |record| {
+                    if self.watchers.is_any() {
+                        wakes.add(self.watchers.changed(&removal(record)));
+                    }
+                });
                 self.counted.changed(before, shard.size());
                 expired
             };
+            wakes.wake();
             removed += expired.len();
             for (hash, at) in expired {
                 self.leave(hash, Some(Cell::of(at)));

@@ -4,6 +4,7 @@ use herd_crdt::{CLIENT_ID_BYTES_MAX, InvalidLocation, InvalidRecord, InvalidTime
 
 use super::iamat::Iamat;
 use super::nearby::{CLIENTS_MAX, Nearby, REACH_KM_MAX, Within};
+use super::watch::Watch;
 use super::whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Whatsat};
 
 /// The command of one line, borrowed from the line.
@@ -17,6 +18,10 @@ pub enum Command<'a> {
     Nearby(Nearby<'a>),
     /// Someone asks which clients are in a box.
     Within(Within<'a>),
+    /// Someone wants to be told when it changes.
+    Watch(Watch<'a>),
+    /// And now not any more.
+    Unwatch,
 }
 
 /// Why a line is not a command. The client only ever gets a copy of its line; this is for logs and
@@ -38,12 +43,18 @@ pub enum InvalidCommand {
     /// A `WITHIN` that breaks a rule.
     #[error("invalid WITHIN: {0}")]
     Within(InvalidOperand),
+    /// A `WATCH` that breaks a rule.
+    #[error("invalid WATCH: {0}")]
+    Watch(InvalidOperand),
+    /// An `UNWATCH` that breaks a rule.
+    #[error("invalid UNWATCH: {0}")]
+    Unwatch(InvalidOperand),
 }
 
 /// Which operand of a command is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOperand {
-    /// Not as many operands as the command has: four for `NEARBY`, three for the others.
+    /// Not as many operands as the command has.
     #[error("too few operands, or too many")]
     Count,
     /// The client ID is too long.
@@ -67,6 +78,12 @@ pub enum InvalidOperand {
     /// The radius of a `NEARBY` is not a plain decimal number in its range.
     #[error("radius is neither `*` nor a decimal number of kilometres from 0 to {REACH_KM_MAX}")]
     Reach,
+    /// The second word of a `WATCH` names nothing that can be watched.
+    #[error("none of CLIENT, PREFIX, ALL, POINT, WITHIN and NEARBY")]
+    Subject,
+    /// The margin is not a plain decimal number in its range.
+    #[error("margin is not a decimal number of kilometres from 0 to {REACH_KM_MAX}")]
+    Margin,
     /// The limit is not a whole number in its range.
     #[error("limit is not a whole number from 0 to {CLIENTS_MAX}")]
     Limit,
@@ -110,6 +127,13 @@ impl<'a> Command<'a> {
             Some(b"WITHIN") => Within::parse(fields)
                 .map(|within| Some(Command::Within(within)))
                 .map_err(InvalidCommand::Within),
+            Some(b"WATCH") => Watch::parse(fields)
+                .map(|watch| Some(Command::Watch(watch)))
+                .map_err(InvalidCommand::Watch),
+            Some(b"UNWATCH") => match fields.next() {
+                None => Ok(Some(Command::Unwatch)),
+                Some(_) => Err(InvalidCommand::Unwatch(InvalidOperand::Count)),
+            },
             Some(_) => Err(InvalidCommand::UnknownWord),
         }
     }
@@ -262,7 +286,7 @@ mod tests {
 
         #[test]
         fn almost_commands_never_panic(
-            line in "(IAMAT|WHATSAT|NEARBY|WITHIN)( POINT| CLIENT)?( [-+.0-9]{0,12}| kiwi| \\PC{0,5}){0,5}"
+            line in "(IAMAT|WHATSAT|NEARBY|WITHIN|WATCH|UNWATCH)( POINT| CLIENT| PREFIX| WITHIN)?( [-+.0-9]{0,12}| kiwi| \\PC{0,5}){0,5}"
         ) {
             let _ = Command::parse(line.as_bytes());
         }

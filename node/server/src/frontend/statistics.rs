@@ -46,6 +46,16 @@ pub enum CommandOutcome {
     WithinTooMany,
     /// A `WITHIN` breaks a rule.
     WithinInvalid,
+    /// A `WATCH` has begun.
+    WatchBegun,
+    /// A `WATCH` is not taken, since as many watch as may.
+    WatchTooMany,
+    /// An `UNWATCH` ends a watch.
+    WatchUnwatched,
+    /// A `WATCH` or `UNWATCH` breaks a rule, or an `UNWATCH` comes while nothing is watched.
+    WatchInvalid,
+    /// The line comes while something is watched.
+    DuringWatch,
     /// The line starts with no command word.
     OtherInvalid,
     /// The line is longer than the limit.
@@ -54,7 +64,7 @@ pub enum CommandOutcome {
 
 impl CommandOutcome {
     /// All outcomes.
-    pub const ALL: [CommandOutcome; 20] = [
+    pub const ALL: [CommandOutcome; 25] = [
         CommandOutcome::IamatTaken,
         CommandOutcome::IamatInvalid,
         CommandOutcome::IamatAhead,
@@ -73,6 +83,11 @@ impl CommandOutcome {
         CommandOutcome::WithinLoading,
         CommandOutcome::WithinTooMany,
         CommandOutcome::WithinInvalid,
+        CommandOutcome::WatchBegun,
+        CommandOutcome::WatchTooMany,
+        CommandOutcome::WatchUnwatched,
+        CommandOutcome::WatchInvalid,
+        CommandOutcome::DuringWatch,
         CommandOutcome::OtherInvalid,
         CommandOutcome::Oversized,
     ];
@@ -99,7 +114,13 @@ impl CommandOutcome {
             | CommandOutcome::WithinLoading
             | CommandOutcome::WithinTooMany
             | CommandOutcome::WithinInvalid => Word::Within,
-            CommandOutcome::OtherInvalid | CommandOutcome::Oversized => Word::Other,
+            CommandOutcome::WatchBegun
+            | CommandOutcome::WatchTooMany
+            | CommandOutcome::WatchUnwatched
+            | CommandOutcome::WatchInvalid => Word::Watch,
+            CommandOutcome::DuringWatch
+            | CommandOutcome::OtherInvalid
+            | CommandOutcome::Oversized => Word::Other,
         }
     }
 }
@@ -115,17 +136,20 @@ pub enum Word {
     Nearby,
     /// `WITHIN`.
     Within,
+    /// `WATCH` or `UNWATCH`.
+    Watch,
     /// No command word, or the line was not parsed.
     Other,
 }
 
 impl Word {
     /// All of them.
-    pub const ALL: [Word; 5] = [
+    pub const ALL: [Word; 6] = [
         Word::Iamat,
         Word::Whatsat,
         Word::Nearby,
         Word::Within,
+        Word::Watch,
         Word::Other,
     ];
 }
@@ -236,7 +260,7 @@ mod tests {
                 .all(|&outcome| statistics.commands(outcome) == 2)
         );
         let latencies = Word::ALL.map(|word| statistics.latency(word).view().count);
-        assert_eq!(latencies, [10, 8, 10, 8, 4]);
+        assert_eq!(latencies, [10, 8, 10, 8, 8, 6]);
     }
 
     #[test]

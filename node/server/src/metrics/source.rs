@@ -11,6 +11,7 @@ use super::guards::{certificates, gossip, limits, strangers, tokens};
 use super::process;
 use super::replication::{links, others, publishing};
 use super::searches::searches;
+use super::watches::watches;
 use crate::access::Access;
 use crate::frontend::Statistics;
 use crate::http::HttpStatistics;
@@ -79,6 +80,7 @@ impl MetricsSource {
         let counted = self.parts.service.statistics();
         clients(&mut families, &self.parts.frontend, counted);
         searches(&mut families, &self.parts.service);
+        watches(&mut families, &self.parts.service);
         tokens(&mut families, self.parts.access.as_deref());
         limits(
             &mut families,
