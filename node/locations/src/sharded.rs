@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::admission_control::AdmissionControl;
-use super::changes::{Telling, removal};
+use super::changes::{self, removal};
 use super::hash_keys::HashKeys;
 use super::loading::Loading;
 use super::memory::{ClientCounts, Full, Room};
@@ -66,7 +66,6 @@ pub struct Reports<'a> {
     /// Whether a repeat among them publishes the record of the map.
     policy: RepublishPolicy,
     merges: Merges,
-    telling: Telling,
 }
 
 impl Reports<'_> {
@@ -76,11 +75,10 @@ impl Reports<'_> {
         let hash = locations.hash(record.borrowed().client());
         let at = record.borrowed().quantized();
         let mut shard = locations.shard(hash).lock();
-        let telling = self.telling.begin(&locations.watchers, &record);
         let before = shard.size();
         let merged = shard.map.merge_heard_with(hash, record, self.policy);
         let left = locations.enter(hash, &merged, at);
-        let wakes = telling.map_or_else(Wakes::default, |telling| telling.merged(&merged, at));
+        let wakes = changes::merged(&locations.watchers, &shard, hash, &merged, at);
         // Not with the other counters: how much there may be at most is looked up for each report.
         locations.counted.changed(before, shard.size());
         let queued = shard.note(hash, &merged);
@@ -145,7 +143,6 @@ impl Locations {
             locations: self,
             policy: self.republish_policy.get().copied().unwrap_or_default(),
             merges: Merges::default(),
-            telling: Telling::default(),
         }
     }
 
@@ -179,15 +176,13 @@ impl Locations {
         let from = from.into();
         let mut delivery = Delivery::default();
         let mut merges = Merges::default();
-        let mut telling = Telling::default();
         for (hash, record) in records {
             let at = record.borrowed().quantized();
             let mut shard = self.shard(hash).lock();
-            let telling = telling.begin(&self.watchers, &record);
             let before = shard.size();
             let merged = shard.map.merge_delivered(hash, record, from, publishers);
             let left = self.enter(hash, &merged, at);
-            let wakes = telling.map_or_else(Wakes::default, |telling| telling.merged(&merged, at));
+            let wakes = changes::merged(&self.watchers, &shard, hash, &merged, at);
             self.counted.changed(before, shard.size());
             let queued = shard.note(hash, &merged);
             drop(shard);
