@@ -76,8 +76,8 @@ impl Marking<'_> {
 }
 
 impl Watchers {
-    /// Whether anyone watches. To be asked under the lock of the client's shard: then a watcher that does not see a
-    /// change in the map is seen here.
+    /// Whether anyone watches. To be asked under the lock of the client's shard, which a new watcher takes too before it
+    /// looks: then one that does not see the change in the map is seen here.
     #[inline]
     #[must_use]
     pub fn is_any(&self) -> bool {
