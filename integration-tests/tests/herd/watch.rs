@@ -73,7 +73,7 @@ fn expected(subject: &str, held: &[Held]) -> (BTreeMap<String, String>, Option<S
                 is_near && held.id != id
             })
         }
-        _ => panic!("no subject: {subject}"),
+        _ => unreachable!("{subject} is one of the above"),
     };
     let known = held.iter().filter(|held| is_known(held));
     let known = known.map(|held| (held.id.clone(), held.at.clone()));

@@ -270,7 +270,7 @@ async fn changed(tokens: &mut Option<watch::Receiver<u64>>) {
     {
         return;
     }
-    pending().await
+    pending::<()>().await;
 }
 
 /// A listener with its rights.
