@@ -283,7 +283,7 @@ impl Connection {
             && lines < lines_max
             && self.turn_commands + turn.commands < COMMANDS_PER_TURN
             && turn.replies.has_room()
-            && !turn.is_unwatching()
+            && !turn.waits_for_watch()
         {
             let line = match self.reader.next_line() {
                 Some(line) => Some(line),

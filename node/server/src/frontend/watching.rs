@@ -43,14 +43,15 @@ impl WatchLane {
         }
     }
 
-    /// The client wants no more. What was so at the beginning is told all the same: it is the reply to the command.
+    /// The client wants no more.
     pub(super) fn unwatch(&mut self) {
         self.is_unwatched = true;
     }
 
-    /// Whether it takes no more commands, since it comes to its end.
-    pub(super) fn is_ending(&self) -> bool {
-        self.is_unwatched || self.ending.is_some()
+    /// Whether no line is executed now: what was so at the beginning is told first, for it is the reply to the command; and
+    /// the end is told before the next command is taken.
+    pub(super) fn holds_lines(&self) -> bool {
+        !self.is_live || self.is_unwatched || self.ending.is_some()
     }
 
     /// Whether only its last line is to be written.
@@ -65,7 +66,7 @@ impl WatchLane {
 
     /// Resolves when [`WatchLane::go_on`] has something to do.
     pub(super) async fn ready(&mut self) {
-        if self.ending.is_some() || (self.is_unwatched && self.is_live) {
+        if self.ending.is_some() || self.is_unwatched {
             return;
         }
         let alive_at = self.said_at + self.alive;
@@ -83,7 +84,7 @@ impl WatchLane {
         replies: &mut Replies,
         teller: &Teller<'_>,
     ) -> Option<EndReason> {
-        if self.ending.is_none() && !(self.is_unwatched && self.is_live) {
+        if self.ending.is_none() && !self.is_unwatched {
             let mut lines = Lines {
                 replies,
                 is_live: &mut self.is_live,
@@ -96,7 +97,7 @@ impl WatchLane {
                 self.say_alive(replies, teller);
             }
         }
-        if self.is_unwatched && self.is_live {
+        if self.is_unwatched {
             self.end(EndReason::Unwatched);
         }
         let reason = self.ending?;

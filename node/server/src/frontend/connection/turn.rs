@@ -112,9 +112,9 @@ impl Turn<'_> {
         None
     }
 
-    /// Whether a watch comes to its end, before which no line is executed.
-    pub(super) fn is_unwatching(&self) -> bool {
-        self.lane.as_ref().is_some_and(|lane| lane.is_ending())
+    /// Whether a watch has to go on before a line is executed.
+    pub(super) fn waits_for_watch(&self) -> bool {
+        self.lane.as_ref().is_some_and(|lane| lane.holds_lines())
     }
 
     /// Answers a line at once. If it belongs to another protocol, that is told, as in [`Turn::execute`].
