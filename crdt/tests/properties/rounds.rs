@@ -294,9 +294,7 @@ impl Server {
         assert_eq!(slots.free_len(), slots.len() - in_slots.len());
         let below_ns = self.drained_below_ns();
         for &slot in in_slots.keys() {
-            let oldest_ns = self.out[slot.0 as usize]
-                .iter()
-                .map(|record| record.time().ns());
+            let oldest_ns = self.out[slot.0 as usize].iter().map(Record::expires_ns);
             assert!(
                 oldest_ns.min() >= Some(below_ns),
                 "{slot:?} keeps what has expired"

@@ -8,6 +8,8 @@
 
 mod admission_control;
 mod borne_out;
+mod forget;
+mod forgotten;
 mod hash_keys;
 mod index;
 mod loading;
@@ -21,6 +23,8 @@ mod sharded;
 mod walk;
 
 pub use admission_control::AdmissionControl;
+pub use forget::{Forget, Forgotten};
+pub use forgotten::{FORGOTTEN_NOTED_MAX, Noted};
 pub use hash_keys::HashKeys;
 pub use index::IndexFault;
 pub use loading::{AnswerableAfter, ClientSearch, Loading};

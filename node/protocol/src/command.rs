@@ -2,6 +2,7 @@
 
 use herd_crdt::{CLIENT_ID_BYTES_MAX, InvalidLocation, InvalidRecord, InvalidTime, is_blank};
 
+use super::forget::Forget;
 use super::iamat::Iamat;
 use super::nearby::{CLIENTS_MAX, Nearby, REACH_KM_MAX, Within};
 use super::whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Whatsat};
@@ -17,6 +18,8 @@ pub enum Command<'a> {
     Nearby(Nearby<'a>),
     /// Someone asks which clients are in a box.
     Within(Within<'a>),
+    /// A client is to be forgotten.
+    Forget(Forget<'a>),
 }
 
 /// Why a line is not a command. The client only ever gets a copy of its line; this is for logs and
@@ -38,12 +41,15 @@ pub enum InvalidCommand {
     /// A `WITHIN` that breaks a rule.
     #[error("invalid WITHIN: {0}")]
     Within(InvalidOperand),
+    /// A `FORGET` that breaks a rule.
+    #[error("invalid FORGET: {0}")]
+    Forget(InvalidOperand),
 }
 
 /// Which operand of a command is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOperand {
-    /// Not as many operands as the command has: four for `NEARBY`, three for the others.
+    /// Not as many operands as the command has: four for `NEARBY`, one for `FORGET`, three for the others.
     #[error("too few operands, or too many")]
     Count,
     /// The client ID is too long.
@@ -110,6 +116,9 @@ impl<'a> Command<'a> {
             Some(b"WITHIN") => Within::parse(fields)
                 .map(|within| Some(Command::Within(within)))
                 .map_err(InvalidCommand::Within),
+            Some(b"FORGET") => Forget::parse(fields)
+                .map(|forget| Some(Command::Forget(forget)))
+                .map_err(InvalidCommand::Forget),
             Some(_) => Err(InvalidCommand::UnknownWord),
         }
     }
@@ -214,6 +223,8 @@ mod tests {
             &b"iamat kiwi +1+1 1"[..],
             b"Nearby POINT +1+1 1 1",
             b"within +1+1 +2+2 1",
+            b"Forget kiwi",
+            b"FORGETkiwi",
             b"Whatsat kiwi 1 1",
             b"AT Hill +0.000000000 kiwi +1+1 1",
             b"IAMATkiwi +1+1 1",
@@ -262,7 +273,7 @@ mod tests {
 
         #[test]
         fn almost_commands_never_panic(
-            line in "(IAMAT|WHATSAT|NEARBY|WITHIN)( POINT| CLIENT)?( [-+.0-9]{0,12}| kiwi| \\PC{0,5}){0,5}"
+            line in "(IAMAT|WHATSAT|NEARBY|WITHIN|FORGET)( POINT| CLIENT)?( [-+.0-9]{0,12}| kiwi| \\PC{0,5}){0,5}"
         ) {
             let _ = Command::parse(line.as_bytes());
         }

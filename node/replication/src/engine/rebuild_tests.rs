@@ -49,7 +49,9 @@ async fn hill_of(mut servers: Vec<ServerName>) -> (Engine, Arc<Links>) {
         Chance::new(Arc::new(SystemClock), 1),
         None,
     ));
-    let engine = Engine::start(links.incarnation(), &links).await.unwrap();
+    let engine = Engine::start(links.incarnation(), &links, GroupFormat::PRESENT)
+        .await
+        .unwrap();
     (engine, links)
 }
 

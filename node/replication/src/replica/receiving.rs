@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use self::forgetting::Forgetting;
 use self::garbled::Garbled;
+use self::readers::Readers;
 use crate::adoption::OrphanSchedule;
 use crate::identity::IncarnationVerdict;
 use crate::incarnation::Incarnation;
@@ -31,6 +32,7 @@ mod forgetting;
 mod garbled;
 mod liveness;
 pub(crate) mod merging;
+mod readers;
 mod settling;
 #[cfg(test)]
 mod tests;
@@ -126,6 +128,8 @@ pub(crate) struct Receiving {
     buried: Vec<Incarnation>,
     /// What others say of their links.
     links_of: BTreeMap<Incarnation, Arc<[LinkWord]>>,
+    /// The versions of the group format that others read.
+    readers: Readers,
     teller: LinkTeller,
     settlement: SettlementTeller,
     /// Records adopted and publications given up by this incarnation.
@@ -163,6 +167,7 @@ impl Receiving {
             garbled: Garbled::default(),
             buried: Vec::new(),
             links_of: BTreeMap::new(),
+            readers: Readers::default(),
             teller: LinkTeller::default(),
             settlement: SettlementTeller::default(),
             adopted: 0,

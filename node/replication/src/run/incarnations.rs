@@ -172,7 +172,7 @@ impl Replication {
     async fn begin(&self, incarnation: Incarnation) -> Result<Running, EngineError> {
         let links = &self.parts.links;
         links.forget_processing();
-        let engine = Arc::new(Engine::start(incarnation.clone(), links).await?);
+        let engine = Arc::new(Engine::start(incarnation.clone(), links, self.group_format).await?);
         info!(%incarnation, "gossip started");
         let mut known = self.known.clone().lock_owned().await;
         known.feed.note_own(&incarnation);

@@ -46,6 +46,16 @@ pub enum CommandOutcome {
     WithinTooMany,
     /// A `WITHIN` breaks a rule.
     WithinInvalid,
+    /// A `FORGET` was carried out.
+    ForgetTaken,
+    /// A `FORGET` breaks a rule.
+    ForgetInvalid,
+    /// A `FORGET` is of an unknown client, and `max_clients` or `max_client_bytes` is reached.
+    ForgetFull,
+    /// Only the floor of expiry keeps the tombstone of a `FORGET` out.
+    ForgetKeptOut,
+    /// A server of the herd is of a release that cannot forget.
+    ForgetUnread,
     /// The line starts with no command word.
     OtherInvalid,
     /// The line is longer than the limit.
@@ -54,7 +64,7 @@ pub enum CommandOutcome {
 
 impl CommandOutcome {
     /// All outcomes.
-    pub const ALL: [CommandOutcome; 20] = [
+    pub const ALL: [CommandOutcome; 25] = [
         CommandOutcome::IamatTaken,
         CommandOutcome::IamatInvalid,
         CommandOutcome::IamatAhead,
@@ -73,6 +83,11 @@ impl CommandOutcome {
         CommandOutcome::WithinLoading,
         CommandOutcome::WithinTooMany,
         CommandOutcome::WithinInvalid,
+        CommandOutcome::ForgetTaken,
+        CommandOutcome::ForgetInvalid,
+        CommandOutcome::ForgetFull,
+        CommandOutcome::ForgetKeptOut,
+        CommandOutcome::ForgetUnread,
         CommandOutcome::OtherInvalid,
         CommandOutcome::Oversized,
     ];
@@ -99,6 +114,11 @@ impl CommandOutcome {
             | CommandOutcome::WithinLoading
             | CommandOutcome::WithinTooMany
             | CommandOutcome::WithinInvalid => Word::Within,
+            CommandOutcome::ForgetTaken
+            | CommandOutcome::ForgetInvalid
+            | CommandOutcome::ForgetFull
+            | CommandOutcome::ForgetKeptOut
+            | CommandOutcome::ForgetUnread => Word::Forget,
             CommandOutcome::OtherInvalid | CommandOutcome::Oversized => Word::Other,
         }
     }
@@ -115,17 +135,20 @@ pub enum Word {
     Nearby,
     /// `WITHIN`.
     Within,
+    /// `FORGET`.
+    Forget,
     /// No command word, or the line was not parsed.
     Other,
 }
 
 impl Word {
     /// All of them.
-    pub const ALL: [Word; 5] = [
+    pub const ALL: [Word; 6] = [
         Word::Iamat,
         Word::Whatsat,
         Word::Nearby,
         Word::Within,
+        Word::Forget,
         Word::Other,
     ];
 }
@@ -236,7 +259,7 @@ mod tests {
                 .all(|&outcome| statistics.commands(outcome) == 2)
         );
         let latencies = Word::ALL.map(|word| statistics.latency(word).view().count);
-        assert_eq!(latencies, [10, 8, 10, 8, 4]);
+        assert_eq!(latencies, [10, 8, 10, 8, 10, 4]);
     }
 
     #[test]

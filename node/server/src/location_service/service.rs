@@ -24,6 +24,7 @@ pub struct LocationService {
     pub(super) searches: Arc<Searches>,
     pub(super) full_warning: RareWarning,
     pub(super) floor_warning: RareWarning,
+    pub(super) unread_warning: RareWarning,
 }
 
 impl LocationService {
@@ -50,6 +51,7 @@ impl LocationService {
             statistics,
             full_warning: RareWarning::default(),
             floor_warning: RareWarning::default(),
+            unread_warning: RareWarning::default(),
         }
     }
 

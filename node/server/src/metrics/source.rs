@@ -146,8 +146,13 @@ fn map(families: &mut Vec<Family>, status: &Status, locations: &Locations) {
             status.map.clients as f64,
         ),
         gauge(
+            "herd_tombstones",
+            "Clients that are forgotten and whose tombstone this server holds.",
+            status.map.tombstones as f64,
+        ),
+        gauge(
             "herd_client_memory_bytes",
-            "Memory that clients take, as max_client_bytes counts it.",
+            "Memory that clients and tombstones take, as max_client_bytes counts it.",
             locations.memory_bytes() as f64,
         ),
         gauge(

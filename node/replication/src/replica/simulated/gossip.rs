@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use herd_crdt::group::GROUP_FORMAT_VERSION;
 use tokio::time::Instant;
 
 use crate::engine::{Change, Changes};
@@ -28,7 +29,7 @@ fn key_of(change: &Change) -> Key {
         Change::Group { slot, .. } => Key::Group(slot.0),
         Change::Buried(_) => Key::Buried,
         Change::Links(_) => Key::Links,
-        Change::Tells => Key::Tells,
+        Change::Tells(_) => Key::Tells,
         Change::Settled(_) => Key::Settled,
     }
 }
@@ -79,7 +80,7 @@ impl Gossip {
             forgotten: BTreeMap::new(),
             changed: false,
         };
-        gossip.set(Change::Tells, now);
+        gossip.set(Change::Tells(GROUP_FORMAT_VERSION), now);
         gossip.tell(Settlement::default(), now);
         gossip
     }
