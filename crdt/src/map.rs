@@ -417,6 +417,15 @@ impl<S: BuildHasher> LocationMap<S> {
         }
     }
 
+    /// Whether a record with this hash lives in this slot of ours.
+    pub fn lives_in(&self, hash: u64, slot: SlotId) -> bool {
+        let mut entries = self.table.iter_hash(hash);
+        entries.any(|entry| {
+            entry.publication() == Publication::InSlot(slot)
+                && self.hasher.hash_one(entry.record.client()) == hash
+        })
+    }
+
     /// Where a client's record is published, and the publisher that delivered it last.
     pub fn publication(&self, hash: u64, client: &[u8]) -> Option<(Publication, PublisherId)> {
         let entry = self

@@ -261,6 +261,16 @@ impl Slots {
         self.change(slot, |slot| slot.drained = true);
     }
 
+    /// How many slots with live records are still to be drained after [`Slots::mark_outdated`].
+    #[must_use]
+    pub fn outdated_len(&self) -> usize {
+        let marked = |slot: &&Slot| slot.outdated && slot.is_in_use();
+        match self.any_outdated {
+            true => self.slots.iter().filter(marked).count(),
+            false => 0,
+        }
+    }
+
     /// Slots to be compacted together, least alive first; empty while there is room enough.
     ///
     /// Less than half of each lives. So the new groups take fewer slots than become free, or, where long records leave

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use herd_crdt::ServerName;
+use herd_crdt::{Record, ServerName};
 use parking_lot::Mutex;
 
 use super::Locations;
@@ -53,14 +53,24 @@ impl Noted {
                 .is_some_and(|held| held.is_tombstone() && time_ns <= held.time().ns())
     }
 
-    /// Whether groups that mention a client with this hash are worth a look.
+    /// The same of a client by its hash, whatever the time.
     #[must_use]
-    pub fn may_mean(&self, hash: u64) -> bool {
-        self.all || self.by_hash.contains_key(&hash)
+    pub fn means_hash(&self, locations: &Locations, hash: u64) -> bool {
+        let is_forgotten = || {
+            let shard = locations.shard(hash).lock();
+            let mut records = shard.map.with_hash(hash);
+            records.any(Record::is_tombstone)
+        };
+        self.by_hash.contains_key(&hash) || self.all && is_forgotten()
     }
 
-    /// Adds those of `other`.
-    pub fn add(&mut self, other: Noted) {
+    /// How many there are, at least.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_hash.len()
+    }
+
+    fn add(&mut self, other: Noted) {
         self.all |= other.all;
         for (hash, time_ns) in other.by_hash {
             self.note(hash, time_ns);
@@ -84,6 +94,16 @@ impl Locations {
         std::mem::take(&mut self.forgettings.noted.lock())
     }
 
+    /// How many are noted, at least.
+    pub fn forgettings(&self) -> usize {
+        self.forgettings.noted.lock().len()
+    }
+
+    /// Puts notes back that were taken, and not attended to.
+    pub fn put_back_forgettings(&self, noted: Noted) {
+        self.forgettings.noted.lock().add(noted);
+    }
+
     /// A live server whose release does not read tombstones, as far as is known. Until it is upgraded it would go on
     /// to answer for clients that are forgotten.
     pub fn unread_by(&self) -> Option<ServerName> {
@@ -98,7 +118,7 @@ impl Locations {
 
 #[cfg(test)]
 mod tests {
-    use herd_crdt::{Record, ReportTime};
+    use herd_crdt::ReportTime;
 
     use super::*;
 
@@ -112,16 +132,19 @@ mod tests {
         for number in 0..=FORGOTTEN_NOTED_MAX {
             locations.report(tombstone(&number.to_string(), 5));
         }
-        let mut noted = locations.take_forgettings();
+        let noted = locations.take_forgettings();
         let last = FORGOTTEN_NOTED_MAX.to_string();
         for client in ["0", &last] {
             assert!(noted.means(&locations, client.as_bytes(), 5), "{client}");
             assert!(!noted.means(&locations, client.as_bytes(), 6), "{client}");
         }
         assert!(!noted.means(&locations, b"emu", 5));
-        assert!(noted.may_mean(0));
+        let hash = |client: &[u8]| locations.hash_of(client);
+        assert!(noted.means_hash(&locations, hash(last.as_bytes())));
+        assert!(!noted.means_hash(&locations, hash(b"emu")));
         locations.report(tombstone("emu", 7));
-        noted.add(locations.take_forgettings());
-        assert!(noted.means(&locations, b"emu", 7));
+        locations.put_back_forgettings(noted);
+        let noted = locations.take_forgettings();
+        assert!(noted.means(&locations, b"emu", 7) && noted.len() == FORGOTTEN_NOTED_MAX);
     }
 }

@@ -347,6 +347,11 @@ impl Locations {
         self.shard(hash).lock().map.stands_in(hash, place)
     }
 
+    /// See [`herd_crdt::LocationMap::lives_in`].
+    pub fn lives_in(&self, hash: u64, slot: SlotId) -> bool {
+        self.shard(hash).lock().map.lives_in(hash, slot)
+    }
+
     /// See [`herd_crdt::LocationMap::standing`].
     pub fn standing(&self, hash: u64, place: SlotAddress) -> Vec<Record> {
         let shard = self.shard(hash).lock();

@@ -34,6 +34,7 @@ use herd_topology::gossip_address;
 
 mod again;
 mod rebuild;
+mod sweep;
 
 /// The engine could not be started, or its loop has ended. The map is untouched; a new incarnation
 /// makes it good.

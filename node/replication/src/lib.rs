@@ -22,6 +22,7 @@ pub mod chance;
 pub mod clocks;
 mod driver;
 pub mod engine;
+mod erasure;
 pub mod expiry_views;
 mod fifo_watch;
 pub mod figures;

@@ -244,6 +244,12 @@ pub const STORE_CLOSE_MAX: Duration = Duration::from_secs(3);
 /// however much of it lives. So no live record moves more often than this on account of expiry.
 pub const EXPIRED_DRAINED_AFTER: Duration = Duration::from_secs(60);
 
+/// How long the locations of a forgotten client may stay in gossip and on disk, unless it is set otherwise.
+pub const ERASED_WITHIN: Duration = Duration::from_secs(600);
+
+/// Slots that one round of the publisher looks through for locations of forgotten clients.
+pub const SLOTS_LOOKED_THROUGH: usize = 512;
+
 /// Back-pressure: records that may wait to be published.
 pub const PENDING_RECORDS_MAX: usize = 65_536;
 

@@ -11,8 +11,10 @@ use tokio::time::Instant;
 
 use self::deferred::Deferred;
 use self::lagging::{Lagging, NeighbourProgress};
+use self::slot_search::SlotSearch;
 use crate::backlog::{BacklogOut, BacklogPace};
 use crate::backpressure::is_overloaded;
+use crate::erasure::Question;
 use crate::publish_gap::publish_gap;
 use crate::status::SlotsStatus;
 use crate::store_feed::Request;
@@ -27,6 +29,7 @@ use herd_telemetry::marks::{self, Mark};
 
 mod deferred;
 pub(crate) mod lagging;
+mod slot_search;
 #[cfg(test)]
 mod tests;
 
@@ -62,6 +65,8 @@ pub(crate) struct RoundStart {
     pub(crate) asks: bool,
     /// Incarnations that the store is to forget.
     pub(crate) unneeded: BTreeSet<Request>,
+    /// The eraser asks this.
+    pub(crate) forgotten: Option<Question>,
 }
 
 /// What the publisher wants to be done.
@@ -75,6 +80,8 @@ pub(crate) enum Effect {
     KickAll,
     /// What replaced this incarnation's groups is on disk: the store may forget it.
     Forget(Request),
+    /// So many slots hold locations of forgotten clients, and are to be written anew.
+    LookedThrough(usize),
     /// A long backlog is out.
     BacklogOut(BacklogOut),
     /// What this incarnation publishes is this now.
@@ -130,6 +137,7 @@ pub(crate) struct Publishing {
     /// The last round had something left in the backlog.
     is_behind: bool,
     backlog: BacklogPace,
+    forgotten: Option<SlotSearch>,
     lagging: Lagging,
     /// Even the best neighbour was some way behind in the last round.
     neighbours_lag: bool,
@@ -164,6 +172,7 @@ impl Publishing {
             pending: 0,
             is_behind: false,
             backlog: BacklogPace::default(),
+            forgotten: None,
             lagging: Lagging::default(),
             neighbours_lag: false,
             connected_lag: None,
@@ -215,6 +224,20 @@ impl Publishing {
         effects: &mut Vec<Effect>,
     ) -> Vec<SlotGroup> {
         self.release(around, effects);
+        match start.forgotten {
+            Some(Question::Begin(forgotten)) => self.forgotten = Some(SlotSearch::new(forgotten)),
+            Some(Question::Left) => {
+                let left = self.publisher.slots().outdated_len();
+                effects.push(Effect::LookedThrough(left));
+            }
+            None => {}
+        }
+        if let Some(mut search) = self.forgotten.take() {
+            match search.step(&mut self.publisher, around.map) {
+                Some(found) => effects.push(Effect::LookedThrough(found)),
+                None => self.forgotten = Some(search),
+            }
+        }
         // After the requests: what takes the place of what the store is to forget may be in the backlog.
         self.is_behind = around.map.backlog_len() > 0;
         let unneeded = match self.is_behind {

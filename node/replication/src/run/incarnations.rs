@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::starting::gathered;
 use super::{Replication, ReplicationEnd};
+use crate::driver::eraser::{EraserStart, erase};
 use crate::driver::pacer::pace;
 use crate::driver::publisher::{PublisherStart, Store, publish};
 use crate::driver::receiver::{ReceiverStart, receive};
@@ -30,6 +31,8 @@ struct Running {
     pacers: JoinSet<()>,
     /// Empty where nobody reads what this server publishes.
     publisher: JoinSet<()>,
+    /// The same.
+    eraser: JoinSet<()>,
     receiver: JoinSet<Incarnation>,
 }
 
@@ -47,12 +50,14 @@ impl Running {
                 Err(error) => Ended::Failed(EngineError::task("receiver", &error)),
             },
             Some(ended) = self.publisher.join_next() => failed("publisher", ended),
+            Some(ended) = self.eraser.join_next() => failed("eraser", ended),
             Some(ended) = self.pacers.join_next() => failed("pacer", ended),
         }
     }
 
     async fn stop(mut self) {
         self.pacers.shutdown().await;
+        self.eraser.shutdown().await;
         self.publisher.shutdown().await;
         self.receiver.shutdown().await;
         self.engine.stop();
@@ -190,8 +195,15 @@ impl Replication {
             pacers.spawn(pace(neighbour.clone(), engine.clone(), links.clone()));
         }
         let mut publisher = JoinSet::new();
+        let mut eraser = JoinSet::new();
         if self.has_readers(store.as_ref()) {
             self.republish();
+            let start_of_eraser = EraserStart {
+                within: self.erased_within,
+                format: self.group_format,
+                writer: store.as_ref().map(|store| store.writer.clone()),
+            };
+            eraser.spawn(erase(self.parts.clone(), engine.clone(), start_of_eraser));
             let start = PublisherStart {
                 publisher: Publisher::with_spare_slots(self.group_format, self.spare_slots),
                 backlog_records_max: self.backlog_records_max,
@@ -212,6 +224,7 @@ impl Replication {
             engine,
             pacers,
             publisher,
+            eraser,
             receiver,
         })
     }

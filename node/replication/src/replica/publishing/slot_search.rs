@@ -1,0 +1,42 @@
+//! A search for slots that hold locations of forgotten clients: records that are dead, in groups that are still out.
+
+use std::sync::Arc;
+
+use herd_crdt::{Publisher, SlotId};
+
+use crate::timing::SLOTS_LOOKED_THROUGH;
+use herd_locations::{Locations, Noted};
+
+/// Where a search has come to. Slots that are filled meanwhile hold none.
+pub(super) struct SlotSearch {
+    forgotten: Arc<Noted>,
+    next: SlotId,
+    found: usize,
+}
+
+impl SlotSearch {
+    pub(super) fn new(forgotten: Arc<Noted>) -> Self {
+        SlotSearch {
+            forgotten,
+            next: SlotId(0),
+            found: 0,
+        }
+    }
+
+    /// Looks through some slots, and has those that hold any written anew. At the end, how many slots that are.
+    pub(super) fn step(&mut self, publisher: &mut Publisher, map: &Locations) -> Option<usize> {
+        let holds = |slot: SlotId, hash: u64| {
+            self.forgotten.means_hash(map, hash) && !map.lives_in(hash, slot)
+        };
+        let (slots, next) = publisher.slots_with(self.next, SLOTS_LOOKED_THROUGH, holds);
+        self.found += slots.len();
+        publisher.mark_outdated(slots);
+        match next {
+            Some(next) => {
+                self.next = next;
+                None
+            }
+            None => Some(self.found),
+        }
+    }
+}
