@@ -1,7 +1,11 @@
 //! Rounds of the publisher, without a runtime.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use herd_crdt::group::GroupFormat;
-use herd_crdt::{PublisherId, Publishers, Record};
+use herd_crdt::{PublisherId, Publishers, Record, ServerName, SlotId};
+use herd_locations::Forget;
 
 use super::*;
 use crate::timing::BACKLOG_LAG_GROUPS_MAX;
@@ -23,6 +27,10 @@ struct Server {
     synced: u64,
     written: u64,
     neighbours: Vec<NeighbourProgress>,
+    /// What the eraser asks next.
+    asked: Option<Question>,
+    /// The groups that are out.
+    out: BTreeMap<SlotId, Vec<u8>>,
 }
 
 impl Server {
@@ -36,7 +44,19 @@ impl Server {
             synced: u64::MAX,
             written: 0,
             neighbours: Vec::new(),
+            asked: None,
+            out: BTreeMap::new(),
         }
+    }
+
+    /// How many groups hold a location of this client.
+    fn locations_of(&self, client: &str) -> usize {
+        let holds = |group: &&Vec<u8>| {
+            let records = GroupFormat::PRESENT.decode(group).unwrap();
+            let mut records = records.iter();
+            records.any(|record| !record.is_tombstone() && record.client() == client.as_bytes())
+        };
+        self.out.values().filter(holds).count()
     }
 
     fn report(&self, client: &str, time: &str) {
@@ -54,6 +74,7 @@ impl Server {
             question: 3,
             asks: false,
             unneeded,
+            forgotten: self.asked.take(),
         };
         let neighbours = self.neighbours.clone();
         let neighbours = move || neighbours.clone();
@@ -72,6 +93,8 @@ impl Server {
                 around.last_write = Ticket(self.written);
             }
             let version = self.publishing.version() + set.len() as u64;
+            let set = set.into_iter().map(|set| (set.slot, set.group));
+            self.out.extend(set);
             self.publishing.note_set(version);
             groups = self.publishing.next(&around, &mut effects);
         }
@@ -200,4 +223,47 @@ fn rounds_are_a_gap_apart_only_where_there_was_something_to_publish() {
     assert_eq!(server.publishing.due(), server.now + PUBLISH_GAP);
     assert_eq!(server.publishing.tick(true), PUBLISH_GAP);
     assert_eq!(server.publishing.tick(false), PUBLISHER_TICK);
+}
+
+#[test]
+fn locations_of_forgotten_clients_leave_all_slots() {
+    let mut server = Server::new(100);
+    // Slots with kiwi dead beside others that live, with kiwi alone, and without it.
+    for (clients, time) in [
+        (&["kiwi", "emu", "moa"][..], "1"),
+        (&["kiwi"], "2"),
+        (&["kiwi", "emu"], "3"),
+        (&["fig"], "4"),
+    ] {
+        for client in clients {
+            server.report(client, time);
+        }
+        server.round(BTreeSet::new());
+    }
+    let name = ServerName::from("Hill");
+    let forget = Forget {
+        client: b"kiwi",
+        server: &name,
+        received_ns: 0,
+    };
+    server.map.begin_reports().forget(&forget).unwrap();
+    server.round(BTreeSet::new());
+    assert!(server.locations_of("kiwi") > 1, "they are dead, and out");
+    server.asked = Some(Question::Begin(Arc::new(server.map.take_forgettings())));
+    let (_, effects) = server.round(BTreeSet::new());
+    let found = effects.iter().find_map(|effect| match effect {
+        Effect::LookedThrough(found) => Some(*found),
+        _ => None,
+    });
+    assert_eq!(found, Some(2), "those in which others live");
+    server.now += Duration::from_secs(2);
+    server.asked = Some(Question::Left);
+    let (_, effects) = server.round(BTreeSet::new());
+    assert!(effects.contains(&Effect::LookedThrough(0)));
+    server.now += Duration::from_secs(2);
+    server.round(BTreeSet::new());
+    assert_eq!(server.locations_of("kiwi"), 0);
+    for client in ["emu", "moa", "fig"] {
+        assert!(server.locations_of(client) > 0, "{client}");
+    }
 }

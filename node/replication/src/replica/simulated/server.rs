@@ -356,6 +356,7 @@ impl Server {
             question: 0,
             asks: false,
             unneeded: std::collections::BTreeSet::new(),
+            forgotten: None,
         };
         let mut effects = Vec::new();
         let progress = self.progress();
