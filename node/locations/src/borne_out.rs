@@ -26,16 +26,14 @@ impl Locations {
         // The latest times, the earliest of them on top.
         let mut latest = BinaryHeap::with_capacity(enough + 1);
         for shard in &self.shards {
-            let shard = shard.lock();
             // The time of a tombstone is a server's.
             let reported = |record: &&Record| !record.is_tombstone();
-            for record in shard.map.records().filter(reported) {
+            for record in shard.lock().map.records().filter(reported) {
                 latest.push(Reverse(record.time().ns()));
                 if latest.len() > enough {
                     latest.pop();
                 }
             }
-            drop(shard);
             tokio::task::yield_now().await;
         }
         latest.pop().map(|Reverse(time_ns)| time_ns)

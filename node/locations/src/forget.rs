@@ -1,8 +1,6 @@
 //! Forgetting a client: a tombstone that is greater than the record that is there.
 
-use herd_crdt::{
-    BorrowedRecord, Incoming, InvalidRecord, Operands, Outcome, ReportTime, ServerName,
-};
+use herd_crdt::{BorrowedRecord, InvalidRecord, Operands, Outcome, ReportTime, ServerName};
 
 use super::Reports;
 

@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::turn::Turn;
+use self::turn::{Held, Turn};
 use super::depth::Depth;
 use super::limits::{Overdue, Pace, Quiet};
 use super::replies::Replies;
@@ -244,7 +244,7 @@ impl Connection {
             replies: &mut self.replies,
             depth: &mut self.depth,
             begin,
-            held: 0,
+            held: Held::default(),
             commands: 0,
         };
         let mut foreign = None;
