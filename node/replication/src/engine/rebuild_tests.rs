@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chitchat::{ChitchatMessage, Serializable as _};
+use herd_crdt::group::GroupFormat;
 use herd_crdt::{ServerName, SlotGroup, SlotId};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;

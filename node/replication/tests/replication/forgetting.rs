@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use herd_acknowledgement::AckLevel;
+use herd_clock::clock::WallClock as _;
 use herd_crdt::group::GroupFormat;
 use herd_crdt::{Outcome, Record, TOMBSTONE_SLACK_NS};
 use herd_storage::{Crash, ModelledDisk, Store as _};
