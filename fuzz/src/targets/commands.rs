@@ -1,9 +1,9 @@
 //! Lines to commands: an accepted report is a record, and its AT line makes the same record.
 
-use herd_crdt::{Location, Record};
+use herd_crdt::{Location, Record, ReportTime};
 use herd_grid::Rectangle;
 use herd_protocol::{AtLine, CLIENTS_MAX, Command, Fields, RESULTS_MAX, Reply, Watch};
-use herd_server::control::parse_record;
+use herd_server::control::{parse_record, write_record};
 
 pub(super) fn run(line: &[u8]) {
     match Command::parse(line) {
@@ -51,6 +51,18 @@ pub(super) fn run(line: &[u8]) {
                 (fields.next(), fields.next()),
                 (Some(&b"UNWATCH"[..]), None)
             );
+        }
+        Ok(Some(Command::Forget(forget))) => {
+            let time = ReportTime::of_ns(1);
+            let tombstone = Record::tombstone(forget.client, time, "Hill".into(), 1);
+            let Ok(tombstone) = tombstone else {
+                panic!("a client that cannot be forgotten");
+            };
+            let mut gone = Vec::new();
+            write_record(&tombstone, &mut gone);
+            gone.pop();
+            let again = parse_record(&gone, |name| name.into());
+            assert_eq!(again.as_ref(), Ok(&tombstone));
         }
         Ok(None) => assert!(line.iter().all(|&byte| herd_crdt::is_blank(byte))),
         Err(_) => {

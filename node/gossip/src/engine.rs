@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use again::NotedAgain;
 use chitchat::{Chitchat, ChitchatHandle, ChitchatId, NodeState, spawn_chitchat};
+use herd_crdt::group::GroupFormat;
 use herd_crdt::{SlotGroup, SlotId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -33,6 +34,7 @@ use herd_topology::gossip_address;
 
 mod again;
 mod rebuild;
+mod sweep;
 
 /// What came in and was not taken yet. Bounded by the size of the state itself.
 #[derive(Default)]
@@ -62,6 +64,7 @@ impl Engine {
     pub async fn start(
         incarnation: Incarnation,
         links: &Arc<Links>,
+        format: GroupFormat,
     ) -> Result<Engine, EngineError> {
         let config = rebuild::config(&incarnation, &links.view.cluster);
         let values = SlotValues::new().map_err(EngineError::new)?;
@@ -70,10 +73,10 @@ impl Engine {
         };
         // Before anybody can have anything else of this incarnation.
         let initial = [
-            (TOLD_KEY, "1"),
-            (SETTLEMENT_KEY, Settlement::default().text()),
+            (TOLD_KEY, format.reads_up_to().to_string()),
+            (SETTLEMENT_KEY, Settlement::default().text().to_owned()),
         ];
-        let initial = initial.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let initial = initial.map(|(key, value)| (key.to_owned(), value));
         links.note_published(incarnation.generation, initial.len() as u64);
         let handle = spawn_chitchat(config, initial.to_vec(), &transport)
             .await
@@ -153,7 +156,8 @@ impl Engine {
             return Some(Change::Links(link_words::parse(value)));
         }
         if key == TOLD_KEY {
-            return Some(Change::Tells);
+            // Releases that read version 1 alone say 1.
+            return Some(Change::Tells(value.parse().unwrap_or(1)));
         }
         if key == SETTLEMENT_KEY {
             let settlement = Settlement::parse(value);

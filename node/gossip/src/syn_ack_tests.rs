@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chitchat::ChitchatMessage;
+use herd_crdt::group::GroupFormat;
 use herd_crdt::group::empty_group;
 use herd_crdt::{SlotGroup, SlotId};
 use tokio_util::sync::CancellationToken;
@@ -41,7 +42,7 @@ impl Side {
         let links = Arc::new(Links::new(view, entropy, None));
         let protocol = Offer::PRESENT.agree(Offer::PRESENT).unwrap();
         links.neighbours()[0].connected(&incarnation(other), protocol, CancellationToken::new());
-        let engine = Engine::start(incarnation(me), &links)
+        let engine = Engine::start(incarnation(me), &links, GroupFormat::PRESENT)
             .await
             .expect("it starts");
         Side { links, engine }

@@ -5,8 +5,8 @@ use herd_watch::{Change, Wakes, Watchers};
 
 use super::shard::Shard;
 
-/// A record of a client with this hash was merged, and its location is `to`. To be called under the lock of its shard,
-/// after the merge and after the index knows where the client is.
+/// A record of a client with this hash was merged, and its location is `to`; a tombstone has none. To be called under the
+/// lock of its shard, after the merge and after the index knows where the client is.
 ///
 /// Whether anyone watches is asked last. A watcher registers before it looks at the index or the map: so if its look
 /// missed this change, the watcher is seen here.
@@ -15,10 +15,12 @@ pub(super) fn merged(
     shard: &Shard,
     hash: u64,
     merged: &Merged,
-    to: QuantizedLocation,
+    to: Option<QuantizedLocation>,
 ) -> Wakes {
     let mut wakes = Wakes::default();
-    if !merged.outcome.changed() || !watchers.is_any() {
+    // A tombstone changes nothing for a client that was not known before.
+    let was_or_is_known = merged.replaced.is_some() || to.is_some();
+    if !merged.outcome.changed() || !was_or_is_known || !watchers.is_any() {
         return wakes;
     }
     // Nearly always one. A client that has not changed gets a mark for nothing.
@@ -26,17 +28,17 @@ pub(super) fn merged(
         wakes.add(watchers.changed(&Change {
             client: record.client(),
             from: merged.replaced,
-            to: Some(to),
+            to,
         }));
     }
     wakes
 }
 
-/// The change that the removal of a record is.
-pub(super) fn removal(record: &Record) -> Change<'_> {
-    Change {
+/// The change that the removal of a record is; that of a tombstone is none.
+pub(super) fn removal(record: &Record) -> Option<Change<'_>> {
+    Some(Change {
         client: record.client(),
-        from: Some(record.quantized()),
+        from: Some(record.quantized()?),
         to: None,
-    }
+    })
 }

@@ -9,6 +9,8 @@
 mod admission_control;
 mod borne_out;
 mod changes;
+mod forget;
+mod forgotten;
 mod hash_keys;
 mod index;
 mod loading;
@@ -24,6 +26,8 @@ mod walk;
 mod watch;
 
 pub use admission_control::AdmissionControl;
+pub use forget::{Forget, Forgotten};
+pub use forgotten::{FORGOTTEN_NOTED_MAX, Noted};
 pub use hash_keys::HashKeys;
 pub use index::IndexFault;
 pub use loading::{AnswerableAfter, ClientSearch, Loading};

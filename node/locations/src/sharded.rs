@@ -11,11 +11,12 @@ use herd_crdt::{
 };
 use herd_grid::{Cell, Grid};
 use herd_watch::{Wakes, Watchers};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::admission_control::AdmissionControl;
 use super::changes::{self, removal};
+use super::forgotten::Forgettings;
 use super::hash_keys::HashKeys;
 use super::loading::Loading;
 use super::memory::{ClientCounts, Full, Room};
@@ -49,8 +50,10 @@ pub struct Locations {
     admission: AdmissionControl,
     loading: Loading,
     outcomes: OutcomeCounts,
-    /// The number of known clients, and their memory.
+    /// The number of records, and their memory.
     pub(super) counted: ClientCounts,
+    /// Clients whose locations have to leave all groups.
+    pub(super) forgettings: Forgettings,
     /// Nothing below this time is found, in nanoseconds since the epoch.
     floor_ns: AtomicI64,
     /// Whether a repeat publishes the record of the map.
@@ -62,19 +65,30 @@ pub struct Locations {
 /// Reports of clients that are taken in together: counters are raised and the publisher is woken once,
 /// when this is dropped. Not to be held over an await.
 pub struct Reports<'a> {
-    locations: &'a Locations,
+    pub(super) locations: &'a Locations,
     /// Whether a repeat among them publishes the record of the map.
-    policy: RepublishPolicy,
+    pub(super) policy: RepublishPolicy,
     merges: Merges,
 }
 
 impl Reports<'_> {
     /// As [`Locations::report`].
     pub fn report(&mut self, record: impl Incoming) -> Outcome {
+        let hash = self.locations.hash(record.borrowed().client());
+        let shard = self.locations.shard(hash).lock();
+        self.report_into(shard, hash, record)
+    }
+
+    /// Takes in a record of a client with this hash, whose shard this is.
+    pub(super) fn report_into(
+        &mut self,
+        mut shard: MutexGuard<'_, Shard>,
+        hash: u64,
+        record: impl Incoming,
+    ) -> Outcome {
         let locations = self.locations;
-        let hash = locations.hash(record.borrowed().client());
-        let at = record.borrowed().quantized();
-        let mut shard = locations.shard(hash).lock();
+        let said = record.borrowed();
+        let (at, time_ns) = (said.quantized(), said.time().ns());
         let before = shard.size();
         let merged = shard.map.merge_heard_with(hash, record, self.policy);
         let left = locations.enter(hash, &merged, at);
@@ -85,6 +99,9 @@ impl Reports<'_> {
         drop(shard);
         wakes.wake();
         locations.leave(hash, left);
+        if at.is_none() && merged.outcome.changed() {
+            locations.forgettings.note(hash, time_ns);
+        }
         if !merged.outcome.changed() && self.policy != RepublishPolicy::Never {
             // At once: a round that begins later is told.
             locations.repeated.store(true, Ordering::SeqCst);
@@ -125,6 +142,7 @@ impl Locations {
             loading: Loading::default(),
             outcomes: OutcomeCounts::default(),
             counted: ClientCounts::default(),
+            forgettings: Forgettings::default(),
             floor_ns: AtomicI64::new(i64::MIN),
             republish_policy: OnceLock::new(),
             repeated: AtomicBool::new(false),
@@ -177,7 +195,8 @@ impl Locations {
         let mut delivery = Delivery::default();
         let mut merges = Merges::default();
         for (hash, record) in records {
-            let at = record.borrowed().quantized();
+            let said = record.borrowed();
+            let (at, time_ns) = (said.quantized(), said.time().ns());
             let mut shard = self.shard(hash).lock();
             let before = shard.size();
             let merged = shard.map.merge_delivered(hash, record, from, publishers);
@@ -191,6 +210,9 @@ impl Locations {
             merges.count(&merged, queued);
             if merged.outcome.changed() {
                 delivery.changed += 1;
+                if at.is_none() {
+                    self.forgettings.note(hash, time_ns);
+                }
             } else {
                 delivery.unchanged += 1;
                 delivery.given_up += usize::from(merged.death.is_some());
@@ -200,11 +222,16 @@ impl Locations {
         delivery
     }
 
-    /// The current record of a client, unless it is below the floor.
+    /// The current record of a client, unless it is below the floor. A client that is forgotten has none.
     pub fn find(&self, client: &[u8]) -> Option<Record> {
+        self.held(client).filter(|record| !record.is_tombstone())
+    }
+
+    /// As [`Locations::find`]; of a client that is forgotten the tombstone.
+    pub fn held(&self, client: &[u8]) -> Option<Record> {
         let hash = self.hash(client);
         let record = self.shard(hash).lock().map.find(hash, client).cloned();
-        record.filter(|record| record.time().ns() >= self.floor_ns())
+        record.filter(|record| record.expires_ns() >= self.floor_ns())
     }
 
     /// Who watches this map.
@@ -226,20 +253,22 @@ impl Locations {
         self.floor_ns.fetch_max(floor_ns, Ordering::AcqRel);
         for shard in &self.shards {
             let mut wakes = Wakes::default();
-            let expired = {
+            let (records, located) = {
                 let mut shard = shard.lock();
                 let before = shard.size();
                 let expired = shard.raise_floor(floor_ns, |record| {
-                    if self.watchers.is_any() {
-                        wakes.add(self.watchers.changed(&removal(record)));
+                    if self.watchers.is_any()
+                        && let Some(change) = removal(record)
+                    {
+                        wakes.add(self.watchers.changed(&change));
                     }
                 });
                 self.counted.changed(before, shard.size());
                 expired
             };
             wakes.wake();
-            removed += expired.len();
-            for (hash, at) in expired {
+            removed += records;
+            for (hash, at) in located {
                 self.leave(hash, Some(Cell::of(at)));
             }
             tokio::task::yield_now().await;
@@ -248,22 +277,32 @@ impl Locations {
     }
 
     /// The bound that a report of this client, with `texts_bytes` bytes of texts, would exceed; `None` if there is room
-    /// or the client is known already. Two tasks that ask at the same time may both hear that there is room.
+    /// or a record of the client is held already. Two tasks that ask at the same time may both hear that there is room.
     pub fn full_for(&self, client: &[u8], texts_bytes: usize, room: Room) -> Option<Full> {
         let full = self.counted.full_for(texts_bytes, room)?;
         let hash = self.hash(client);
-        let is_known = self.shard(hash).lock().map.find(hash, client).is_some();
-        (!is_known).then_some(full)
+        let is_held = self.shard(hash).lock().map.find(hash, client).is_some();
+        (!is_held).then_some(full)
     }
 
-    /// The memory of all clients, in bytes; see [`memory_bytes`](super::memory_bytes).
+    /// The memory of all clients, forgotten ones too, in bytes; see [`memory_bytes`](super::memory_bytes).
     pub fn memory_bytes(&self) -> usize {
         self.counted.bytes()
     }
 
-    /// How many clients are known.
+    /// How many clients are known. Those that are forgotten are not.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().map.len()).sum()
+        let known = |shard: &Mutex<Shard>| {
+            let map = &shard.lock().map;
+            map.len() - map.tombstones()
+        };
+        self.shards.iter().map(known).sum()
+    }
+
+    /// How many clients are forgotten: the number of tombstones.
+    pub fn tombstones(&self) -> usize {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.lock().map.tombstones()).sum()
     }
 
     /// Whether no client is known.
@@ -319,6 +358,11 @@ impl Locations {
         self.shard(hash).lock().map.stands_in(hash, place)
     }
 
+    /// See [`herd_crdt::LocationMap::lives_in`].
+    pub fn lives_in(&self, hash: u64, slot: SlotId) -> bool {
+        self.shard(hash).lock().map.lives_in(hash, slot)
+    }
+
     /// See [`herd_crdt::LocationMap::standing`].
     pub fn standing(&self, hash: u64, place: SlotAddress) -> Vec<Record> {
         let shard = self.shard(hash).lock();
@@ -364,13 +408,16 @@ impl Locations {
         self.shard(hash).lock().map.publication(hash, client)
     }
 
-    /// A merge has put a record here. Returns the cell that its client leaves thereby, which is to be told once the
-    /// shard is unlocked.
-    fn enter(&self, hash: u64, merged: &Merged, at: QuantizedLocation) -> Option<Cell> {
+    /// A merge has put a record here, or a tombstone, which is nowhere. Returns the cell that its client leaves thereby,
+    /// which is to be told once the shard is unlocked.
+    fn enter(&self, hash: u64, merged: &Merged, at: Option<QuantizedLocation>) -> Option<Cell> {
         if !merged.outcome.changed() {
             return None;
         }
-        self.grid.enter(hash, merged.replaced, at)
+        match at {
+            Some(at) => self.grid.enter(hash, merged.replaced, at),
+            None => merged.replaced.map(Cell::of),
+        }
     }
 
     fn leave(&self, hash: u64, cell: Option<Cell>) {

@@ -26,8 +26,8 @@ pub enum Change {
     Buried(Vec<Incarnation>),
     /// It says this of its links.
     Links(Vec<LinkWord>),
-    /// It is of a version that tells of its map.
-    Tells,
+    /// It is of a version that tells of its map, and reads versions of the group format up to this one.
+    Tells(u8),
     /// It says this of its map.
     Settled(Told),
 }

@@ -19,6 +19,7 @@ pub mod baseline;
 pub mod changes;
 pub mod clocks;
 pub mod engine_error;
+pub mod erasure;
 mod given_up;
 pub mod held_groups;
 mod kept_groups;

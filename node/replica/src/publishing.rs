@@ -10,8 +10,10 @@ use herd_crdt::{Death, Publisher, ServerMap, SlotGroup};
 
 use self::deferred::Deferred;
 use self::lagging::{Lagging, NeighbourProgress};
+use self::slot_search::SlotSearch;
 use crate::backlog::{BacklogOut, BacklogPace};
 use crate::backpressure::is_overloaded;
+use crate::erasure::Question;
 use crate::publish_gap::publish_gap;
 use crate::status::SlotsStatus;
 use crate::store::{Request, WriteNumber};
@@ -23,6 +25,7 @@ use herd_marks::{self as marks, Mark};
 
 mod deferred;
 pub mod lagging;
+mod slot_search;
 #[cfg(test)]
 mod tests;
 
@@ -58,6 +61,8 @@ pub struct RoundStart {
     pub asks: bool,
     /// Incarnations that the store is to forget.
     pub unneeded: BTreeSet<Request>,
+    /// The eraser asks this.
+    pub forgotten: Option<Question>,
 }
 
 /// What was pending when a round began is in the store's queue and in gossip.
@@ -89,6 +94,8 @@ pub enum Effect {
     KickAll,
     /// What replaced this incarnation's groups is on disk: the store may forget it.
     Forget(Request),
+    /// So many slots hold locations of forgotten clients, and are to be written anew.
+    LookedThrough(usize),
     /// A long backlog is out.
     BacklogOut(BacklogOut),
     /// What this incarnation publishes is this now.
@@ -144,6 +151,7 @@ pub struct Publishing {
     /// The last round had something left in the backlog.
     is_behind: bool,
     backlog: BacklogPace,
+    forgotten: Option<SlotSearch>,
     lagging: Lagging,
     /// Even the best neighbour was some way behind in the last round.
     neighbours_lag: bool,
@@ -178,6 +186,7 @@ impl Publishing {
             pending: 0,
             is_behind: false,
             backlog: BacklogPace::default(),
+            forgotten: None,
             lagging: Lagging::default(),
             neighbours_lag: false,
             connected_lag: None,
@@ -230,6 +239,20 @@ impl Publishing {
         effects: &mut Vec<Effect>,
     ) -> Vec<SlotGroup> {
         self.release(around, effects);
+        match start.forgotten {
+            Some(Question::Begin(is_erased)) => self.forgotten = Some(SlotSearch::new(is_erased)),
+            Some(Question::Left) => {
+                let left = self.publisher.slots().outdated_len();
+                effects.push(Effect::LookedThrough(left));
+            }
+            None => {}
+        }
+        if let Some(mut search) = self.forgotten.take() {
+            match search.step(&mut self.publisher) {
+                Some(found) => effects.push(Effect::LookedThrough(found)),
+                None => self.forgotten = Some(search),
+            }
+        }
         // After the requests: what takes the place of what the store is to forget may be in the backlog.
         self.is_behind = map.backlog_len() > 0;
         let unneeded = match self.is_behind {

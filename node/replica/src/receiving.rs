@@ -11,6 +11,7 @@ use herd_crdt::{ServerMap, ServerName};
 
 use self::forgetting::Forgetting;
 use self::garbled::Garbled;
+use self::readers::Readers;
 use crate::adoption::OrphanSchedule;
 use crate::incarnation::Incarnation;
 use crate::kept_groups::KeptGroups;
@@ -30,6 +31,7 @@ mod forgetting;
 mod garbled;
 mod liveness;
 pub mod merging;
+mod readers;
 mod settling;
 #[cfg(test)]
 mod tests;
@@ -103,6 +105,8 @@ pub enum Effect {
         /// In ns since the POSIX epoch.
         heard_ns: i64,
     },
+    /// This live server's release does not read tombstones, or all do.
+    TombstonesUnreadBy(Option<ServerName>),
     /// This incarnation has to end.
     End(IncarnationVerdict),
     /// The state of replication is this.
@@ -132,6 +136,8 @@ pub struct Receiving {
     buried: Vec<Incarnation>,
     /// What others say of their links.
     links_of: BTreeMap<Incarnation, Arc<[LinkWord]>>,
+    /// The versions of the group format that others read.
+    readers: Readers,
     teller: LinkTeller,
     settlement: SettlementTeller,
     /// Records adopted and publications given up by this incarnation.
@@ -169,6 +175,7 @@ impl Receiving {
             garbled: Garbled::default(),
             buried: Vec::new(),
             links_of: BTreeMap::new(),
+            readers: Readers::default(),
             teller: LinkTeller::default(),
             settlement: SettlementTeller::default(),
             adopted: 0,

@@ -168,6 +168,9 @@ pub const DEFERRED_DEATHS_MAX: usize = 262_144;
 /// however much of it lives. So no live record moves more often than this on account of expiry.
 pub const EXPIRED_DRAINED_AFTER: Duration = Duration::from_secs(60);
 
+/// Slots that one round of the publisher looks through for locations of forgotten clients.
+pub const SLOTS_LOOKED_THROUGH: usize = 512;
+
 /// Back-pressure: records that may wait to be published.
 pub const PENDING_RECORDS_MAX: usize = 65_536;
 

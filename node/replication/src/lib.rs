@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod driver;
+mod erasure;
 pub mod expiry_views;
 pub mod figures;
 mod lasting;

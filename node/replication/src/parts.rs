@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::erasure::Erasure;
 use super::expiry_views::Rejoin;
 use super::figures::Figures;
 use super::store_handle::StoreHandle;
@@ -23,4 +24,5 @@ pub(super) struct Parts {
     /// What others told of their maps.
     pub(super) settlements: Arc<Mutex<Settlements>>,
     pub(super) rejoin: Rejoin,
+    pub(super) erasure: Arc<Erasure>,
 }

@@ -18,8 +18,8 @@ use super::parts::Parts;
 use super::reach::Reach;
 use super::store_writer::StoreWriter;
 use super::storing::{self, StorageDriver, StorageState, StoreSource};
-use super::timing::STORE_CLOSE_MAX;
-use super::view::ReplicationView;
+use super::timing::{ERASED_WITHIN, STORE_CLOSE_MAX};
+use super::view::{Erasing, ReplicationView};
 use herd_acknowledgement::Acknowledgements;
 use herd_expiry::HerdClocks;
 use herd_gossip::entropy::Entropy;
@@ -64,6 +64,8 @@ pub struct Replication {
     spare_slots: usize,
     backlog_records_max: usize,
     expires: bool,
+    /// How long the locations of a forgotten client may stay in gossip and on disk.
+    erased_within: Duration,
 }
 
 impl Replication {
@@ -95,6 +97,7 @@ impl Replication {
                 store: Arc::default(),
                 settlements: Arc::default(),
                 rejoin: Rejoin::default(),
+                erasure: Arc::default(),
             },
             allowed_skew: None,
             strangers_per_address_max: None,
@@ -106,6 +109,7 @@ impl Replication {
             spare_slots: SPARE_SLOTS,
             backlog_records_max: BACKLOG_RECORDS_MAX,
             expires: false,
+            erased_within: ERASED_WITHIN,
         }
     }
 
@@ -165,6 +169,14 @@ impl Replication {
         self
     }
 
+    /// Erases the locations of a forgotten client from gossip and disk within this time, of which servers that are gone
+    /// do not count.
+    #[must_use]
+    pub fn with_erasing(mut self, within: Duration) -> Self {
+        self.erased_within = within;
+        self
+    }
+
     /// What the other parts of the server see of it.
     #[must_use]
     pub fn view(&self) -> ReplicationView {
@@ -173,6 +185,10 @@ impl Replication {
             links: parts.links.clone(),
             figures: parts.figures.clone(),
             store: parts.store.clone(),
+            erasing: Erasing {
+                locations: parts.locations.clone(),
+                erasure: parts.erasure.clone(),
+            },
             reach: Reach {
                 links: parts.links.clone(),
                 settlements: parts.settlements.clone(),

@@ -25,3 +25,6 @@ pub const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// How long a server that stops waits for its store to be on disk.
 pub const STORE_CLOSE_MAX: Duration = Duration::from_secs(3);
+
+/// How long the locations of a forgotten client may stay in gossip and on disk, unless it is set otherwise.
+pub const ERASED_WITHIN: Duration = Duration::from_secs(600);

@@ -15,6 +15,7 @@ mod replication {
     mod crash_loop;
     mod death;
     mod expiry;
+    mod forgetting;
     mod garbled;
     mod handshake;
     mod hanging_disk;

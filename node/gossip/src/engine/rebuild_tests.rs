@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chitchat::{ChitchatMessage, Serializable as _};
+use herd_crdt::group::GroupFormat;
 use herd_crdt::{ServerName, SlotGroup, SlotId};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +50,9 @@ async fn hill_of(mut servers: Vec<ServerName>) -> (Engine, Arc<Links>) {
         Entropy::new(Arc::new(SystemClock), 1),
         None,
     ));
-    let engine = Engine::start(links.incarnation(), &links).await.unwrap();
+    let engine = Engine::start(links.incarnation(), &links, GroupFormat::PRESENT)
+        .await
+        .unwrap();
     (engine, links)
 }
 

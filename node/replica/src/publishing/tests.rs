@@ -1,7 +1,10 @@
 //! Rounds of the publisher, without a runtime.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use herd_crdt::group::GroupFormat;
-use herd_crdt::{PublisherId, Record};
+use herd_crdt::{Publication, PublisherId, Record, ReportTime, ServerMap as _, SlotId};
 
 use super::*;
 use crate::testing::{AllLive, PlainMap};
@@ -14,6 +17,10 @@ struct PublishingServer {
     synced: u64,
     written: u64,
     neighbours: Vec<NeighbourProgress>,
+    /// What the eraser asks next.
+    asked: Option<Question>,
+    /// The groups that are out.
+    out: BTreeMap<SlotId, Vec<u8>>,
 }
 
 impl PublishingServer {
@@ -27,7 +34,19 @@ impl PublishingServer {
             synced: u64::MAX,
             written: 0,
             neighbours: Vec::new(),
+            asked: None,
+            out: BTreeMap::new(),
         }
+    }
+
+    /// How many groups hold a location of this client.
+    fn locations_of(&self, client: &str) -> usize {
+        let holds = |group: &&Vec<u8>| {
+            let records = GroupFormat::PRESENT.decode(group).unwrap();
+            let mut records = records.iter();
+            records.any(|record| !record.is_tombstone() && record.client() == client.as_bytes())
+        };
+        self.out.values().filter(holds).count()
     }
 
     fn report(&mut self, client: &str, time: &str) {
@@ -45,6 +64,7 @@ impl PublishingServer {
             question: 3,
             asks: false,
             unneeded,
+            forgotten: self.asked.take(),
         };
         let neighbours = self.neighbours.clone();
         let neighbours = move || neighbours.clone();
@@ -65,6 +85,8 @@ impl PublishingServer {
                 around.last_write = WriteNumber(self.written);
             }
             let version = self.publishing.version() + set.len() as u64;
+            let set = set.into_iter().map(|set| (set.slot, set.group));
+            self.out.extend(set);
             self.publishing.note_set(version);
             groups = self.publishing.next(&around, &mut self.map, &mut effects);
         }
@@ -197,4 +219,46 @@ fn only_a_round_that_published_delays_the_next() {
     assert_eq!(server.publishing.due(), server.now + PUBLISH_GAP);
     assert_eq!(server.publishing.tick(true), PUBLISH_GAP);
     assert_eq!(server.publishing.tick(false), PUBLISHER_TICK);
+}
+
+#[test]
+fn locations_of_forgotten_clients_leave_all_slots() {
+    let mut server = PublishingServer::new(100);
+    // Slots with kiwi dead beside others that live, with kiwi alone, and without it.
+    for (clients, time) in [
+        (&["kiwi", "emu", "moa"][..], "1"),
+        (&["kiwi"], "2"),
+        (&["kiwi", "emu"], "3"),
+        (&["fig"], "4"),
+    ] {
+        for client in clients {
+            server.report(client, time);
+        }
+        server.round(BTreeSet::new());
+    }
+    let time = ReportTime::of_ns(3_000_000_001);
+    let tombstone = Record::tombstone(b"kiwi", time, "Hill".into(), 0);
+    server.map.report(tombstone.unwrap());
+    server.round(BTreeSet::new());
+    assert!(server.locations_of("kiwi") > 1, "they are dead, and out");
+    let kiwi = server.map.hash_of(b"kiwi");
+    let (lives_in, _) = server.map.publication(b"kiwi").unwrap();
+    let is_erased = move |slot, hash| hash == kiwi && lives_in != Publication::InSlot(slot);
+    server.asked = Some(Question::Begin(Arc::new(is_erased)));
+    let (_, effects) = server.round(BTreeSet::new());
+    let found = effects.iter().find_map(|effect| match effect {
+        Effect::LookedThrough(found) => Some(*found),
+        _ => None,
+    });
+    assert_eq!(found, Some(2), "those in which others live");
+    server.now += Duration::from_secs(2);
+    server.asked = Some(Question::Left);
+    let (_, effects) = server.round(BTreeSet::new());
+    assert!(effects.contains(&Effect::LookedThrough(0)));
+    server.now += Duration::from_secs(2);
+    server.round(BTreeSet::new());
+    assert_eq!(server.locations_of("kiwi"), 0);
+    for client in ["emu", "moa", "fig"] {
+        assert!(server.locations_of(client) > 0, "{client}");
+    }
 }

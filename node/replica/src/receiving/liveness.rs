@@ -42,6 +42,8 @@ impl Receiving {
         let adopted_any = taken_up || self.adopted > adopted;
         self.tell_settlement(adopted_any, around.rounds, ground);
         self.review_kept(around.rounds, now, ground);
+        let unread_by = self.tombstones_unread_by(sightings);
+        ground.effects.push(Effect::TombstonesUnreadBy(unread_by));
         if ground.map.backlog_len() == 0 {
             // What is still to be published may stand on disk in another's name only.
             self.bury(sightings, now, ground);
@@ -65,6 +67,7 @@ impl Receiving {
         self.garbled
             .retain(|incarnation| is_known(incarnation) && !buried.contains(incarnation));
         self.links_of.retain(|incarnation, _| is_known(incarnation));
+        self.readers.retain(&in_gossip);
         ground.settlements.retain(&in_gossip);
     }
 

@@ -49,7 +49,10 @@ impl Receiving {
                     return ControlFlow::Break(incarnation.clone());
                 }
                 Change::Buried(_) => {}
-                Change::Tells => ground.settlements.note_tells(incarnation),
+                Change::Tells(reads_up_to) => {
+                    ground.settlements.note_tells(incarnation);
+                    self.readers.note(incarnation, *reads_up_to);
+                }
                 Change::Settled(told) => ground.settlements.note(incarnation, *told),
                 Change::Links(words) => {
                     let words = words.as_slice().into();

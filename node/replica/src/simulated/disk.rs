@@ -21,7 +21,7 @@ impl Server {
     pub(super) fn disk<'a>(&self, clients: impl Iterator<Item = &'a Vec<u8>>) -> Disk {
         let me = self.gossip.me();
         let stored = clients.filter_map(|client| {
-            let record = self.map.find(client)?;
+            let record = self.map.held(client)?;
             let (publication, publisher) = self.map.publication(client)?;
             let is_own =
                 matches!(publication, Publication::InSlot(_)) || publisher == PublisherId::NOBODY;

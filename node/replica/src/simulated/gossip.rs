@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use herd_crdt::group::GROUP_FORMAT_VERSION;
+
 use crate::changes::{Change, Changes};
 use crate::incarnation::Incarnation;
 use crate::membership::Sighting;
@@ -26,7 +28,7 @@ fn key_of(change: &Change) -> Key {
         Change::Group { slot, .. } => Key::Group(slot.0),
         Change::Buried(_) => Key::Buried,
         Change::Links(_) => Key::Links,
-        Change::Tells => Key::Tells,
+        Change::Tells(_) => Key::Tells,
         Change::Settled(_) => Key::Settled,
     }
 }
@@ -77,7 +79,7 @@ impl Gossip {
             forgotten: BTreeMap::new(),
             changed: false,
         };
-        gossip.set(Change::Tells, now);
+        gossip.set(Change::Tells(GROUP_FORMAT_VERSION), now);
         gossip.tell(Settlement::default(), now);
         gossip
     }

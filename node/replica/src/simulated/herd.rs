@@ -34,7 +34,7 @@ enum Event {
     Fault(Fault),
 }
 
-/// A client's report.
+/// A client's report, or that it is forgotten.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Report {
     pub(super) server: Position,
@@ -43,6 +43,7 @@ pub(super) struct Report {
     /// Zeros behind its fraction: the same time in other digits.
     pub(super) zeros: usize,
     pub(super) latitude: i32,
+    pub(super) forgets: bool,
     pub(super) received_ns: i64,
 }
 
@@ -284,14 +285,12 @@ impl Herd {
             0 => report.second.to_string(),
             zeros => format!("{}.{}", report.second, "0".repeat(zeros)),
         };
-        let name = server.name.clone();
-        let record = Record::new(
-            client.as_bytes(),
-            location.as_bytes(),
-            time.as_bytes(),
-            name,
-            report.received_ns,
-        );
+        let (id, time) = (client.as_bytes(), time.as_bytes());
+        let (name, received_ns) = (server.name.clone(), report.received_ns);
+        let record = match report.forgets {
+            true => Record::tombstone_of(id, time, name, received_ns),
+            false => Record::new(id, location.as_bytes(), time, name, received_ns),
+        };
         let record = record.unwrap();
         let reported = self.reported.entry(client.into_bytes()).or_default();
         reported.push(record.clone());

@@ -72,6 +72,7 @@ fn run(seed: u64) -> Result<Outcome, String> {
             second: rng.random_range(0..6),
             zeros: rng.random_range(0..3),
             latitude: rng.random_range(-4..=4),
+            forgets: rng.random_bool(0.2),
             received_ns: rng.random_range(0..3),
         };
         herd.report_after(episode.mul_f64(rng.random()), report);

@@ -312,8 +312,11 @@ impl Server {
             Effect::End(IncarnationVerdict::Superseded(known)) => {
                 return Some(Ended::Superseded(known));
             }
-            Effect::TellLinks(_) | Effect::Recount | Effect::Travelled { .. } | Effect::Show(_) => {
-            }
+            Effect::TellLinks(_)
+            | Effect::Recount
+            | Effect::Travelled { .. }
+            | Effect::TombstonesUnreadBy(_)
+            | Effect::Show(_) => {}
         }
         None
     }
@@ -357,6 +360,7 @@ impl Server {
             question: 0,
             asks: false,
             unneeded: std::collections::BTreeSet::new(),
+            forgotten: None,
         };
         let mut effects = Vec::new();
         let progress = self.progress();

@@ -1,5 +1,6 @@
 //! The driver of the values in [`herd_replica`]: one tokio task for each of them, which waits, sends and locks.
 
+pub(crate) mod eraser;
 pub(crate) mod pacer;
 pub(crate) mod publisher;
 pub(crate) mod receiver;

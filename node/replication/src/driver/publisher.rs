@@ -113,6 +113,7 @@ impl PublisherTask {
                 Some(store) => store.unneeded.all(),
                 None => BTreeSet::new(),
             },
+            forgotten: self.parts.erasure.take_asked(),
         };
         let mut groups = self.step(|publishing, around, map, effects| {
             Some(publishing.begin(start, around, map, effects))
@@ -177,6 +178,7 @@ impl PublisherTask {
             Effect::Ask(question) => links.ask(question),
             Effect::KickAll => links.kick_all(),
             Effect::Forget(request) => self.forget(&request),
+            Effect::LookedThrough(found) => self.parts.erasure.answer(found),
             Effect::BacklogOut(out) => info!(
                 records = out.records,
                 took_ms = out.took.as_millis(),

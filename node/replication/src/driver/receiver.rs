@@ -243,6 +243,7 @@ impl ReceiverTask {
                         propagation.observe(travelled, 1);
                     }
                 }
+                Effect::TombstonesUnreadBy(server) => self.parts.locations.set_unread_by(server),
                 Effect::End(verdict) => links.note_verdict(verdict),
                 Effect::Show(status) => self.parts.figures.set_status(status),
             }

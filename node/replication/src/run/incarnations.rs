@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::starting::gathered;
 use super::{Replication, ReplicationEnd};
+use crate::driver::eraser::{EraserStart, erase};
 use crate::driver::now;
 use crate::driver::pacer::pace;
 use crate::driver::publisher::{PublisherStart, PublisherStore, publish};
@@ -32,6 +33,8 @@ struct Running {
     pacers: JoinSet<()>,
     /// Empty where nobody reads what this server publishes.
     publisher: JoinSet<()>,
+    /// The same.
+    eraser: JoinSet<()>,
     receiver: JoinSet<Incarnation>,
 }
 
@@ -52,12 +55,14 @@ impl Running {
                 Err(error) => Ended::Failed(EngineError::panicked("receiver", error)),
             },
             Some(ended) = self.publisher.join_next() => failed("publisher", ended),
+            Some(ended) = self.eraser.join_next() => failed("eraser", ended),
             Some(ended) = self.pacers.join_next() => failed("pacer", ended),
         }
     }
 
     async fn stop(mut self) {
         self.pacers.shutdown().await;
+        self.eraser.shutdown().await;
         self.publisher.shutdown().await;
         self.receiver.shutdown().await;
         self.engine.stop();
@@ -177,7 +182,7 @@ impl Replication {
     async fn begin(&self, incarnation: Incarnation) -> Result<Running, EngineError> {
         let links = &self.parts.links;
         links.forget_processing();
-        let engine = Arc::new(Engine::start(incarnation.clone(), links).await?);
+        let engine = Arc::new(Engine::start(incarnation.clone(), links, self.group_format).await?);
         info!(%incarnation, "gossip started");
         let mut lasting = self.lasting.clone().lock_owned().await;
         lasting.known.feed.note_own(&incarnation);
@@ -195,8 +200,15 @@ impl Replication {
             pacers.spawn(pace(neighbour.clone(), engine.clone(), links.clone()));
         }
         let mut publisher = JoinSet::new();
+        let mut eraser = JoinSet::new();
         if self.has_readers(store.as_ref()) {
             self.republish();
+            let start_of_eraser = EraserStart {
+                within: self.erased_within,
+                format: self.group_format,
+                writer: store.as_ref().map(|store| store.writer.clone()),
+            };
+            eraser.spawn(erase(self.parts.clone(), engine.clone(), start_of_eraser));
             let start = PublisherStart {
                 publisher: Publisher::with_spare_slots(self.group_format, self.spare_slots),
                 backlog_records_max: self.backlog_records_max,
@@ -217,6 +229,7 @@ impl Replication {
             engine,
             pacers,
             publisher,
+            eraser,
             receiver,
         })
     }

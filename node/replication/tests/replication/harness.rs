@@ -12,7 +12,7 @@ use herd_gossip::entropy::Entropy;
 use herd_gossip::link::offer::Offer;
 use herd_gossip::links::{HerdView, Links};
 use herd_gossip::neighbour::NeighbourConfig;
-use herd_locations::Locations;
+use herd_locations::{Forget, Locations};
 use herd_replication::expiry_views::Rejoin;
 use herd_replication::figures::Figures;
 use herd_replication::reach::Reach;
@@ -190,6 +190,7 @@ impl Herd {
             figures,
             store,
             reach,
+            ..
         } = replication.view();
         links.set_offer(self.offers[position]);
         let stop = CancellationToken::new();
@@ -379,6 +380,24 @@ impl Server {
         let since = self.acknowledgements.begun();
         self.report(client, time);
         let ticket = self.acknowledgements.ticket_since(since);
+        self.acknowledgements.confirmed(ticket).await.is_ok()
+    }
+
+    /// Forgets a client here, at this time by the clock, in nanoseconds.
+    pub(super) fn forget(&self, client: &str, now_ns: i64) {
+        let forget = Forget {
+            client: client.as_bytes(),
+            server: &self.name,
+            received_ns: now_ns,
+        };
+        let forgotten = self.locations.begin_reports().forget(&forget);
+        assert!(forgotten.unwrap().outcome.changed());
+    }
+
+    /// Forgets a client here, and waits until that is told; says whether that was a GONE line.
+    pub(super) async fn forget_acknowledged(&self, client: &str) -> bool {
+        self.forget(client, 0);
+        let ticket = self.acknowledgements.ticket();
         self.acknowledgements.confirmed(ticket).await.is_ok()
     }
 

@@ -10,6 +10,7 @@ use super::checkers::Found;
 use super::checkers::convergence::all_maps_are_equal;
 use super::checkers::copies::{slots_are_bounded, the_superseded_are_buried};
 use super::checkers::index::the_index_agrees;
+use super::checkers::oblivion::nothing_comes_back;
 use super::checkers::publication::each_has_one_publisher;
 use super::checkers::survival::nothing_promised_is_lost;
 use super::checkers::truth::nothing_is_made_up;
@@ -223,6 +224,13 @@ impl Run<'_> {
             .count();
         let survives = (0..herd.servers.len())
             .any(|server| herd.harms.holds(server, ledger.settled_at, Held::Synced));
+        let forgotten = promised.iter().map(|acked| &acked.record);
+        let forgotten = forgotten.chain(ledger.settled.values().filter(|_| survives));
+        let forgotten: Vec<_> = forgotten.filter(|record| record.is_tombstone()).collect();
+        for (server, process) in herd.running() {
+            let answer = |client: &[u8]| process.locations.find(client);
+            nothing_comes_back(&server.name, forgotten.iter().copied(), answer)?;
+        }
         let settled = ledger.settled.values().filter(|_| survives);
         let settled = settled.map(|record| (record, "which all servers held".to_owned()));
         nothing_promised_is_lost("the herd", &map, settled)?;

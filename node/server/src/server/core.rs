@@ -73,7 +73,8 @@ impl Core {
         )
         .with_allowed_skew(settings.values.max_clock_skew)
         .with_strangers_per_address(settings.values.peer_connections_per_address_max)
-        .with_expiry(settings.values.expire_after.is_some());
+        .with_expiry(settings.values.expire_after.is_some())
+        .with_erasing(settings.values.erase_within);
         match data_folder {
             Some(folder) => replication.with_store(store_in(folder, settings)),
             None => replication,

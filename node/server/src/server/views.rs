@@ -116,6 +116,7 @@ impl Views {
             links: self.replication.links,
             replication: self.replication.figures,
             store: self.replication.store,
+            erasing: self.replication.erasing,
             access: core.access.clone(),
             tls: core.tls.clone(),
             http: self.http,

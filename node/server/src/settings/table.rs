@@ -33,6 +33,12 @@ pub const EXPIRE_AFTER: Durations = Durations {
     max: EVER,
 };
 
+/// The times within which locations of forgotten clients are erased. In less, disks would do little else.
+const ERASE_WITHIN: Durations = Durations {
+    min: Duration::from_secs(8),
+    max: EVER,
+};
+
 /// The most of anything that is counted.
 const COUNT_MAX: usize = 1_000_000_000;
 /// The highest rate.
@@ -87,6 +93,10 @@ Server {
     ExpireAfter expire_after: Option<Duration>, off_or(EXPIRE_AFTER), default None,
         for [Serve, Local], "Forget records older than this by their own time; the same on all servers",
         "**All servers of a herd must use the same**, see [expiry](expiry.md).";
+    EraseWithin erase_within: Duration, ERASE_WITHIN, default 10 * MINUTE,
+        for [Serve, Local],
+        "Erase the locations of a forgotten client from gossip and disk within this time",
+        "A server that is gone has its own time, see [forgetting](forget.md#erasure).";
     Log log: LogFilter, Filter, default LogFilter::default(),
         for [Serve, Local],
         "Log lines to show: error, warn, info, debug, trace, off, or parts TARGET=LEVEL between commas",

@@ -84,6 +84,7 @@ impl StatusSource {
             not_ready_because: not_ready.map(|reason| reason.to_string()),
             map: MapStatus {
                 clients: locations.len() as u64,
+                tombstones: locations.tombstones() as u64,
                 updates: [Outcome::New, Outcome::Newer, Outcome::TieWon]
                     .map(|outcome| locations.outcomes().get(outcome))
                     .iter()

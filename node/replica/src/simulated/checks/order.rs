@@ -8,6 +8,7 @@ use herd_crdt::Record;
 pub(in super::super) fn order_key(record: &Record) -> impl Ord + use<> {
     (
         record.time().ns(),
+        record.is_tombstone(),
         record.server().to_string(),
         record.location_text().to_vec(),
         record.time_text().to_vec(),

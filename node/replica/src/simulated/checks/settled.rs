@@ -12,7 +12,7 @@ use super::order::words;
 fn map_of(herd: &Herd, server: &Server) -> BTreeMap<Vec<u8>, String> {
     let clients = herd.reported.keys();
     clients
-        .filter_map(|client| Some((client.clone(), words(&server.map.find(client)?))))
+        .filter_map(|client| Some((client.clone(), words(&server.map.held(client)?))))
         .collect()
 }
 

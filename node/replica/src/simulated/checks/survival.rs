@@ -11,9 +11,12 @@ pub(in super::super) fn nothing_is_lost(herd: &Herd) -> Result<(), String> {
             let Some(greatest) = records.iter().max_by_key(|record| order_key(record)) else {
                 continue;
             };
-            let found = server.map.find(client);
+            let found = server.map.held(client);
             if found.as_ref().map(words) != Some(words(greatest)) {
                 return Err(format!("{} has {found:?} for {greatest:?}", server.name));
+            }
+            if greatest.is_tombstone() && server.map.find(client).is_some() {
+                return Err(format!("{} answers for {greatest:?}", server.name));
             }
         }
     }
