@@ -22,7 +22,7 @@ use super::watching::WatchLane;
 use crate::access::AccessSession;
 use crate::wire_log::ConnectionLog;
 use herd_admission::AddressShare;
-use herd_protocol::{Foreign, Line, LineReader};
+use herd_protocol::{Foreign, Line, LineReader, clients_ahead};
 use herd_tls::TlsFault;
 
 mod serving;
@@ -261,6 +261,12 @@ impl Connection {
             log.begin(now_ns);
         }
         let lines_max = self.pace.left();
+        let commands_left = COMMANDS_PER_TURN.saturating_sub(self.turn_commands);
+        let locations = self.service.operations.locations();
+        locations.prefetch_clients(
+            clients_ahead(self.reader.ahead()),
+            commands_left.min(lines_max),
+        );
         let mut turn = Turn {
             batch: self.service.executor.begin_batch(now_ns, self.peer.ip()),
             service: &self.service,
