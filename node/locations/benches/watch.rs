@@ -10,11 +10,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use herd_crdt::{BorrowedRecord, Coordinates, Operands, ServerName};
 use herd_locations::{Listener, Locations, Progress, Said, Watch};
 use herd_watch::{Budget, Subject, WatchedArea};
+use tokio::time::Instant;
 
 const CLIENTS: u64 = 1_000_000;
 

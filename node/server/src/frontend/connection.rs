@@ -261,12 +261,7 @@ impl Connection {
             log.begin(now_ns);
         }
         let lines_max = self.pace.left();
-        let commands_left = COMMANDS_PER_TURN.saturating_sub(self.turn_commands);
-        let locations = self.service.operations.locations();
-        locations.prefetch_clients(
-            clients_ahead(self.reader.ahead()),
-            commands_left.min(lines_max),
-        );
+        self.prefetch(lines_max);
         let mut turn = Turn {
             batch: self.service.executor.begin_batch(now_ns, self.peer.ip()),
             service: &self.service,
@@ -318,6 +313,16 @@ impl Connection {
         }
         self.log_replies();
         lines
+    }
+
+    /// Prefetches the clients of lines that are about to be executed.
+    fn prefetch(&self, lines_max: usize) {
+        let commands_left = COMMANDS_PER_TURN.saturating_sub(self.turn_commands);
+        let locations = self.service.operations.locations();
+        locations.prefetch_clients(
+            clients_ahead(self.reader.ahead()),
+            commands_left.min(lines_max),
+        );
     }
 
     /// Notes the executed commands, perhaps all that may be executed now.
