@@ -11,6 +11,8 @@ use entry::{ClientEntry, EntryState};
 pub use merged::{Death, Expired, Merged, Outcome, Publication, RepublishPolicy};
 pub use standing::SlotAddress;
 
+use totals::Totals;
+
 use crate::record::{Incoming, Record};
 use crate::slots::SlotId;
 
@@ -18,6 +20,7 @@ mod by_hash;
 mod entry;
 mod merged;
 mod standing;
+mod totals;
 
 /// One incarnation of a server, by a number that the caller gives it. [`PublisherId::NOBODY`] is the
 /// publisher of a record that no other server delivered.
@@ -63,29 +66,6 @@ pub struct LocationMap<S> {
     /// No entry has a time below this, in nanoseconds since the epoch.
     floor_ns: i64,
     totals: Totals,
-}
-
-/// Sums over all records of a map.
-#[derive(Debug, Default)]
-struct Totals {
-    /// The bytes of their texts.
-    texts_bytes: usize,
-    /// How many are tombstones.
-    tombstones: usize,
-}
-
-impl Totals {
-    #[inline]
-    fn add(&mut self, record: &Record) {
-        self.texts_bytes += record.texts_bytes();
-        self.tombstones += usize::from(record.is_tombstone());
-    }
-
-    #[inline]
-    fn remove(&mut self, record: &Record) {
-        self.texts_bytes -= record.texts_bytes();
-        self.tombstones -= usize::from(record.is_tombstone());
-    }
 }
 
 impl<S: BuildHasher> LocationMap<S> {

@@ -98,7 +98,7 @@ async fn locations_leave_every_data_folder() {
     let said = forget(&herd, "Campbell", "kiwi").await;
     assert!(said.starts_with("GONE Campbell kiwi "), "{said}");
     is_unknown_everywhere(&herd, "kiwi").await;
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     for name in NAMES {
         let folder = herd.server(name).data_folder();
         while let Some((secret, file)) = secrets_in(folder).pop_first() {

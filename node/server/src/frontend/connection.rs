@@ -230,6 +230,16 @@ impl Connection {
         }
     }
 
+    /// Prefetches the clients of the lines that this turn executes, at most so many.
+    fn prefetch_ahead(&self, lines_max: usize) {
+        let commands_left = COMMANDS_PER_TURN.saturating_sub(self.turn_commands);
+        let locations = self.service.operations.locations();
+        locations.prefetch_clients(
+            clients_ahead(self.reader.ahead()),
+            commands_left.min(lines_max),
+        );
+    }
+
     /// Executes lines that were read before `begin`, as far as there is room for replies, and until the turn is
     /// over; returns how many.
     fn execute_lines(&mut self, begin: Instant) -> usize {
@@ -238,12 +248,7 @@ impl Connection {
             log.begin(now_ns);
         }
         let lines_max = self.pace.left();
-        let commands_left = COMMANDS_PER_TURN.saturating_sub(self.turn_commands);
-        let locations = self.service.operations.locations();
-        locations.prefetch_clients(
-            clients_ahead(self.reader.ahead()),
-            commands_left.min(lines_max),
-        );
+        self.prefetch_ahead(lines_max);
         let mut turn = Turn {
             batch: self.service.executor.begin_batch(now_ns),
             service: &self.service,
