@@ -11,6 +11,8 @@ use entry::{ClientEntry, EntryState};
 pub use merged::{Death, Expired, Merged, Outcome, Publication, RepublishPolicy};
 pub use standing::SlotAddress;
 
+use totals::Totals;
+
 use crate::record::{Incoming, Record};
 use crate::slots::SlotId;
 
@@ -18,6 +20,7 @@ mod by_hash;
 mod entry;
 mod merged;
 mod standing;
+mod totals;
 
 /// One incarnation of a server, by a number that the caller gives it. [`PublisherId::NOBODY`] is the
 /// publisher of a record that no other server delivered.
@@ -62,10 +65,7 @@ pub struct LocationMap<S> {
     relying: BTreeMap<PublisherId, usize>,
     /// No entry has a time below this, in nanoseconds since the epoch.
     floor_ns: i64,
-    /// The bytes of the texts of all records.
-    texts_bytes: usize,
-    /// How many of the records are tombstones.
-    tombstones: usize,
+    totals: Totals,
 }
 
 impl<S: BuildHasher> LocationMap<S> {
@@ -76,8 +76,7 @@ impl<S: BuildHasher> LocationMap<S> {
             hasher,
             relying: BTreeMap::new(),
             floor_ns: i64::MIN,
-            texts_bytes: 0,
-            tombstones: 0,
+            totals: Totals::default(),
         }
     }
 
@@ -98,7 +97,7 @@ impl<S: BuildHasher> LocationMap<S> {
 
     /// How many of the records are tombstones.
     pub fn tombstones(&self) -> usize {
-        self.tombstones
+        self.totals.tombstones
     }
 
     /// The current record of a client; a tombstone, if it is forgotten.
@@ -115,7 +114,7 @@ impl<S: BuildHasher> LocationMap<S> {
 
     /// Bytes that the texts of all records take: client IDs, locations and times.
     pub fn texts_bytes(&self) -> usize {
-        self.texts_bytes
+        self.totals.texts_bytes
     }
 
     /// The time below which the map holds nothing, in nanoseconds since the epoch.
@@ -148,8 +147,7 @@ impl<S: BuildHasher> LocationMap<S> {
             table,
             hasher,
             relying,
-            texts_bytes,
-            tombstones,
+            totals,
             ..
         } = self;
         table.retain(|entry| {
@@ -157,8 +155,7 @@ impl<S: BuildHasher> LocationMap<S> {
                 return true;
             }
             recount(relying, entry.relies_on(), None);
-            *texts_bytes -= entry.record.texts_bytes();
-            *tombstones -= usize::from(entry.record.is_tombstone());
+            totals.remove(&entry.record);
             expired.records += 1;
             if let Some(at) = entry.record.quantized() {
                 let hash = hasher.hash_one(entry.record.client());
@@ -190,8 +187,7 @@ impl<S: BuildHasher> LocationMap<S> {
             hasher,
             relying,
             floor_ns,
-            texts_bytes,
-            tombstones,
+            totals,
         } = self;
         let is_expired = said.expires_ns() < *floor_ns;
         let same_client = |entry: &ClientEntry| entry.record.client() == said.client();
@@ -201,8 +197,7 @@ impl<S: BuildHasher> LocationMap<S> {
             TableEntry::Vacant(_) if is_expired => Merged::EXPIRED,
             TableEntry::Vacant(vacant) => {
                 let record = record.into_record();
-                *texts_bytes += record.texts_bytes();
-                *tombstones += usize::from(record.is_tombstone());
+                totals.add(&record);
                 vacant.insert(ClientEntry::heard(record));
                 count_up(relying, PublisherId::NOBODY);
                 Merged {
@@ -233,11 +228,9 @@ impl<S: BuildHasher> LocationMap<S> {
                 let replaced = entry.record.quantized();
                 let queue = entry.state != EntryState::Pending;
                 let death = entry.withdraw();
-                *texts_bytes -= entry.record.texts_bytes();
-                *tombstones -= usize::from(entry.record.is_tombstone());
+                totals.remove(&entry.record);
                 entry.hear(record);
-                *texts_bytes += entry.record.texts_bytes();
-                *tombstones += usize::from(entry.record.is_tombstone());
+                totals.add(&entry.record);
                 recount(relying, relied_on, entry.relies_on());
                 Merged {
                     outcome,
@@ -275,8 +268,7 @@ impl<S: BuildHasher> LocationMap<S> {
             table,
             hasher,
             relying,
-            texts_bytes,
-            tombstones,
+            totals,
             ..
         } = self;
         let same_client = |entry: &ClientEntry| entry.record.client() == said.client();
@@ -285,8 +277,7 @@ impl<S: BuildHasher> LocationMap<S> {
         }) {
             TableEntry::Vacant(vacant) => {
                 let record = record.into_record();
-                *texts_bytes += record.texts_bytes();
-                *tombstones += usize::from(record.is_tombstone());
+                totals.add(&record);
                 vacant.insert(ClientEntry::delivered(record, from));
                 count_up(relying, from.publisher);
                 Merged {
@@ -304,11 +295,9 @@ impl<S: BuildHasher> LocationMap<S> {
                 if outcome.changed() {
                     replaced = entry.record.quantized();
                     death = entry.withdraw();
-                    *texts_bytes -= entry.record.texts_bytes();
-                    *tombstones -= usize::from(entry.record.is_tombstone());
+                    totals.remove(&entry.record);
                     entry.take(record, from);
-                    *texts_bytes += entry.record.texts_bytes();
-                    *tombstones += usize::from(entry.record.is_tombstone());
+                    totals.add(&entry.record);
                 } else if outcome == Outcome::Same {
                     death = entry.note_delivery(from, publishers);
                 }

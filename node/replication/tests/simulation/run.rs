@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use herd_crdt::Record;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::bugs::Bugs;
@@ -224,13 +225,9 @@ impl Run<'_> {
             .count();
         let survives = (0..herd.servers.len())
             .any(|server| herd.harms.holds(server, ledger.settled_at, Held::Synced));
-        let forgotten = promised.iter().map(|acked| &acked.record);
-        let forgotten = forgotten.chain(ledger.settled.values().filter(|_| survives));
-        let forgotten: Vec<_> = forgotten.filter(|record| record.is_tombstone()).collect();
-        for (server, process) in herd.running() {
-            let answer = |client: &[u8]| process.locations.find(client);
-            nothing_comes_back(&server.name, forgotten.iter().copied(), answer)?;
-        }
+        let kept = promised.iter().map(|acked| &acked.record);
+        let kept = kept.chain(ledger.settled.values().filter(|_| survives));
+        nobody_comes_back(herd, kept)?;
         let settled = ledger.settled.values().filter(|_| survives);
         let settled = settled.map(|record| (record, "which all servers held".to_owned()));
         nothing_promised_is_lost("the herd", &map, settled)?;
@@ -276,6 +273,15 @@ impl Run<'_> {
         };
         (0..reports.len()).map(within).max().unwrap_or(0)
     }
+}
+
+/// No server answers with a location below a tombstone among these records.
+fn nobody_comes_back<'a>(herd: &Herd, kept: impl Iterator<Item = &'a Record>) -> Found {
+    let forgotten: Vec<_> = kept.filter(|record| record.is_tombstone()).collect();
+    herd.running().try_for_each(|(server, process)| {
+        let answer = |client: &[u8]| process.locations.find(client);
+        nothing_comes_back(&server.name, forgotten.iter().copied(), answer)
+    })
 }
 
 /// Of the reports that were acknowledged and of what is answered in the end.
