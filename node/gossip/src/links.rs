@@ -153,7 +153,7 @@ impl Links {
         self.identity.generation()
     }
 
-    /// See [`Identity::exceed_generation`].
+    /// Takes on a later generation than this, unless ours is later already: all links are made anew under it.
     pub fn exceed_generation(&self, known: u64) {
         self.identity.exceed_generation(known, &self.entropy);
     }
@@ -394,7 +394,7 @@ impl Links {
         generation <= generation_max(&self.entropy)
     }
 
-    /// See [`Identity::set_live`].
+    /// Gossip holds these incarnations for live, and no others.
     pub fn set_live<'a>(&self, live: impl Iterator<Item = &'a Incarnation>) {
         self.identity.set_live(live);
     }
