@@ -20,14 +20,20 @@ pub enum IncarnationVerdict {
     MustExceed(u64),
     /// A live process of our name has this greater generation.
     Superseded(u64),
+    /// A neighbour claims more of our incarnation, which has this generation, than it has published: somebody has made
+    /// that up. Whoever believes it hears nothing more of this incarnation.
+    Overstated(u64),
 }
 
 impl IncarnationVerdict {
     /// The generation that ours has to exceed.
     #[must_use]
     pub fn known(self) -> u64 {
-        let (IncarnationVerdict::MustExceed(known) | IncarnationVerdict::Superseded(known)) = self;
-        known
+        match self {
+            IncarnationVerdict::MustExceed(known)
+            | IncarnationVerdict::Superseded(known)
+            | IncarnationVerdict::Overstated(known) => known,
+        }
     }
 }
 
@@ -38,6 +44,8 @@ pub(super) struct Identity {
     generation: FifoWatch<u64>,
     /// The last generation under which something was published, and the version of that.
     published: Mutex<(u64, u64)>,
+    /// The last generation whose heartbeat a neighbour knew, and the highest such heartbeat.
+    claimed: Mutex<(u64, u64)>,
     /// The greatest generation of each server that we know of.
     known: Mutex<BTreeMap<ServerName, u64>>,
     /// The greatest generation of each server that gossip holds for live.
@@ -52,6 +60,7 @@ impl Identity {
             me,
             generation: FifoWatch::new(next_generation(chance.id(), 0)),
             published: Mutex::default(),
+            claimed: Mutex::default(),
             known: Mutex::default(),
             live: Mutex::default(),
             verdict: watch::Sender::new(None),
@@ -92,6 +101,18 @@ impl Identity {
     pub(super) fn published(&self, generation: u64) -> u64 {
         let (last, version) = *self.published.lock();
         if last == generation { version } else { 0 }
+    }
+
+    /// A neighbour knows this heartbeat of an incarnation of ours.
+    pub(super) fn note_claimed(&self, generation: u64, heartbeat: u64) {
+        let mut claimed = self.claimed.lock();
+        *claimed = (*claimed).max((generation, heartbeat));
+    }
+
+    /// The highest heartbeat of this incarnation that a neighbour knew.
+    pub(super) fn claimed(&self, generation: u64) -> u64 {
+        let (last, heartbeat) = *self.claimed.lock();
+        if last == generation { heartbeat } else { 0 }
     }
 
     /// The greatest generation of `server` that we know of, 0 if none.

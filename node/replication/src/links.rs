@@ -171,6 +171,16 @@ impl Links {
         self.identity.note_published(generation, version);
     }
 
+    /// See [`Identity::note_claimed`].
+    pub(super) fn note_claimed(&self, generation: u64, heartbeat: u64) {
+        self.identity.note_claimed(generation, heartbeat);
+    }
+
+    /// See [`Identity::claimed`].
+    pub(super) fn claimed_heartbeat(&self, generation: u64) -> u64 {
+        self.identity.claimed(generation)
+    }
+
     /// The incarnation that a neighbour's report speaks of; `None` if that is of no use here.
     pub(super) fn reported_on(&self, server: &str, generation: u64) -> Option<Incarnation> {
         self.guard

@@ -18,6 +18,7 @@ use super::offer::Protocol;
 use super::refusal::{Refusal, RefusalReason};
 use crate::fifo_watch::FifoReceiver;
 use crate::guard::{Fault, MessageKind};
+use crate::identity::IncarnationVerdict;
 use crate::incarnation::Incarnation;
 use crate::links::Links;
 use crate::neighbour::Neighbour;
@@ -307,7 +308,16 @@ async fn take_gossip(
     links: &Links,
 ) -> Result<(), Fault> {
     let own: Incarnation = links.incarnation();
-    let checked = links.guard.check(content, &links.standpoint(&own))?;
+    let checked = links.guard.check(content, &links.standpoint(&own));
+    if matches!(checked, Err(Fault::Own)) {
+        // The neighbour may only pass on a lie. If the herd believes it, it takes all that this incarnation publishes for
+        // old, and this server refuses what neighbours say: a later incarnation begins anew.
+        links.note_verdict(IncarnationVerdict::Overstated(own.generation));
+    }
+    let checked = checked?;
+    if let Some(heartbeat) = checked.own_heartbeat {
+        links.note_claimed(own.generation, heartbeat);
+    }
     neighbour
         .counts
         .note_message_received(checked.delta_bytes.is_some());

@@ -1,0 +1,23 @@
+//! Most wall clocks run too fast, or too slowly, by the same part: as the clocks of virtual machines on one host do.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+use rand::rngs::SmallRng;
+
+use super::{Fault, Frame};
+
+/// By how many thousandths of the time.
+const GAINS: std::ops::RangeInclusive<i64> = -200..=200;
+
+pub(super) fn draw(rng: &mut SmallRng, frame: Frame<'_>) -> Vec<(Duration, Fault)> {
+    let gains = rng.random_range(GAINS);
+    let right = frame.server(rng);
+    let time = frame.time(rng);
+    let servers = (0..frame.servers).filter(|&server| server != right);
+    let drifts = servers.flat_map(|server| {
+        let [begins, ends] = [gains, 0].map(|gains| Fault::Drift { server, gains });
+        [(Duration::ZERO, begins), (time, ends)]
+    });
+    drifts.collect()
+}
