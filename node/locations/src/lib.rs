@@ -25,6 +25,7 @@ pub use hash_keys::HashKeys;
 pub use index::IndexFault;
 pub use loading::{AnswerableAfter, ClientSearch, Loading};
 pub use memory::{Full, Room, memory_bytes};
+pub use outbox::Work;
 pub use outcomes::OutcomeCounts;
 pub use search::{Found, Hit, Query, Search};
 pub use sharded::{Delivery, Locations, Reports};

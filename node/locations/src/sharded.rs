@@ -451,7 +451,7 @@ mod tests {
         assert_eq!(locations.find(b"kiwi").unwrap().time_text(), b"2");
         assert!(locations.find(b"kiw").is_none());
         assert_eq!(locations.pending_len(), 1);
-        assert_eq!(locations.take_pending().len(), 1);
+        assert_eq!(locations.take_work().pending.len(), 1);
         assert_eq!(locations.pending_len(), 0);
     }
 
@@ -463,7 +463,7 @@ mod tests {
         assert_eq!(reports.report(record("emu", "1")), Outcome::New);
         assert!(locations.find(b"kiwi").is_some());
         // A publisher that looks meanwhile has them, and the count is right in the end.
-        assert_eq!(locations.take_pending().len(), 2);
+        assert_eq!(locations.take_work().pending.len(), 2);
         assert_eq!(locations.pending_len(), 0);
         assert_eq!(
             reports.report(record("kiwi", "2").borrowed()),
@@ -507,7 +507,7 @@ mod tests {
             locations.report(record(&client, &second.to_string()));
         }
         let mut map = &locations;
-        for hash in locations.take_pending() {
+        for hash in locations.take_work().pending {
             map.place_pending(hash, &mut |_| SlotId(3));
         }
         let floor_ns = 400 * herd_crdt::NANOSECONDS_PER_SECOND;
@@ -515,7 +515,7 @@ mod tests {
         assert_eq!(locations.raise_floor(0).await, 0, "it never falls");
         assert_eq!(locations.floor_ns(), floor_ns);
         assert_eq!(locations.len(), 600);
-        assert_eq!(locations.take_deaths().len(), 400);
+        assert_eq!(locations.take_work().deaths.len(), 400);
         assert!(locations.find(b"client399").is_none());
         assert!(locations.find(b"client400").is_some());
         assert_eq!(locations.report(record("kiwi", "399")), Outcome::Expired);

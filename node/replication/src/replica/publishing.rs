@@ -21,7 +21,7 @@ use crate::timing::{
     PUBLISH_GAP, PUBLISHER_TICK,
 };
 use herd_acknowledgement::Written;
-use herd_locations::Locations;
+use herd_locations::{Locations, Work};
 use herd_storage::Ticket;
 use herd_telemetry::marks::{self, Mark};
 
@@ -221,10 +221,7 @@ impl Publishing {
             true => BTreeSet::new(),
             false => start.unneeded,
         };
-        // The order of these three is what keeps a slot until its successors are out; see
-        // `herd_crdt::Publisher`.
-        let deaths = around.map.take_deaths();
-        let pending = around.map.take_pending();
+        let Work { deaths, pending } = around.map.take_work();
         let groups = self.publisher.publish(&pending, &mut { around.map });
         self.pending = pending.len();
         self.groups = groups.len();
