@@ -329,13 +329,17 @@ impl Gossip {
         self.ids.retain(self.copies.keys());
     }
 
-    /// The version of the first group in its copy of an incarnation that nobody can read.
-    pub(super) fn first_garbled(&self, incarnation: &Incarnation) -> Option<u64> {
+    /// The version of the first group in its copy of an incarnation that is garbled, for a server of this format.
+    pub(super) fn first_garbled(
+        &self,
+        incarnation: &Incarnation,
+        format: GroupFormat,
+    ) -> Option<u64> {
         let copy = self.copies.get(incarnation).filter(|_| self.is_garbled)?;
         let garbled = copy
             .values
             .values()
-            .filter(|(_, change)| is_garbled(change));
+            .filter(|(_, change)| is_garbled(change, format));
         garbled.map(|(version, _)| *version).min()
     }
 
@@ -401,14 +405,14 @@ fn group_of(change: &Change) -> Option<&[u8]> {
     }
 }
 
-fn is_garbled(change: &Change) -> bool {
-    let is_group = matches!(change, Change::Group { .. });
-    // The next format reads every one there is.
-    is_group
-        && group_of(change).is_none_or(|group| {
-            let read = GroupFormat::next().read(group);
-            read.is_err()
-        })
+fn is_garbled(change: &Change, format: GroupFormat) -> bool {
+    let Change::Group { group, .. } = change else {
+        return false;
+    };
+    match group.as_deref().map(|group| format.read(group)) {
+        Some(Ok(_) | Err(GroupError::UnknownVersion(_))) => false,
+        Some(Err(_)) | None => true,
+    }
 }
 
 /// What a server that has a copy up to this version lacks of it, but no more values than there is room for; and whether

@@ -416,7 +416,7 @@ impl Server {
             .receiving
             .report(Ticket::default(), &mut self.known.feed);
         for (incarnation, applied) in report.iter() {
-            let first_garbled = self.gossip.first_garbled(incarnation);
+            let first_garbled = self.gossip.first_garbled(incarnation, self.format);
             self.found
                 .extend(overreported(incarnation, applied, first_garbled));
         }
