@@ -11,7 +11,7 @@ use super::herd::{Event, Herd};
 use super::server::{Server, Start};
 use super::topology::TOPOLOGIES;
 use crate::replica::life::Ended;
-use crate::timing::LINK_SILENCE_MAX;
+use crate::timing::{LINK_SILENCE_MAX, LOOK_LATE_MAX};
 
 /// While a herd is healed, one server after the other starts anew where that is needed, this far apart.
 const RESTART_GAP: Duration = Duration::from_secs(20);
@@ -88,7 +88,10 @@ impl Herd {
             return;
         };
         let time = self.clock.now.duration_since(since);
-        if let Some(server) = &mut self.servers[position] {
+        // Who stands still for less than this does not notice.
+        if time > LOOK_LATE_MAX
+            && let Some(server) = &mut self.servers[position]
+        {
             server.signs.note_held_up(time);
         }
         if time < LINK_SILENCE_MAX {

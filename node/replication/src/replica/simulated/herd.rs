@@ -114,6 +114,8 @@ pub(super) struct Herd {
     pub(super) keeps_all: bool,
     /// Groups were garbled once.
     pub(super) was_garbled: bool,
+    /// All faults so far, and when.
+    pub(super) befallen: Vec<(Duration, Fault)>,
     /// Rules that servers broke.
     pub(super) found: Vec<String>,
     /// Part of gossip that never arrives.
@@ -159,6 +161,7 @@ impl Herd {
             generations: Generations::default(),
             keeps_all: true,
             was_garbled: false,
+            befallen: Vec::new(),
             found: Vec::new(),
             lost: 0.0,
             late: 0.0,
@@ -374,6 +377,8 @@ impl Herd {
             Event::Report(report) => self.report(report),
             Event::Fault(fault) => {
                 self.note(&fault);
+                let since_start = now.duration_since(self.clock.start);
+                self.befallen.push((since_start, fault.clone()));
                 self.befall(fault);
             }
         }

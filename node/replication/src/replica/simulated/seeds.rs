@@ -140,6 +140,7 @@ impl Plan {
     }
 }
 
+/// Runs a seed. What it finds comes with all that befell the herd.
 fn run(seed: u64) -> Result<Outcome, String> {
     let mut rng = SmallRng::seed_from_u64(seed);
     let plan = Plan::draw(&mut rng, seed);
@@ -148,16 +149,27 @@ fn run(seed: u64) -> Result<Outcome, String> {
     plan.set_faults(&mut rng, &mut herd);
     plan.set_reports(&mut rng, &mut herd);
     herd.run(plan.episode);
+    let outcome = end(&plan, &mut rng, &mut herd);
+    outcome.map_err(|found| {
+        let befallen = herd.befallen.iter();
+        let befallen = befallen.map(|(at, fault)| format!("  {at:?} {fault:?}"));
+        let befallen: Vec<_> = befallen.collect();
+        format!("{found}\n  {:?}\n{}", plan.settings, befallen.join("\n"))
+    })
+}
+
+/// Heals the herd, and asks all that must be true of it then.
+fn end(plan: &Plan, rng: &mut SmallRng, herd: &mut Herd) -> Result<Outcome, String> {
     let is_one_gone = plan.crashes && rng.random();
     let gone = is_one_gone.then(|| rng.random_range(0..TOPOLOGIES[0].servers.len()));
     herd.heal(gone);
-    let mut passed = plan.episode + settle(&mut herd)?;
+    let mut passed = plan.episode + settle(herd)?;
     let disks_are_back = plan.settings.has_disks && gone.is_none();
     if herd.keeps_all && (!plan.crashes || disks_are_back) {
-        nothing_is_lost(&herd)?;
+        nothing_is_lost(herd)?;
     }
     if disks_are_back && herd.topology != LEAVER {
-        no_acknowledged_report_is_lost(&herd)?;
+        no_acknowledged_report_is_lost(herd)?;
     }
     if plan.is_long {
         herd.run(FORGOTTEN_AFTER);

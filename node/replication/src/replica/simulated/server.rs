@@ -69,7 +69,7 @@ pub(super) struct Server {
     pub(super) publishing: Publishing,
     pub(super) gossip: Gossip,
     pub(super) neighbours: BTreeMap<ServerName, Neighbour>,
-    next_look: Instant,
+    pub(super) next_look: Instant,
     pub(super) next_publish: Instant,
     next_report: Instant,
     /// Something was merged since the last report.

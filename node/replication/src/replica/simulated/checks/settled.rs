@@ -25,8 +25,12 @@ pub(in super::super) fn is_settled(herd: &Herd) -> Result<(), String> {
     let first = map_of(herd, servers[0]);
     for server in &servers {
         let map = map_of(herd, server);
-        if map != first {
-            return Err(format!("{} and {} disagree", servers[0].name, server.name));
+        let clients = first.keys().chain(map.keys());
+        let mut apart = clients.filter(|client| first.get(*client) != map.get(*client));
+        if let Some(client) = apart.next() {
+            let [one, other] = [&first, &map].map(|map| map.get(client));
+            let names = (&servers[0].name, &server.name);
+            return Err(format!("{names:?} disagree: {one:?} and {other:?}"));
         }
     }
     for (client, record) in &first {
