@@ -2,20 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use herd_crdt::{Death, PublisherId, Record};
+use herd_crdt::{PublisherId, Record, Work};
 
 use super::Locations;
 use super::shard::Shard;
-
-/// The work for a round of the publisher.
-#[derive(Debug, Default)]
-pub struct Work {
-    /// Records that died in our slots. Whatever this server heard in place of one is among the pending records, or was
-    /// published before.
-    pub deaths: Vec<Death>,
-    /// The hashes of the clients whose records are pending.
-    pub pending: Vec<u64>,
-}
 
 /// Takes work from one shard after the other, while clients report to any of them. The deaths of all shards are taken
 /// before the pending records of any: the other way round, a report between the two would leave its death here and not

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicIsize, AtomicUsize, Ordering};
 
 use herd_crdt::{
-    Incoming, Merged, Outcome, Publication, Publications, PublisherId, Publishers,
+    Delivery, Incoming, Merged, Outcome, Publication, Publications, PublisherId, Publishers,
     QuantizedLocation, Record, RepublishPolicy, SlotAddress, SlotId,
 };
 use herd_grid::{Cell, Grid};
@@ -19,7 +19,7 @@ use super::loading::Loading;
 use super::memory::{ClientCounts, Full, Room};
 use super::outcomes::{Merges, OutcomeCounts};
 use super::shard::Shard;
-use herd_telemetry::marks::{self, Mark};
+use herd_marks::{self as marks, Mark};
 
 /// A power of two: the shard of a hash is a few of its bits.
 const SHARDS: usize = 64;
@@ -92,17 +92,6 @@ impl Drop for Reports<'_> {
     fn drop(&mut self) {
         self.locations.after(&mut self.merges);
     }
-}
-
-/// The result of merging a delivered group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Delivery {
-    /// Records that the map now holds because of it.
-    pub changed: usize,
-    /// Records that changed nothing.
-    pub unchanged: usize,
-    /// Publications of ours that were given up to the server that delivered the group.
-    pub given_up: usize,
 }
 
 impl Default for Locations {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::figures::Figures;
-use super::links::Links;
 use super::reach::Reach;
 use super::store_handle::StoreHandle;
+use herd_gossip::links::Links;
 
 /// Each part of a server takes from it what it shows.
 #[derive(Clone)]

@@ -6,22 +6,24 @@ use std::time::Duration;
 use herd_crdt::Publisher;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::starting::gathered;
 use super::{Replication, ReplicationEnd};
+use crate::driver::now;
 use crate::driver::pacer::pace;
-use crate::driver::publisher::{PublisherStart, Store, publish};
+use crate::driver::publisher::{PublisherStart, PublisherStore, publish};
 use crate::driver::receiver::{ReceiverStart, receive};
-use crate::engine::{Engine, EngineError};
-use crate::identity::IncarnationVerdict;
 use crate::incarnation::Incarnation;
-use crate::neighbour::Neighbour;
-use crate::replica::life::{Ended, Facts, Life, Then};
-use crate::status::SlotsStatus;
 use crate::storing::StoreLoad;
+use herd_gossip::engine::Engine;
+use herd_gossip::neighbour::Neighbour;
+use herd_replica::engine_error::EngineError;
+use herd_replica::life::{Ended, Facts, Life, Then};
+use herd_replica::status::SlotsStatus;
+use herd_replica::verdict::IncarnationVerdict;
 use herd_storage::Write;
 
 /// The tasks of an incarnation.
@@ -37,14 +39,17 @@ impl Running {
     /// Resolves when the engine or one of the tasks has ended.
     async fn ended(&mut self) -> Ended {
         let failed = |name: &str, ended: Result<(), JoinError>| {
-            Ended::Failed(EngineError::ended(name, ended.err().as_ref()))
+            Ended::Failed(match ended {
+                Ok(()) => EngineError::ended(name),
+                Err(panic) => EngineError::panicked(name, panic),
+            })
         };
         tokio::select! {
             biased;
             error = self.engine.terminated() => Ended::Engine(error),
             Some(ended) = self.receiver.join_next() => match ended {
                 Ok(by) => Ended::BuriedBy(by),
-                Err(error) => Ended::Failed(EngineError::task("receiver", &error)),
+                Err(error) => Ended::Failed(EngineError::panicked("receiver", error)),
             },
             Some(ended) = self.publisher.join_next() => failed("publisher", ended),
             Some(ended) = self.pacers.join_next() => failed("pacer", ended),
@@ -71,7 +76,7 @@ impl Replication {
             () = self.any_generation_known(&mut late) => {}
             () = stop.cancelled() => return ReplicationEnd::Stopped,
         }
-        let mut life = Life::begin(Instant::now());
+        let mut life = Life::begin(now());
         loop {
             if let Some(load) = late.take_if(|load| load.is_read()) {
                 tokio::select! {
@@ -80,7 +85,7 @@ impl Replication {
                     () = stop.cancelled() => return ReplicationEnd::Stopped,
                 }
             }
-            life.next(Instant::now());
+            life.next(now());
             let end = match self.incarnation(&mut late, stop).await {
                 Ok(end) => end,
                 Err(error) => Ended::Failed(error),
@@ -107,11 +112,11 @@ impl Replication {
     fn facts(&self) -> Facts {
         let links = &self.parts.links;
         Facts {
-            now: Instant::now(),
+            now: now(),
             own_generation: links.incarnation().generation,
             known_generation: links.known_generation(&links.view.me),
             has_suspect: self.suspect().is_some(),
-            jitter: links.chance.jitter(),
+            jitter: links.entropy.jitter(),
         }
     }
 
@@ -176,11 +181,11 @@ impl Replication {
         links.forget_processing();
         let engine = Arc::new(Engine::start(incarnation.clone(), links).await?);
         info!(%incarnation, "gossip started");
-        let mut known = self.known.clone().lock_owned().await;
-        known.feed.note_own(&incarnation);
-        let store = known.feed.writer().map(|writer| Store {
+        let mut lasting = self.lasting.clone().lock_owned().await;
+        lasting.known.feed.note_own(&incarnation);
+        let store = lasting.store.writer().map(|writer| PublisherStore {
             writer: writer.clone(),
-            unneeded: known.feed.unneeded().clone(),
+            unneeded: lasting.store.unneeded().clone(),
         });
         if let Some(store) = &store {
             let generation = incarnation.generation;
@@ -204,7 +209,7 @@ impl Replication {
             self.parts.locations.publish_nothing();
         }
         let start = ReceiverStart {
-            known,
+            lasting,
             allowed_skew: self.allowed_skew,
             format: self.group_format,
         };
@@ -229,7 +234,7 @@ impl Replication {
 
     /// Whether anybody reads what this server publishes, or waits until somebody has. A server in memory alone has nobody:
     /// neighbours come with a topology, and a store with the configuration, and both with a restart.
-    fn has_readers(&self, store: Option<&Store>) -> bool {
+    fn has_readers(&self, store: Option<&PublisherStore>) -> bool {
         store.is_some()
             || !self.parts.links.neighbours().is_empty()
             || self.parts.acknowledgements.holds_replies()

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herd_acknowledgement::{AckLevel, Acknowledgements};
+use herd_gossip::entropy::Entropy;
 use herd_gossip::link::offer::Offer;
+use herd_gossip::links::{HerdView, Links};
 use herd_locations::{HashKeys, Locations};
-use herd_replication::chance::Chance;
 use herd_replication::figures::Figures;
-use herd_replication::links::{HerdView, Links};
 use herd_replication::run::{Replication, ReplicationEnd};
 use herd_replication::store_handle::StoreHandle;
 use herd_replication::storing::{StorageState, StoreSource};
@@ -59,11 +59,11 @@ impl Process {
         let name = start.view.me.clone();
         let locations = Arc::new(Locations::with_hash_keys(HashKeys::from_seed(start.seed)));
         let acknowledgements = Arc::new(Acknowledgements::new(start.level, ACK_WAIT_MAX));
-        let chance = Chance::new(start.clock, start.seed);
+        let entropy = Entropy::new(start.clock, start.seed);
         let mut replication = Replication::new(
             start.view,
             locations.clone(),
-            chance,
+            entropy,
             None,
             acknowledgements.clone(),
         )

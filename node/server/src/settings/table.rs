@@ -8,9 +8,9 @@ use std::time::Duration;
 use herd_acknowledgement::AckLevel;
 use herd_admission::one_address_share;
 use herd_crdt::CLIENT_ID_BYTES_MAX;
+use herd_gossip::timing::SPARE_PEER_CONNECTIONS_MAX;
 use herd_places::ProviderName;
 use herd_protocol::{LINE_BYTES_MAX, OVERSIZED_COPY_BYTES};
-use herd_replication::timing::SPARE_PEER_CONNECTIONS_MAX;
 use herd_topology::{CLIENT_PORT_BASE, HTTP_PORT_BASE, HostPort, PEER_PORT_BASE};
 use reqwest::Url;
 
