@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use herd_gossip::guard::{NUMBER_MAX, OWN_HEARTBEAT_MAX};
-use herd_replication::incarnation::Incarnation;
-use herd_topology::gossip_address;
+use herd_topology::{Incarnation, gossip_address};
 use parking_lot::Mutex;
 
 use super::harness::{Herd, eventually};

@@ -130,6 +130,7 @@ impl Herd {
                 clock: clock.clone(),
                 disk: None,
                 network: &network,
+                offer: Offer::PRESENT,
                 seed: me as u64,
             })
         });
