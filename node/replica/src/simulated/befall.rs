@@ -6,7 +6,7 @@ use herd_crdt::group::GroupFormat;
 
 use super::disk::Disk;
 use super::faults::{Fault, Position};
-use super::herd::{Event, Herd};
+use super::herd::{Event, Herd, Trouble};
 use super::server::{Server, Start};
 use super::topology::TOPOLOGIES;
 use crate::life::Ended;
@@ -17,22 +17,20 @@ const RESTART_GAP: Duration = Duration::from_secs(20);
 
 impl Herd {
     pub(super) fn befall(&mut self, fault: Fault) {
+        let Some(fault) = self.trouble.note(fault) else {
+            return;
+        };
         let now = self.clock.now;
-        let trouble = &mut self.trouble;
         match fault {
             Fault::Crash(position) => self.stop(position),
             Fault::Start(position) => self.start(position),
             Fault::Cut { from, to } => {
-                trouble.cut.extend([(from, to), (to, from)]);
+                self.trouble.cut.extend([(from, to), (to, from)]);
                 self.set_link(from, to, false);
             }
-            // Nobody is told.
-            Fault::Silence { from, to } => {
-                trouble.cut.insert((from, to));
-            }
             Fault::Join { from, to } => {
-                trouble.cut.remove(&(from, to));
-                trouble.cut.remove(&(to, from));
+                self.trouble.cut.remove(&(from, to));
+                self.trouble.cut.remove(&(to, from));
                 self.set_link(from, to, true);
             }
             Fault::Clock { server, ahead_ms } => {
@@ -42,28 +40,10 @@ impl Herd {
             Fault::Pause(position) => {
                 if self.servers[position].is_some() {
                     let since = (now, Vec::new());
-                    trouble.paused.entry(position).or_insert(since);
+                    self.trouble.paused.entry(position).or_insert(since);
                 }
             }
             Fault::Resume(position) => self.resume(position),
-            Fault::Lie(position) => {
-                trouble.liars.insert(position);
-            }
-            Fault::BeHonest(position) => {
-                trouble.liars.remove(&position);
-            }
-            Fault::Garble { from, to } => {
-                trouble.garbling.insert((from, to));
-            }
-            Fault::PassWhole { from, to } => {
-                trouble.garbling.remove(&(from, to));
-            }
-            Fault::Delay { server, time } => {
-                trouble.sluggish.insert(server, time);
-            }
-            Fault::Hang { server, time } => {
-                trouble.hanging.insert(server, time);
-            }
             Fault::Slow { server, time } => self.slow_disk(server, time),
             Fault::Answer { server, life } => self.answer(server, life),
             Fault::BeginAnew(position) => self.begin_anew(position),
@@ -71,14 +51,17 @@ impl Herd {
                 self.places[position].format = GroupFormat::next();
                 self.restart(position);
             }
-            Fault::Topology(topology) => {
-                let servers = TOPOLOGIES[topology].servers;
-                let stay = TOPOLOGIES[self.topology].servers.iter();
-                self.keeps_all &= stay.clone().all(|server| servers.contains(server));
-                self.topology = topology;
-            }
+            Fault::Topology(topology) => self.announce(topology),
             Fault::Change(position) => self.change(position),
+            _ => {}
         }
+    }
+
+    fn announce(&mut self, topology: usize) {
+        let servers = TOPOLOGIES[topology].servers;
+        let mut stay = TOPOLOGIES[self.topology].servers.iter();
+        self.keeps_all &= stay.all(|server| servers.contains(server));
+        self.topology = topology;
     }
 
     /// A server goes on. Links that were silent for long have ended, and are made anew.
@@ -296,6 +279,38 @@ impl Herd {
                 self.begin_anew(position);
             }
         }
+    }
+}
+
+impl Trouble {
+    /// Notes a fault that shows later; returns any other.
+    fn note(&mut self, fault: Fault) -> Option<Fault> {
+        match fault {
+            // Nobody is told.
+            Fault::Silence { from, to } => {
+                self.cut.insert((from, to));
+            }
+            Fault::Lie(position) => {
+                self.liars.insert(position);
+            }
+            Fault::BeHonest(position) => {
+                self.liars.remove(&position);
+            }
+            Fault::Garble { from, to } => {
+                self.garbling.insert((from, to));
+            }
+            Fault::PassWhole { from, to } => {
+                self.garbling.remove(&(from, to));
+            }
+            Fault::Delay { server, time } => {
+                self.sluggish.insert(server, time);
+            }
+            Fault::Hang { server, time } => {
+                self.hanging.insert(server, time);
+            }
+            other => return Some(other),
+        }
+        None
     }
 }
 
