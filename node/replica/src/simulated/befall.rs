@@ -53,6 +53,7 @@ impl Herd {
             }
             Fault::Topology(topology) => self.announce(topology),
             Fault::Change(position) => self.change(position),
+            // It is noted.
             _ => {}
         }
     }

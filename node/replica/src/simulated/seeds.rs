@@ -9,7 +9,7 @@ use super::checks::copies::the_superseded_are_forgotten;
 use super::checks::expiry::nothing_stays;
 use super::checks::settled::is_settled;
 use super::checks::survival::{no_acknowledged_report_is_lost, nothing_is_lost};
-use super::faults::{Frame, draw, flood};
+use super::faults::{Frame, draw, drift, flood};
 use super::herd::{Herd, Report, ReportTime};
 use super::server::Settings;
 use super::topology::{LEAVER, TOPOLOGIES};
@@ -98,6 +98,11 @@ impl Plan {
             links: TOPOLOGIES[0].links,
             longest: self.longest,
         };
+        if self.settings.expire_after.is_some() {
+            for (time, fault) in drift(rng, frame) {
+                herd.fault_after(time, fault);
+            }
+        }
         for _ in 0..rng.random_range(0..12) {
             let at = self.episode.mul_f64(rng.random());
             for (time, fault) in draw(rng, frame, self.crashes) {

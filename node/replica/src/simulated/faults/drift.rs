@@ -8,7 +8,7 @@ use rand::rngs::SmallRng;
 use super::{Fault, Frame};
 
 /// By how many thousandths of the time.
-const GAINS: std::ops::RangeInclusive<i64> = -200..=200;
+const GAINS: std::ops::RangeInclusive<i64> = -500..=500;
 
 pub(super) fn draw(rng: &mut SmallRng, frame: Frame<'_>) -> Vec<(Duration, Fault)> {
     let gains = rng.random_range(GAINS);

@@ -20,6 +20,7 @@ mod slow_disk;
 mod topology;
 mod upgrade;
 
+pub(super) use drift::draw as drift;
 pub(super) use flood::flood;
 
 pub(super) use liar::lie;
