@@ -20,6 +20,9 @@ const SEED_VARIABLE: &str = "HERD_REPLICA_SEED";
 /// How many seeds, in place of [`SEEDS`].
 const SEEDS_VARIABLE: &str = "HERD_REPLICA_SEEDS";
 
+/// Prints what befalls each herd.
+const LOG_VARIABLE: &str = "HERD_REPLICA_LOG";
+
 /// As many as every run of the tests has time for.
 const SEEDS: u64 = 24;
 
@@ -155,12 +158,14 @@ fn run(seed: u64) -> Result<Outcome, String> {
     plan.set_reports(&mut rng, &mut herd);
     herd.run(plan.episode);
     let outcome = end(&plan, &mut rng, &mut herd);
-    outcome.map_err(|found| {
-        let befallen = herd.befallen.iter();
-        let befallen = befallen.map(|(at, fault)| format!("  {at:?} {fault:?}"));
-        let befallen: Vec<_> = befallen.collect();
-        format!("{found}\n  {:?}\n{}", plan.settings, befallen.join("\n"))
-    })
+    let befallen = herd.befallen.iter();
+    let befallen = befallen.map(|(at, fault)| format!("  {at:?} {fault:?}"));
+    let befallen: Vec<_> = befallen.collect();
+    let befallen = format!("  {:?}\n{}", plan.settings, befallen.join("\n"));
+    if std::env::var_os(LOG_VARIABLE).is_some() {
+        println!("seed {seed}, {} events:\n{befallen}", herd.events);
+    }
+    outcome.map_err(|found| format!("{found}\n{befallen}"))
 }
 
 /// Heals the herd, and asks all that must be true of it then.
