@@ -136,6 +136,7 @@ impl Herd {
         let hangs = self.trouble.hanging.remove(&position);
         let hangs = hangs.filter(|_| has_disk);
         let disk = (has_disk && hangs.is_none()).then(|| place.disk.clone());
+        let on_disk = disk.as_ref().map_or(0, |disk| disk.generation);
         let server = Server::new(Start {
             name: &place.name,
             servers: &topology.names(),
@@ -146,6 +147,7 @@ impl Herd {
             format: place.format,
             settings: self.settings,
         });
+        self.generations.begin_process(&place.name, on_disk);
         let again = self.generations.begin(server.gossip.me(), 0);
         self.found.extend(again);
         let server = self.servers[position].insert(server);
@@ -181,7 +183,9 @@ impl Herd {
         let Some(server) = waits else {
             return;
         };
-        let disk = std::mem::take(&mut self.places[position].disk);
+        let place = &mut self.places[position];
+        let disk = std::mem::take(&mut place.disk);
+        self.generations.begin_process(&place.name, disk.generation);
         let has_ended = server.read_late(disk, now);
         if has_ended {
             self.restart(position);
