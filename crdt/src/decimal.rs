@@ -85,9 +85,9 @@ impl<'a> Decimal<'a> {
     #[must_use]
     pub fn fixed_point(&self, decimals: usize) -> Option<u64> {
         let kept = &self.fraction[..self.fraction.len().min(decimals)];
-        let power = |exponent: usize| 10_u64.checked_pow(u32::try_from(exponent).ok()?);
-        let whole = whole_number(self.whole)?.checked_mul(power(decimals)?)?;
-        whole.checked_add(whole_number(kept)?.checked_mul(power(decimals - kept.len())?)?)
+        let whole = whole_number(self.whole)?.checked_mul(*POWERS_OF_TEN.get(decimals)?)?;
+        let behind = whole_number(kept)?.checked_mul(*POWERS_OF_TEN.get(decimals - kept.len())?)?;
+        whole.checked_add(behind)
     }
 
     /// The nearest double.
@@ -115,6 +115,17 @@ impl Decimal<'_> {
         (digits <= WHOLE_MAX).then(|| digits as f64 / power)
     }
 }
+
+/// The powers of ten from 1 on that fit.
+const POWERS_OF_TEN: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut exponent = 1;
+    while exponent < powers.len() {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
 
 /// The powers of ten from 1 on, each exact in a double.
 const EXACT_POWERS_OF_TEN: [f64; 16] = [

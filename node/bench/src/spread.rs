@@ -41,7 +41,7 @@ pub(crate) struct Spread {
 
 impl Spot {
     /// In degrees that are within the bounds of locations by far.
-    fn of_degrees(latitude: f64, longitude: f64) -> Self {
+    pub(crate) fn of_degrees(latitude: f64, longitude: f64) -> Self {
         Spot {
             latitude: (latitude * MICRODEGREES).round() as i32,
             longitude: (longitude * MICRODEGREES).round() as i32,

@@ -66,7 +66,7 @@ impl Engine {
         links: &Arc<Links>,
     ) -> Result<Engine, EngineError> {
         let config = rebuild::config(&incarnation, &links.view.cluster);
-        let values = SlotValues::new().map_err(|error| EngineError::new(error))?;
+        let values = SlotValues::new().map_err(EngineError::new)?;
         let transport = LinkTransport {
             links: links.clone(),
         };
@@ -79,7 +79,7 @@ impl Engine {
         links.note_published(incarnation.generation, initial.len() as u64);
         let handle = spawn_chitchat(config, initial.to_vec(), &transport)
             .await
-            .map_err(|error| EngineError::new(error))?;
+            .map_err(EngineError::new)?;
         let engine = Engine {
             handle,
             incarnation,

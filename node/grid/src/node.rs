@@ -155,7 +155,12 @@ impl Node {
         self.remove_at(0, member)
     }
 
-    fn len(&self) -> usize {
+    /// Puts a member in the place of one that is like `from`, if there is one.
+    pub(crate) fn relocate(&mut self, from: Member, to: Member) -> Option<Grown> {
+        self.relocate_at(0, from, to)
+    }
+
+    pub(crate) fn len(&self) -> usize {
         match self {
             Node::Few(members) => members.len(),
             Node::Many(parts) => parts.clients as usize,
@@ -212,6 +217,24 @@ impl Node {
                     return Some(grown + self.rejoin());
                 }
                 Some(grown)
+            }
+        }
+    }
+
+    fn relocate_at(&mut self, depth: u32, from: Member, to: Member) -> Option<Grown> {
+        match self {
+            Node::Few(members) => {
+                let member = members.iter_mut().find(|other| other.0 == from.0)?;
+                *member = to;
+                Some(0)
+            }
+            Node::Many(parts) => {
+                let (old, new) = (from.part(depth), to.part(depth));
+                if old == new {
+                    return parts.nodes[old].relocate_at(depth + 1, from, to);
+                }
+                let left = parts.nodes[old].remove_at(depth + 1, from)?;
+                Some(left + parts.nodes[new].insert_at(depth + 1, to))
             }
         }
     }
@@ -322,42 +345,55 @@ mod tests {
         }
     }
 
+    type Model = BTreeMap<(u64, Cell), usize>;
+
+    /// Takes one out of a model that is not empty.
+    fn take_out(model: &mut Model, number: u64) -> (u64, Cell) {
+        let (&key, _) = model.iter().nth(number as usize % model.len()).unwrap();
+        let count = model.get_mut(&key).unwrap();
+        *count -= 1;
+        if *count == 0 {
+            model.remove(&key);
+        }
+        key
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
         fn a_node_holds_what_was_put_in_and_not_taken_out(
             // Few cells, so that crowds are divided; some hashes that begin alike.
-            steps in prop::collection::vec((any::<u64>(), 0_u16..9, any::<bool>()), 0..3_000),
+            steps in prop::collection::vec((any::<u64>(), 0_u16..9, 0..5), 0..3_000),
             alike in any::<bool>(),
         ) {
             let mut node = Node::EMPTY;
-            let mut model = BTreeMap::<(u64, Cell), usize>::new();
+            let mut model = Model::default();
             let mut grown = 0;
-            for (hash, place, is_new) in steps {
+            for (hash, place, step) in steps {
                 let hash = if alike { hash & !0xfff } else { hash };
-                if is_new || model.is_empty() {
-                    let at = cell(place * place * 50);
+                let at = cell(place * place * 50);
+                if step < 2 || model.is_empty() {
                     grown += node.insert(Member::new(hash, at));
+                    *model.entry((hash, at)).or_default() += 1;
+                } else if step == 2 {
+                    let (hash, from) = take_out(&mut model, hash);
+                    let (from, to) = (Member::new(hash, from), Member::new(hash, at));
+                    grown += node.relocate(from, to).unwrap();
                     *model.entry((hash, at)).or_default() += 1;
                 } else {
                     // Many at a time, so that nodes become one again.
-                    for _ in 0..hash % 3 {
-                        let Some((&(hash, at), _)) = model.iter().nth(hash as usize % model.len().max(1)) else {
-                            break;
-                        };
+                    for _ in 0..(hash % 3).min(model.len() as u64) {
+                        let (hash, at) = take_out(&mut model, hash);
                         grown += node.remove(Member::new(hash, at)).unwrap();
-                        let count = model.get_mut(&(hash, at)).unwrap();
-                        *count -= 1;
-                        if *count == 0 {
-                            model.remove(&(hash, at));
-                        }
                     }
                 }
             }
             prop_assert_eq!(grown, leaves(&node));
             prop_assert_eq!(node.len(), model.values().sum::<usize>());
             prop_assert_eq!(all(&node, NodeId::tile(TILE)), model);
-            prop_assert!(node.remove(Member::new(1, cell(4_095))).is_none());
+            let absent = Member::new(1, cell(4_095));
+            prop_assert!(node.remove(absent).is_none());
+            prop_assert!(node.relocate(absent, Member::new(1, cell(0))).is_none());
         }
     }
 

@@ -62,6 +62,10 @@ impl ClientCounts {
         }
     }
 
+    pub(super) fn clients(&self) -> usize {
+        self.clients.load(Ordering::Relaxed)
+    }
+
     pub(super) fn bytes(&self) -> usize {
         memory_bytes(
             self.clients.load(Ordering::Relaxed),

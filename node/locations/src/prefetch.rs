@@ -2,7 +2,29 @@
 
 use super::sharded::{Locations, shard_of};
 
+/// With fewer clients most of the map is in the processor's caches, and prefetching costs more than it saves.
+const CLIENTS_MIN: usize = 50_000;
+
+/// With fewer records there is next to nothing to wait for at once.
+const RECORDS_MIN: usize = 16;
+
 impl Locations {
+    /// As [`Locations::prefetch`], of the first `records_max` of these clients, if that saves time.
+    pub fn prefetch_clients<'a>(
+        &self,
+        clients: impl Iterator<Item = &'a [u8]>,
+        records_max: usize,
+    ) {
+        if records_max < RECORDS_MIN || self.counted.clients() < CLIENTS_MIN {
+            return;
+        }
+        let mut hashes = Vec::with_capacity(records_max);
+        hashes.extend(clients.take(records_max).map(|client| self.hash_of(client)));
+        if hashes.len() >= RECORDS_MIN {
+            self.prefetch(hashes);
+        }
+    }
+
     /// See [`herd_crdt::LocationMap::prefetch`]. Locks each shard once.
     pub fn prefetch(&self, mut hashes: Vec<u64>) {
         hashes.sort_unstable_by_key(|&hash| shard_of(hash));

@@ -46,7 +46,7 @@ pub struct Locations {
     loading: Loading,
     outcomes: OutcomeCounts,
     /// The number of known clients, and their memory.
-    counted: ClientCounts,
+    pub(super) counted: ClientCounts,
     /// Nothing below this time is found, in nanoseconds since the epoch.
     floor_ns: AtomicI64,
     /// Whether a repeat publishes the record of the map.

@@ -2,7 +2,12 @@
 
 use herd_crdt::Operands;
 
+use memchr::memchr_iter;
+
 use super::command::{Fields, InvalidOperand};
+
+/// The command word and a blank.
+const BEGIN: &[u8] = b"IAMAT ";
 
 /// An `IAMAT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +29,19 @@ impl<'a> Iamat<'a> {
     }
 }
 
+/// The clients of the reports among whole lines. The lines are not checked, and those with other blanks than single
+/// spaces are passed over: what follows from this may only save time.
+pub fn clients_ahead(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut begin = 0;
+    memchr_iter(b'\n', lines).filter_map(move |lf| {
+        let line = &lines[begin..lf];
+        begin = lf + 1;
+        let operands = line.strip_prefix(BEGIN)?;
+        let client = &operands[..memchr::memchr(b' ', operands)?];
+        (!client.is_empty()).then_some(client)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use herd_crdt::{CLIENT_ID_BYTES_MAX, InvalidLocation, InvalidTime};
@@ -41,6 +59,16 @@ mod tests {
         assert_eq!(iamat.operands.location(), b"+34.068930-118.445127");
         assert_eq!(iamat.operands.time(), b"1520023934.918963997");
         assert_eq!(iamat.operands.sent().ns(), 1_520_023_934_918_963_997);
+    }
+
+    #[test]
+    fn clients_ahead_are_those_of_whole_plain_reports() {
+        let lines =
+            b"IAMAT kiwi +1+1 1\nWHATSAT kiwi 1 1\n\n IAMAT a +1+1 1\nIAMAT  b +1+1 1\nIAMAT c\n\
+            IAMAT emu ?\r\nIAMAT moa +1+1 1";
+        let clients: Vec<&[u8]> = clients_ahead(lines).collect();
+        assert_eq!(clients, [&b"kiwi"[..], b"emu"]);
+        assert_eq!(clients_ahead(b"").count(), 0);
     }
 
     #[test]

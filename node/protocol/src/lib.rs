@@ -15,7 +15,7 @@ mod whatsat;
 
 pub use command::{Command, Fields, InvalidCommand, InvalidOperand};
 pub use foreign::Foreign;
-pub use iamat::Iamat;
+pub use iamat::{Iamat, clients_ahead};
 pub use line::{LINE_BYTES_MAX, Line, LineReader, OVERSIZED_COPY_BYTES};
 pub use nearby::{CLIENTS_MAX, Center, Nearby, REACH_KM_MAX, Within};
 pub use reply::{ACCEPTED_LINE, AtLine, Reply, difference_text};

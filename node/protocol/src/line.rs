@@ -139,6 +139,12 @@ impl LineReader {
         }
     }
 
+    /// The bytes that come next and have been read: lines, the last of which may not be whole.
+    #[must_use]
+    pub fn ahead(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
     /// The next line, or `None` until more bytes come.
     pub fn next_line(&mut self) -> Option<Line<'_>> {
         if self.discarding {

@@ -115,7 +115,7 @@ impl Target for Redis {
     fn write_search(&self, out: &mut Vec<u8>, around: Spot) {
         let [longitude, latitude] = around.plain();
         out.extend_from_slice(
-            b"*11\r\n$9\r\nGEOSEARCH\r\n$14\r\nherd:positions\r\n$10\r\nFROMLONLAT\r\n",
+            b"*12\r\n$9\r\nGEOSEARCH\r\n$14\r\nherd:positions\r\n$10\r\nFROMLONLAT\r\n",
         );
         push_bulk(out, &longitude);
         push_bulk(out, &latitude);
@@ -178,6 +178,7 @@ mod tests {
         };
         redis.write_report(&mut out, &report);
         redis.write_look_up(&mut out, 42);
+        redis.write_search(&mut out, Spot::of_degrees(-33.87, 151.21));
         // A reply may also be an array of strings.
         let (mut rest, mut words) = (out.as_slice(), Vec::<Vec<&str>>::new());
         while !rest.is_empty() {
@@ -197,15 +198,30 @@ mod tests {
         let text = |bytes: &'_ [u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let (longitude, latitude) = (text(&position.longitude), text(&position.latitude));
         let iso = text(&position.iso);
+        let (radius, limit) = (text(&redis.search_radius), text(&redis.search_limit));
         let id = "client-000000042";
         let time = "1520023934.918963997";
-        let expected: [Vec<&str>; 4] = [
+        let expected: [Vec<&str>; 5] = [
             vec!["GEOADD", "herd:positions", &longitude, &latitude, id],
             vec![
                 "HSET", id, "location", &iso, "time", time, "server", "redis",
             ],
             vec!["GEOPOS", "herd:positions", id],
             vec!["HGET", id, "time"],
+            vec![
+                "GEOSEARCH",
+                "herd:positions",
+                "FROMLONLAT",
+                "151.210000",
+                "-033.870000",
+                "BYRADIUS",
+                &radius,
+                "km",
+                "ASC",
+                "COUNT",
+                &limit,
+                "WITHDIST",
+            ],
         ];
         assert_eq!(words, expected);
     }

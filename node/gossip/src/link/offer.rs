@@ -2,7 +2,7 @@
 //!
 //! A **version** says what the frames of a link mean: both sides speak the newest one that both know. A **feature** is
 //! one thing more that a server can do: it is used only where both sides name it, and a feature that one side does not
-//! know is ignored. docs/replication.md has the table of both, and the rules for whoever adds one.
+//! know is ignored. docs/link-protocol.md has the table of both, and the rules for whoever adds one.
 
 use std::fmt;
 

@@ -20,7 +20,7 @@ use super::service::Service;
 use crate::access::{AUTH_WORD, AccessSession, LineVerdict, Principal};
 use crate::wire_log::ConnectionLog;
 use herd_admission::AddressShare;
-use herd_protocol::{Foreign, Line, LineReader, Reply};
+use herd_protocol::{Foreign, Line, LineReader, Reply, clients_ahead};
 use herd_tls::TlsFault;
 
 mod serving;
@@ -238,6 +238,12 @@ impl Connection {
             log.begin(now_ns);
         }
         let lines_max = self.pace.left();
+        let commands_left = COMMANDS_PER_TURN.saturating_sub(self.turn_commands);
+        let locations = self.service.operations.locations();
+        locations.prefetch_clients(
+            clients_ahead(self.reader.ahead()),
+            commands_left.min(lines_max),
+        );
         let mut turn = Turn {
             batch: self.service.executor.begin_batch(now_ns),
             service: &self.service,

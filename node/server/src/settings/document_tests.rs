@@ -7,7 +7,7 @@ use super::*;
 use crate::config::ServeSettings;
 
 /// With this variable set, the test writes the document instead of comparing it.
-const RENEW: &str = "HERD_RENEW_DOCUMENTS";
+pub(super) const RENEW: &str = "HERD_RENEW_DOCUMENTS";
 
 fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md")

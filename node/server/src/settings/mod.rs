@@ -19,6 +19,8 @@ mod mistake;
 mod nearest;
 #[cfg(test)]
 mod precedence_tests;
+#[cfg(test)]
+mod quoted_default_tests;
 mod report;
 mod resolver;
 mod source;
