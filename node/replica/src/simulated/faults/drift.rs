@@ -10,7 +10,7 @@ use super::{Fault, Frame};
 /// By how many thousandths of the time.
 const GAINS: std::ops::RangeInclusive<i64> = -500..=500;
 
-pub(super) fn draw(rng: &mut SmallRng, frame: Frame<'_>) -> Vec<(Duration, Fault)> {
+pub(in super::super) fn draw(rng: &mut SmallRng, frame: Frame<'_>) -> Vec<(Duration, Fault)> {
     let gains = rng.random_range(GAINS);
     let right = frame.server(rng);
     let time = frame.time(rng);
