@@ -1,18 +1,24 @@
-//! Groups are garbled on their way from one server to another, as by a fault in the memory of a machine.
+//! A server garbles groups on their way to its neighbours, as by a fault in the memory of its machine.
 
 use std::time::Duration;
 
-use rand::RngExt as _;
 use rand::rngs::SmallRng;
 
 use super::{Fault, Frame};
 
 pub(super) fn draw(rng: &mut SmallRng, frame: Frame<'_>) -> Vec<(Duration, Fault)> {
-    let (a, b) = frame.links[rng.random_range(0..frame.links.len())];
-    let (from, to) = if rng.random() { (a, b) } else { (b, a) };
+    let from = frame.server(rng);
     let time = frame.time(rng);
-    vec![
-        (Duration::ZERO, Fault::Garble { from, to }),
-        (time, Fault::PassWhole { from, to }),
-    ]
+    let ends = frame.links.iter().filter_map(|&(a, b)| match from {
+        _ if from == a => Some(b),
+        _ if from == b => Some(a),
+        _ => None,
+    });
+    let faults = ends.flat_map(|to| {
+        [
+            (Duration::ZERO, Fault::Garble { from, to }),
+            (time, Fault::PassWhole { from, to }),
+        ]
+    });
+    faults.collect()
 }

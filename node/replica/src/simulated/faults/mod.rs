@@ -106,8 +106,8 @@ pub(super) fn draw(rng: &mut SmallRng, frame: Frame<'_>, crashes: bool) -> Vec<(
         55..60 => drift::draw(rng, frame),
         60..69 => pause::draw(rng, frame),
         69..74 => liar::draw(rng, frame),
-        74..78 => garbling::draw(rng, frame),
-        78..81 => incarnations::draw(rng, frame),
+        74..79 => garbling::draw(rng, frame),
+        79..82 => incarnations::draw(rng, frame),
         _ => link::draw(rng, frame),
     }
 }
