@@ -7,13 +7,19 @@ use rand::rngs::SmallRng;
 
 use super::{Fault, Frame};
 
-/// By how many thousandths of the time.
-const GAINS: std::ops::RangeInclusive<i64> = -500..=500;
+/// By how many thousandths of the time clocks run too fast,
+const GAINS: std::ops::RangeInclusive<i64> = 250..=500;
+
+/// or too slowly, in one of so many seeds.
+const SLOW_SEEDS: u32 = 4;
 
 pub(in super::super) fn draw(rng: &mut SmallRng, frame: Frame<'_>) -> Vec<(Duration, Fault)> {
-    let gains = rng.random_range(GAINS);
+    let gains = match rng.random_range(0..SLOW_SEEDS) {
+        0 => -rng.random_range(GAINS),
+        _ => rng.random_range(GAINS),
+    };
     let right = frame.server(rng);
-    let time = frame.time(rng);
+    let time = (frame.longest + frame.time(rng)) / 2;
     let servers = (0..frame.servers).filter(|&server| server != right);
     let drifts = servers.flat_map(|server| {
         let [begins, ends] = [gains, 0].map(|gains| Fault::Drift { server, gains });
