@@ -17,6 +17,16 @@ pub struct Delivery {
     pub given_up: usize,
 }
 
+/// The work for a round of the publisher.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// Records that died in slots of this server. Whatever this server heard in place of one is among the pending records,
+    /// or was published before: so its slot can be overwritten once the pending records are out.
+    pub deaths: Vec<Death>,
+    /// The hashes of the clients whose records are pending.
+    pub pending: Vec<u64>,
+}
+
 /// A map of records with an outbox: records that are pending, a backlog of those that this server took over, and deaths.
 ///
 /// Whoever decides what is merged, adopted and published knows no more of the map than this. A server implements it by
@@ -64,17 +74,14 @@ pub trait ServerMap: Publications {
     /// How many records wait to be published, the backlog left out.
     fn pending_len(&self) -> usize;
 
-    /// Takes the hashes of all records that wait to be published, the backlog left out.
-    fn take_pending(&mut self) -> Vec<u64>;
+    /// Takes the work for a round of the publisher. See [`Work`] for the order that this has to keep.
+    fn take_work(&mut self) -> Work;
 
     /// How many records wait in the backlog.
     fn backlog_len(&self) -> usize;
 
     /// Takes the hashes of at most so many records of the backlog.
     fn take_backlog(&mut self, max: usize) -> Vec<u64>;
-
-    /// Takes all records that have died in slots of this server.
-    fn take_deaths(&mut self) -> Vec<Death>;
 
     /// Nothing below this time is found, in ns since the POSIX epoch.
     fn floor_ns(&self) -> i64;

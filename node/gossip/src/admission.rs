@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use chitchat::{ChitchatId, ChitchatMessage};
 
 use super::digests::{self, chitchat_id, incarnation_of};
-use super::known_ids::Admission;
 use super::links::Links;
+use herd_replica::known_ids::Admission;
 use herd_topology::NAME_BYTES_MAX;
 
 impl Links {

@@ -11,7 +11,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use again::NotedAgain;
-use chitchat::{Chitchat, ChitchatHandle, ChitchatId, NodeState, spawn_chitchat};
+use chitchat::{
+    Chitchat, ChitchatHandle, ChitchatId, Deserializable as _, Heartbeat, NodeState, spawn_chitchat,
+};
 use herd_crdt::group::GroupFormat;
 use herd_crdt::{SlotGroup, SlotId};
 use parking_lot::Mutex;
@@ -221,10 +223,22 @@ impl Engine {
             .await
     }
 
-    /// How often the engine's loop has come round; each of its ticks raises it.
-    pub async fn heartbeat(&self) -> u64 {
+    /// Whether the engine's loop has come round since its heartbeat was `last`, and its heartbeat now.
+    ///
+    /// If a neighbour knows a higher heartbeat of this incarnation, somebody has made that up. Whoever believes it would
+    /// hear no sign of life until this incarnation had got that far, so it goes on from there.
+    pub async fn heartbeat(&self, last: u64) -> (bool, u64) {
+        let claimed = self.links.claimed_heartbeat(self.incarnation.generation);
+        let claimed = Heartbeat::deserialize(&mut claimed.to_le_bytes().as_slice());
         self.handle
-            .with_chitchat(|chitchat| chitchat.self_node_state().heartbeat().into())
+            .with_chitchat(|chitchat| {
+                let state = chitchat.self_node_state();
+                let has_turned = u64::from(state.heartbeat()) != last;
+                if let Ok(claimed) = claimed {
+                    state.try_set_heartbeat(claimed);
+                }
+                (has_turned, state.heartbeat().into())
+            })
             .await
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Identity {
     generation: FifoWatch<u64>,
     /// The last generation under which something was published, and the version of that.
     published: Mutex<(u64, u64)>,
+    /// The last generation whose heartbeat a neighbour knew, and the highest such heartbeat.
+    claimed: Mutex<(u64, u64)>,
     /// The greatest generation of each server that we know of.
     known: Mutex<BTreeMap<ServerName, u64>>,
     /// The greatest generation of each server that gossip holds for live.
@@ -35,6 +37,7 @@ impl Identity {
             me,
             generation: FifoWatch::new(next_generation(entropy.id(), 0)),
             published: Mutex::default(),
+            claimed: Mutex::default(),
             known: Mutex::default(),
             live: Mutex::default(),
             verdict: watch::Sender::new(None),
@@ -75,6 +78,18 @@ impl Identity {
     pub(crate) fn published(&self, generation: u64) -> u64 {
         let (last, version) = *self.published.lock();
         if last == generation { version } else { 0 }
+    }
+
+    /// A neighbour knows this heartbeat of an incarnation of ours.
+    pub(super) fn note_claimed(&self, generation: u64, heartbeat: u64) {
+        let mut claimed = self.claimed.lock();
+        *claimed = (*claimed).max((generation, heartbeat));
+    }
+
+    /// The highest heartbeat of this incarnation that a neighbour knew.
+    pub(super) fn claimed(&self, generation: u64) -> u64 {
+        let (last, heartbeat) = *self.claimed.lock();
+        if last == generation { heartbeat } else { 0 }
     }
 
     /// The greatest generation of `server` that we know of, 0 if none.

@@ -19,7 +19,6 @@ pub mod guard;
 mod identity;
 pub mod inbound;
 pub mod join_pace;
-pub mod known_ids;
 pub mod link;
 pub mod links;
 pub mod neighbour;

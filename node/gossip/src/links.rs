@@ -16,13 +16,13 @@ use super::guard::{Guard, Standpoint};
 use super::identity::{Identity, generation_max};
 use super::inbound::Inbox;
 use super::incarnation::Incarnation;
-use super::known_ids::KnownIds;
 use super::link::closed_counts::ClosedCounts;
 use super::link::counts::delta_bytes;
 use super::link::offer::Offer;
 use super::neighbour::{Neighbour, NeighbourConfig};
 use super::rounds::Rounds;
 use super::syn_ack::syn_ack;
+use herd_replica::known_ids::KnownIds;
 use herd_replica::link_words::LinkWord;
 use herd_replica::push::Comparison;
 use herd_replica::report::AppliedReport;
@@ -173,6 +173,16 @@ impl Links {
     /// See [`Identity::note_published`].
     pub(crate) fn note_published(&self, generation: u64, version: u64) {
         self.identity.note_published(generation, version);
+    }
+
+    /// See [`Identity::note_claimed`].
+    pub(super) fn note_claimed(&self, generation: u64, heartbeat: u64) {
+        self.identity.note_claimed(generation, heartbeat);
+    }
+
+    /// See [`Identity::claimed`].
+    pub(super) fn claimed_heartbeat(&self, generation: u64) -> u64 {
+        self.identity.claimed(generation)
     }
 
     /// The incarnation that a neighbour's report speaks of; `None` if that is of no use here.

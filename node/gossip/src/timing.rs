@@ -10,8 +10,8 @@ use herd_replica::timing::{
 };
 pub(crate) use herd_replica::timing::{
     BURIED_NAMED_MAX, BUSY_FOR, BUSY_REPORT_GAP, BUSY_ROUND_GAP, BUSY_TURN_GAP, FORGET_AFTER,
-    FULL_DELTA_BYTES, IDLE_ROUND, IDS_MAX, IDS_PER_SERVER_MAX, LINK_SILENCE_MAX,
-    LINKS_TOLD_BYTES_MAX, REPORT_GAP, REPORT_INTERVAL, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN,
+    FULL_DELTA_BYTES, IDLE_ROUND, IDS_MAX, LINK_SILENCE_MAX, LINKS_TOLD_BYTES_MAX, REPORT_GAP,
+    REPORT_INTERVAL, RESTART_PAUSE_MAX, RESTART_PAUSE_MIN, STRANGERS_MAX,
 };
 
 /// Messages waiting for chitchat's loop; when there are more, links stop reading.
@@ -19,10 +19,6 @@ pub const INBOUND_MESSAGES_MAX: usize = 256;
 
 /// What these messages may take in memory together, in bytes.
 pub const INBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// The most servers that gossip knows and the topology lacks: those of an older or newer topology file, while a herd is
-/// changed server by server.
-pub const STRANGERS_MAX: usize = 16;
 
 /// The most bytes of one of chitchat's messages.
 pub const MESSAGE_BYTES_MAX: usize = 65_507;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use herd_crdt::{
-    Death, Delivery, Incoming, PublisherId, Publishers, Record, ServerMap, SlotAddress,
+    Delivery, Incoming, PublisherId, Publishers, Record, ServerMap, SlotAddress, Work,
 };
 
 use super::Locations;
@@ -62,8 +62,8 @@ impl ServerMap for &Locations {
         Locations::pending_len(self)
     }
 
-    fn take_pending(&mut self) -> Vec<u64> {
-        Locations::take_pending(self)
+    fn take_work(&mut self) -> Work {
+        Locations::take_work(self)
     }
 
     fn backlog_len(&self) -> usize {
@@ -72,10 +72,6 @@ impl ServerMap for &Locations {
 
     fn take_backlog(&mut self, max: usize) -> Vec<u64> {
         Locations::take_backlog(self, max)
-    }
-
-    fn take_deaths(&mut self) -> Vec<Death> {
-        Locations::take_deaths(self)
     }
 
     fn floor_ns(&self) -> i64 {

@@ -23,6 +23,7 @@ pub mod erasure;
 mod given_up;
 pub mod held_groups;
 mod kept_groups;
+pub mod known_ids;
 pub mod life;
 pub mod link_words;
 pub mod membership;

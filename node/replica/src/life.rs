@@ -19,6 +19,8 @@ pub enum Ended {
     Superseded(u64),
     /// A neighbour remembers this generation of our name.
     MustExceed(u64),
+    /// Neighbours believe more of it than it has published.
+    Overstated,
     /// Another server took it for gone, and has emptied its copy.
     BuriedBy(Incarnation),
     /// The store was not read when it began, and is now.
@@ -102,6 +104,14 @@ impl Life {
             Ended::Superseded(generation) | Ended::MustExceed(generation) => {
                 info!(known = %format_args!("{generation:016x}"), "neighbours know a later generation of this server");
                 begin(known.max(*generation), self.hurried_pause(facts))
+            }
+            Ended::Overstated => {
+                warn!(
+                    "neighbours claim more of this incarnation than it has published: one of them, or one beyond \
+                     them, has made that up"
+                );
+                // The link that brought the claim is cut for a while, longer each time: that is the pace.
+                begin(known, Duration::ZERO)
             }
             Ended::BuriedBy(by) => {
                 info!(%by, "this incarnation was buried while it was away");

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use herd_crdt::{Death, Publisher, ServerMap, SlotGroup};
+use herd_crdt::{Death, Publisher, ServerMap, SlotGroup, Work};
 
 use self::deferred::Deferred;
 use self::lagging::{Lagging, NeighbourProgress};
@@ -259,10 +259,7 @@ impl Publishing {
             true => BTreeSet::new(),
             false => start.unneeded,
         };
-        // The order of these three is what keeps a slot until its successors are out; see
-        // `herd_crdt::Publisher`.
-        let deaths = map.take_deaths();
-        let pending = map.take_pending();
+        let Work { deaths, pending } = map.take_work();
         let groups = self.publisher.publish(&pending, map);
         self.pending = pending.len();
         self.groups = groups.len();

@@ -191,6 +191,10 @@ pub const IDS_MAX: usize = SERVERS_MAX + SPARE_IDS;
 /// See [`IDS_MAX`].
 pub const SPARE_IDS: usize = 128;
 
+/// The most servers that gossip knows and the topology lacks: those of an older or newer topology file, while a herd is
+/// changed server by server.
+pub const STRANGERS_MAX: usize = 16;
+
 /// How many buried incarnations a server names to the others.
 pub const BURIED_NAMED_MAX: usize = 128;
 

@@ -7,13 +7,19 @@ pub enum IncarnationVerdict {
     MustExceed(u64),
     /// A live process of our name has this greater generation.
     Superseded(u64),
+    /// A neighbour claims more of our incarnation, which has this generation, than it has published: somebody has made
+    /// that up. Whoever believes it hears nothing more of this incarnation.
+    Overstated(u64),
 }
 
 impl IncarnationVerdict {
     /// The generation that ours has to exceed.
     #[must_use]
     pub fn known(self) -> u64 {
-        let (IncarnationVerdict::MustExceed(known) | IncarnationVerdict::Superseded(known)) = self;
-        known
+        match self {
+            IncarnationVerdict::MustExceed(known)
+            | IncarnationVerdict::Superseded(known)
+            | IncarnationVerdict::Overstated(known) => known,
+        }
     }
 }

@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::digests::{Entry, digest_bytes_max, syn_ack_of};
 use crate::entropy::Entropy;
-use crate::known_ids::Admission;
 use crate::link::offer::Offer;
 use crate::links::{HerdView, Links};
 use crate::neighbour::NeighbourConfig;
-use crate::timing::{CHITCHAT_TICK, IDS_MAX, IDS_PER_SERVER_MAX};
+use crate::timing::{CHITCHAT_TICK, IDS_MAX};
 use crate::timing::{MESSAGE_BYTES_MAX, STRANGERS_MAX};
 use herd_clock::clock::SystemClock;
+use herd_replica::known_ids::Admission;
+use herd_replica::timing::IDS_PER_SERVER_MAX;
 use herd_topology::NAME_BYTES_MAX;
 
 fn incarnation(server: &str, generation: u64) -> Incarnation {

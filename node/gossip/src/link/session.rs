@@ -26,6 +26,7 @@ use crate::timing::{
     REPORT_GAP, REPORT_INTERVAL,
 };
 use herd_replica::report::AppliedReport;
+use herd_replica::verdict::IncarnationVerdict;
 use herd_tls::{Peer, TlsFault};
 
 /// Frames that are gathered into one flush.
@@ -307,7 +308,16 @@ async fn take_gossip(
     links: &Links,
 ) -> Result<(), Fault> {
     let own: Incarnation = links.incarnation();
-    let checked = links.guard.check(content, &links.standpoint(&own))?;
+    let checked = links.guard.check(content, &links.standpoint(&own));
+    if matches!(checked, Err(Fault::Own)) {
+        // The neighbour may only pass on a lie. If the herd believes it, it takes all that this incarnation publishes for
+        // old, and this server refuses what neighbours say: a later incarnation begins anew.
+        links.note_verdict(IncarnationVerdict::Overstated(own.generation));
+    }
+    let checked = checked?;
+    if let Some(heartbeat) = checked.own_heartbeat {
+        links.note_claimed(own.generation, heartbeat);
+    }
     neighbour
         .counts
         .note_message_received(checked.delta_bytes.is_some());

@@ -1,14 +1,21 @@
-//! Gossip as a model: what chitchat's digests and deltas come to, without bounds on messages.
+//! Gossip as a model: what chitchat's digests and deltas come to. A delta has a bound, as chitchat's messages have, and
+//! may be cut short.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use herd_crdt::group::GROUP_FORMAT_VERSION;
+use herd_crdt::ServerName;
+use herd_crdt::group::{GROUP_FORMAT_VERSION, GroupError, GroupFormat};
 
 use crate::changes::{Change, Changes};
 use crate::incarnation::Incarnation;
+use crate::known_ids::{Admission, KnownIds};
 use crate::membership::Sighting;
 use crate::settlement::{Settlement, Told};
+
+/// A heartbeat of its own from which a server goes on if a neighbour knows it, as `docs/security.md` has it.
+const OWN_HEARTBEAT_MAX: u64 = 1 << 55;
 
 /// Who gave no sign of life for so long is not held for live.
 const SILENT_AFTER: Duration = Duration::from_secs(4);
@@ -58,30 +65,63 @@ pub(super) struct NodeDelta {
     values: Vec<(u64, Change)>,
 }
 
+/// What a digest lacks, or as much of it as one message holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Delta {
+    nodes: Vec<NodeDelta>,
+    /// There is more.
+    pub(super) is_cut: bool,
+    /// Some group in it may be garbled.
+    is_garbled: bool,
+}
+
 /// The gossip of one incarnation.
 pub(super) struct Gossip {
     me: Incarnation,
     copies: BTreeMap<Incarnation, Copy>,
     noted: BTreeMap<(Incarnation, Key), (u64, Change)>,
     again: Vec<(Incarnation, Change)>,
-    /// Of each server the greatest generation that was forgotten.
-    forgotten: BTreeMap<String, u64>,
+    /// Which incarnations it may know. Outlives the incarnation.
+    ids: KnownIds,
+    /// The most values in one delta.
+    values_max: usize,
+    /// Some group in it may be garbled.
+    is_garbled: bool,
     changed: bool,
 }
 
 impl Gossip {
-    pub(super) fn begin(me: Incarnation, now: Instant) -> Self {
+    /// The first incarnation of a process.
+    pub(super) fn begin(
+        me: Incarnation,
+        servers: &[ServerName],
+        values_max: usize,
+        now: Instant,
+    ) -> Self {
         let mut gossip = Gossip {
-            me,
+            me: me.clone(),
             copies: BTreeMap::new(),
             noted: BTreeMap::new(),
             again: Vec::new(),
-            forgotten: BTreeMap::new(),
+            ids: KnownIds::new(servers),
+            values_max,
+            is_garbled: false,
             changed: false,
         };
-        gossip.set(Change::Tells(GROUP_FORMAT_VERSION), now);
-        gossip.tell(Settlement::default(), now);
+        gossip.begin_anew(me, now);
         gossip
+    }
+
+    /// The next incarnation of the process.
+    pub(super) fn begin_anew(&mut self, me: Incarnation, now: Instant) {
+        self.ids.begin(&me);
+        self.me = me;
+        self.copies.clear();
+        self.noted.clear();
+        self.again.clear();
+        self.changed = false;
+        self.set(Change::Tells(GROUP_FORMAT_VERSION), now);
+        self.tell(Settlement::default(), now);
     }
 
     pub(super) fn me(&self) -> &Incarnation {
@@ -101,6 +141,11 @@ impl Gossip {
         }
         own.values.insert(key_of(&change), (own.version, change));
         own.version
+    }
+
+    /// The version of what this incarnation has published.
+    pub(super) fn version(&self) -> u64 {
+        self.copies.get(&self.me).map_or(0, |own| own.version)
     }
 
     pub(super) fn tell(&mut self, settlement: Settlement, now: Instant) {
@@ -131,46 +176,69 @@ impl Gossip {
             .collect()
     }
 
-    /// What the owner of the digest lacks.
-    pub(super) fn delta(&self, version_of: impl Fn(&Incarnation) -> u64) -> Vec<NodeDelta> {
-        let mut delta = Vec::new();
-        for (incarnation, copy) in &self.copies {
-            let known = version_of(incarnation);
-            if copy.version <= known {
-                continue;
+    /// What the owner of a digest lacks, of those first that it knows nothing of, and then of those of which it lacks most.
+    pub(super) fn delta(&self, version_of: impl Fn(&Incarnation) -> u64) -> Delta {
+        let mut stale: Vec<_> = self
+            .copies
+            .iter()
+            .filter_map(|(incarnation, copy)| {
+                let known = version_of(incarnation);
+                let missing = copy
+                    .version
+                    .checked_sub(known)
+                    .filter(|missing| *missing > 0)?;
+                Some((known > 0, Reverse(missing), incarnation, copy))
+            })
+            .collect();
+        stale.sort_by_key(|(is_known, missing, ..)| (*is_known, *missing));
+        let mut delta = Delta {
+            is_garbled: self.is_garbled,
+            ..Delta::default()
+        };
+        let mut room = self.values_max;
+        for (_, _, incarnation, copy) in stale {
+            if room == 0 {
+                delta.is_cut = true;
+                break;
             }
-            let from = if known < copy.emptied { 0 } else { known };
-            let values = copy.values.values().filter(|(version, _)| *version > from);
-            let mut values: Vec<_> = values.cloned().collect();
-            values.sort_by_key(|(version, _)| *version);
-            delta.push(NodeDelta {
-                incarnation: incarnation.clone(),
-                from,
-                version: copy.version,
-                emptied: copy.emptied,
-                values,
-            });
+            let (node, is_cut) = node_delta(incarnation, copy, version_of(incarnation), room);
+            room -= node.values.len().max(1);
+            delta.nodes.push(node);
+            delta.is_cut |= is_cut;
         }
         delta
     }
 
-    /// Takes in what another server knows of who lives.
-    pub(super) fn hear(&mut self, digest: &Digest, now: Instant) {
-        for (incarnation, (heartbeat, _)) in digest {
-            if *incarnation == self.me || self.is_forgotten(incarnation) {
+    /// Takes in what another server knows of who lives. Returns whether it knows more of this incarnation than there is.
+    pub(super) fn hear(&mut self, digest: &Digest, now: Instant) -> bool {
+        let own_version = self.version();
+        let own = digest.get(&self.me);
+        let overstates = |(heartbeat, version): &(u64, u64)| {
+            *version > own_version || *heartbeat > OWN_HEARTBEAT_MAX
+        };
+        if own.is_some_and(overstates) {
+            return true;
+        }
+        // Of a server's incarnations the newest first: there may not be room for all.
+        for (incarnation, (heartbeat, _)) in digest.iter().rev() {
+            let is_own = *incarnation == self.me;
+            if !is_own && self.ids.admit(incarnation) != Admission::Admitted {
                 continue;
             }
             let copy = self.copies.entry(incarnation.clone());
             let copy = copy.or_insert_with(|| copy_of_a_stranger(now));
             if *heartbeat > copy.heartbeat {
+                // Of its own it goes on from there, as `Engine::heartbeat` does.
                 copy.heartbeat = *heartbeat;
                 copy.heard = now;
             }
         }
+        false
     }
 
-    pub(super) fn take(&mut self, delta: Vec<NodeDelta>) {
-        for node in delta {
+    pub(super) fn take(&mut self, delta: Delta) {
+        self.is_garbled |= delta.is_garbled;
+        for node in delta.nodes {
             let Some(copy) = self.copies.get_mut(&node.incarnation) else {
                 continue;
             };
@@ -247,17 +315,45 @@ impl Gossip {
     }
 
     pub(super) fn forget(&mut self, incarnations: &BTreeSet<Incarnation>) {
-        for incarnation in incarnations {
-            self.copies.remove(incarnation);
-            let server = incarnation.server.to_string();
-            let up_to = self.forgotten.entry(server).or_insert(0);
-            *up_to = incarnation.generation.max(*up_to);
-        }
+        self.copies
+            .retain(|incarnation, _| !incarnations.contains(incarnation));
+        self.ids.forget(incarnations, self.copies.keys());
     }
 
-    fn is_forgotten(&self, incarnation: &Incarnation) -> bool {
-        let up_to = self.forgotten.get(&*incarnation.server);
-        up_to.is_some_and(|&up_to| incarnation.generation <= up_to)
+    /// Whether there was no room for an incarnation since the last call.
+    pub(super) fn take_was_full(&mut self) -> bool {
+        self.ids.take_was_full()
+    }
+
+    /// Counts anew which incarnations it knows.
+    pub(super) fn recount(&mut self) {
+        self.ids.retain(self.copies.keys());
+    }
+
+    /// The version of the first group in its copy of an incarnation that is garbled, for a server of this format.
+    pub(super) fn first_garbled(
+        &self,
+        incarnation: &Incarnation,
+        format: GroupFormat,
+    ) -> Option<u64> {
+        let copy = self.copies.get(incarnation).filter(|_| self.is_garbled)?;
+        let garbled = copy
+            .values
+            .values()
+            .filter(|(_, change)| is_garbled(change, format));
+        garbled.map(|(version, _)| *version).min()
+    }
+
+    /// Whether its copy of an incarnation holds a group of a format that a server of this one does not read.
+    pub(super) fn holds_unread(&self, incarnation: &Incarnation, format: GroupFormat) -> bool {
+        let copy = self.copies.get(incarnation);
+        let mut values = copy.into_iter().flat_map(|copy| copy.values.values());
+        values.any(|(_, change)| {
+            let group = group_of(change);
+            group.is_some_and(|group| {
+                matches!(format.read(group), Err(GroupError::UnknownVersion(_)))
+            })
+        })
     }
 
     /// What it knows of all other incarnations.
@@ -275,6 +371,74 @@ impl Gossip {
         };
         others.map(sighting).collect()
     }
+}
+
+impl Delta {
+    /// Garbles groups on their way: `draw` says which.
+    pub(super) fn garble(&mut self, mut draw: impl FnMut() -> bool) {
+        for (_, change) in self.nodes.iter_mut().flat_map(|node| &mut node.values) {
+            if let Change::Group { group, .. } = change
+                && draw()
+            {
+                self.is_garbled = true;
+                // Every other one is no group at all, as one that is no base64.
+                *group = group.take().filter(|_| draw()).map(|group| {
+                    let mut bytes = group.to_vec();
+                    bytes.truncate(bytes.len() / 2);
+                    bytes.into()
+                });
+            }
+        }
+    }
+
+    /// Claims that incarnations have published more than they have.
+    pub(super) fn overstate(&mut self, more: u64) {
+        for node in &mut self.nodes {
+            node.version += more;
+        }
+    }
+}
+
+fn group_of(change: &Change) -> Option<&[u8]> {
+    match change {
+        Change::Group { group, .. } => group.as_deref(),
+        _ => None,
+    }
+}
+
+fn is_garbled(change: &Change, format: GroupFormat) -> bool {
+    let Change::Group { group, .. } = change else {
+        return false;
+    };
+    match group.as_deref().map(|group| format.read(group)) {
+        Some(Ok(_) | Err(GroupError::UnknownVersion(_))) => false,
+        Some(Err(_)) | None => true,
+    }
+}
+
+/// What a server that has a copy up to this version lacks of it, but no more values than there is room for; and whether
+/// it lacks more.
+fn node_delta(
+    incarnation: &Incarnation,
+    copy: &Copy,
+    known: u64,
+    room: usize,
+) -> (NodeDelta, bool) {
+    let from = if known < copy.emptied { 0 } else { known };
+    let values = copy.values.values().filter(|(version, _)| *version > from);
+    let mut values: Vec<_> = values.cloned().collect();
+    values.sort_by_key(|(version, _)| *version);
+    let is_cut = values.len() > room;
+    values.truncate(room);
+    let last = values.last().filter(|_| is_cut);
+    let node = NodeDelta {
+        incarnation: incarnation.clone(),
+        from,
+        version: last.map_or(copy.version, |(version, _)| *version),
+        emptied: copy.emptied,
+        values,
+    };
+    (node, is_cut)
 }
 
 fn copy(now: Instant) -> Copy {

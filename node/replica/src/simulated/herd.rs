@@ -4,27 +4,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
 
-use herd_crdt::{Record, ServerName};
+use herd_crdt::group::GroupFormat;
+use herd_crdt::{NANOSECONDS_PER_SECOND, Outcome, Record, ServerName};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use super::checks::acknowledged::are_there;
+use super::checks::copies::a_server_has_few;
+use super::checks::expiry::{Times, is_not_early};
+use super::checks::generations::Generations;
+use super::clock::{Clock, Wall};
 use super::disk::Disk;
 use super::faults::{Fault, Position, lie};
 use super::links::Message;
-use super::server::{Clock, Server};
+use super::server::{Server, Settings};
+use super::topology::{NAMES, all_links};
 use crate::incarnation::Incarnation;
-use crate::timing::LINK_SILENCE_MAX;
 
 /// A message takes up to this long.
 const DELAY_MAX: Duration = Duration::from_millis(2);
 /// How often a message that is late takes that long.
 const LATE_FACTOR: u32 = 40;
 
+/// A slowed client is read after this.
+const READ_DELAY: Duration = Duration::from_millis(100);
+
 /// Nothing happens so often at one moment.
 const ACTS_AT_ONCE_MAX: u32 = 10_000;
 
 /// What happens at a time.
-enum Event {
+pub(super) enum Event {
     Deliver {
         from: Position,
         to: Position,
@@ -39,7 +48,7 @@ enum Event {
 pub(super) struct Report {
     pub(super) server: Position,
     pub(super) client: u32,
-    pub(super) second: u32,
+    pub(super) time: ReportTime,
     /// Zeros behind its fraction: the same time in other digits.
     pub(super) zeros: usize,
     pub(super) latitude: i32,
@@ -47,31 +56,73 @@ pub(super) struct Report {
     pub(super) received_ns: i64,
 }
 
+/// The time in a report.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(super) enum ReportTime {
+    /// In seconds since the epoch.
+    Second(u32),
+    /// So many seconds before the client reports.
+    Ago(i64),
+}
+
+/// What is wrong between some servers, or with some of them, at present.
+#[derive(Default)]
+pub(super) struct Trouble {
+    /// Ways over which nothing arrives.
+    pub(super) cut: BTreeSet<(Position, Position)>,
+    /// Since when a server stands still, and what has come for it meanwhile.
+    pub(super) paused: BTreeMap<Position, (Instant, Vec<Event>)>,
+    pub(super) liars: BTreeSet<Position>,
+    /// Ways over which groups are garbled.
+    pub(super) garbling: BTreeSet<(Position, Position)>,
+    /// Servers that everything reaches so late.
+    pub(super) sluggish: BTreeMap<Position, Duration>,
+    /// Servers whose disks will answer so long after their next start.
+    pub(super) hanging: BTreeMap<Position, Duration>,
+    /// Servers whose disks are so slow.
+    pub(super) slow: BTreeMap<Position, Duration>,
+}
+
+/// What a server is when it starts next, or is.
+pub(super) struct Place {
+    pub(super) name: ServerName,
+    pub(super) wall: Wall,
+    /// Its topology.
+    pub(super) topology: usize,
+    pub(super) format: GroupFormat,
+    pub(super) disk: Disk,
+    /// Reports that were acknowledged by its disk.
+    pub(super) acknowledged: Vec<Record>,
+}
+
 /// See the module.
 pub(super) struct Herd {
-    clock: Clock,
-    rng: SmallRng,
-    seed: u64,
+    pub(super) clock: Clock,
+    pub(super) rng: SmallRng,
+    pub(super) seed: u64,
+    pub(super) settings: Settings,
     /// How many servers were started.
-    lives: u64,
-    pub(super) names: Vec<ServerName>,
-    links: Vec<(Position, Position)>,
+    pub(super) lives: u64,
+    pub(super) places: Vec<Place>,
+    /// The last topology that was made known.
+    pub(super) topology: usize,
+    pub(super) links: Vec<(Position, Position)>,
     pub(super) servers: Vec<Option<Server>>,
-    cut: BTreeSet<(Position, Position)>,
-    /// By how much each wall clock is ahead.
-    ahead_ms: Vec<i64>,
-    /// Since when a server stands still, and what has come for it meanwhile.
-    paused: BTreeMap<Position, (Instant, Vec<Event>)>,
-    liars: BTreeSet<Position>,
-    /// Of each server, if servers have disks.
-    disks: Option<Vec<Disk>>,
+    pub(super) trouble: Trouble,
+    pub(super) generations: Generations,
+    /// Nothing befell it that a record on a disk cannot outlive.
+    pub(super) keeps_all: bool,
+    /// Groups were garbled once.
+    pub(super) was_garbled: bool,
+    /// All faults so far, and when.
+    pub(super) befallen: Vec<(Duration, Fault)>,
     /// Rules that servers broke.
     pub(super) found: Vec<String>,
     /// Part of gossip that never arrives.
     lost: f64,
     /// Part of messages that are late.
     late: f64,
-    queue: BTreeMap<(Instant, u64), Event>,
+    pub(super) queue: BTreeMap<(Instant, u64), Event>,
     queued: u64,
     /// Everything that was reported.
     pub(super) reported: BTreeMap<Vec<u8>, Vec<Record>>,
@@ -81,31 +132,36 @@ pub(super) struct Herd {
 }
 
 impl Herd {
-    /// All servers up.
-    pub(super) fn new(
-        seed: u64,
-        names: &[&str],
-        links: &[(Position, Position)],
-        has_disks: bool,
-    ) -> Self {
+    /// All servers of the first topology up.
+    pub(super) fn new(seed: u64, settings: Settings) -> Self {
         let start = crate::testing::start();
+        let place = |&name: &&str| Place {
+            name: name.into(),
+            wall: Wall::right(start),
+            topology: 0,
+            format: GroupFormat::PRESENT,
+            disk: Disk::default(),
+            acknowledged: Vec::new(),
+        };
         let mut herd = Herd {
             clock: Clock {
                 start,
                 now: start,
-                ahead_ms: 0,
+                ahead_ns: 0,
             },
             rng: SmallRng::seed_from_u64(seed),
             seed,
+            settings,
             lives: 0,
-            names: names.iter().map(|&name| name.into()).collect(),
-            links: links.to_vec(),
-            servers: names.iter().map(|_| None).collect(),
-            cut: BTreeSet::new(),
-            ahead_ms: vec![0; names.len()],
-            paused: BTreeMap::new(),
-            liars: BTreeSet::new(),
-            disks: has_disks.then(|| names.iter().map(|_| Disk::default()).collect()),
+            places: NAMES.iter().map(place).collect(),
+            topology: 0,
+            links: all_links(),
+            servers: NAMES.iter().map(|_| None).collect(),
+            trouble: Trouble::default(),
+            generations: Generations::default(),
+            keeps_all: true,
+            was_garbled: false,
+            befallen: Vec::new(),
             found: Vec::new(),
             lost: 0.0,
             late: 0.0,
@@ -115,7 +171,7 @@ impl Herd {
             trace: DefaultHasher::new(),
             events: 0,
         };
-        for position in 0..names.len() {
+        for position in 0..herd.places.len() {
             herd.start(position);
         }
         herd
@@ -131,7 +187,7 @@ impl Herd {
         (self.lost, self.late) = (lost, late);
     }
 
-    fn queue(&mut self, at: Instant, event: Event) {
+    pub(super) fn queue(&mut self, at: Instant, event: Event) {
         self.queued += 1;
         self.queue.insert((at, self.queued), event);
     }
@@ -154,7 +210,8 @@ impl Herd {
             let now = self.clock.now;
             let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
             let servers = self.servers.iter().enumerate();
-            let awake = servers.filter(|(position, _)| !self.paused.contains_key(position));
+            let paused = &self.trouble.paused;
+            let awake = servers.filter(|(position, _)| !paused.contains_key(position));
             let awake = awake.filter_map(|(_, server)| server.as_ref());
             let wakes = awake.map(|server| server.wakes_at(now)).min();
             let next = [queued, wakes].into_iter().flatten().min();
@@ -174,17 +231,26 @@ impl Herd {
         }
     }
 
-    fn clock_of(&self, position: Position) -> Clock {
+    pub(super) fn clock_of(&self, position: Position) -> Clock {
         Clock {
-            ahead_ms: self.ahead_ms[position],
+            ahead_ns: self.places[position].wall.ahead_ns(self.clock.now),
             ..self.clock
         }
+    }
+
+    /// The times by which expiry is judged, if records expire.
+    pub(super) fn times(&self) -> Option<Times> {
+        Some(Times {
+            true_ns: self.clock.true_ns(),
+            passed_ns: self.clock.since_start_ns(),
+            expire_after: self.settings.expire_after?,
+        })
     }
 
     fn act(&mut self) {
         for position in 0..self.servers.len() {
             let clock = self.clock_of(position);
-            if self.paused.contains_key(&position) {
+            if self.trouble.paused.contains_key(&position) {
                 continue;
             }
             let Some(server) = &mut self.servers[position] else {
@@ -193,13 +259,52 @@ impl Herd {
             if server.wakes_at(clock.now) > clock.now {
                 continue;
             }
+            let before = server.gossip.me().clone();
+            let known = server.known_generation();
             let has_ended = server.act(clock);
+            let me = server.gossip.me();
+            if *me != before {
+                let again = self.generations.begin(me, known);
+                self.found.extend(again);
+            }
+            server.sync(self.reported.keys(), clock.now);
             self.found.append(&mut server.found);
+            self.found.extend(a_server_has_few(server).err());
+            self.note_acknowledged(position);
+            self.check_floor(position);
             self.flush(position);
             if has_ended {
                 self.stop(position);
                 self.start(position);
             }
+        }
+    }
+
+    fn note_acknowledged(&mut self, position: Position) {
+        if let Some(server) = &mut self.servers[position] {
+            let acknowledged = &mut self.places[position].acknowledged;
+            acknowledged.append(&mut server.syncing.acknowledged);
+        }
+    }
+
+    fn check_floor(&mut self, position: Position) {
+        let times = self.times();
+        if let Some((server, times)) = self.servers[position].as_ref().zip(times)
+            && let Err(found) = is_not_early(server.map.floor_ns(), times)
+        {
+            self.found.push(format!("{}: {found}", server.name));
+        }
+    }
+
+    /// What a disk holds has to be all that it acknowledged, or more.
+    pub(super) fn check_disk(&mut self, position: Position) {
+        let place = &self.places[position];
+        let there = place.disk.records.iter().map(|(_, record)| record);
+        let floor_ns = place.disk.floor_ns.unwrap_or(i64::MIN);
+        let mut acknowledged = place.acknowledged.clone();
+        acknowledged.retain(|record| record.time().ns() >= floor_ns);
+        if let Err(found) = are_there(&acknowledged, there) {
+            self.found.push(format!("disk of {}: {found}", place.name));
         }
     }
 
@@ -209,18 +314,22 @@ impl Herd {
             return;
         };
         for (name, message) in std::mem::take(&mut server.out) {
-            let Some(to) = self.names.iter().position(|other| *other == name) else {
+            let Some(to) = self.places.iter().position(|other| other.name == name) else {
                 continue;
             };
-            let message = match self.liars.contains(&from) {
+            let mut message = match self.trouble.liars.contains(&from) {
                 true => lie(message, |i| !self.is_running(i), self.events),
                 false => message,
             };
             let is_gossip = !matches!(message, Message::Report(..));
             let [lost, late, part] = [0; 3].map(|_| self.rng.random::<f64>());
             self.note(&(from, to, is_gossip, lost.to_bits()));
-            if self.cut.contains(&(from, to)) || is_gossip && lost < self.lost {
+            if self.trouble.cut.contains(&(from, to)) || is_gossip && lost < self.lost {
                 continue;
+            }
+            if self.trouble.garbling.contains(&(from, to)) {
+                message.garble(|| self.rng.random());
+                self.was_garbled = true;
             }
             // Reports arrive in order, as over TCP.
             let factor = if is_gossip && late < self.late {
@@ -232,8 +341,10 @@ impl Herd {
                 true => DELAY_MAX.mul_f64(part) * factor,
                 false => DELAY_MAX,
             };
+            let sluggish = self.trouble.sluggish.get(&to).copied();
+            let arrives = self.clock.now + delay + sluggish.unwrap_or_default();
             let deliver = Event::Deliver { from, to, message };
-            self.queue(self.clock.now + delay, deliver);
+            self.queue(arrives, deliver);
         }
     }
 
@@ -248,42 +359,53 @@ impl Herd {
         self.events += 1;
     }
 
-    fn happen(&mut self, event: Event) {
+    pub(super) fn happen(&mut self, event: Event) {
         let now = self.clock.now;
         match event {
-            Event::Deliver { to, .. } if self.paused.contains_key(&to) => {
-                if let Some((_, came)) = self.paused.get_mut(&to) {
+            Event::Deliver { to, .. } if self.trouble.paused.contains_key(&to) => {
+                if let Some((_, came)) = self.trouble.paused.get_mut(&to) {
                     came.push(event);
                 }
             }
             Event::Deliver { from, to, message } => {
-                let name = self.names[from].clone();
+                let name = self.places[from].name.clone();
                 if let Some(server) = &mut self.servers[to] {
                     server.take(&name, message, now);
                 }
                 self.flush(to);
             }
-            Event::Report(report) => self.report(&report),
+            Event::Report(report) => self.report(report),
             Event::Fault(fault) => {
                 self.note(&fault);
-                self.befall(&fault);
+                let since_start = now.duration_since(self.clock.start);
+                self.befallen.push((since_start, fault.clone()));
+                self.befall(fault);
             }
         }
     }
 
-    fn report(&mut self, report: &Report) {
-        self.note(report);
-        if self.paused.contains_key(&report.server) {
+    fn report(&mut self, report: Report) {
+        self.note(&report);
+        if self.trouble.paused.contains_key(&report.server) {
             return;
         }
-        let Some(server) = &self.servers[report.server] else {
+        let Some(server) = &mut self.servers[report.server] else {
             return;
         };
+        if server.is_slowing {
+            // Its client is read later.
+            self.report_after(READ_DELAY, report);
+            return;
+        }
         let client = format!("client{}", report.client);
         let location = format!("{:+}+1", report.latitude);
+        let second = match report.time {
+            ReportTime::Second(second) => i64::from(second),
+            ReportTime::Ago(seconds) => self.clock.true_ns() / NANOSECONDS_PER_SECOND - seconds,
+        };
         let time = match report.zeros {
-            0 => report.second.to_string(),
-            zeros => format!("{}.{}", report.second, "0".repeat(zeros)),
+            0 => second.to_string(),
+            zeros => format!("{second}.{}", "0".repeat(zeros)),
         };
         let (id, time) = (client.as_bytes(), time.as_bytes());
         let (name, received_ns) = (server.name.clone(), report.received_ns);
@@ -294,138 +416,8 @@ impl Herd {
         let record = record.unwrap();
         let reported = self.reported.entry(client.into_bytes()).or_default();
         reported.push(record.clone());
-        server.map.report(record);
-    }
-
-    fn befall(&mut self, fault: &Fault) {
-        match *fault {
-            Fault::Crash(position) => self.stop(position),
-            Fault::Start(position) => self.start(position),
-            Fault::Cut { from, to } => {
-                self.cut.insert((from, to));
-                self.cut.insert((to, from));
-                self.set_link(from, to, false);
-            }
-            // Nobody is told.
-            Fault::Silence { from, to } => {
-                self.cut.insert((from, to));
-            }
-            Fault::Join { from, to } => {
-                self.cut.remove(&(from, to));
-                self.cut.remove(&(to, from));
-                self.set_link(from, to, true);
-            }
-            Fault::Clock { server, ahead_ms } => self.ahead_ms[server] = ahead_ms,
-            Fault::Pause(position) => {
-                if self.servers[position].is_some() {
-                    let since = (self.clock.now, Vec::new());
-                    self.paused.entry(position).or_insert(since);
-                }
-            }
-            Fault::Resume(position) => self.resume(position),
-            Fault::Lie(position) => {
-                self.liars.insert(position);
-            }
-            Fault::BeHonest(position) => {
-                self.liars.remove(&position);
-            }
-        }
-    }
-
-    /// A server goes on. Links that were silent for long have ended, and are made anew.
-    fn resume(&mut self, position: Position) {
-        let Some((since, came)) = self.paused.remove(&position) else {
-            return;
-        };
-        let time = self.clock.now.duration_since(since);
-        if let Some(server) = &mut self.servers[position] {
-            server.signs.note_held_up(time);
-        }
-        if time < LINK_SILENCE_MAX {
-            came.into_iter().for_each(|event| self.happen(event));
-            return;
-        }
-        for (one, other) in self.links.clone() {
-            if (one == position || other == position) && !self.cut.contains(&(one, other)) {
-                self.set_link(one, other, false);
-                self.set_link(one, other, true);
-            }
-        }
-    }
-
-    fn set_link(&mut self, one: Position, other: Position, is_up: bool) {
-        let now = self.clock.now;
-        if self.servers[one].is_none() || self.servers[other].is_none() {
-            return;
-        }
-        for (here, there) in [(one, other), (other, one)] {
-            let name = self.names[there].clone();
-            if let Some(server) = &mut self.servers[here] {
-                server.set_link(&name, is_up, now);
-            }
-        }
-    }
-
-    /// A server's process ends without warning.
-    fn stop(&mut self, position: Position) {
-        for (one, other) in self.links.clone() {
-            if one == position || other == position {
-                self.set_link(one, other, false);
-            }
-        }
-        self.paused.remove(&position);
-        let ended = self.servers[position].take();
-        if let Some((disks, server)) = self.disks.as_mut().zip(ended) {
-            disks[position] = server.disk(self.reported.keys());
-        }
-    }
-
-    pub(super) fn start(&mut self, position: Position) {
-        if self.servers[position].is_some() {
-            return;
-        }
-        self.lives += 1;
-        let links = self.links.clone();
-        let neighbours = links.iter().filter_map(|&(a, b)| match position {
-            _ if position == a => Some(self.names[b].clone()),
-            _ if position == b => Some(self.names[a].clone()),
-            _ => None,
-        });
-        let neighbours: Vec<ServerName> = neighbours.collect();
-        let seed = self.seed.rotate_left(32) ^ self.lives;
-        let name = &self.names[position];
-        let disks = self.disks.as_mut();
-        let disk = disks.map_or_else(Disk::default, |disks| std::mem::take(&mut disks[position]));
-        let clock = Clock {
-            ahead_ms: self.ahead_ms[position],
-            ..self.clock
-        };
-        let server = Server::new(name, &self.names, &neighbours, seed, clock, disk);
-        self.servers[position] = Some(server);
-        for (one, other) in links {
-            if (one == position || other == position) && !self.cut.contains(&(one, other)) {
-                self.set_link(one, other, true);
-            }
-        }
-    }
-
-    /// All links whole, all servers up but this one, fine weather.
-    pub(super) fn heal(&mut self, gone: Option<Position>) {
-        self.queue
-            .retain(|_, event| !matches!(event, Event::Fault(_)));
-        self.set_weather(0.0, 0.0);
-        self.liars.clear();
-        for position in 0..self.servers.len() {
-            self.resume(position);
-            match gone == Some(position) {
-                true => self.stop(position),
-                false => self.start(position),
-            }
-        }
-        for (from, to) in self.links.clone() {
-            if self.cut.contains(&(from, to)) || self.cut.contains(&(to, from)) {
-                self.befall(&Fault::Join { from, to });
-            }
+        if server.map.report(record.clone()) != Outcome::Expired && server.has_disk {
+            server.syncing.note_report(server.rounds, record);
         }
     }
 }

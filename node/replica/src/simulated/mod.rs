@@ -3,11 +3,16 @@
 //!
 //! A fault is a file in `faults`; a rule that must hold is a file in `checks`.
 
+mod befall;
 mod checks;
+mod clock;
 mod disk;
 mod faults;
+mod floor;
 mod gossip;
 mod herd;
 mod links;
+mod publish;
 mod seeds;
 mod server;
+mod topology;

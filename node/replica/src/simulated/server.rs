@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use herd_crdt::group::GroupFormat;
-use herd_crdt::{Publisher, ServerName, SlotGroup};
+use herd_crdt::{Publisher, ServerName};
 
+use super::checks::admission::Slowing;
 use super::checks::burials::{Burial, SignsOfLife, is_due};
-use super::disk::Disk;
+use super::checks::garbled::overreported;
+use super::clock::Clock;
+use super::disk::{Disk, Syncing};
+use super::floor::Floor;
 use super::gossip::Gossip;
 use super::links::{Message, Neighbour};
 use crate::changes::Change;
@@ -17,41 +20,40 @@ use crate::incarnation::Incarnation;
 use crate::life::{Ended, Facts, Life, Then};
 use crate::membership::Membership;
 use crate::pacing::Pacing;
-use crate::publishing::lagging::NeighbourProgress;
-use crate::publishing::{self, Publishing, RoundStart};
+use crate::publishing::Publishing;
 use crate::receiving::{self, Effect, Ground, Known, Receiving};
 use crate::settlement::Settlements;
 use crate::store::WriteNumber;
 use crate::store_feed::StoreFeed;
-use crate::timing::{RECEIVER_TICK, REPORT_GAP};
+use crate::timing::{RECEIVER_TICK, REPORT_GAP, REPORT_INTERVAL};
 use crate::verdict::IncarnationVerdict;
 use herd_locations::{HashKeys, Locations};
 
 /// Records of a backlog that are published at a time.
 const BACKLOG_RECORDS: usize = 3;
 
-/// The time of a herd.
-#[derive(Clone, Copy)]
-pub(super) struct Clock {
-    pub(super) start: Instant,
-    pub(super) now: Instant,
-    /// By how much a server's wall clock is ahead.
-    pub(super) ahead_ms: i64,
+/// What a process is started with.
+pub(super) struct Start<'a> {
+    pub(super) name: &'a ServerName,
+    /// All servers of its topology.
+    pub(super) servers: &'a [ServerName],
+    pub(super) neighbours: &'a [ServerName],
+    pub(super) seed: u64,
+    pub(super) clock: Clock,
+    /// Its disk, if it has one that answers.
+    pub(super) disk: Option<Disk>,
+    pub(super) format: GroupFormat,
+    pub(super) settings: Settings,
 }
 
-/// A wall clock showed this at the start of a simulation: it never goes back beyond the epoch.
-const START_MS: i64 = 1_700_000_000_000;
-
-impl Clock {
-    /// An incarnation that begins now, and exceeds this generation.
-    fn incarnation(self, server: &ServerName, exceed: u64) -> Incarnation {
-        let since_start_ms = self.now.saturating_duration_since(self.start).as_millis();
-        let shown_ms = i64::try_from(since_start_ms).unwrap_or(0) + START_MS + self.ahead_ms;
-        Incarnation {
-            server: server.clone(),
-            generation: exceed.max(u64::try_from(shown_ms).unwrap_or(0)) + 1,
-        }
-    }
+/// What all servers of a herd have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    /// Servers have disks.
+    pub(super) has_disks: bool,
+    /// The most values in one delta.
+    pub(super) values_max: usize,
+    pub(super) expire_after: Option<Duration>,
 }
 
 /// See the module.
@@ -63,11 +65,11 @@ pub(super) struct Server {
     settlements: Settlements,
     life: Life,
     receiving: Receiving,
-    publishing: Publishing,
+    pub(super) publishing: Publishing,
     pub(super) gossip: Gossip,
     pub(super) neighbours: BTreeMap<ServerName, Neighbour>,
-    next_look: Instant,
-    next_publish: Instant,
+    pub(super) next_look: Instant,
+    pub(super) next_publish: Instant,
     next_report: Instant,
     /// Something was merged since the last report.
     has_merged: bool,
@@ -75,7 +77,23 @@ pub(super) struct Server {
     generations: BTreeMap<ServerName, u64>,
     /// An incarnation begins then, if none runs.
     begins: Option<Instant>,
-    rounds: u64,
+    pub(super) rounds: u64,
+    format: GroupFormat,
+    pub(super) has_disk: bool,
+    /// Its disk has not answered since this process began, which has this number.
+    pub(super) waits_for_disk: Option<u64>,
+    pub(super) expire_after: Option<Duration>,
+    pub(super) floor: Option<Floor>,
+    pub(super) syncing: Syncing,
+    /// The clock went back: what others publish is to be merged again.
+    pub(super) rejoins: bool,
+    /// A neighbour claims more of this incarnation than there is.
+    pub(super) is_overstated: bool,
+    /// Rises with what it has merged.
+    pub(super) progress_made: u64,
+    /// Clients are slowed down.
+    pub(super) is_slowing: bool,
+    pub(super) slowing: Slowing,
     pub(super) signs: SignsOfLife,
     /// Rules that it broke.
     pub(super) found: Vec<String>,
@@ -83,32 +101,34 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(
-        name: &ServerName,
-        servers: &[ServerName],
-        neighbours: &[ServerName],
-        seed: u64,
-        clock: Clock,
-        disk: Disk,
-    ) -> Self {
+    pub(super) fn new(start: Start<'_>) -> Self {
+        let Start {
+            name,
+            servers,
+            clock,
+            format,
+            settings,
+            ..
+        } = start;
         let now = clock.now;
-        let me = clock.incarnation(name, disk.generation);
-        let neighbours = neighbours
-            .iter()
-            .map(|other| (other.clone(), Neighbour::new(name < other, now)));
+        let generation = start.disk.as_ref().map_or(0, |disk| disk.generation);
+        let me = clock.incarnation(name, generation);
+        let neighbours = start.neighbours.iter();
+        let neighbours = neighbours.map(|other| (other.clone(), Neighbour::new(name < other, now)));
+        let expire_after = settings.expire_after;
         let mut server = Server {
             name: name.clone(),
             servers: servers.to_vec(),
-            map: Locations::with_hash_keys(HashKeys::from_seed(seed)),
+            map: Locations::with_hash_keys(HashKeys::from_seed(start.seed)),
             known: Known {
                 membership: Membership::new(name.clone(), servers.to_vec()),
                 feed: StoreFeed::new(name.clone()),
             },
             settlements: Settlements::default(),
             life: Life::begin(now),
-            receiving: receiving_of(&me, servers, now),
-            publishing: publishing_at(now),
-            gossip: Gossip::begin(me.clone(), now),
+            receiving: receiving_of(&me, servers, format, now),
+            publishing: publishing_at(format, now),
+            gossip: Gossip::begin(me.clone(), servers, settings.values_max, now),
             neighbours: neighbours.collect(),
             next_look: now,
             next_publish: now,
@@ -117,13 +137,37 @@ impl Server {
             generations: BTreeMap::new(),
             begins: None,
             rounds: 0,
+            format,
+            has_disk: settings.has_disks,
+            waits_for_disk: None,
+            expire_after,
+            floor: expire_after.map(|after| Floor::new(after, None, now)),
+            syncing: Syncing::default(),
+            rejoins: false,
+            is_overstated: false,
+            progress_made: 0,
+            is_slowing: false,
+            slowing: Slowing::default(),
             signs: SignsOfLife::default(),
             found: Vec::new(),
             out: Vec::new(),
         };
-        server.load(disk, now);
+        if let Some(disk) = start.disk {
+            server.load(disk, now);
+        }
         server.begin(me, now);
         server
+    }
+
+    /// The greatest generation of its own name that it knows.
+    pub(super) fn known_generation(&self) -> u64 {
+        let known = self.generations.get(&self.name).copied().unwrap_or(0);
+        known.max(self.gossip.me().generation)
+    }
+
+    /// Its own name had this generation.
+    pub(super) fn note_generation(&mut self, generation: u64) {
+        raise(&mut self.generations, &self.name, generation);
     }
 
     /// Whether an incarnation runs.
@@ -134,9 +178,11 @@ impl Server {
     fn begin(&mut self, me: Incarnation, now: Instant) {
         self.begins = None;
         self.life.next(now);
-        self.receiving = receiving_of(&me, &self.servers, now);
-        self.publishing = publishing_at(now);
-        self.gossip = Gossip::begin(me, now);
+        self.receiving = receiving_of(&me, &self.servers, self.format, now);
+        self.publishing = publishing_at(self.format, now);
+        self.slowing = Slowing::default();
+        self.is_overstated = false;
+        self.gossip.begin_anew(me, now);
         self.has_merged = true;
         self.map.republish_all();
         for (name, neighbour) in &mut self.neighbours {
@@ -162,7 +208,7 @@ impl Server {
     }
 
     /// What became of an incarnation: the next one begins later, or the process ends, which this returns.
-    fn end(&mut self, end: &Ended, now: Instant) -> bool {
+    pub(super) fn end(&mut self, end: &Ended, now: Instant) -> bool {
         self.receiving.end(&self.known.feed, &mut &self.map);
         let own = self.gossip.me().generation;
         let facts = Facts {
@@ -191,15 +237,20 @@ impl Server {
             0 => self.next_publish.max(self.publishing.due()),
             _ => self.publishing.due(),
         };
-        let reports = self.has_merged.then_some(self.next_report);
+        let reports = match self.has_merged {
+            true => self.next_report,
+            false => self.next_report + REPORT_INTERVAL,
+        };
         let neighbours = self.neighbours.values();
         let paces = neighbours
             .filter_map(|neighbour| neighbour.wakes_at(now))
             .min();
         let merges = self.gossip.has_changed().then_some(now);
-        let first = [reports, paces, merges].into_iter().flatten().min();
-        let first = first.unwrap_or(self.next_look);
-        first.min(publishes).min(self.next_look)
+        let floor = self.floor.as_ref().map(|floor| floor.next_look);
+        let disk = self.syncing.wakes_at();
+        let others = [paces, merges, floor, disk].into_iter().flatten();
+        let others = others.min().unwrap_or(self.next_look);
+        reports.min(publishes).min(self.next_look).min(others)
     }
 
     /// Does what is due now. Returns whether the process has ended.
@@ -212,11 +263,12 @@ impl Server {
             let exceed = self.generations.get(&self.name).copied().unwrap_or(0);
             self.begin(clock.incarnation(&self.name, exceed), now);
         }
+        self.look_at_floor(clock);
         if let Some(end) = self.receive(now) {
             return self.end(&end, now);
         }
         self.publish(now);
-        self.report(now);
+        self.report(clock);
         let names: Vec<ServerName> = self.neighbours.keys().cloned().collect();
         for name in names {
             self.pace(&name, now);
@@ -237,7 +289,11 @@ impl Server {
                 }
             }
             self.receiving.note_merged(taken.versions);
+            self.progress_made += 1;
             self.has_merged = true;
+        }
+        if self.is_overstated {
+            return Some(Ended::Overstated);
         }
         if now < self.next_look {
             return None;
@@ -255,8 +311,8 @@ impl Server {
             }
         }
         for (name, neighbour) in &self.neighbours {
-            if let Some((incarnation, ..)) = &neighbour.report {
-                raise(&mut live, name, incarnation.generation);
+            if let Some(reported) = &neighbour.report {
+                raise(&mut live, name, reported.incarnation.generation);
             }
         }
         let generations = self.generations.clone();
@@ -268,8 +324,8 @@ impl Server {
             known_generation: &|name| of(&generations, name),
             links: Vec::new(),
             rounds: self.rounds,
-            rejoin: false,
-            ids_were_full: false,
+            rejoin: std::mem::take(&mut self.rejoins),
+            ids_were_full: self.gossip.take_was_full(),
         };
         let ((), effects) = self.decide(|receiving, ground| receiving.look(around, ground));
         effects
@@ -312,8 +368,9 @@ impl Server {
             Effect::End(IncarnationVerdict::Superseded(known)) => {
                 return Some(Ended::Superseded(known));
             }
+            Effect::End(IncarnationVerdict::Overstated(_)) => return Some(Ended::Overstated),
+            Effect::Recount => self.gossip.recount(),
             Effect::TellLinks(_)
-            | Effect::Recount
             | Effect::Travelled { .. }
             | Effect::TombstonesUnreadBy(_)
             | Effect::Show(_) => {}
@@ -335,6 +392,7 @@ impl Server {
             silent: self.signs.silent_for(incarnation, now),
             is_superseded: newest > *generation,
             relying: self.map.relying_on(id),
+            holds_unread: self.gossip.holds_unread(incarnation, self.format),
         });
         if let Err(found) = burial {
             self.found
@@ -342,75 +400,17 @@ impl Server {
         }
     }
 
-    fn kick_all(&mut self) {
+    pub(super) fn kick_all(&mut self) {
         for neighbour in self.neighbours.values_mut() {
             neighbour.kicked = true;
         }
     }
 
-    fn publish(&mut self, now: Instant) {
-        let has_news = self.map.pending_len() > 0;
-        if now < self.publishing.due() || !has_news && now < self.next_publish {
-            return;
-        }
-        self.rounds += 1;
-        let start = RoundStart {
-            round: self.rounds,
-            generation: self.gossip.me().generation,
-            question: 0,
-            asks: false,
-            unneeded: std::collections::BTreeSet::new(),
-            forgotten: None,
-        };
-        let mut effects = Vec::new();
-        let progress = self.progress();
-        let neighbours = || progress.clone();
-        let around = publishing::Surroundings {
-            now,
-            synced: WriteNumber::LAST,
-            last_write: WriteNumber::LAST,
-            neighbours: &neighbours,
-        };
-        let mut groups = Some(
-            self.publishing
-                .begin(start, &around, &mut &self.map, &mut effects),
-        );
-        while let Some(set) = groups {
-            let mut version = self.publishing.version();
-            for SlotGroup { slot, group } in set {
-                let change = Change::Group {
-                    slot,
-                    version: 0,
-                    group: Some(Bytes::from(group.to_vec())),
-                };
-                version = self.gossip.set(change, now);
-            }
-            self.publishing.note_set(version);
-            groups = self.publishing.next(&around, &mut &self.map, &mut effects);
-        }
-        self.publishing.note_round(now);
-        self.next_publish = now + self.publishing.tick(false);
-        if effects.contains(&publishing::Effect::KickAll) {
-            self.kick_all();
-        }
-    }
-
-    fn progress(&self) -> Vec<NeighbourProgress> {
-        let me = self.gossip.me();
-        let progress = self.neighbours.iter().map(|(name, neighbour)| {
-            let report = neighbour.report.as_ref();
-            NeighbourProgress {
-                name: name.clone(),
-                up: report.map(|(incarnation, ..)| incarnation.clone()),
-                merged_lately: report.map(|(_, report, _)| report.of(me).merged),
-            }
-        });
-        progress.collect()
-    }
-
     /// Tells the neighbours how far this server has got.
-    fn report(&mut self, now: Instant) {
-        if !self.has_merged || now < self.next_report {
+    fn report(&mut self, clock: Clock) {
+        let now = clock.now;
+        let is_due = self.has_merged || now >= self.next_report + REPORT_INTERVAL;
+        if !is_due || now < self.next_report {
             return;
         }
         self.has_merged = false;
@@ -418,20 +418,30 @@ impl Server {
         let report = self
             .receiving
             .report(WriteNumber::default(), &mut self.known.feed);
+        for (incarnation, applied) in report.iter() {
+            let first_garbled = self.gossip.first_garbled(incarnation, self.format);
+            self.found
+                .extend(overreported(incarnation, applied, first_garbled));
+        }
         let me = self.gossip.me().clone();
         for (name, _) in self.neighbours.iter().filter(|(_, n)| n.is_up) {
-            let message = Message::Report(me.clone(), report.clone());
+            let message = Message::Report(me.clone(), report.clone(), clock.wall_ns());
             self.out.push((name.clone(), message));
         }
     }
 }
 
-fn receiving_of(me: &Incarnation, servers: &[ServerName], now: Instant) -> Receiving {
-    Receiving::new(me.clone(), servers.to_vec(), GroupFormat::PRESENT, now, 0)
+fn receiving_of(
+    me: &Incarnation,
+    servers: &[ServerName],
+    format: GroupFormat,
+    now: Instant,
+) -> Receiving {
+    Receiving::new(me.clone(), servers.to_vec(), format, now, 0)
 }
 
-fn publishing_at(now: Instant) -> Publishing {
-    let publisher = Publisher::with_spare_slots(GroupFormat::PRESENT, 0);
+fn publishing_at(format: GroupFormat, now: Instant) -> Publishing {
+    let publisher = Publisher::with_spare_slots(format, 0);
     Publishing::new(publisher, BACKLOG_RECORDS, false, now)
 }
 

@@ -5,7 +5,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use herd_crdt::{
     Death, Delivery, Incoming, LocationMap, Merged, Publication, Publications, PublisherId,
-    Publishers, Record, ServerMap, SlotAddress, SlotId,
+    Publishers, Record, ServerMap, SlotAddress, SlotId, Work,
 };
 
 /// See the module.
@@ -146,8 +146,11 @@ impl ServerMap for PlainMap {
         self.pending.len()
     }
 
-    fn take_pending(&mut self) -> Vec<u64> {
-        std::mem::take(&mut self.pending)
+    fn take_work(&mut self) -> Work {
+        Work {
+            deaths: std::mem::take(&mut self.deaths),
+            pending: std::mem::take(&mut self.pending),
+        }
     }
 
     fn backlog_len(&self) -> usize {
@@ -157,10 +160,6 @@ impl ServerMap for PlainMap {
     fn take_backlog(&mut self, max: usize) -> Vec<u64> {
         let left = self.backlog.len().saturating_sub(max);
         self.backlog.split_off(left)
-    }
-
-    fn take_deaths(&mut self) -> Vec<Death> {
-        std::mem::take(&mut self.deaths)
     }
 
     fn floor_ns(&self) -> i64 {

@@ -200,9 +200,9 @@ impl ReceiverTask {
             .look(links.clock_offsets().into_iter(), self.allowed_skew);
         self.parts.figures.set_clocks(clocks);
         let sightings = self.engine.sightings().await;
-        let heartbeat = self.engine.heartbeat().await;
-        if heartbeat != self.heartbeat {
-            self.heartbeat = heartbeat;
+        let (has_turned, heartbeat) = self.engine.heartbeat(self.heartbeat).await;
+        self.heartbeat = heartbeat;
+        if has_turned {
             self.gossip_watched.heartbeat();
         }
         for sighting in &sightings {

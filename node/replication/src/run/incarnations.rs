@@ -154,6 +154,7 @@ impl Replication {
         if said.is_some_and(|said| said.known() > incarnation.generation) {
             verdicts.mark_changed();
         }
+        let generation = incarnation.generation;
         let mut running = self.begin(incarnation).await?;
         let mut back = None;
         let end = tokio::select! {
@@ -165,9 +166,10 @@ impl Replication {
                 Ended::StoreBack
             }
             end = running.ended() => end,
-            said = next_verdict(&mut verdicts) => match said {
+            said = next_verdict(&mut verdicts, generation) => match said {
                 IncarnationVerdict::MustExceed(known) => Ended::MustExceed(known),
                 IncarnationVerdict::Superseded(known) => Ended::Superseded(known),
+                IncarnationVerdict::Overstated(_) => Ended::Overstated,
             },
         };
         running.stop().await;
@@ -260,8 +262,10 @@ async fn wait(pause: Duration, stop: &CancellationToken) {
     }
 }
 
+/// The next verdict on an incarnation of this generation: not one that was meant for an earlier incarnation.
 pub(super) async fn next_verdict(
     verdicts: &mut watch::Receiver<Option<IncarnationVerdict>>,
+    generation: u64,
 ) -> IncarnationVerdict {
     loop {
         if verdicts.changed().await.is_err() {
@@ -269,7 +273,7 @@ pub(super) async fn next_verdict(
             std::future::pending::<()>().await;
         }
         let said = *verdicts.borrow_and_update();
-        if let Some(said) = said {
+        if let Some(said) = said.filter(|said| said.known() >= generation) {
             return said;
         }
     }

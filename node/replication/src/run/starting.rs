@@ -160,7 +160,7 @@ impl Replication {
             tokio::select! {
                 biased;
                 // A handshake that comes to pass may have said it.
-                said = next_verdict(&mut verdicts) => self.parts.links.exceed_generation(said.known()),
+                said = next_verdict(&mut verdicts, 0) => self.parts.links.exceed_generation(said.known()),
                 () = &mut until => break,
             }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use herd_acknowledgement::AckLevel;
 use herd_crdt::{Record, ServerName};
+use herd_gossip::link::offer::Offer;
 use herd_gossip::links::HerdView;
 use herd_gossip::neighbour::NeighbourConfig;
 use rand::SeedableRng as _;
@@ -130,6 +131,7 @@ impl Herd {
                 clock: clock.clone(),
                 disk: None,
                 network: &network,
+                offer: Offer::PRESENT,
                 seed: me as u64,
             })
         });

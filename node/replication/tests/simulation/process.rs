@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use herd_acknowledgement::{AckLevel, Acknowledgements};
 use herd_gossip::entropy::Entropy;
+use herd_gossip::link::offer::Offer;
 use herd_gossip::links::{HerdView, Links};
 use herd_locations::{HashKeys, Locations};
 use herd_replication::figures::Figures;
@@ -34,6 +35,8 @@ pub(super) struct Start<'a> {
     pub(super) clock: Arc<SimClock>,
     pub(super) disk: Option<&'a ModelledDisk>,
     pub(super) network: &'a SimNetwork,
+    /// What it offers over links.
+    pub(super) offer: Offer,
     pub(super) seed: u64,
 }
 
@@ -77,6 +80,7 @@ impl Process {
             replication = replication.with_store(StoreSource::Modelled(disk.open(), policy));
         }
         let replicated = replication.view();
+        replicated.links.set_offer(start.offer);
         let (stop, dark) = (CancellationToken::new(), CancellationToken::new());
         let endpoint = start.network.endpoint(&name, dark.clone());
         let task = tokio::spawn(replication.run(Arc::new(endpoint), stop.clone()));

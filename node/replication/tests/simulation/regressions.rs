@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use herd_acknowledgement::{AckLevel, Unconfirmed};
 use herd_crdt::Record;
+use herd_gossip::link::offer::Offer;
 use herd_gossip::links::HerdView;
 use herd_storage::ModelledDisk;
 use tokio::time::{Instant, sleep};
@@ -25,6 +26,7 @@ fn alone(disk: &ModelledDisk) -> Process {
         clock: Arc::new(SimClock::new(Instant::now())),
         disk: Some(disk),
         network: &SimNetwork::new(1),
+        offer: Offer::PRESENT,
         seed: 1,
     })
 }

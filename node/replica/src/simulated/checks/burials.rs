@@ -26,6 +26,8 @@ pub(in super::super) struct Burial {
     pub(in super::super) is_superseded: bool,
     /// Entries of the server's map that rely on it.
     pub(in super::super) relying: usize,
+    /// The copy holds a group that only a later version of the program reads.
+    pub(in super::super) holds_unread: bool,
 }
 
 impl SignsOfLife {
@@ -68,7 +70,7 @@ pub(in super::super) fn is_due(burial: Burial) -> Result<(), String> {
         true => SUPERSEDED_SILENT_MIN,
         false => SILENT_MIN,
     };
-    if burial.relying > 0 || burial.silent < silent_min {
+    if burial.relying > 0 || burial.silent < silent_min || burial.holds_unread {
         return Err(format!("buried too early: {burial:?}"));
     }
     Ok(())
@@ -82,6 +84,7 @@ fn early_burials_and_those_of_copies_in_use_are_found() {
             silent,
             is_superseded,
             relying,
+            holds_unread: false,
         })
     };
     assert_eq!(burial(20, true, 0), Ok(()));
@@ -89,4 +92,11 @@ fn early_burials_and_those_of_copies_in_use_are_found() {
     assert!(burial(19, true, 0).is_err());
     assert!(burial(899, false, 0).is_err());
     assert!(burial(900, true, 1).is_err());
+    let unread = is_due(Burial {
+        silent: SILENT_MIN,
+        is_superseded: true,
+        relying: 0,
+        holds_unread: true,
+    });
+    assert!(unread.is_err());
 }

@@ -15,6 +15,31 @@ pub(in super::super) fn the_superseded_are_forgotten(server: &Server) -> Result<
     }
 }
 
+/// # Errors
+/// Gossip knows more incarnations of a server than may be.
+pub(in super::super) fn a_server_has_few(server: &Server) -> Result<(), String> {
+    let known = server.gossip.known();
+    match crowded(&known) {
+        Some(crowd) => Err(format!(
+            "gossip of {} knows too many of {crowd}",
+            server.name
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The most incarnations of one server, as `docs/replication.md` says it.
+const OF_A_SERVER_MAX: usize = 64;
+
+fn crowded<'a>(known: &[&'a Incarnation]) -> Option<&'a str> {
+    if known.len() <= OF_A_SERVER_MAX {
+        return None;
+    }
+    let count = |server: &str| known.iter().filter(|one| *one.server == *server).count();
+    let mut servers = known.iter().map(|one| &*one.server);
+    servers.find(|server| count(server) > OF_A_SERVER_MAX)
+}
+
 fn superseded<'a>(known: &[&'a Incarnation]) -> Option<&'a Incarnation> {
     let is_later = |one: &Incarnation, other: &Incarnation| {
         other.server == one.server && other.generation > one.generation
@@ -33,4 +58,16 @@ fn an_incarnation_with_a_successor_is_found() {
         });
     assert_eq!(superseded(&[&hill, &smith]), None);
     assert_eq!(superseded(&[&hill, &smith, &next]), Some(&smith));
+}
+
+#[test]
+fn a_crowd_of_incarnations_is_found() {
+    let hill = |generation| Incarnation {
+        server: "Hill".into(),
+        generation,
+    };
+    let many: Vec<Incarnation> = (0..65).map(hill).collect();
+    let many: Vec<&Incarnation> = many.iter().collect();
+    assert_eq!(crowded(&many[..64]), None);
+    assert_eq!(crowded(&many), Some("Hill"));
 }

@@ -1,4 +1,5 @@
-//! A neighbour of the topology that lies: it claims to have merged more than it has, and that the dead live.
+//! A neighbour of the topology that lies: it claims to have merged more than it has, that the dead live, and that the
+//! living have had heartbeats and have published things that are all made up.
 
 use std::time::Duration;
 
@@ -21,16 +22,26 @@ pub(super) fn draw(rng: &mut SmallRng, frame: Frame<'_>) -> Vec<(Duration, Fault
     ]
 }
 
-/// Makes a lie of a message. `is_dead` says which incarnations run no more; their heartbeats rise to `heartbeat`.
+/// One in so many digests overstates the heartbeats of the living, and one in so many deltas what they have published.
+const OVERSTATED: u64 = 32;
+
+/// By so much.
+const HEARTBEATS_MORE: u64 = 1_000_000;
+
+/// Makes a lie of a message. `is_dead` says which incarnations run no more; their heartbeats rise to `number`, which rises
+/// from lie to lie.
 pub(in super::super) fn lie(
     message: Message,
     is_dead: impl Fn(&Incarnation) -> bool,
-    heartbeat: u64,
+    number: u64,
 ) -> Message {
+    let overstates = number.is_multiple_of(OVERSTATED);
     let revive = |mut digest: super::super::gossip::Digest| {
         for (incarnation, (theirs, _)) in &mut digest {
             if is_dead(incarnation) {
-                *theirs = heartbeat.max(*theirs);
+                *theirs = number.max(*theirs);
+            } else if overstates {
+                *theirs += HEARTBEATS_MORE;
             }
         }
         digest
@@ -38,13 +49,18 @@ pub(in super::super) fn lie(
     match message {
         Message::Syn(digest) => Message::Syn(revive(digest)),
         Message::SynAck(digest, delta) => Message::SynAck(revive(digest), delta),
-        Message::Report(incarnation, report) => {
+        Message::Report(incarnation, report, clock_ns) => {
             let claims = report.iter().map(|(incarnation, applied)| {
                 let merged = applied.merged + CLAIMED_MORE;
                 (incarnation.clone(), Applied { merged, ..applied })
             });
-            Message::Report(incarnation, AppliedReport::new(claims))
+            Message::Report(incarnation, AppliedReport::new(claims), clock_ns)
         }
-        delta @ Message::Ack(_) => delta,
+        Message::Ack(mut delta) => {
+            if overstates {
+                delta.overstate(CLAIMED_MORE);
+            }
+            Message::Ack(delta)
+        }
     }
 }

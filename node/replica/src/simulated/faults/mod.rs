@@ -7,10 +7,21 @@ use rand::rngs::SmallRng;
 
 mod clock;
 mod crash_loop;
+mod drift;
+mod flood;
+mod garbling;
+mod hanging_disk;
+mod incarnations;
 mod liar;
 mod link;
 mod pause;
 mod process;
+mod slow_disk;
+mod topology;
+mod upgrade;
+
+pub(super) use drift::draw as drift;
+pub(super) use flood::flood;
 
 pub(super) use liar::lie;
 
@@ -32,6 +43,8 @@ pub(super) enum Fault {
     Join { from: Position, to: Position },
     /// The wall clock of a server is ahead by so much, or behind.
     Clock { server: Position, ahead_ms: i64 },
+    /// A wall clock gains so many thousandths of the time from now on, or loses them.
+    Drift { server: Position, gains: i64 },
     /// A server's process stands still.
     Pause(Position),
     /// It goes on.
@@ -40,6 +53,26 @@ pub(super) enum Fault {
     Lie(Position),
     /// It is honest again.
     BeHonest(Position),
+    /// Groups are garbled on their way.
+    Garble { from: Position, to: Position },
+    /// They are not any more.
+    PassWhole { from: Position, to: Position },
+    /// Everything reaches a server so late.
+    Delay { server: Position, time: Duration },
+    /// After its next start a server's disk does not answer for so long.
+    Hang { server: Position, time: Duration },
+    /// It answers, if that process still runs.
+    Answer { server: Position, life: u64 },
+    /// A sync of a server's disk takes so long.
+    Slow { server: Position, time: Duration },
+    /// The gossip of a server is replaced: another incarnation begins.
+    BeginAnew(Position),
+    /// A server starts anew with the later group format.
+    Upgrade(Position),
+    /// There is another topology, for servers that are changed from now on.
+    Topology(usize),
+    /// A server takes it.
+    Change(Position),
 }
 
 /// In which herd faults are drawn, and for how long they last.
@@ -63,11 +96,18 @@ impl Frame<'_> {
 /// A fault and its end, with the times from its beginning. `crashes` says whether processes may end.
 pub(super) fn draw(rng: &mut SmallRng, frame: Frame<'_>, crashes: bool) -> Vec<(Duration, Fault)> {
     match rng.random_range(0..100) {
-        0..40 if crashes => process::draw(rng, frame),
-        40..45 if crashes => crash_loop::draw(rng, frame),
-        45..55 => clock::draw(rng, frame),
-        55..65 => pause::draw(rng, frame),
-        65..70 => liar::draw(rng, frame),
+        0..25 if crashes => process::draw(rng, frame),
+        25..29 if crashes => crash_loop::draw(rng, frame),
+        29..34 if crashes => hanging_disk::draw(rng, frame),
+        34..37 if crashes => topology::draw(rng, frame),
+        37..41 if crashes => upgrade::draw(rng, frame),
+        41..47 => slow_disk::draw(rng, frame),
+        47..55 => clock::draw(rng, frame),
+        55..60 => drift::draw(rng, frame),
+        60..69 => pause::draw(rng, frame),
+        69..74 => liar::draw(rng, frame),
+        74..79 => garbling::draw(rng, frame),
+        79..82 => incarnations::draw(rng, frame),
         _ => link::draw(rng, frame),
     }
 }
