@@ -41,7 +41,7 @@ pub(in super::super) fn no_acknowledged_report_is_lost(herd: &Herd) -> Result<()
         let expected: Vec<_> = expected.cloned().collect();
         let clients = herd.reported.keys();
         let there: Vec<_> = clients
-            .filter_map(|client| server.map.find(client))
+            .filter_map(|client| server.map.held(client))
             .collect();
         are_there(&expected, there.iter()).map_err(|found| format!("{}: {found}", server.name))?;
     }
