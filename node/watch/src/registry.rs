@@ -98,6 +98,10 @@ impl Watchers {
 
     /// The map has changed. To be called under the lock of the client's shard, after the change.
     pub fn changed(&self, change: &Change<'_>) -> Wakes {
+        if change.from.is_none() && change.to.is_none() {
+            // Nothing was there, and nothing is.
+            return Wakes::default();
+        }
         let mut marking = Marking {
             client: change.client,
             shared: None,

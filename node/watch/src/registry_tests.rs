@@ -61,6 +61,8 @@ fn each_interest_is_found_and_forgotten() {
         Some("+34.0801-118.44"),
     );
     assert_eq!(marked(), [false, false, true, false]);
+    change(&watchers, "kiwi", None, None);
+    assert_eq!(marked(), [false; 4], "it was nowhere, and is");
     drop((client, prefix, all, area));
     assert!(watchers.is_empty());
     let index = watchers.index.read();

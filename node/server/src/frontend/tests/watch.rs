@@ -318,3 +318,31 @@ async fn a_watch_waits_for_the_store() {
     server.locations.loading().end();
     all.expect(&format!("{KIWI}\nLIVE 1\n")).await;
 }
+
+/// A client that sends much at a time is served by other threads; its watch goes there with it, and back.
+#[tokio::test]
+async fn a_watch_moves_with_its_connection() {
+    let server = TestServer::start().await;
+    let mut client = server.connect().await;
+    let mut input = String::new();
+    for second in 1..=2_000 {
+        input.push_str(&format!("IAMAT emu +1+1 {second}\n"));
+    }
+    input.push_str("WATCH CLIENT kiwi\n");
+    client.send(&input).await;
+    for _ in 0..2_000 {
+        assert!(line(&mut client).await.contains(" emu "));
+    }
+    client.expect("LIVE 0\n").await;
+    let bulk = &server.statistics.connections_bulk;
+    let now_in_bulk = || bulk.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(now_in_bulk() <= 1);
+    server.says("IAMAT kiwi +1+1 1\n").await;
+    client.expect(&format!("{KIWI}\n")).await;
+    // It sends nothing for a while.
+    eventually("it is back", || now_in_bulk() == 0).await;
+    server.says("IAMAT kiwi +1+1 2\n").await;
+    client
+        .expect("AT Hill +1520023933.182837383 kiwi +1+1 2\n")
+        .await;
+}

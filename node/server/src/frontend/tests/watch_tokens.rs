@@ -78,3 +78,25 @@ async fn a_watch_that_is_not_allowed_any_more_is_refused() {
     }
     assert!(server.locations.watchers().is_empty());
 }
+
+#[tokio::test]
+async fn a_token_that_is_revoked_while_lines_are_written_tells_no_more() {
+    const CLIENTS: usize = 20_000;
+    let token = Token::random();
+    let access = Access::new("tokens".into(), file(&token, "*"));
+    let server = server(&access).await;
+    for number in 0..CLIENTS {
+        let id = format!("van-{number:0100}");
+        let record = herd_crdt::Record::new(id.as_bytes(), b"+1+1", b"1", "Hill".into(), 0);
+        server.locations.report(record.unwrap());
+    }
+    let mut watcher = server.connect().await;
+    let auth = format!("AUTH {}\nWATCH ALL\n", token.reveal());
+    watcher.send(auth).await;
+    watcher.expect("OK\nAT Hill ").await;
+    // The buffers of the system hold a part of it.
+    access.replace(Tokens::default());
+    let rest = String::from_utf8(watcher.rest().await).unwrap();
+    assert!(rest.ends_with(" +1+1 1\nEND refused\n"), "{}", rest.len());
+    assert!(rest.lines().count() < CLIENTS, "all were told");
+}
