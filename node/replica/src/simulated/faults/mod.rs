@@ -21,7 +21,7 @@ mod topology;
 mod upgrade;
 
 pub(super) use drift::draw as drift;
-pub(super) use flood::flood;
+pub(super) use flood::{Flood, flood};
 
 pub(super) use liar::lie;
 
