@@ -37,11 +37,9 @@ impl Herd {
                 self.places[server].wall.jump_to(ahead_ms, now);
             }
             Fault::Drift { server, gains } => self.places[server].wall.drift(gains, now),
-            Fault::Pause(position) => {
-                if self.servers[position].is_some() {
-                    let since = (now, Vec::new());
-                    self.trouble.paused.entry(position).or_insert(since);
-                }
+            Fault::Pause(position) if self.servers[position].is_some() => {
+                let since = (now, Vec::new());
+                self.trouble.paused.entry(position).or_insert(since);
             }
             Fault::Resume(position) => self.resume(position),
             Fault::Slow { server, time } => self.slow_disk(server, time),
@@ -53,7 +51,7 @@ impl Herd {
             }
             Fault::Topology(topology) => self.announce(topology),
             Fault::Change(position) => self.change(position),
-            // It is noted.
+            // It is noted, or finds nobody.
             _ => {}
         }
     }

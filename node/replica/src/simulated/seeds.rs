@@ -9,7 +9,7 @@ use super::checks::copies::the_superseded_are_forgotten;
 use super::checks::expiry::nothing_stays;
 use super::checks::settled::is_settled;
 use super::checks::survival::{no_acknowledged_report_is_lost, nothing_is_lost};
-use super::faults::{Frame, draw, drift, flood};
+use super::faults::{Flood, Frame, draw, drift, flood};
 use super::herd::{Herd, Report, ReportTime};
 use super::server::Settings;
 use super::topology::{LEAVER, TOPOLOGIES};
@@ -138,7 +138,7 @@ impl Plan {
                 false => ReportTime::Second(6 + number),
             };
             let at = self.episode.mul_f64(rng.random());
-            let (faults, reports) = flood(rng, server, &neighbours, second);
+            let Flood { faults, reports } = flood(rng, server, &neighbours, second);
             for (time, fault) in faults {
                 herd.fault_after(at + time, fault);
             }

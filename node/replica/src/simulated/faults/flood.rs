@@ -17,13 +17,21 @@ const GAP: Duration = Duration::from_millis(6);
 /// Everything reaches the neighbours so late.
 const DELAY_MS: std::ops::Range<u64> = 0..2_500;
 
-/// What the neighbours of the server suffer, and what clients report to it; all from the beginning of the flood.
+/// All of it, with the times from its beginning.
+pub(in super::super) struct Flood {
+    /// What the neighbours of the server suffer.
+    pub(in super::super) faults: Vec<(Duration, Fault)>,
+    /// What clients report to it.
+    pub(in super::super) reports: Vec<(Duration, Report)>,
+}
+
+/// Reports to this server; `time` is that in each of them, by its number.
 pub(in super::super) fn flood(
     rng: &mut SmallRng,
     server: Position,
     neighbours: &[Position],
-    second: impl Fn(u32) -> ReportTime,
-) -> (Vec<(Duration, Fault)>, Vec<(Duration, Report)>) {
+    time: impl Fn(u32) -> ReportTime,
+) -> Flood {
     let mut faults = Vec::new();
     for &neighbour in neighbours {
         let time = Duration::from_millis(rng.random_range(DELAY_MS));
@@ -39,7 +47,7 @@ pub(in super::super) fn flood(
         let report = Report {
             server,
             client: number % 16,
-            time: second(number),
+            time: time(number),
             zeros: 0,
             latitude: rng.random_range(-4..=4),
             forgets: rng.random_bool(0.1),
@@ -47,5 +55,8 @@ pub(in super::super) fn flood(
         };
         (GAP * number, report)
     });
-    (faults, reports.collect())
+    Flood {
+        faults,
+        reports: reports.collect(),
+    }
 }

@@ -21,7 +21,7 @@ mod topology;
 mod upgrade;
 
 pub(super) use drift::draw as drift;
-pub(super) use flood::flood;
+pub(super) use flood::{Flood, flood};
 
 pub(super) use liar::lie;
 
@@ -101,7 +101,7 @@ pub(super) fn draw(rng: &mut SmallRng, frame: Frame<'_>, crashes: bool) -> Vec<(
         29..34 if crashes => hanging_disk::draw(rng, frame),
         34..37 if crashes => topology::draw(rng, frame),
         37..41 if crashes => upgrade::draw(rng, frame),
-        41..47 => slow_disk::draw(rng, frame),
+        41..47 => slow_disk::draw(rng, frame, crashes),
         47..55 => clock::draw(rng, frame),
         55..60 => drift::draw(rng, frame),
         60..69 => pause::draw(rng, frame),
