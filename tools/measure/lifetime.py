@@ -12,6 +12,7 @@ takes less than two minutes on an idle machine, `partition` as long as --minutes
     python3 tools/measure/lifetime.py cost --clients 1000000 --rate 10000
     python3 tools/measure/lifetime.py pauses --rate 20000
     python3 tools/measure/lifetime.py stopped --rate 2000
+    python3 tools/measure/lifetime.py tombstones --clients 1000000
 """
 
 import argparse
@@ -162,17 +163,18 @@ def now_text(number):
     return f"{time.time():.6f}{number % 1000:03}"
 
 
-def fill(server, clients):
-    """Reports this many clients of ID_FORM at one server."""
+def fill(server, clients, forgets=False):
+    """Reports this many clients of ID_FORM at one server, or forgets them."""
     with socket.create_connection(("127.0.0.1", server.client), 30) as connection:
         replies = connection.makefile("rb", buffering=1 << 20)
         for start in range(0, clients, FILL_BATCH):
             end = min(start + FILL_BATCH, clients)
-            lines = [f"IAMAT {ID_FORM.format(number)} {location_of(number)} {now_text(number)}\n"
+            lines = [f"FORGET {ID_FORM.format(number)}\n" if forgets else
+                     f"IAMAT {ID_FORM.format(number)} {location_of(number)} {now_text(number)}\n"
                      for number in range(start, end)]
             connection.sendall("".join(lines).encode())
             for _ in lines:
-                if not replies.readline().startswith(b"AT "):
+                if not replies.readline().startswith(b"GONE " if forgets else b"AT "):
                     sys.exit("not acknowledged")
 
 
@@ -295,6 +297,30 @@ def restart(arguments):
                         for number in range(0, arguments.clients, max(1, arguments.clients // 1000)))
             print(f"start with {arguments.clients:,} clients on disk after {signal.Signals(how).name}: first answer "
                   f"after {first:.2f} s, all read after {ready:.2f} s; {known} of every thousandth known", flush=True)
+
+
+def tombstones(arguments):
+    """A server that has forgotten all clients: its memory, its start, and reports among the tombstones."""
+    load = ["--duration=8s", "--clients=10000", "--connections=16", "--pipeline=16"]
+    with Servers(arguments, ["Hill"], ["--data-dir", "data", "--drain-delay", "0s"]) as servers:
+        (hill,) = servers.all
+        (empty,) = resident_mib(servers.pids())
+        usual = result_of(bench([hill], arguments, *load))
+        start = time.monotonic()
+        fill(hill, arguments.clients, forgets=True)
+        took = time.monotonic() - start
+        time.sleep(3)
+        (full,) = resident_mib(servers.pids())
+        among = result_of(bench([hill], arguments, *load))
+        time.sleep(3)
+        hill.end(signal.SIGTERM)
+        start = hill.start()
+        wait_for(hill.is_ready, "all is read")
+        ready = time.monotonic() - start
+    print(f"{arguments.clients:,} clients forgotten in {took:.2f} s: {full:.0f} MiB, {empty:.0f} MiB empty, "
+          f"{(full - empty) * (1 << 20) / arguments.clients:.0f} bytes a tombstone; start {ready:.2f} s; reports "
+          f"p99 {p99_ms(among):.2f} ms, {p99_ms(usual):.2f} ms before; "
+          f"{among['iamat']['per_second']:,.0f} a second, {usual['iamat']['per_second']:,.0f} before")
 
 
 class Proxy:
@@ -458,7 +484,7 @@ def main():
     parser.add_argument("--herd", default="target/release/herd", help="the program")
     parser.add_argument("--folder", help="where servers write; it should be on a disk")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("memory", "join", "restart", "cost"):
+    for name in ("memory", "join", "restart", "cost", "tombstones"):
         commands.add_parser(name).add_argument("--clients", type=int, default=1_000_000)
     commands.choices["memory"].add_argument("--redis", nargs="?", const="redis-server",
                                             help="measure Redis with the same data too")
@@ -471,7 +497,7 @@ def main():
         commands.choices[name].add_argument("--seconds", type=int, default=20)
     arguments = parser.parse_args()
     measures = {"memory": memory, "join": join, "restart": restart, "partition": partition, "cost": cost,
-                "pauses": pauses, "stopped": stopped}
+                "pauses": pauses, "stopped": stopped, "tombstones": tombstones}
     measures[arguments.command](arguments)
 
 
