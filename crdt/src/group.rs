@@ -8,7 +8,10 @@
 //! once; the number of records; the records, each with client ID, location, time, the index of its
 //! server's name, and that server's clock at receipt. All by [`crate::codec`].
 //!
-//! A server's [`GroupFormat`] says which version it writes and which versions it reads. It reads every version up to
+//! Version 2 is the same with tombstones: their location is empty. A group without tombstones is written
+//! in version 1, so that a server of a release before version 2 reads all groups but those of forgotten clients.
+//!
+//! A server's [`GroupFormat`] says which versions it writes and which versions it reads. It reads every version up to
 //! the newest that it knows; it keeps a group of an unknown version and passes it on as it is.
 
 use crate::codec;
@@ -23,8 +26,11 @@ use crate::report_time::REPORT_TIME_BYTES_MAX;
 /// The first version that there was, which every server reads.
 const FIRST_VERSION: u8 = 1;
 
+/// The first version in which a record may be a tombstone.
+pub const TOMBSTONES_VERSION: u8 = 2;
+
 /// The newest version that servers write and read.
-pub const GROUP_FORMAT_VERSION: u8 = 1;
+pub const GROUP_FORMAT_VERSION: u8 = TOMBSTONES_VERSION;
 
 /// The version after it, which only [`GroupFormat::next`] speaks.
 const NEXT_VERSION: u8 = GROUP_FORMAT_VERSION + 1;
@@ -45,8 +51,8 @@ const HEADER_BYTES_MAX: usize = 1 + 2 * VARINT_U16_BYTES_MAX;
 
 /// The smallest server name: its length and one byte.
 const SERVER_BYTES_MIN: usize = 2;
-/// The smallest record: three lengths, a one-byte client, `+0+0`, a one-digit time, index and clock.
-const RECORD_BYTES_MIN: usize = 3 + 1 + 4 + 1 + 2;
+/// The smallest record, a tombstone: three lengths, a one-byte client, a one-digit time, index and clock.
+const RECORD_BYTES_MIN: usize = 3 + 1 + 1 + 2;
 
 // The largest record that the protocol lets in fits into a group of its own.
 const _: () = assert!(
@@ -89,6 +95,7 @@ pub enum GroupError {
 /// The versions of the group format that a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupFormat {
+    /// The version of a group without tombstones.
     writes: u8,
     reads_up_to: u8,
 }
@@ -102,13 +109,22 @@ impl Default for GroupFormat {
 impl GroupFormat {
     /// The versions that servers of this version of herd speak.
     pub const PRESENT: GroupFormat = GroupFormat {
-        writes: GROUP_FORMAT_VERSION,
+        writes: FIRST_VERSION,
         reads_up_to: GROUP_FORMAT_VERSION,
     };
 
+    /// The versions that servers of releases without tombstones speak, for tests of herds that are upgraded.
+    #[must_use]
+    pub const fn before_tombstones() -> GroupFormat {
+        GroupFormat {
+            writes: FIRST_VERSION,
+            reads_up_to: FIRST_VERSION,
+        }
+    }
+
     /// A stand-in for the version to come, for tests of upgrades; no server of this version of herd
     /// is started with it. It has the present layout with one more number behind the last record, so
-    /// that servers of the present version cannot read it, and reads both.
+    /// that servers of the present version cannot read it, and reads all.
     #[must_use]
     pub const fn next() -> GroupFormat {
         GroupFormat {
@@ -117,21 +133,33 @@ impl GroupFormat {
         }
     }
 
-    /// The first of two steps to [`GroupFormat::next`]: reads both versions, and writes the present
-    /// one. When all servers have taken it, each can take the second, and none of them ever meets a
+    /// The first of two steps to [`GroupFormat::next`]: reads all versions, and writes the present
+    /// ones. When all servers have taken it, each can take the second, and none of them ever meets a
     /// group that it cannot read. For the same tests.
     #[must_use]
     pub const fn ready_for_next() -> GroupFormat {
         GroupFormat {
-            writes: GROUP_FORMAT_VERSION,
+            writes: FIRST_VERSION,
             reads_up_to: NEXT_VERSION,
         }
     }
 
-    /// The version that it writes.
+    /// The version of a group without tombstones that it writes.
     #[must_use]
     pub const fn writes(self) -> u8 {
         self.writes
+    }
+
+    /// The newest version that it reads.
+    #[must_use]
+    pub const fn reads_up_to(self) -> u8 {
+        self.reads_up_to
+    }
+
+    /// Whether it has a version for groups with tombstones.
+    #[must_use]
+    pub const fn has_tombstones(self) -> bool {
+        self.reads_up_to >= TOMBSTONES_VERSION
     }
 
     /// The encoded group of no records, which a slot that stays free is set to.
@@ -156,7 +184,7 @@ impl GroupFormat {
     /// See there.
     pub fn read(self, bytes: &[u8]) -> Result<ReadGroup<'_>, GroupError> {
         let (version, body) = self.open(bytes)?;
-        let (group, mut rest) = read_records(body)?;
+        let (group, mut rest) = read_records(version, body)?;
         if version == NEXT_VERSION {
             (_, rest) = codec::decode_prefix::<u64>(rest)?;
         }
@@ -267,6 +295,7 @@ pub struct GroupBuilder {
     servers_bytes: usize,
     records: Vec<u8>,
     records_count: usize,
+    has_tombstone: bool,
 }
 
 impl GroupBuilder {
@@ -313,6 +342,7 @@ impl GroupBuilder {
             self.servers.push(record.server().clone());
             self.servers_bytes += new_server_bytes;
         }
+        self.has_tombstone |= record.is_tombstone();
         self.records_count += 1;
         true
     }
@@ -328,7 +358,12 @@ impl GroupBuilder {
     pub fn finish(&mut self) -> Vec<u8> {
         let frame_bytes = self.format.frame_bytes_max();
         let mut bytes = Vec::with_capacity(frame_bytes + self.servers_bytes + self.records.len());
-        bytes.push(self.format.writes);
+        let version = if self.has_tombstone {
+            self.format.writes.max(TOMBSTONES_VERSION)
+        } else {
+            self.format.writes
+        };
+        bytes.push(version);
         let names: Vec<&str> = self.servers.iter().map(|name| &**name).collect();
         // Encoding into memory fails for no value of these types.
         let header = codec::encode_into(&(names, self.records_count), &mut bytes);
@@ -342,6 +377,7 @@ impl GroupBuilder {
         self.servers_bytes = 0;
         self.records.clear();
         self.records_count = 0;
+        self.has_tombstone = false;
         bytes
     }
 }
@@ -360,8 +396,8 @@ pub fn decode_group(bytes: &[u8]) -> Result<Vec<Record>, GroupError> {
     GroupFormat::PRESENT.decode(bytes)
 }
 
-/// Decodes server names and records; the second part is the bytes behind them.
-fn read_records(body: &[u8]) -> Result<(ReadGroup<'_>, &[u8]), GroupError> {
+/// Decodes server names and records of this version; the second part is the bytes behind them.
+fn read_records(version: u8, body: &[u8]) -> Result<(ReadGroup<'_>, &[u8]), GroupError> {
     // Counts are not trusted with an allocation: every name and record takes bytes of the input.
     let (servers_count, mut rest): (usize, _) = codec::decode_prefix(body)?;
     let mut servers: Vec<ServerName> =
@@ -380,8 +416,13 @@ fn read_records(body: &[u8]) -> Result<(ReadGroup<'_>, &[u8]), GroupError> {
         if usize::from(server) >= servers.len() {
             return Err(GroupError::UnknownServer(server));
         }
+        let operands = if location.is_empty() && version >= TOMBSTONES_VERSION {
+            Operands::tombstone(client, time)?
+        } else {
+            Operands::check(client, location, time)?
+        };
         records.push(ReadRecord {
-            operands: Operands::check(client, location, time)?,
+            operands,
             server,
             received_ns,
         });

@@ -11,6 +11,8 @@ use entry::{ClientEntry, EntryState};
 pub use merged::{Death, Expired, Merged, Outcome, Publication, RepublishPolicy};
 pub use standing::SlotAddress;
 
+use totals::Totals;
+
 use crate::record::{Incoming, Record};
 use crate::slots::SlotId;
 
@@ -18,6 +20,7 @@ mod by_hash;
 mod entry;
 mod merged;
 mod standing;
+mod totals;
 
 /// One incarnation of a server, by a number that the caller gives it. [`PublisherId::NOBODY`] is the
 /// publisher of a record that no other server delivered.
@@ -42,9 +45,15 @@ pub trait Publishers {
 /// For each client its greatest record: a join semilattice, so that merging is commutative,
 /// associative and idempotent.
 ///
+/// A record may be a tombstone, which says that its client is forgotten. To the map it is a record like
+/// any other.
+///
 /// A map may have a **floor**: a time below which it holds and takes in nothing. The floor only
 /// rises, and the join of two floors is the higher one, so a map with a floor is a join semilattice
 /// too: it does not matter whether the floor rises before a record arrives or after.
+///
+/// Tombstones alone stay for [`TOMBSTONE_SLACK_NS`](crate::TOMBSTONE_SLACK_NS) below the floor, to keep locations out
+/// of maps whose floor is lower. Two maps with one floor may differ in these, and in nothing else.
 ///
 /// Callers pass the hash of the client ID, by [`LocationMap::hash`], so that a map that is split
 /// into shards hashes an ID once.
@@ -56,8 +65,7 @@ pub struct LocationMap<S> {
     relying: BTreeMap<PublisherId, usize>,
     /// No entry has a time below this, in nanoseconds since the epoch.
     floor_ns: i64,
-    /// The bytes of the texts of all records.
-    texts_bytes: usize,
+    totals: Totals,
 }
 
 impl<S: BuildHasher> LocationMap<S> {
@@ -68,7 +76,7 @@ impl<S: BuildHasher> LocationMap<S> {
             hasher,
             relying: BTreeMap::new(),
             floor_ns: i64::MIN,
-            texts_bytes: 0,
+            totals: Totals::default(),
         }
     }
 
@@ -77,17 +85,22 @@ impl<S: BuildHasher> LocationMap<S> {
         self.hasher.hash_one(client)
     }
 
-    /// How many clients the map holds.
+    /// How many records the map holds, tombstones among them.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether the map holds no client.
+    /// Whether the map holds no record.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// The current record of a client.
+    /// How many of the records are tombstones.
+    pub fn tombstones(&self) -> usize {
+        self.totals.tombstones
+    }
+
+    /// The current record of a client; a tombstone, if it is forgotten.
     pub fn find(&self, hash: u64, client: &[u8]) -> Option<&Record> {
         self.table
             .find(hash, |entry| entry.record.client() == client)
@@ -101,7 +114,7 @@ impl<S: BuildHasher> LocationMap<S> {
 
     /// Bytes that the texts of all records take: client IDs, locations and times.
     pub fn texts_bytes(&self) -> usize {
-        self.texts_bytes
+        self.totals.texts_bytes
     }
 
     /// The time below which the map holds nothing, in nanoseconds since the epoch.
@@ -109,8 +122,8 @@ impl<S: BuildHasher> LocationMap<S> {
         self.floor_ns
     }
 
-    /// Raises the floor and removes every entry below it; a lower floor than the present one changes
-    /// nothing. Looks at every entry.
+    /// Raises the floor and removes every entry below it, or a tombstone if it is below by the slack; a lower floor than
+    /// the present one changes nothing. Looks at every entry.
     ///
     /// Nothing takes the place of removed records, so their deaths may be counted at any time. Entries
     /// that were pending are gone too: their hashes stay queued, and [`LocationMap::place_pending`]
@@ -134,18 +147,20 @@ impl<S: BuildHasher> LocationMap<S> {
             table,
             hasher,
             relying,
-            texts_bytes,
+            totals,
             ..
         } = self;
         table.retain(|entry| {
-            if entry.record.time().ns() >= floor_ns {
+            if entry.record.expires_ns() >= floor_ns {
                 return true;
             }
             recount(relying, entry.relies_on(), None);
-            *texts_bytes -= entry.record.texts_bytes();
+            totals.remove(&entry.record);
             expired.records += 1;
-            let hash = hasher.hash_one(entry.record.client());
-            expired.locations.push((hash, entry.record.quantized()));
+            if let Some(at) = entry.record.quantized() {
+                let hash = hasher.hash_one(entry.record.client());
+                expired.locations.push((hash, at));
+            }
             expired.deaths.extend(entry.withdraw());
             removed(&entry.record);
             false
@@ -172,17 +187,17 @@ impl<S: BuildHasher> LocationMap<S> {
             hasher,
             relying,
             floor_ns,
-            texts_bytes,
+            totals,
         } = self;
+        let is_expired = said.expires_ns() < *floor_ns;
         let same_client = |entry: &ClientEntry| entry.record.client() == said.client();
         match table.entry(hash, same_client, |entry| {
             hasher.hash_one(entry.record.client())
         }) {
-            // An entry is above the floor, so one that is there makes such a record a stale one.
-            TableEntry::Vacant(_) if said.time().ns() < *floor_ns => Merged::EXPIRED,
+            TableEntry::Vacant(_) if is_expired => Merged::EXPIRED,
             TableEntry::Vacant(vacant) => {
                 let record = record.into_record();
-                *texts_bytes += record.texts_bytes();
+                totals.add(&record);
                 vacant.insert(ClientEntry::heard(record));
                 count_up(relying, PublisherId::NOBODY);
                 Merged {
@@ -196,6 +211,10 @@ impl<S: BuildHasher> LocationMap<S> {
                 let entry = occupied.get_mut();
                 let outcome = Outcome::of(&entry.record, &said);
                 let relied_on = entry.relies_on();
+                // An entry above the floor makes such a record a stale one; a tombstone may lie below.
+                if is_expired && outcome.changed() {
+                    return Merged::EXPIRED;
+                }
                 if !outcome.changed() {
                     let queue = entry.repeat(policy);
                     recount(relying, relied_on, entry.relies_on());
@@ -206,12 +225,12 @@ impl<S: BuildHasher> LocationMap<S> {
                         replaced: None,
                     };
                 }
-                let replaced = Some(entry.record.quantized());
+                let replaced = entry.record.quantized();
                 let queue = entry.state != EntryState::Pending;
                 let death = entry.withdraw();
-                *texts_bytes -= entry.record.texts_bytes();
+                totals.remove(&entry.record);
                 entry.hear(record);
-                *texts_bytes += entry.record.texts_bytes();
+                totals.add(&entry.record);
                 recount(relying, relied_on, entry.relies_on());
                 Merged {
                     outcome,
@@ -242,14 +261,14 @@ impl<S: BuildHasher> LocationMap<S> {
     ) -> Merged {
         let from = from.into();
         let said = record.borrowed();
-        if said.time().ns() < self.floor_ns {
+        if said.expires_ns() < self.floor_ns {
             return Merged::EXPIRED;
         }
         let Self {
             table,
             hasher,
             relying,
-            texts_bytes,
+            totals,
             ..
         } = self;
         let same_client = |entry: &ClientEntry| entry.record.client() == said.client();
@@ -258,7 +277,7 @@ impl<S: BuildHasher> LocationMap<S> {
         }) {
             TableEntry::Vacant(vacant) => {
                 let record = record.into_record();
-                *texts_bytes += record.texts_bytes();
+                totals.add(&record);
                 vacant.insert(ClientEntry::delivered(record, from));
                 count_up(relying, from.publisher);
                 Merged {
@@ -274,11 +293,11 @@ impl<S: BuildHasher> LocationMap<S> {
                 let relied_on = entry.relies_on();
                 let (mut death, mut replaced) = (None, None);
                 if outcome.changed() {
-                    replaced = Some(entry.record.quantized());
+                    replaced = entry.record.quantized();
                     death = entry.withdraw();
-                    *texts_bytes -= entry.record.texts_bytes();
+                    totals.remove(&entry.record);
                     entry.take(record, from);
-                    *texts_bytes += entry.record.texts_bytes();
+                    totals.add(&entry.record);
                 } else if outcome == Outcome::Same {
                     death = entry.note_delivery(from, publishers);
                 }
@@ -395,6 +414,15 @@ impl<S: BuildHasher> LocationMap<S> {
                 entry.state = EntryState::Pending;
             }
         }
+    }
+
+    /// Whether a record with this hash lives in this slot of ours.
+    pub fn lives_in(&self, hash: u64, slot: SlotId) -> bool {
+        let mut entries = self.table.iter_hash(hash);
+        entries.any(|entry| {
+            entry.publication() == Publication::InSlot(slot)
+                && self.hasher.hash_one(entry.record.client()) == hash
+        })
     }
 
     /// Where a client's record is published, and the publisher that delivered it last.

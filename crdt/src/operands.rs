@@ -1,18 +1,20 @@
-//! The operands of an `IAMAT`, checked once.
+//! The operands of an `IAMAT`, and those of a tombstone, checked once.
 
 use crate::location::Location;
 use crate::quantized::QuantizedLocation;
 use crate::record::{CLIENT_ID_BYTES_MAX, InvalidRecord, is_blank};
 use crate::report_time::ReportTime;
 
-/// The operands of an `IAMAT`, borrowed as the client wrote them, each checked once.
+/// The operands of an `IAMAT`, borrowed as the client wrote them, each checked once. Or those of a tombstone, which has
+/// no location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operands<'a> {
     pub(crate) client: &'a [u8],
+    /// Empty for a tombstone; no location is.
     pub(crate) location: &'a [u8],
     pub(crate) time: &'a [u8],
     pub(crate) sent: ReportTime,
-    pub(crate) quantized: QuantizedLocation,
+    pub(crate) quantized: Option<QuantizedLocation>,
 }
 
 impl<'a> Operands<'a> {
@@ -40,11 +42,8 @@ impl<'a> Operands<'a> {
         location: &'a [u8],
         time: &'a [u8],
     ) -> Result<Self, InvalidRecord> {
-        debug_assert!(!client.iter().copied().any(is_blank), "BUG: not a field");
-        if client.is_empty() || client.len() > CLIENT_ID_BYTES_MAX {
-            return Err(InvalidRecord::ClientLength);
-        }
-        let quantized = Location::parse(location)?.quantized();
+        check_field(client)?;
+        let quantized = Some(Location::parse(location)?.quantized());
         Ok(Operands {
             client,
             location,
@@ -54,6 +53,31 @@ impl<'a> Operands<'a> {
         })
     }
 
+    /// Checks the operands of a tombstone.
+    ///
+    /// # Errors
+    /// See [`InvalidRecord`]; the client ID is looked at first.
+    pub fn tombstone(client: &'a [u8], time: &'a [u8]) -> Result<Self, InvalidRecord> {
+        if client.iter().copied().any(is_blank) {
+            return Err(InvalidRecord::ClientBlank);
+        }
+        check_field(client)?;
+        Ok(Operands {
+            client,
+            location: &[],
+            time,
+            sent: ReportTime::parse(time)?,
+            quantized: None,
+        })
+    }
+
+    /// Whether these are of a tombstone.
+    #[must_use]
+    #[inline]
+    pub fn is_tombstone(&self) -> bool {
+        self.location.is_empty()
+    }
+
     /// The client ID: any bytes but white space.
     #[must_use]
     #[inline]
@@ -61,17 +85,17 @@ impl<'a> Operands<'a> {
         self.client
     }
 
-    /// The location's text; it parses as a [`Location`].
+    /// The location's text; it parses as a [`Location`], unless it is that of a tombstone: then it is empty.
     #[must_use]
     #[inline]
     pub fn location(&self) -> &'a [u8] {
         self.location
     }
 
-    /// About where that is.
+    /// About where that is; `None` for a tombstone.
     #[must_use]
     #[inline]
-    pub fn quantized(&self) -> QuantizedLocation {
+    pub fn quantized(&self) -> Option<QuantizedLocation> {
         self.quantized
     }
 
@@ -88,4 +112,13 @@ impl<'a> Operands<'a> {
     pub fn sent(&self) -> ReportTime {
         self.sent
     }
+}
+
+/// Checks the length of a client ID without white space.
+fn check_field(client: &[u8]) -> Result<(), InvalidRecord> {
+    debug_assert!(!client.iter().copied().any(is_blank), "BUG: not a field");
+    if client.is_empty() || client.len() > CLIENT_ID_BYTES_MAX {
+        return Err(InvalidRecord::ClientLength);
+    }
+    Ok(())
 }

@@ -51,8 +51,8 @@ pub struct Publisher {
     /// them a slot is compacted without reading its group.
     contents: Vec<Vec<u64>>,
     format: GroupFormat,
-    /// Empty between rounds, and kept for its room.
-    builder: GroupBuilder,
+    /// Empty between rounds, and kept for their room: for records with a location, and for tombstones.
+    builders: [GroupBuilder; 2],
 }
 
 impl Publisher {
@@ -63,7 +63,7 @@ impl Publisher {
             slots: Slots::default(),
             contents: Vec::new(),
             format,
-            builder: GroupBuilder::new(format),
+            builders: [GroupBuilder::new(format), GroupBuilder::new(format)],
         }
     }
 
@@ -78,7 +78,7 @@ impl Publisher {
 
     /// Puts all pending records with these hashes into groups.
     pub fn publish(&mut self, pending: &[u64], map: &mut impl Publications) -> Vec<SlotGroup> {
-        let mut packer = Packer::new(&mut self.slots, &mut self.contents, &mut self.builder);
+        let mut packer = Packer::new(&mut self.slots, &mut self.contents, &mut self.builders);
         for &hash in pending {
             map.place_pending(hash, &mut |record| packer.place(hash, record));
         }
@@ -107,6 +107,36 @@ impl Publisher {
         self.slots.outdated_sources(below_ns)
     }
 
+    /// The groups of these slots hold records that must leave soon: each slot with live records becomes one of
+    /// [`Publisher::outdated_sources`], and the others are cleared as always. Slots that do not exist are passed over.
+    pub fn mark_outdated(&mut self, slots: impl IntoIterator<Item = SlotId>) {
+        for slot in slots {
+            self.slots.mark_outdated(slot);
+        }
+    }
+
+    /// The slots in whose groups `is_wanted` finds the hash of a client, whether its record lives there or not. Slots
+    /// are looked at from `first` on, `count` of them; the second part is the first of those that are left.
+    #[must_use]
+    pub fn slots_with(
+        &self,
+        first: SlotId,
+        count: usize,
+        mut is_wanted: impl FnMut(SlotId, u64) -> bool,
+    ) -> (Vec<SlotId>, Option<SlotId>) {
+        let first = first.0 as usize;
+        let end = first.saturating_add(count).min(self.contents.len());
+        let found = (first..end)
+            .map(|number| SlotId(number as u32))
+            .filter(|&slot| {
+                let contents = self.contents.get(slot.0 as usize);
+                contents.is_some_and(|hashes| hashes.iter().any(|&hash| is_wanted(slot, hash)))
+            })
+            .collect();
+        let left = (end < self.contents.len()).then_some(SlotId(end as u32));
+        (found, left)
+    }
+
     /// Moves the live records of `sources` into new groups. Returns these, and the deaths to apply when
     /// they are out: the emptied slots are free then.
     ///
@@ -125,7 +155,7 @@ impl Publisher {
                 Some((slot, std::mem::take(contents)))
             })
             .collect();
-        let mut packer = Packer::new(&mut self.slots, &mut self.contents, &mut self.builder);
+        let mut packer = Packer::new(&mut self.slots, &mut self.contents, &mut self.builders);
         let mut moved = Vec::new();
         for (slot, hashes) in contents {
             for hash in hashes {
@@ -164,72 +194,97 @@ impl Publisher {
     }
 }
 
-/// Fills groups one after the other, each in a free slot.
+/// Fills groups one after the other, each in a free slot. Tombstones have groups of their own: a server of a release
+/// before them reads all others.
 struct Packer<'a> {
     slots: &'a mut Slots,
     contents: &'a mut Vec<Vec<u64>>,
-    current: Option<SlotId>,
-    builder: &'a mut GroupBuilder,
+    located: OpenGroup<'a>,
+    tombstones: OpenGroup<'a>,
     done: Vec<SlotGroup>,
+}
+
+/// A group that may take more records.
+struct OpenGroup<'a> {
+    /// Its slot; `None` while it is empty.
+    slot: Option<SlotId>,
+    builder: &'a mut GroupBuilder,
+}
+
+impl OpenGroup<'_> {
+    fn close(&mut self) -> Option<SlotGroup> {
+        let slot = self.slot.take()?;
+        Some(SlotGroup {
+            slot,
+            group: self.builder.finish(),
+        })
+    }
 }
 
 impl<'a> Packer<'a> {
     fn new(
         slots: &'a mut Slots,
         contents: &'a mut Vec<Vec<u64>>,
-        builder: &'a mut GroupBuilder,
+        builders: &'a mut [GroupBuilder; 2],
     ) -> Self {
-        debug_assert!(builder.is_empty(), "BUG: a group was left unfinished");
+        debug_assert!(
+            builders.iter().all(GroupBuilder::is_empty),
+            "BUG: a group was left unfinished"
+        );
+        let [located, tombstones] = builders;
+        let open = |builder| OpenGroup {
+            slot: None,
+            builder,
+        };
         Packer {
             slots,
             contents,
-            current: None,
-            builder,
+            located: open(located),
+            tombstones: open(tombstones),
             done: Vec::new(),
         }
     }
 
     fn place(&mut self, hash: u64, record: &Record) -> SlotId {
-        if !self.builder.try_push(record) {
-            if let Some(slot) = self.current {
+        let open = match record.is_tombstone() {
+            true => &mut self.tombstones,
+            false => &mut self.located,
+        };
+        if !open.builder.try_push(record) {
+            if let Some(slot) = open.slot {
                 self.slots.closed_full(slot);
             }
-            self.close_group();
-            let fits = self.builder.try_push(record);
+            self.done.extend(open.close());
+            let fits = open.builder.try_push(record);
             debug_assert!(fits, "BUG: a record does not fit into an empty group");
         }
-        let slot = match self.current {
+        let slot = match open.slot {
             Some(slot) => slot,
-            None => self.begin_group(),
+            None => {
+                let slot = begin_group(self.slots, self.contents);
+                open.slot = Some(slot);
+                slot
+            }
         };
         self.slots
-            .record_placed(slot, Weight::of(record), record.time().ns());
+            .record_placed(slot, Weight::of(record), record.expires_ns());
         self.contents[slot.0 as usize].push(hash);
         slot
     }
 
-    fn begin_group(&mut self) -> SlotId {
-        let slot = self.slots.take_free();
-        let place = slot.0 as usize;
-        // Slots are numbered without gaps.
-        self.contents
-            .resize_with(self.contents.len().max(place + 1), Vec::new);
-        self.contents[place].clear();
-        self.current = Some(slot);
-        slot
-    }
-
-    fn close_group(&mut self) {
-        if let Some(slot) = self.current.take() {
-            self.done.push(SlotGroup {
-                slot,
-                group: self.builder.finish(),
-            });
-        }
-    }
-
     fn finish(mut self) -> Vec<SlotGroup> {
-        self.close_group();
+        self.done.extend(self.located.close());
+        self.done.extend(self.tombstones.close());
         self.done
     }
+}
+
+/// A slot for a new group, with no contents yet.
+fn begin_group(slots: &mut Slots, contents: &mut Vec<Vec<u64>>) -> SlotId {
+    let slot = slots.take_free();
+    let place = slot.0 as usize;
+    // Slots are numbered without gaps.
+    contents.resize_with(contents.len().max(place + 1), Vec::new);
+    contents[place].clear();
+    slot
 }

@@ -27,6 +27,9 @@ pub struct QuantizedLocation {
     bytes: [u8; 5],
 }
 
+/// The knot that a record without a location has in its place, where nobody asks for it.
+pub(crate) const NOWHERE: QuantizedLocation = QuantizedLocation { bytes: [0; 5] };
+
 impl QuantizedLocation {
     /// Of degrees with [`DEGREE_DECIMALS`] decimals, as whole numbers.
     pub(crate) fn of_units(latitude: i64, longitude: i64) -> Self {

@@ -6,14 +6,18 @@ use std::sync::Arc;
 
 use crate::location::{InvalidLocation, Location};
 use crate::operands::Operands;
-use crate::quantized::QuantizedLocation;
-use crate::report_time::{InvalidTime, ReportTime};
+use crate::quantized::{NOWHERE, QuantizedLocation};
+use crate::report_time::{InvalidTime, NANOSECONDS_PER_SECOND, ReportTime};
 
 /// The longest client ID, in bytes.
 pub const CLIENT_ID_BYTES_MAX: usize = 8_192;
 
 /// The longest server name, in bytes.
 pub const SERVER_NAME_BYTES_MAX: usize = 64;
+
+/// A tombstone outlives the floor of expiry by this many nanoseconds, two hours: the floors of servers differ, and one
+/// whose floor is behind by less must not take in a location that the tombstone has replaced.
+pub const TOMBSTONE_SLACK_NS: i64 = 2 * 3_600 * NANOSECONDS_PER_SECOND;
 
 /// The name of a server of the herd, shared between the records that it heard.
 pub type ServerName = Arc<str>;
@@ -47,7 +51,8 @@ pub enum InvalidRecord {
     Time(#[from] InvalidTime),
 }
 
-/// A report, the server that heard it, and the time on that server's clock.
+/// A report, the server that heard it, and the time on that server's clock. Or a **tombstone**: the record that a
+/// `FORGET` writes, which has no location.
 ///
 /// Location and time are kept as the client wrote them, since replies copy them byte for byte. The
 /// three texts share one allocation: a herd holds millions of records.
@@ -56,8 +61,9 @@ pub struct Record {
     /// Client ID, location and time, end to end.
     text: Box<[u8]>,
     client_len: u16,
+    /// 0 for a tombstone, and for no other.
     location_len: u8,
-    /// In bytes that would else be padding.
+    /// In bytes that would else be padding. Of a tombstone it is any.
     quantized: QuantizedLocation,
     server: ServerName,
     time: ReportTime,
@@ -82,6 +88,34 @@ impl Record {
         Ok(Record::of(&operands, server, received_ns))
     }
 
+    /// Makes a tombstone of this time, from the server that heard the `FORGET` and that server's clock then.
+    ///
+    /// # Errors
+    /// As [`Record::new`].
+    pub fn tombstone(
+        client: &[u8],
+        time: ReportTime,
+        server: ServerName,
+        received_ns: i64,
+    ) -> Result<Self, InvalidRecord> {
+        Record::tombstone_of(client, time.to_text().as_bytes(), server, received_ns)
+    }
+
+    /// As [`Record::tombstone`], with the text of its time, which is kept.
+    ///
+    /// # Errors
+    /// As [`Record::new`].
+    pub fn tombstone_of(
+        client: &[u8],
+        time: &[u8],
+        server: ServerName,
+        received_ns: i64,
+    ) -> Result<Self, InvalidRecord> {
+        check_server(&server)?;
+        let operands = Operands::tombstone(client, time)?;
+        Ok(Record::of(&operands, server, received_ns))
+    }
+
     /// Makes a record from operands that are checked already. So must the server's name be: it is
     /// this server's own, or one that a decoder has checked for all records of its group.
     #[must_use]
@@ -93,7 +127,7 @@ impl Record {
             // Both fit: the checks bound them.
             client_len: client.len() as u16,
             location_len: location.len() as u8,
-            quantized: operands.quantized(),
+            quantized: operands.quantized().unwrap_or(NOWHERE),
             server,
             time: operands.sent(),
             received_ns,
@@ -116,7 +150,7 @@ impl Record {
         texts[..location.len()].copy_from_slice(location);
         texts[location.len()..].copy_from_slice(time);
         self.location_len = location.len() as u8;
-        self.quantized = operands.quantized();
+        self.quantized = operands.quantized().unwrap_or(NOWHERE);
         // A name that stays is not counted anew: all processors share its counter.
         if self.server != *record.server {
             self.server = ServerName::clone(record.server);
@@ -134,7 +168,7 @@ impl Record {
             location: self.location_text(),
             time: self.time_text(),
             sent: self.time,
-            quantized: self.quantized,
+            quantized: self.quantized(),
         };
         BorrowedRecord {
             operands,
@@ -150,7 +184,14 @@ impl Record {
         &self.text[..self.location_start()]
     }
 
-    /// The location as the client wrote it.
+    /// Whether the record says that the client is forgotten, and not where it is.
+    #[must_use]
+    #[inline]
+    pub fn is_tombstone(&self) -> bool {
+        self.location_len == 0
+    }
+
+    /// The location as the client wrote it; empty for a tombstone.
     #[must_use]
     #[inline]
     pub fn location_text(&self) -> &[u8] {
@@ -164,17 +205,17 @@ impl Record {
         &self.text[self.time_start()..]
     }
 
-    /// The parsed location.
+    /// The parsed location; `None` for a tombstone.
     #[must_use]
     pub fn location(&self) -> Option<Location<'_>> {
         Location::parse(self.location_text()).ok()
     }
 
-    /// About where that is.
+    /// About where that is; `None` for a tombstone.
     #[must_use]
     #[inline]
-    pub fn quantized(&self) -> QuantizedLocation {
-        self.quantized
+    pub fn quantized(&self) -> Option<QuantizedLocation> {
+        (!self.is_tombstone()).then_some(self.quantized)
     }
 
     /// The parsed time.
@@ -182,6 +223,14 @@ impl Record {
     #[inline]
     pub fn time(&self) -> ReportTime {
         self.time
+    }
+
+    /// The time that a [floor](crate::LocationMap::raise_floor) has to pass before the record leaves: see
+    /// [`BorrowedRecord::expires_ns`].
+    #[must_use]
+    #[inline]
+    pub fn expires_ns(&self) -> i64 {
+        expires_ns(self.time, self.is_tombstone())
     }
 
     /// The server that heard the report.
@@ -275,11 +324,26 @@ impl<'a> BorrowedRecord<'a> {
         self.operands.client()
     }
 
-    /// About where it was.
+    /// See [`Record::is_tombstone`].
     #[must_use]
     #[inline]
-    pub fn quantized(&self) -> QuantizedLocation {
+    pub fn is_tombstone(&self) -> bool {
+        self.operands.is_tombstone()
+    }
+
+    /// About where it was; `None` for a tombstone.
+    #[must_use]
+    #[inline]
+    pub fn quantized(&self) -> Option<QuantizedLocation> {
         self.operands.quantized()
+    }
+
+    /// The time that a [floor](crate::LocationMap::raise_floor) has to pass before the record leaves, in nanoseconds
+    /// since the epoch: its own time, or [`TOMBSTONE_SLACK_NS`] later for a tombstone.
+    #[must_use]
+    #[inline]
+    pub fn expires_ns(&self) -> i64 {
+        expires_ns(self.time(), self.is_tombstone())
     }
 
     /// The parsed time.
@@ -310,16 +374,17 @@ impl<'a> BorrowedRecord<'a> {
 
     /// The total order of the records of one client; the greatest is the client's current one.
     ///
-    /// Time first, then the server's name, the location's bytes, the time's bytes (`1.5` and `1.50`
-    /// are one time in two texts), and last the smaller difference is the greater record: so a
-    /// client's retry, heard later with all else equal, changes nothing. Any two servers that hold
-    /// the same records pick the same one.
+    /// Time first, then a tombstone is greater than a location, then the server's name, the location's
+    /// bytes, the time's bytes (`1.5` and `1.50` are one time in two texts), and last the smaller
+    /// difference is the greater record: so a client's retry, heard later with all else equal, changes
+    /// nothing. Any two servers that hold the same records pick the same one.
     #[must_use]
     #[inline]
     pub fn order(&self, other: &BorrowedRecord<'_>) -> Ordering {
         let (own, others) = (&self.operands, &other.operands);
         self.time()
             .cmp(&other.time())
+            .then_with(|| self.is_tombstone().cmp(&other.is_tombstone()))
             .then_with(|| self.server.cmp(other.server))
             .then_with(|| own.location().cmp(others.location()))
             .then_with(|| own.time().cmp(others.time()))
@@ -367,6 +432,14 @@ impl Incoming for BorrowedRecord<'_> {
     }
 }
 
+fn expires_ns(time: ReportTime, is_tombstone: bool) -> i64 {
+    if is_tombstone {
+        time.ns().saturating_add(TOMBSTONE_SLACK_NS)
+    } else {
+        time.ns()
+    }
+}
+
 /// Checks the name of a server.
 pub(crate) fn check_server(server: &str) -> Result<(), InvalidRecord> {
     if server.is_empty() || server.len() > SERVER_NAME_BYTES_MAX {
@@ -388,11 +461,16 @@ impl Eq for Record {}
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let location = if self.is_tombstone() {
+            &b"forgotten"[..]
+        } else {
+            self.location_text()
+        };
         write!(
             f,
             "{} {} {} heard by {} at {}",
             self.client().escape_ascii(),
-            self.location_text().escape_ascii(),
+            location.escape_ascii(),
             self.time_text().escape_ascii(),
             self.server,
             self.received_ns
@@ -401,107 +479,4 @@ impl fmt::Debug for Record {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(server: &str, location: &str, time: &str, received_ns: i64) -> Record {
-        Record::new(
-            b"kiwi",
-            location.as_bytes(),
-            time.as_bytes(),
-            server.into(),
-            received_ns,
-        )
-        .unwrap()
-    }
-
-    #[test]
-    fn the_order_is_time_server_location_text_difference() {
-        let ascending = [
-            record("Smith", "+9+9", "1.5", 10),
-            record("Hill", "+1+1", "1.500000001", 0),
-            record("Jaquez", "+1+1", "1.500000001", 9),
-            record("Jaquez", "+1+2", "1.500000001", 9),
-            record("Jaquez", "+1+2", "2", 9),
-            record("Jaquez", "+1+2", "2.0", 9),
-            record("Jaquez", "+1+2", "2.0", 8),
-        ];
-        for (i, a) in ascending.iter().enumerate() {
-            for (j, b) in ascending.iter().enumerate() {
-                assert_eq!(a.order(b), i.cmp(&j), "{a:?} against {b:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_difference_may_exceed_64_bits() {
-        let record = record("Hill", "+1+1", "-9223372036.854775808", i64::MAX);
-        assert_eq!(
-            record.difference_ns(),
-            i128::from(i64::MAX) - i128::from(i64::MIN)
-        );
-    }
-
-    #[test]
-    fn texts_come_back_byte_for_byte() {
-        let record = Record::new(b"\xff\x00", b"+1.0-2", b"+3.50", "Hill".into(), 7).unwrap();
-        assert_eq!(record.client(), b"\xff\x00");
-        assert_eq!(record.location_text(), b"+1.0-2");
-        assert_eq!(record.time_text(), b"+3.50");
-    }
-
-    #[test]
-    fn an_assigned_record_equals_its_source() {
-        let others = [
-            record("Hill", "+1+10", "2", 7),
-            record("Hill", "+10+1", "3", 8),
-            record("Hill", "+1+1", "4.0", 9),
-            record("Smith", "+1+1.25", "5.000", 10),
-            record("Smith", "+1+1", "6", 11),
-        ];
-        let mut taken_over = record("Hill", "+1+1", "1", 0);
-        for other in others {
-            other.borrowed().replace(&mut taken_over);
-            assert_eq!(taken_over, other);
-            assert_eq!(
-                taken_over.quantized(),
-                other.location().unwrap().quantized()
-            );
-            assert_eq!(taken_over.location_text(), other.location_text());
-            assert_eq!(taken_over.difference_ns(), other.difference_ns());
-            assert_eq!(other.borrowed().into_record(), other);
-        }
-    }
-
-    #[test]
-    fn about_where_it_is_takes_no_room() {
-        assert!(size_of::<Record>() <= 56);
-    }
-
-    #[test]
-    fn every_text_is_checked() {
-        let new = |client: &[u8], location: &[u8], time: &[u8], server: &str| {
-            Record::new(client, location, time, server.into(), 0).unwrap_err()
-        };
-        let long = vec![b'a'; CLIENT_ID_BYTES_MAX + 1];
-        assert_eq!(new(b"", b"+1+1", b"1", "Hill"), InvalidRecord::ClientLength);
-        assert_eq!(
-            new(&long, b"+1+1", b"1", "Hill"),
-            InvalidRecord::ClientLength
-        );
-        assert_eq!(
-            new(b"a\x0bb", b"+1+1", b"1", "Hill"),
-            InvalidRecord::ClientBlank
-        );
-        assert_eq!(new(b"a", b"+1+1", b"1", ""), InvalidRecord::ServerLength);
-        assert_eq!(new(b"a", b"+1+1", b"1", "H ll"), InvalidRecord::ServerText);
-        assert!(matches!(
-            new(b"a", b"+91+1", b"1", "Hill"),
-            InvalidRecord::Location(_)
-        ));
-        assert!(matches!(
-            new(b"a", b"+1+1", b"1e3", "Hill"),
-            InvalidRecord::Time(_)
-        ));
-    }
-}
+mod tests;

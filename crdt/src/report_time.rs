@@ -59,10 +59,28 @@ impl ReportTime {
         }
     }
 
+    /// This many nanoseconds since the POSIX epoch.
+    #[must_use]
+    pub fn of_ns(ns: i64) -> Self {
+        ReportTime { ns }
+    }
+
     /// Nanoseconds since the POSIX epoch.
     #[must_use]
     pub fn ns(self) -> i64 {
         self.ns
+    }
+
+    /// The time as a text with 9 decimals, which parses as the same time.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        let sign = if self.ns < 0 { "-" } else { "" };
+        let second = NANOSECONDS_PER_SECOND.unsigned_abs();
+        let (seconds, ns) = (
+            self.ns.unsigned_abs() / second,
+            self.ns.unsigned_abs() % second,
+        );
+        format!("{sign}{seconds}.{ns:09}")
     }
 }
 
@@ -88,6 +106,22 @@ mod tests {
         assert_eq!(ns("1520023934"), Ok(1_520_023_934_000_000_000));
         assert_eq!(ns("-0.5"), Ok(-500_000_000));
         assert_eq!(ns("+00000000000000001"), Ok(NANOSECONDS_PER_SECOND));
+    }
+
+    #[test]
+    fn a_text_is_the_same_time() {
+        for (ns_of, text) in [
+            (0, "0.000000000"),
+            (1, "0.000000001"),
+            (-1, "-0.000000001"),
+            (-1_500_000_000, "-1.500000000"),
+            (1_520_023_934_918_963_997, "1520023934.918963997"),
+            (i64::MAX, "9223372036.854775807"),
+            (i64::MIN, "-9223372036.854775808"),
+        ] {
+            assert_eq!(ReportTime::of_ns(ns_of).to_text(), text);
+            assert_eq!(ns(text), Ok(ns_of));
+        }
     }
 
     #[test]

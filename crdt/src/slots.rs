@@ -21,6 +21,8 @@
 //! slot until it is written again. So each slot knows the oldest time in it, dead records included,
 //! and is drained when the floor has passed that by far enough. Records of one group are mostly of
 //! about the same time, so mostly there is little left to move.
+//!
+//! A slot whose group holds the location of a client that was forgotten is drained too, whatever its age.
 
 use crate::group::GROUP_BYTES_MAX;
 use crate::record::Record;
@@ -91,7 +93,9 @@ struct Slot {
     full_weight: u32,
     /// All live records have moved away; records that still count as live have died, and their deaths are to come.
     drained: bool,
-    /// The least time of all records in the slot's group, dead ones too; `i64::MAX` without any.
+    /// The group holds a record that must leave soon.
+    outdated: bool,
+    /// The least of the times at which the records in the slot's group expire, dead ones too; `i64::MAX` without any.
     oldest_ns: i64,
 }
 
@@ -101,12 +105,14 @@ impl Slot {
         live_records: 0,
         full_weight: SLOT_WEIGHT_FULL,
         drained: false,
+        outdated: false,
         oldest_ns: i64::MAX,
     };
 
-    /// Whether the live records have to move so that records below this time leave.
+    /// Whether the live records have to move so that records that expire below this time leave, or other records that
+    /// must.
     fn is_outdated(self, below_ns: i64) -> bool {
-        self.is_in_use() && self.oldest_ns < below_ns
+        self.is_in_use() && (self.outdated || self.oldest_ns < below_ns)
     }
 
     /// Whether compaction could free it.
@@ -160,6 +166,8 @@ pub struct Slots {
     live_records: usize,
     /// No slot that could be drained holds an older record: it saves looking at all slots.
     oldest_ns_min: i64,
+    /// Some slot that could be drained may be [`Slot::outdated`].
+    any_outdated: bool,
 }
 
 impl Default for Slots {
@@ -173,6 +181,7 @@ impl Default for Slots {
             spare: SPARE_SLOTS,
             live_records: 0,
             oldest_ns_min: i64::MAX,
+            any_outdated: false,
         }
     }
 }
@@ -199,15 +208,25 @@ impl Slots {
         slot
     }
 
-    /// A record of this time, in nanoseconds since the epoch, was put into `slot`.
-    pub fn record_placed(&mut self, slot: SlotId, weight: Weight, time_ns: i64) {
+    /// A record that expires at this time, in nanoseconds since the epoch, was put into `slot`.
+    pub fn record_placed(&mut self, slot: SlotId, weight: Weight, expires_ns: i64) {
         self.live_records += 1;
-        self.oldest_ns_min = self.oldest_ns_min.min(time_ns);
+        self.oldest_ns_min = self.oldest_ns_min.min(expires_ns);
         self.change(slot, |slot| {
             slot.live_records += 1;
             slot.live_weight += weight.0;
-            slot.oldest_ns = slot.oldest_ns.min(time_ns);
+            slot.oldest_ns = slot.oldest_ns.min(expires_ns);
         });
+    }
+
+    /// The group of `slot` holds a record that must leave soon. A free slot is cleared anyway.
+    pub fn mark_outdated(&mut self, slot: SlotId) {
+        if let Some(slot) = self.slots.get_mut(slot.0 as usize)
+            && slot.is_in_use()
+        {
+            slot.outdated = true;
+            self.any_outdated = true;
+        }
     }
 
     /// A record of `slot` died, or moved away. A slot whose last record goes is free from `now_ms`. A death in a slot
@@ -242,6 +261,16 @@ impl Slots {
         self.change(slot, |slot| slot.drained = true);
     }
 
+    /// How many slots with live records are still to be drained after [`Slots::mark_outdated`].
+    #[must_use]
+    pub fn outdated_len(&self) -> usize {
+        let marked = |slot: &&Slot| slot.outdated && slot.is_in_use();
+        match self.any_outdated {
+            true => self.slots.iter().filter(marked).count(),
+            false => 0,
+        }
+    }
+
     /// Slots to be compacted together, least alive first; empty while there is room enough.
     ///
     /// Less than half of each lives. So the new groups take fewer slots than become free, or, where long records leave
@@ -274,18 +303,20 @@ impl Slots {
         self.in_use <= self.spare + ROOM_FACTOR * live
     }
 
-    /// Up to [`COMPACTED_SLOTS`] slots with live records whose groups hold something older than
-    /// `below_ns`: once these are compacted, that is out of the slots in use. Empty if there are
-    /// none, which is mostly known without a look at each slot.
+    /// Up to [`COMPACTED_SLOTS`] slots with live records whose groups hold something that expires before
+    /// `below_ns`, or a record that must leave soon: once these are compacted, that is out of the slots in
+    /// use. Empty if there are none, which is mostly known without a look at each slot.
     pub fn outdated_sources(&mut self, below_ns: i64) -> Vec<SlotId> {
-        if self.oldest_ns_min >= below_ns {
+        if self.oldest_ns_min >= below_ns && !self.any_outdated {
             return Vec::new();
         }
         let mut sources = Vec::new();
         let mut oldest_ns_min = i64::MAX;
+        self.any_outdated = false;
         for (number, slot) in (0_u32..).zip(&self.slots) {
             if slot.is_outdated(i64::MAX) {
                 oldest_ns_min = oldest_ns_min.min(slot.oldest_ns);
+                self.any_outdated |= slot.outdated;
             }
             if slot.is_outdated(below_ns) && sources.len() < COMPACTED_SLOTS {
                 sources.push(SlotId(number));

@@ -44,6 +44,8 @@ const TELLING: &[&[u8]] = &[
     b"IAMAT",
     b"WHATSAT",
     b"AUTH",
+    b"FORGET",
+    b"GONE",
 ];
 
 /// A changed copy of an input; pieces of others may come into it.

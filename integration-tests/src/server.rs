@@ -187,25 +187,40 @@ impl Server {
     /// # Errors
     /// The message of the command if it fails.
     pub async fn dump(&self) -> Result<Vec<Vec<u8>>, String> {
-        let socket = self
-            .arguments
-            .iter()
-            .find(|argument| argument.starts_with("--control-socket="));
-        let output = tokio::process::Command::new(binary::herd())
-            .arg("dump")
-            .args(socket)
-            .output()
-            .await
-            .map_err(|error| error.to_string())?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-        }
-        let lines = output.stdout.split(|&byte| byte == b'\n');
+        let dumped = self.control("dump", None).await?;
+        let lines = dumped.split(|&byte| byte == b'\n');
         let mut lines: Vec<Vec<u8>> = lines.map(<[u8]>::to_vec).collect();
         // Behind `END count` and its LF is nothing.
         match (lines.pop().as_deref(), lines.pop()) {
             (Some(b""), Some(end)) if end.starts_with(b"END ") => Ok(lines),
             _ => Err(format!("the dump of {} has no end", self.name)),
+        }
+    }
+
+    /// Takes in the lines of a file, as `herd load` does. The herd must be [`crate::HerdBuilder::controlled`].
+    ///
+    /// # Errors
+    /// The message of the command if it fails.
+    pub async fn load(&self, file: &Path) -> Result<(), String> {
+        self.control("load", Some(file)).await.map(|_| ())
+    }
+
+    /// What a command says that talks to the control socket.
+    async fn control(&self, command: &str, file: Option<&Path>) -> Result<Vec<u8>, String> {
+        let socket = self
+            .arguments
+            .iter()
+            .find(|argument| argument.starts_with("--control-socket="));
+        let output = tokio::process::Command::new(binary::herd())
+            .arg(command)
+            .args(socket)
+            .args(file)
+            .output()
+            .await
+            .map_err(|error| error.to_string())?;
+        match output.status.success() {
+            true => Ok(output.stdout),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
         }
     }
 

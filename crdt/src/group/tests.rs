@@ -1,4 +1,5 @@
 use super::*;
+use crate::report_time::ReportTime;
 
 fn record(client: &str, server: &str) -> Record {
     Record::new(
@@ -36,14 +37,57 @@ fn golden_bytes_of_version_1() {
     assert_eq!(empty_group(), b"\x01\x00\x00");
 }
 
+fn tombstone(client: &str, server: &str) -> Record {
+    let time = ReportTime::parse(b"1520023934.9").unwrap();
+    Record::tombstone(client.as_bytes(), time, server.into(), -5).unwrap()
+}
+
+#[test]
+fn golden_bytes_of_version_2() {
+    let mut builder = GroupBuilder::default();
+    assert!(builder.try_push(&tombstone("kiwi", "Hill")));
+    let expected: &[u8] = b"\x02\x01\x04Hill\x01\x04kiwi\x00\x141520023934.900000000\x00\x09";
+    let group = builder.finish();
+    assert_eq!(group, expected);
+    assert_eq!(decode_group(&group).unwrap(), [tombstone("kiwi", "Hill")]);
+    // The next group has none, and is of version 1 again.
+    assert!(builder.try_push(&record("kiwi", "Hill")));
+    assert_eq!(builder.finish()[0], 1);
+}
+
+#[test]
+fn only_version_2_has_tombstones() {
+    let records = [record("fig", "Smith"), tombstone("kiwi", "Hill")];
+    let mut builder = GroupBuilder::default();
+    assert!(records.iter().all(|record| builder.try_push(record)));
+    let mut group = builder.finish();
+    assert_eq!(decode_group(&group).unwrap(), records);
+    let old = GroupFormat::before_tombstones();
+    assert!(!old.has_tombstones() && GroupFormat::PRESENT.has_tombstones());
+    let refused = old.decode(&group);
+    assert!(matches!(refused, Err(GroupError::UnknownVersion(2))));
+    // No server writes a record without a location in version 1.
+    group[0] = 1;
+    let refused = decode_group(&group);
+    assert!(matches!(
+        refused,
+        Err(GroupError::Record(InvalidRecord::Location(_)))
+    ));
+}
+
 #[test]
 fn golden_bytes_of_the_version_to_come() {
     let mut builder = GroupBuilder::new(GroupFormat::next());
     assert!(builder.try_push(&record("kiwi", "Hill")));
     let expected: &[u8] =
-        b"\x02\x01\x04Hill\x01\x04kiwi\x0b+34.0-118.4\x0c1520023934.9\x00\x09\x00";
+        b"\x03\x01\x04Hill\x01\x04kiwi\x0b+34.0-118.4\x0c1520023934.9\x00\x09\x00";
     assert_eq!(builder.finish(), expected);
-    assert_eq!(GroupFormat::next().empty_group(), b"\x02\x00\x00\x00");
+    assert_eq!(GroupFormat::next().empty_group(), b"\x03\x00\x00\x00");
+    assert!(builder.try_push(&tombstone("kiwi", "Hill")));
+    let group = builder.finish();
+    assert_eq!(group[0], 3);
+    let read = GroupFormat::ready_for_next().decode(&group).unwrap();
+    assert_eq!(read, [tombstone("kiwi", "Hill")]);
 }
 
 #[test]
@@ -66,7 +110,7 @@ fn a_format_reads_older_ones_and_no_newer_ones() {
         }
         for reader in blind {
             let refused = reader.decode(&group);
-            assert!(matches!(refused, Err(GroupError::UnknownVersion(2))));
+            assert!(matches!(refused, Err(GroupError::UnknownVersion(3))));
             // Nor is it read by mistake, should the version be the only thing that is hidden.
             let mut disguised = group.clone();
             disguised[0] = 1;
@@ -80,7 +124,7 @@ fn a_format_reads_older_ones_and_no_newer_ones() {
 
 #[test]
 fn a_client_is_found_in_the_groups_that_have_it() {
-    let records = [record("kiwi", "Hill"), record("fig", "Smith")];
+    let records = [record("kiwi", "Hill"), tombstone("fig", "Smith")];
     for format in [GroupFormat::PRESENT, GroupFormat::next()] {
         let mut builder = GroupBuilder::new(format);
         assert!(records.iter().all(|record| builder.try_push(record)));
@@ -136,7 +180,7 @@ fn bytes_that_are_no_group_are_refused_with_a_reason() {
         decode_group(&bytes).unwrap_err()
     };
     assert!(matches!(decode_group(b""), Err(GroupError::NoVersion)));
-    assert!(matches!(with(0, 2), GroupError::UnknownVersion(2)));
+    assert!(matches!(with(0, 3), GroupError::UnknownVersion(3)));
     assert!(matches!(
         with(good.len() - 2, 1),
         GroupError::UnknownServer(1)

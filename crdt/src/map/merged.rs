@@ -87,7 +87,7 @@ pub struct Expired {
     pub records: usize,
     /// Those of them that stood in slots of ours.
     pub deaths: Vec<Death>,
-    /// The hashes of all of them, and about where they were.
+    /// The hashes of all of them that had a location, and about where they were.
     pub locations: Vec<(u64, QuantizedLocation)>,
 }
 
@@ -100,7 +100,7 @@ pub struct Merged {
     pub death: Option<Death>,
     /// The entry has become [`Publication::Pending`] and must be queued for the next group.
     pub queue: bool,
-    /// About where the record was whose place this one took; `None` if it took nobody's.
+    /// About where the record was whose place this one took; `None` if it took nobody's, or that of a tombstone.
     pub replaced: Option<QuantizedLocation>,
 }
 

@@ -52,6 +52,7 @@ fn a_tier_is_the_part_that_lives() {
             live_records: 1,
             full_weight,
             drained: false,
+            outdated: false,
             oldest_ns: 0,
         };
         slot.tier()
@@ -263,4 +264,33 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_marked_slot_is_drained_whatever_its_age_and_a_free_one_is_not() {
+    let mut slots = Slots::default();
+    let [one, other] = [slots.take_free(), slots.take_free()];
+    let weight = Weight(100);
+    slots.record_placed(one, weight, 5);
+    slots.record_placed(one, weight, i64::MAX);
+    slots.record_placed(other, weight, i64::MAX);
+    assert!(slots.outdated_sources(i64::MIN).is_empty());
+    slots.record_died(other, weight, 0);
+    for slot in [one, other, SlotId(7)] {
+        slots.mark_outdated(slot);
+    }
+    assert_eq!(slots.outdated_len(), 1);
+    assert_eq!(slots.outdated_sources(i64::MIN), [one]);
+    // As long as it is not drained.
+    assert_eq!(slots.outdated_sources(i64::MIN), [one]);
+    slots.drained(one);
+    assert!(slots.outdated_sources(i64::MIN).is_empty());
+    assert_eq!(slots.outdated_len(), 0);
+    // A slot that is used again is like any other.
+    slots.record_died(one, weight, 0);
+    slots.record_died(one, weight, 0);
+    let again = [slots.take_free(), slots.take_free()];
+    slots.record_placed(again[0], weight, 5);
+    slots.record_placed(again[1], weight, 5);
+    assert!(slots.outdated_sources(i64::MIN).is_empty());
 }

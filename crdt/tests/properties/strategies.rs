@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, DefaultHasher, Hasher};
 
 use herd_crdt::{
-    CLIENT_ID_BYTES_MAX, LocationMap, NANOSECONDS_PER_SECOND, Record, SERVER_NAME_BYTES_MAX,
-    is_blank,
+    CLIENT_ID_BYTES_MAX, LocationMap, NANOSECONDS_PER_SECOND, Record, ReportTime,
+    SERVER_NAME_BYTES_MAX, is_blank,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -61,6 +61,8 @@ pub(crate) fn contents(map: &LocationMap<Masked>) -> BTreeMap<Vec<u8>, Record> {
         .map(|record| (record.client().to_vec(), record.clone()))
         .collect();
     assert_eq!(contents.len(), map.len(), "a client has two entries");
+    let tombstones = contents.values().filter(|record| record.is_tombstone());
+    assert_eq!(tombstones.count(), map.tombstones());
     contents
 }
 
@@ -72,7 +74,8 @@ pub(crate) struct Made {
     pub(crate) time_ns: i64,
     pub(crate) time: String,
     pub(crate) server: String,
-    pub(crate) location: String,
+    /// `None` for a tombstone.
+    pub(crate) location: Option<String>,
     pub(crate) received_ns: i64,
 }
 
@@ -99,7 +102,7 @@ pub(crate) fn write_time(ns: i64, plus: bool, leading_zeros: usize, padding: usi
 }
 
 /// Records of three clients that tie in all the ways there are: equal times in other writings,
-/// times 1 ns apart, equal servers, equal locations in other writings, clocks that differ.
+/// times 1 ns apart, equal servers, equal locations in other writings, clocks that differ, tombstones.
 pub(crate) fn tying() -> impl Strategy<Value = Made> {
     (
         select(vec!["kiwi", "k", "fig"]),
@@ -110,12 +113,23 @@ pub(crate) fn tying() -> impl Strategy<Value = Made> {
             0..3_usize,
         ),
         select(vec!["Hill", "Hil", "Smith"]),
-        select(vec!["+1+1", "+1.0+1", "+01+1", "+1-1", "-0-0"]),
+        select(vec![
+            Some("+1+1"),
+            Some("+1.0+1"),
+            Some("+01+1"),
+            Some("+1-1"),
+            Some("-0-0"),
+            None,
+            None,
+        ]),
         -1..=1_i64,
     )
         .prop_map(
             |(client, (time_ns, plus, zeros, padding), server, location, received_ns)| {
-                let time = write_time(time_ns, plus, zeros, padding);
+                let time = match location {
+                    Some(_) => write_time(time_ns, plus, zeros, padding),
+                    None => ReportTime::of_ns(time_ns).to_text(),
+                };
                 make(
                     client.as_bytes(),
                     time_ns,
@@ -133,23 +147,29 @@ fn make(
     time_ns: i64,
     time: String,
     server: &str,
-    location: &str,
+    location: Option<&str>,
     received_ns: i64,
 ) -> Made {
-    let record = Record::new(
-        client,
-        location.as_bytes(),
-        time.as_bytes(),
-        server.into(),
-        received_ns,
-    );
+    let record = match location {
+        Some(location) => Record::new(
+            client,
+            location.as_bytes(),
+            time.as_bytes(),
+            server.into(),
+            received_ns,
+        ),
+        None => {
+            let time = ReportTime::of_ns(time_ns);
+            Record::tombstone(client, time, server.into(), received_ns)
+        }
+    };
     Made {
         record: record.unwrap(),
         client: client.to_vec(),
         time_ns,
         time,
         server: server.to_owned(),
-        location: location.to_owned(),
+        location: location.map(str::to_owned),
         received_ns,
     }
 }
@@ -186,7 +206,14 @@ pub(crate) fn any_record() -> impl Strategy<Value = Made> {
                 let time = write_time(time_ns, plus, zeros, padding);
                 let server = String::from_utf8(server).unwrap();
                 let location = format!("{}{}", location.0, location.1);
-                make(&client, time_ns, time, &server, &location, received_ns)
+                make(
+                    &client,
+                    time_ns,
+                    time,
+                    &server,
+                    Some(&location),
+                    received_ns,
+                )
             },
         )
 }

@@ -1,9 +1,9 @@
 //! Lines to commands: an accepted report is a record, and its AT line makes the same record.
 
-use herd_crdt::{Location, Record};
+use herd_crdt::{Location, Record, ReportTime};
 use herd_grid::Rectangle;
 use herd_protocol::{AtLine, CLIENTS_MAX, Command, Fields, RESULTS_MAX, Reply, Watch};
-use herd_server::control::parse_record;
+use herd_server::control::{parse_record, write_record};
 
 pub(super) fn run(line: &[u8]) {
     match Command::parse(line) {
@@ -52,6 +52,7 @@ pub(super) fn run(line: &[u8]) {
                 (Some(&b"UNWATCH"[..]), None)
             );
         }
+        Ok(Some(Command::Forget(forget))) => check_forget(forget.client),
         Ok(None) => assert!(line.iter().all(|&byte| herd_crdt::is_blank(byte))),
         Err(_) => {
             let mut reply = Vec::new();
@@ -86,4 +87,17 @@ fn watched(watch: &Watch<'_>) {
             }
         }
     }
+}
+
+/// A client that may be forgotten has a tombstone, whose line in a dump makes the same tombstone.
+fn check_forget(client: &[u8]) {
+    let tombstone = Record::tombstone(client, ReportTime::of_ns(1), "Hill".into(), 1);
+    let Ok(tombstone) = tombstone else {
+        panic!("a client that cannot be forgotten");
+    };
+    let mut gone = Vec::new();
+    write_record(&tombstone, &mut gone);
+    gone.pop();
+    let again = parse_record(&gone, |name| name.into());
+    assert_eq!(again.as_ref(), Ok(&tombstone));
 }

@@ -1,7 +1,6 @@
 //! Lines of the control socket: a record that is read says the same again.
 
-use herd_protocol::AtLine;
-use herd_server::control::{ControlRequest, ReportLine, parse_end, parse_record};
+use herd_server::control::{ControlRequest, ReportLine, parse_end, parse_record, write_record};
 
 pub(super) fn run(line: &[u8]) {
     let _ = ControlRequest::parse(line);
@@ -14,6 +13,7 @@ pub(super) fn run(line: &[u8]) {
         return;
     };
     let mut written = Vec::new();
-    AtLine::of(&record).write(&mut written);
+    write_record(&record, &mut written);
+    written.pop();
     assert_eq!(parse_record(&written, |name| name.into()), Ok(record));
 }

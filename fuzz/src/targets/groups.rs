@@ -21,7 +21,7 @@ pub(super) fn run(bytes: &[u8]) {
     for record in records {
         let client = record.client().to_vec();
         locations.report(record);
-        assert!(locations.find(&client).is_some());
+        assert!(locations.held(&client).is_some());
     }
 }
 

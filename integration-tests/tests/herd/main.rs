@@ -13,6 +13,7 @@ mod durability;
 mod endings;
 mod examples;
 mod foreign_page;
+mod forgetting;
 mod frozen_disk;
 mod kills;
 mod local;

@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use herd_crdt::Record;
+
 use super::Locations;
 
 /// One client of this many has to have reported a time, or a later one, for the time to be borne out,
@@ -24,7 +26,9 @@ impl Locations {
         // The latest times, the earliest of them on top.
         let mut latest = BinaryHeap::with_capacity(enough + 1);
         for shard in &self.shards {
-            for record in shard.lock().map.records() {
+            // The time of a tombstone is a server's.
+            let reported = |record: &&Record| !record.is_tombstone();
+            for record in shard.lock().map.records().filter(reported) {
                 latest.push(Reverse(record.time().ns()));
                 if latest.len() > enough {
                     latest.pop();
@@ -45,7 +49,7 @@ fn enough(clients: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use herd_crdt::{NANOSECONDS_PER_SECOND, Record};
+    use herd_crdt::NANOSECONDS_PER_SECOND;
 
     use super::*;
 

@@ -37,7 +37,10 @@ impl Locations {
         let mut map = 0;
         for shard in &self.shards {
             for record in shard.lock().map.records() {
-                let hashes = by_cell.entry(Cell::of(record.quantized())).or_default();
+                let Some(at) = record.quantized() else {
+                    continue;
+                };
+                let hashes = by_cell.entry(Cell::of(at)).or_default();
                 hashes.push(self.hash(record.client()));
                 map += 1;
             }

@@ -192,7 +192,7 @@ impl Search {
     fn ranked(&self, locations: &Locations, hash: u64, record: &Record) -> Option<Ranked> {
         let area = &self.query.area;
         // Its text is not read for this.
-        if area.bound_at(record.quantized()) > self.bound_max() {
+        if area.bound_at(record.quantized()?) > self.bound_max() {
             return None;
         }
         let client = record.client();

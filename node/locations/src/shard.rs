@@ -35,7 +35,7 @@ impl Shard {
         }
     }
 
-    /// Its clients, and the bytes of their texts.
+    /// Its records, and the bytes of their texts.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.map.len(), self.map.texts_bytes())
     }
@@ -82,16 +82,16 @@ impl Shard {
         }
     }
 
-    /// Removes the records below the floor, and tells `removed` of each; returns the hashes of their clients, and about
-    /// where they were.
+    /// Removes the records below the floor, and tells `removed` of each. Returns how many, the hashes of those that had a
+    /// location, and about where they were.
     pub(super) fn raise_floor(
         &mut self,
         floor_ns: i64,
         removed: impl FnMut(&Record),
-    ) -> Vec<(u64, QuantizedLocation)> {
+    ) -> (usize, Vec<(u64, QuantizedLocation)>) {
         let expired = self.map.raise_floor_telling(floor_ns, removed);
         self.note_deaths(expired.deaths);
-        expired.locations
+        (expired.records, expired.locations)
     }
 
     pub(super) fn take_deaths(&mut self, out: &mut Vec<Death>) {

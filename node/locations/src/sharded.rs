@@ -6,22 +6,23 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicIsize, AtomicUsize, Orderin
 use std::sync::{Arc, OnceLock};
 
 use herd_crdt::{
-    Incoming, Merged, Outcome, Publication, Publications, PublisherId, Publishers,
+    Delivery, Incoming, Merged, Outcome, Publication, Publications, PublisherId, Publishers,
     QuantizedLocation, Record, RepublishPolicy, SlotAddress, SlotId,
 };
 use herd_grid::{Cell, Grid};
 use herd_watch::{Wakes, Watchers};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::admission_control::AdmissionControl;
-use super::changes::{Telling, removal};
+use super::changes::{self, removal};
+use super::forgotten::Forgettings;
 use super::hash_keys::HashKeys;
 use super::loading::Loading;
 use super::memory::{ClientCounts, Full, Room};
 use super::outcomes::{Merges, OutcomeCounts};
 use super::shard::Shard;
-use herd_telemetry::marks::{self, Mark};
+use herd_marks::{self as marks, Mark};
 
 /// A power of two: the shard of a hash is a few of its bits.
 const SHARDS: usize = 64;
@@ -49,8 +50,10 @@ pub struct Locations {
     admission: AdmissionControl,
     loading: Loading,
     outcomes: OutcomeCounts,
-    /// The number of known clients, and their memory.
+    /// The number of records, and their memory.
     pub(super) counted: ClientCounts,
+    /// Clients whose locations have to leave all groups.
+    pub(super) forgettings: Forgettings,
     /// Nothing below this time is found, in nanoseconds since the epoch.
     floor_ns: AtomicI64,
     /// Whether a repeat publishes the record of the map.
@@ -62,31 +65,43 @@ pub struct Locations {
 /// Reports of clients that are taken in together: counters are raised and the publisher is woken once,
 /// when this is dropped. Not to be held over an await.
 pub struct Reports<'a> {
-    locations: &'a Locations,
+    pub(super) locations: &'a Locations,
     /// Whether a repeat among them publishes the record of the map.
-    policy: RepublishPolicy,
+    pub(super) policy: RepublishPolicy,
     merges: Merges,
-    telling: Telling,
 }
 
 impl Reports<'_> {
     /// As [`Locations::report`].
     pub fn report(&mut self, record: impl Incoming) -> Outcome {
+        let hash = self.locations.hash(record.borrowed().client());
+        let shard = self.locations.shard(hash).lock();
+        self.report_into(shard, hash, record)
+    }
+
+    /// Takes in a record of a client with this hash, whose shard this is.
+    pub(super) fn report_into(
+        &mut self,
+        mut shard: MutexGuard<'_, Shard>,
+        hash: u64,
+        record: impl Incoming,
+    ) -> Outcome {
         let locations = self.locations;
-        let hash = locations.hash(record.borrowed().client());
-        let at = record.borrowed().quantized();
-        let mut shard = locations.shard(hash).lock();
-        let telling = self.telling.begin(&locations.watchers, &record);
+        let said = record.borrowed();
+        let (at, time_ns) = (said.quantized(), said.time().ns());
         let before = shard.size();
         let merged = shard.map.merge_heard_with(hash, record, self.policy);
         let left = locations.enter(hash, &merged, at);
-        let wakes = telling.map_or_else(Wakes::default, |telling| telling.merged(&merged, at));
+        let wakes = changes::merged(&locations.watchers, &shard, hash, &merged, at);
         // Not with the other counters: how much there may be at most is looked up for each report.
         locations.counted.changed(before, shard.size());
         let queued = shard.note(hash, &merged);
         drop(shard);
         wakes.wake();
         locations.leave(hash, left);
+        if at.is_none() && merged.outcome.changed() {
+            locations.forgettings.note(hash, time_ns);
+        }
         if !merged.outcome.changed() && self.policy != RepublishPolicy::Never {
             // At once: a round that begins later is told.
             locations.repeated.store(true, Ordering::SeqCst);
@@ -100,17 +115,6 @@ impl Drop for Reports<'_> {
     fn drop(&mut self) {
         self.locations.after(&mut self.merges);
     }
-}
-
-/// The result of merging a delivered group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Delivery {
-    /// Records that the map now holds because of it.
-    pub changed: usize,
-    /// Records that changed nothing.
-    pub unchanged: usize,
-    /// Publications of ours that were given up to the server that delivered the group.
-    pub given_up: usize,
 }
 
 impl Default for Locations {
@@ -138,6 +142,7 @@ impl Locations {
             loading: Loading::default(),
             outcomes: OutcomeCounts::default(),
             counted: ClientCounts::default(),
+            forgettings: Forgettings::default(),
             floor_ns: AtomicI64::new(i64::MIN),
             republish_policy: OnceLock::new(),
             repeated: AtomicBool::new(false),
@@ -156,7 +161,6 @@ impl Locations {
             locations: self,
             policy: self.republish_policy.get().copied().unwrap_or_default(),
             merges: Merges::default(),
-            telling: Telling::default(),
         }
     }
 
@@ -190,15 +194,14 @@ impl Locations {
         let from = from.into();
         let mut delivery = Delivery::default();
         let mut merges = Merges::default();
-        let mut telling = Telling::default();
         for (hash, record) in records {
-            let at = record.borrowed().quantized();
+            let said = record.borrowed();
+            let (at, time_ns) = (said.quantized(), said.time().ns());
             let mut shard = self.shard(hash).lock();
-            let telling = telling.begin(&self.watchers, &record);
             let before = shard.size();
             let merged = shard.map.merge_delivered(hash, record, from, publishers);
             let left = self.enter(hash, &merged, at);
-            let wakes = telling.map_or_else(Wakes::default, |telling| telling.merged(&merged, at));
+            let wakes = changes::merged(&self.watchers, &shard, hash, &merged, at);
             self.counted.changed(before, shard.size());
             let queued = shard.note(hash, &merged);
             drop(shard);
@@ -207,6 +210,9 @@ impl Locations {
             merges.count(&merged, queued);
             if merged.outcome.changed() {
                 delivery.changed += 1;
+                if at.is_none() {
+                    self.forgettings.note(hash, time_ns);
+                }
             } else {
                 delivery.unchanged += 1;
                 delivery.given_up += usize::from(merged.death.is_some());
@@ -216,11 +222,16 @@ impl Locations {
         delivery
     }
 
-    /// The current record of a client, unless it is below the floor.
+    /// The current record of a client, unless it is below the floor. A client that is forgotten has none.
     pub fn find(&self, client: &[u8]) -> Option<Record> {
+        self.held(client).filter(|record| !record.is_tombstone())
+    }
+
+    /// As [`Locations::find`]; of a client that is forgotten the tombstone.
+    pub fn held(&self, client: &[u8]) -> Option<Record> {
         let hash = self.hash(client);
         let record = self.shard(hash).lock().map.find(hash, client).cloned();
-        record.filter(|record| record.time().ns() >= self.floor_ns())
+        record.filter(|record| record.expires_ns() >= self.floor_ns())
     }
 
     /// Who watches this map.
@@ -242,20 +253,22 @@ impl Locations {
         self.floor_ns.fetch_max(floor_ns, Ordering::AcqRel);
         for shard in &self.shards {
             let mut wakes = Wakes::default();
-            let expired = {
+            let (records, located) = {
                 let mut shard = shard.lock();
                 let before = shard.size();
                 let expired = shard.raise_floor(floor_ns, |record| {
-                    if self.watchers.is_any() {
-                        wakes.add(self.watchers.changed(&removal(record)));
+                    if self.watchers.is_any()
+                        && let Some(change) = removal(record)
+                    {
+                        wakes.add(self.watchers.changed(&change));
                     }
                 });
                 self.counted.changed(before, shard.size());
                 expired
             };
             wakes.wake();
-            removed += expired.len();
-            for (hash, at) in expired {
+            removed += records;
+            for (hash, at) in located {
                 self.leave(hash, Some(Cell::of(at)));
             }
             tokio::task::yield_now().await;
@@ -264,22 +277,32 @@ impl Locations {
     }
 
     /// The bound that a report of this client, with `texts_bytes` bytes of texts, would exceed; `None` if there is room
-    /// or the client is known already. Two tasks that ask at the same time may both hear that there is room.
+    /// or a record of the client is held already. Two tasks that ask at the same time may both hear that there is room.
     pub fn full_for(&self, client: &[u8], texts_bytes: usize, room: Room) -> Option<Full> {
         let full = self.counted.full_for(texts_bytes, room)?;
         let hash = self.hash(client);
-        let is_known = self.shard(hash).lock().map.find(hash, client).is_some();
-        (!is_known).then_some(full)
+        let is_held = self.shard(hash).lock().map.find(hash, client).is_some();
+        (!is_held).then_some(full)
     }
 
-    /// The memory of all clients, in bytes; see [`memory_bytes`](super::memory_bytes).
+    /// The memory of all clients, forgotten ones too, in bytes; see [`memory_bytes`](super::memory_bytes).
     pub fn memory_bytes(&self) -> usize {
         self.counted.bytes()
     }
 
-    /// How many clients are known.
+    /// How many clients are known. Those that are forgotten are not.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().map.len()).sum()
+        let known = |shard: &Mutex<Shard>| {
+            let map = &shard.lock().map;
+            map.len() - map.tombstones()
+        };
+        self.shards.iter().map(known).sum()
+    }
+
+    /// How many clients are forgotten: the number of tombstones.
+    pub fn tombstones(&self) -> usize {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.lock().map.tombstones()).sum()
     }
 
     /// Whether no client is known.
@@ -335,6 +358,11 @@ impl Locations {
         self.shard(hash).lock().map.stands_in(hash, place)
     }
 
+    /// See [`herd_crdt::LocationMap::lives_in`].
+    pub fn lives_in(&self, hash: u64, slot: SlotId) -> bool {
+        self.shard(hash).lock().map.lives_in(hash, slot)
+    }
+
     /// See [`herd_crdt::LocationMap::standing`].
     pub fn standing(&self, hash: u64, place: SlotAddress) -> Vec<Record> {
         let shard = self.shard(hash).lock();
@@ -380,13 +408,16 @@ impl Locations {
         self.shard(hash).lock().map.publication(hash, client)
     }
 
-    /// A merge has put a record here. Returns the cell that its client leaves thereby, which is to be told once the
-    /// shard is unlocked.
-    fn enter(&self, hash: u64, merged: &Merged, at: QuantizedLocation) -> Option<Cell> {
+    /// A merge has put a record here, or a tombstone, which is nowhere. Returns the cell that its client leaves thereby,
+    /// which is to be told once the shard is unlocked.
+    fn enter(&self, hash: u64, merged: &Merged, at: Option<QuantizedLocation>) -> Option<Cell> {
         if !merged.outcome.changed() {
             return None;
         }
-        self.grid.enter(hash, merged.replaced, at)
+        match at {
+            Some(at) => self.grid.enter(hash, merged.replaced, at),
+            None => merged.replaced.map(Cell::of),
+        }
     }
 
     fn leave(&self, hash: u64, cell: Option<Cell>) {
@@ -443,108 +474,4 @@ impl Publications for &Locations {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct AllLive;
-    impl Publishers for AllLive {
-        fn presumed_live(&self, _: PublisherId) -> bool {
-            true
-        }
-        fn outranks(&self, _: PublisherId, _: &Record) -> bool {
-            false
-        }
-    }
-
-    fn record(client: &str, time: &str) -> Record {
-        Record::new(
-            client.as_bytes(),
-            b"+1+1",
-            time.as_bytes(),
-            "Hill".into(),
-            0,
-        )
-        .unwrap()
-    }
-
-    #[test]
-    fn a_heard_record_is_found_and_pending_once() {
-        let locations = Locations::default();
-        assert_eq!(locations.report(record("kiwi", "1")), Outcome::New);
-        assert_eq!(locations.report(record("kiwi", "2")), Outcome::Newer);
-        assert_eq!(locations.report(record("kiwi", "1")), Outcome::Stale);
-        assert_eq!(locations.find(b"kiwi").unwrap().time_text(), b"2");
-        assert!(locations.find(b"kiw").is_none());
-        assert_eq!(locations.pending_len(), 1);
-        assert_eq!(locations.take_pending().len(), 1);
-        assert_eq!(locations.pending_len(), 0);
-    }
-
-    #[test]
-    fn a_batch_is_counted_at_its_end_and_found_before() {
-        let locations = Locations::default();
-        let mut reports = locations.begin_reports();
-        assert_eq!(reports.report(record("kiwi", "1")), Outcome::New);
-        assert_eq!(reports.report(record("emu", "1")), Outcome::New);
-        assert!(locations.find(b"kiwi").is_some());
-        // A publisher that looks meanwhile has them, and the count is right in the end.
-        assert_eq!(locations.take_pending().len(), 2);
-        assert_eq!(locations.pending_len(), 0);
-        assert_eq!(
-            reports.report(record("kiwi", "2").borrowed()),
-            Outcome::Newer
-        );
-        drop(reports);
-        assert_eq!(locations.pending_len(), 0, "it is pending as it was");
-        assert_eq!(locations.outcomes().get(Outcome::New), 2);
-        assert_eq!(locations.outcomes().get(Outcome::Newer), 1);
-        assert_eq!(locations.republish_all(), 2);
-        assert_eq!(locations.take_backlog(9).len(), 2);
-        assert_eq!(locations.pending_len(), 0);
-    }
-
-    #[test]
-    fn a_delivered_record_is_found_and_not_published() {
-        let locations = Locations::default();
-        let records = vec![record("kiwi", "1"), record("emu", "1"), record("emu", "1")];
-        let delivery = locations.deliver(records, PublisherId(1), &AllLive);
-        assert_eq!(
-            delivery,
-            Delivery {
-                changed: 2,
-                unchanged: 1,
-                given_up: 0,
-            }
-        );
-        assert_eq!(locations.len(), 2);
-        assert_eq!(locations.pending_len(), 0);
-        assert_eq!(locations.relying_on(PublisherId(1)), 2);
-        assert_eq!(locations.adopt(|record, _| record.client() == b"emu"), 1);
-        assert_eq!(locations.take_backlog(9).len(), 1);
-        assert_eq!(locations.outcomes().get(Outcome::Same), 1);
-    }
-
-    #[tokio::test]
-    async fn a_record_below_the_floor_is_not_found() {
-        let locations = Locations::default();
-        for second in 0..1_000 {
-            let client = format!("client{second}");
-            locations.report(record(&client, &second.to_string()));
-        }
-        let mut map = &locations;
-        for hash in locations.take_pending() {
-            map.place_pending(hash, &mut |_| SlotId(3));
-        }
-        let floor_ns = 400 * herd_crdt::NANOSECONDS_PER_SECOND;
-        assert_eq!(locations.raise_floor(floor_ns).await, 400);
-        assert_eq!(locations.raise_floor(0).await, 0, "it never falls");
-        assert_eq!(locations.floor_ns(), floor_ns);
-        assert_eq!(locations.len(), 600);
-        assert_eq!(locations.take_deaths().len(), 400);
-        assert!(locations.find(b"client399").is_none());
-        assert!(locations.find(b"client400").is_some());
-        assert_eq!(locations.report(record("kiwi", "399")), Outcome::Expired);
-        assert_eq!(locations.outcomes().get(Outcome::Expired), 1);
-        assert_eq!(locations.pending_len(), 0);
-    }
-}
+mod tests;

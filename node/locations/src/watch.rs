@@ -95,7 +95,6 @@ impl Watch {
             Subject::Area(area) => registration.watch_area(Some(&area.outer)),
             Subject::Around(around) => registration.watch_client(&around.client),
         }
-        locations.wait_for_changes_under_way();
         Watch {
             registration,
             scan: Some(Scan::first(&subject)),

@@ -2,6 +2,7 @@
 
 use herd_crdt::{CLIENT_ID_BYTES_MAX, InvalidLocation, InvalidRecord, InvalidTime, is_blank};
 
+use super::forget::Forget;
 use super::iamat::Iamat;
 use super::nearby::{CLIENTS_MAX, Nearby, REACH_KM_MAX, Within};
 use super::watch::Watch;
@@ -22,6 +23,8 @@ pub enum Command<'a> {
     Watch(Watch<'a>),
     /// And now not any more.
     Unwatch,
+    /// A client is to be forgotten.
+    Forget(Forget<'a>),
 }
 
 /// Why a line is not a command. The client only ever gets a copy of its line; this is for logs and
@@ -49,6 +52,9 @@ pub enum InvalidCommand {
     /// An `UNWATCH` that breaks a rule.
     #[error("invalid UNWATCH: {0}")]
     Unwatch(InvalidOperand),
+    /// A `FORGET` that breaks a rule.
+    #[error("invalid FORGET: {0}")]
+    Forget(InvalidOperand),
 }
 
 /// Which operand of a command is wrong.
@@ -134,6 +140,9 @@ impl<'a> Command<'a> {
                 None => Ok(Some(Command::Unwatch)),
                 Some(_) => Err(InvalidCommand::Unwatch(InvalidOperand::Count)),
             },
+            Some(b"FORGET") => Forget::parse(fields)
+                .map(|forget| Some(Command::Forget(forget)))
+                .map_err(InvalidCommand::Forget),
             Some(_) => Err(InvalidCommand::UnknownWord),
         }
     }
@@ -238,6 +247,8 @@ mod tests {
             &b"iamat kiwi +1+1 1"[..],
             b"Nearby POINT +1+1 1 1",
             b"within +1+1 +2+2 1",
+            b"Forget kiwi",
+            b"FORGETkiwi",
             b"Whatsat kiwi 1 1",
             b"AT Hill +0.000000000 kiwi +1+1 1",
             b"IAMATkiwi +1+1 1",
@@ -286,7 +297,7 @@ mod tests {
 
         #[test]
         fn almost_commands_never_panic(
-            line in "(IAMAT|WHATSAT|NEARBY|WITHIN|WATCH|UNWATCH)( POINT| CLIENT| PREFIX| WITHIN)?( [-+.0-9]{0,12}| kiwi| \\PC{0,5}){0,5}"
+            line in "(IAMAT|WHATSAT|NEARBY|WITHIN|WATCH|UNWATCH|FORGET)( POINT| CLIENT| PREFIX| WITHIN)?( [-+.0-9]{0,12}| kiwi| \\PC{0,5}){0,5}"
         ) {
             let _ = Command::parse(line.as_bytes());
         }

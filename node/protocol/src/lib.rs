@@ -7,6 +7,7 @@
 
 mod command;
 mod foreign;
+mod forget;
 mod iamat;
 mod line;
 mod nearby;
@@ -17,10 +18,11 @@ mod whatsat;
 
 pub use command::{Command, Fields, InvalidCommand, InvalidOperand};
 pub use foreign::Foreign;
+pub use forget::Forget;
 pub use iamat::{Iamat, clients_ahead};
 pub use line::{LINE_BYTES_MAX, Line, LineReader, OVERSIZED_COPY_BYTES};
 pub use nearby::{CLIENTS_MAX, Center, Nearby, REACH_KM_MAX, Within};
-pub use reply::{ACCEPTED_LINE, AtLine, Reply, difference_text};
+pub use reply::{ACCEPTED_LINE, AtLine, GoneLine, Reply, difference_text};
 pub use stream::{EndReason, StreamLine};
 pub use watch::Watch;
 pub use whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Radius, Whatsat};

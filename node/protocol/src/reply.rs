@@ -1,7 +1,7 @@
 //! From replies to bytes.
 
 use bytes::Bytes;
-use herd_crdt::Record;
+use herd_crdt::{Record, ReportTime};
 use memchr::{memchr, memchr_iter};
 
 /// The reply to a token that is known.
@@ -35,6 +35,8 @@ pub enum Reply<'a> {
         /// Whether there are further ones in the box.
         more: bool,
     },
+    /// A client is forgotten.
+    Gone(GoneLine<'a>),
     /// The line could not be carried out: a copy of it.
     Invalid(&'a [u8]),
     /// The token that the client showed is known.
@@ -54,6 +56,17 @@ pub struct AtLine<'a> {
     pub location: &'a [u8],
     /// The time as the client wrote it.
     pub time: &'a [u8],
+}
+
+/// The values of a `GONE` line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GoneLine<'a> {
+    /// The server that was told to forget the client.
+    pub server: &'a str,
+    /// The client ID.
+    pub client: &'a [u8],
+    /// The time of the tombstone.
+    pub time: ReportTime,
 }
 
 impl Reply<'_> {
@@ -86,6 +99,10 @@ impl Reply<'_> {
                     AtLine::of(record).write(out);
                     out.push(b'\n');
                 }
+                out.push(b'\n');
+            }
+            Reply::Gone(gone) => {
+                gone.write(out);
                 out.push(b'\n');
             }
             Reply::Accepted => {
@@ -124,6 +141,17 @@ impl<'a> AtLine<'a> {
             out.push(b' ');
             out.extend_from_slice(operand);
         }
+    }
+}
+
+impl GoneLine<'_> {
+    /// Appends the line to `out`, without a newline.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        for field in [&b"GONE"[..], self.server.as_bytes(), self.client] {
+            out.extend_from_slice(field);
+            out.push(b' ');
+        }
+        out.extend_from_slice(self.time.to_text().as_bytes());
     }
 }
 
@@ -308,6 +336,21 @@ mod tests {
             more: true,
         };
         assert_eq!(written(&nobody), b"NEAR 0 more\n\n");
+    }
+
+    #[test]
+    fn a_gone_line_has_nine_decimals() {
+        let gone = |ns| {
+            written(&Reply::Gone(GoneLine {
+                server: "Hill",
+                client: b"\xff",
+                time: ReportTime::of_ns(ns),
+            }))
+        };
+        let text = b"GONE Hill \xff 1520023934.918963997\n";
+        assert_eq!(gone(1_520_023_934_918_963_997), text);
+        assert_eq!(gone(-1), b"GONE Hill \xff -0.000000001\n");
+        assert_eq!(gone(i64::MAX), b"GONE Hill \xff 9223372036.854775807\n");
     }
 
     #[test]

@@ -15,11 +15,13 @@ mod replication {
     mod crash_loop;
     mod death;
     mod expiry;
+    mod forgetting;
     mod garbled;
     mod handshake;
     mod hanging_disk;
     mod harness;
     mod levels;
+    mod lies;
     mod mixed_links;
     mod network;
     mod panic;

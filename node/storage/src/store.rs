@@ -53,6 +53,11 @@ pub enum Write {
         /// The generation of this server's incarnation.
         generation: u64,
     },
+    /// Nothing but bytes, some hundred of which make the files old that data is written to first. See [`Write::Purge`].
+    Filler,
+    /// From some time after this on, nothing is on the disk any more that was overwritten or deleted before. It takes
+    /// [`Write::Filler`]s first, and happens in the background.
+    Purge,
 }
 
 impl Write {
@@ -67,7 +72,11 @@ impl Write {
             Write::Put { incarnation, .. } => {
                 (1..=SERVER_NAME_BYTES_MAX).contains(&incarnation.server.len())
             }
-            Write::Forget { .. } | Write::Floor { .. } | Write::Generation { .. } => true,
+            Write::Forget { .. }
+            | Write::Floor { .. }
+            | Write::Generation { .. }
+            | Write::Filler
+            | Write::Purge => true,
         }
     }
 
@@ -77,7 +86,11 @@ impl Write {
         Self::OVERHEAD_BYTES
             + match self {
                 Write::Put { group, .. } => group.len(),
-                Write::Forget { .. } | Write::Floor { .. } | Write::Generation { .. } => 0,
+                Write::Forget { .. }
+                | Write::Floor { .. }
+                | Write::Generation { .. }
+                | Write::Filler
+                | Write::Purge => 0,
             }
     }
 }

@@ -76,8 +76,8 @@ impl Marking<'_> {
 }
 
 impl Watchers {
-    /// Whether anyone watches. To be asked under the lock of the client's shard, which a new watcher takes too before it
-    /// looks: then one that does not see the change in the map is seen here.
+    /// Whether anyone watches. To be asked under the lock of the client's shard, after the change of map and index: then a
+    /// watcher that did not see the change there is seen here.
     #[inline]
     #[must_use]
     pub fn is_any(&self) -> bool {

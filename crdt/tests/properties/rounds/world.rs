@@ -9,6 +9,9 @@ use herd_crdt::{
 
 use crate::strategies::Masked;
 
+/// The records of one second in this number are tombstones.
+const FORGETS_EVERY: i64 = 7;
+
 /// Publishers of odd number outrank us.
 pub(super) struct Ranks<'a> {
     pub(super) live: &'a [bool],
@@ -67,7 +70,7 @@ pub(super) struct World {
 
 /// Raises `known`, unless the record has expired.
 pub(super) fn raise(known: &mut BTreeMap<Vec<u8>, Record>, record: &Record, expiry_ns: i64) {
-    if record.time().ns() < expiry_ns {
+    if record.expires_ns() < expiry_ns {
         return;
     }
     let known = known
@@ -86,8 +89,13 @@ impl World {
     pub(super) fn record(&self, client: usize, time_s: i64, server: &str) -> Record {
         let client = &self.clients[client % self.clients.len()];
         let time = time_s.to_string();
+        let (time, server) = (time.as_bytes(), server.into());
         let received_ns = (1_520_023_934 + time_s) * NANOSECONDS_PER_SECOND;
-        Record::new(client, b"+1+1", time.as_bytes(), server.into(), received_ns).unwrap()
+        let record = match time_s.rem_euclid(FORGETS_EVERY) {
+            0 => Record::tombstone_of(client, time, server, received_ns),
+            _ => Record::new(client, b"+1+1", time, server, received_ns),
+        };
+        record.unwrap()
     }
 
     pub(super) fn deliver(&mut self, record: Record, publisher: u32) {
@@ -155,7 +163,7 @@ impl World {
     pub(super) fn raise_floor(&mut self, floor_ns: i64) {
         let floor_ns = floor_ns.max(self.map.floor_ns());
         let before = self.entries();
-        let below = |record: &Record| record.time().ns() < floor_ns;
+        let below = |record: &Record| record.expires_ns() < floor_ns;
         let expired = self.map.raise_floor(floor_ns);
         assert_eq!(self.map.floor_ns(), floor_ns);
         let left: Vec<_> = before.iter().filter(|(record, _)| !below(record)).collect();

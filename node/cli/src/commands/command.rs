@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::bench::BenchArgs;
 use super::certs::CertsArgs;
 use super::control::{DumpArgs, LoadArgs};
+use super::forget::ForgetArgs;
 use super::generated::{CompletionsArgs, ManArgs};
 use super::near::NearArgs;
 use super::options::{Local, Serve, SettingFlags};
@@ -19,8 +20,8 @@ use super::token::TokenArgs;
 use super::top::TopArgs;
 use super::watch::WatchArgs;
 use super::{
-    bench, certs, check_config, control, generated, local, near, places, send, serve, status,
-    store, token, top, watch,
+    bench, certs, check_config, control, forget, generated, local, near, places, send, serve,
+    status, store, token, top, watch,
 };
 use crate::exit_code;
 
@@ -69,9 +70,15 @@ enum Command {
     /// and says so. Exit status: 0 if it was stopped, 1 if the server refused the watch, 64 for wrong arguments, 69 if no
     /// server could be reached at the start, 74 if its output could not be written.
     Watch(WatchArgs),
+    /// Make a herd forget clients: their locations, on every server, for good
+    ///
+    /// Prints the GONE line of each, and asks before it does. Exit status: 0 if all are forgotten, 1 if the server
+    /// refused some or you said no, 64 for wrong arguments, 69 if it could not be reached, 74 if the connection was
+    /// lost before all replies were there.
+    Forget(ForgetArgs),
     /// Write all records that a running server knows, as lines
     ///
-    /// Each record is its AT line, and the last line is END with their count. Each is as it was at
+    /// Each record is its AT line, or the GONE line of a client that is forgotten; the last line is END with their count. Each is as it was at
     /// some moment of the dump. Without options the server is that of the variables
     /// HERD_CONTROL_SOCKET or HERD_DATA_DIR, else the first that runs of `herd local` in this folder.
     Dump(DumpArgs),
@@ -136,6 +143,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Send(args) => send::run(args),
         Command::Near(args) => near::run(args),
         Command::Watch(args) => watch::run(args),
+        Command::Forget(args) => forget::run(&args),
         Command::Dump(args) => control::run_dump(&args),
         Command::Load(args) => control::run_load(&args),
         Command::Store(args) => store::run(&args),

@@ -6,6 +6,7 @@ mod check_config;
 mod command;
 mod connect;
 mod control;
+mod forget;
 mod generated;
 mod local;
 mod near;

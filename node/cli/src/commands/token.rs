@@ -46,6 +46,9 @@ struct NewArgs {
     /// An id that it may ask about, likewise
     #[arg(long, value_name = "ID")]
     ask: Vec<String>,
+    /// An id that it may forget, likewise
+    #[arg(long, value_name = "ID")]
+    forget: Vec<String>,
     /// Let it see the pages and data of HTTP
     #[arg(long)]
     http: bool,
@@ -77,6 +80,7 @@ fn grant(args: &NewArgs) -> Result<Grant, String> {
     for (patterns, texts) in [
         (&mut grant.report, &args.report),
         (&mut grant.ask, &args.ask),
+        (&mut grant.forget, &args.forget),
     ] {
         for text in texts {
             patterns

@@ -11,7 +11,8 @@ pub const BURIED_KEY: &str = "buried";
 /// The key that tells how a server's links are.
 pub const LINKS_KEY: &str = "links";
 
-/// The key that says that [`SETTLEMENT_KEY`] will be told.
+/// The key that says that [`SETTLEMENT_KEY`] will be told. Its value is the newest version of the group format that the
+/// server reads.
 pub const TOLD_KEY: &str = "settlement/told";
 
 /// The key that tells whether somebody live publishes all that a server holds.

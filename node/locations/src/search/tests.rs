@@ -222,7 +222,7 @@ fn the_checker_tells_of_an_update_that_is_dropped() {
     assert_eq!(locations.index_fault(), None);
     let (hash, at) = (
         locations.hash(b"kiwi"),
-        locations.find(b"kiwi").unwrap().quantized(),
+        locations.find(b"kiwi").unwrap().quantized().unwrap(),
     );
     locations.grid.leave(hash, herd_grid::Cell::of(at));
     assert_eq!(
@@ -232,7 +232,7 @@ fn the_checker_tells_of_an_update_that_is_dropped() {
     // As if it had moved to a place that no record names.
     let _ = locations
         .grid
-        .enter(hash, None, record(b"x", "+50+50", 1).quantized());
+        .enter(hash, None, record(b"x", "+50+50", 1).quantized().unwrap());
     assert_eq!(
         locations.index_fault(),
         Some(super::super::IndexFault::Missing { missing: 1 })

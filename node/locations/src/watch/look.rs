@@ -9,7 +9,7 @@ use super::super::Locations;
 
 /// The record of a client at the moment of a look.
 pub(super) enum Looked {
-    /// There is none.
+    /// There is none, or a tombstone.
     Unknown,
     /// There is one that counts no more, since it is below the floor, and is about to be removed.
     Expiring,
@@ -18,14 +18,6 @@ pub(super) enum Looked {
 }
 
 impl Locations {
-    /// Waits for changes that began when nobody watched, perhaps, and so leave no marks. A look through the index could else
-    /// miss them: it comes to a cell before the client does, and locks the client's shard never.
-    pub(super) fn wait_for_changes_under_way(&self) {
-        for shard in &self.shards {
-            drop(shard.lock());
-        }
-    }
-
     /// Looks at the record of a client.
     pub(super) fn look(&self, client: &[u8], registration: &Registration) -> Looked {
         let hash = self.hash(client);
@@ -33,8 +25,9 @@ impl Locations {
         registration.unmark(client);
         match shard.map.find(hash, client) {
             None => Looked::Unknown,
+            Some(record) if record.is_tombstone() => Looked::Unknown,
             // Under the lock, because a removal that has begun has this shard still to come.
-            Some(record) if record.time().ns() < self.floor_ns() => Looked::Expiring,
+            Some(record) if record.expires_ns() < self.floor_ns() => Looked::Expiring,
             Some(record) => Looked::Known(record.clone()),
         }
     }
@@ -51,8 +44,9 @@ impl Locations {
         let shard = self.shard(hash).lock();
         for record in shard.map.perhaps_with_hash(hash) {
             let client = record.client();
-            if record.time().ns() >= floor_ns
-                && area.bound_at(record.quantized()) <= area.bound_max()
+            let may_be_inside = |at| area.bound_at(at) <= area.bound_max();
+            if record.expires_ns() >= floor_ns
+                && record.quantized().is_some_and(may_be_inside)
                 && self.hash(client) == hash
                 && !told.is_inside(client)
                 && !told.is_centre(client)

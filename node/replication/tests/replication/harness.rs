@@ -8,13 +8,13 @@ use herd_clock::clock::{SystemClock, WallClock as _};
 use herd_crdt::group::GroupFormat;
 use herd_crdt::{Publication, Record, ServerName};
 use herd_expiry::{Expiry, FloorStore, HerdClocks};
+use herd_gossip::entropy::Entropy;
 use herd_gossip::link::offer::Offer;
-use herd_locations::Locations;
-use herd_replication::chance::Chance;
+use herd_gossip::links::{HerdView, Links};
+use herd_gossip::neighbour::NeighbourConfig;
+use herd_locations::{Forget, Locations};
 use herd_replication::expiry_views::Rejoin;
 use herd_replication::figures::Figures;
-use herd_replication::links::{HerdView, Links};
-use herd_replication::neighbour::NeighbourConfig;
 use herd_replication::reach::Reach;
 use herd_replication::run::{Replication, ReplicationEnd};
 use herd_replication::store_handle::StoreHandle;
@@ -172,9 +172,9 @@ impl Herd {
         let view = self.view(position);
         let locations = Arc::new(Locations::default());
         let acknowledgements = Arc::new(Acknowledgements::new(self.ack, ACK_WAIT_MAX));
-        let chance = Chance::new(self.clocks[position].clone(), rand::random());
+        let entropy = Entropy::new(self.clocks[position].clone(), rand::random());
         let (known, acks) = (locations.clone(), acknowledgements.clone());
-        let mut replication = Replication::new(view, known, chance, None, acks)
+        let mut replication = Replication::new(view, known, entropy, None, acks)
             .with_allowed_skew(self.allowed_skew)
             .with_group_format(self.formats[position]);
         if let Some(disk) = &self.disks[position] {
@@ -190,6 +190,7 @@ impl Herd {
             figures,
             store,
             reach,
+            ..
         } = replication.view();
         links.set_offer(self.offers[position]);
         let stop = CancellationToken::new();
@@ -382,6 +383,24 @@ impl Server {
         self.acknowledgements.confirmed(ticket).await.is_ok()
     }
 
+    /// Forgets a client here, at this time by the clock, in nanoseconds.
+    pub(super) fn forget(&self, client: &str, now_ns: i64) {
+        let forget = Forget {
+            client: client.as_bytes(),
+            server: &self.name,
+            received_ns: now_ns,
+        };
+        let forgotten = self.locations.begin_reports().forget(&forget);
+        assert!(forgotten.unwrap().outcome.changed());
+    }
+
+    /// Forgets a client here, and waits until that is told; says whether that was a GONE line.
+    pub(super) async fn forget_acknowledged(&self, client: &str) -> bool {
+        self.forget(client, 0);
+        let ticket = self.acknowledgements.ticket();
+        self.acknowledgements.confirmed(ticket).await.is_ok()
+    }
+
     /// The time of a client's record here.
     pub(super) fn time_of(&self, client: &str) -> Option<String> {
         let record = self.locations.find(client.as_bytes())?;
@@ -401,8 +420,8 @@ impl Server {
 }
 
 /// Ids by the clock, and jitter that differs from server to server.
-pub(super) fn chance() -> Chance {
-    Chance::new(Arc::new(SystemClock), rand::random())
+pub(super) fn entropy() -> Entropy {
+    Entropy::new(Arc::new(SystemClock), rand::random())
 }
 
 /// A record of `client` at second `time`, heard by `server`.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use herd_clock::clock::WallClock as _;
 use herd_crdt::{Publication, Record, ServerName};
-use herd_locations::Locations;
-use herd_replication::links::HerdView;
-use herd_replication::neighbour::NeighbourConfig;
+use herd_gossip::link::offer::Offer;
+use herd_gossip::links::HerdView;
+use herd_gossip::neighbour::NeighbourConfig;
+use herd_locations::{Forget, Locations};
 use herd_replication::run::ReplicationEnd;
 use herd_storage::{Crash, ModelledDisk, Store as _};
 use parking_lot::Mutex;
@@ -186,7 +187,7 @@ impl Herd {
         }
     }
 
-    /// As a client's `IAMAT`: the report is in the map, and whoever sent it is told when it is as safe
+    /// As a client's `IAMAT` or `FORGET`: the record is in the map, and whoever sent it is told when it is as safe
     /// as the server was asked to make it.
     fn report(&mut self, report: &Report) {
         let now = self.now();
@@ -195,19 +196,30 @@ impl Herd {
             return;
         };
         let client = report.client_id();
-        let record = Record::new(
-            &client,
-            report.location.as_bytes(),
-            report.time.as_bytes(),
-            server.name.clone(),
-            server.clock.now_ns(),
-        );
-        let record = record.unwrap();
+        let received_ns = server.clock.now_ns();
         server.reports.push(now);
-        self.ledger.lock().note_reported(&record);
         let since = process.acknowledgements.begun();
-        process.locations.report(record);
-        let known = process.locations.find(&client);
+        let record = match &report.location {
+            Some(location) => {
+                let (location, time) = (location.as_bytes(), report.time.as_bytes());
+                let record = Record::new(&client, location, time, server.name.clone(), received_ns);
+                let record = record.unwrap();
+                process.locations.report(record.clone());
+                Some(record)
+            }
+            None => {
+                let forget = Forget {
+                    client: &client,
+                    server: &server.name,
+                    received_ns,
+                };
+                let forgotten = process.locations.begin_reports().forget(&forget);
+                assert!(forgotten.unwrap().outcome.changed());
+                process.locations.held(&client)
+            }
+        };
+        self.ledger.lock().note_reported(&record.unwrap());
+        let known = process.locations.held(&client);
         let ticket = process.acknowledgements.ticket_since(since);
         let (acknowledgements, ended) = (process.acknowledgements.clone(), process.ended.clone());
         let (ledger, start, server) = (self.ledger.clone(), self.start, report.server);
@@ -350,6 +362,7 @@ impl Herd {
         {
             disk.crash(Crash::Wipe);
         }
+        let is_former = server.lives < self.scenario.former_lives[position];
         server.lives += 1;
         let life = server.lives * self.scenario.shape.names.len() as u64 + position as u64;
         server.process = Some(Process::start(Start {
@@ -358,6 +371,10 @@ impl Herd {
             clock: server.clock.clone(),
             disk: server.disk.as_ref(),
             network: &self.network,
+            offer: match is_former {
+                true => Offer::FORMER,
+                false => Offer::PRESENT,
+            },
             seed: self.scenario.seed.rotate_left(32) ^ life,
         }));
         server.monotony = Monotony::default();
@@ -412,7 +429,7 @@ impl Herd {
         let mut map = Map::new();
         for client in 0..self.scenario.clients {
             let id = format!("client{client}").into_bytes();
-            if let Some(record) = locations.find(&id) {
+            if let Some(record) = locations.held(&id) {
                 join(&mut map, &record);
             }
         }

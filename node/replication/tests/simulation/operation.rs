@@ -11,7 +11,7 @@ pub(super) type Position = usize;
 /// One thing that happens in a simulation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
-    /// A client reports.
+    /// A client reports, or is forgotten.
     Report(Report),
     /// A server's process ends without warning, and its machine too if the disk says so.
     Crash { server: Position, crash: Crash },
@@ -53,12 +53,13 @@ pub(super) enum DiskFault {
     Sync,
 }
 
-/// What an `IAMAT` says, and to whom.
+/// What an `IAMAT` or a `FORGET` says, and to whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Report {
     pub(super) server: Position,
     pub(super) client: u32,
-    pub(super) location: String,
+    /// `None` for a `FORGET`, which has no time either.
+    pub(super) location: Option<String>,
     pub(super) time: String,
 }
 
@@ -84,11 +85,15 @@ impl fmt::Display for Timed {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Operation::Report(report) => write!(
-                f,
-                "IAMAT client{} {} {} at {}",
-                report.client, report.location, report.time, report.server
-            ),
+            Operation::Report(Report {
+                server,
+                client,
+                location,
+                time,
+            }) => match location {
+                Some(location) => write!(f, "IAMAT client{client} {location} {time} at {server}"),
+                None => write!(f, "FORGET client{client} at {server}"),
+            },
             Operation::Crash { server, crash } => write!(f, "crash {server}: {crash:?}"),
             Operation::Stop { server } => write!(f, "stop {server}"),
             Operation::Start { server } => write!(f, "start {server}"),

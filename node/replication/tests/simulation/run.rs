@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use herd_crdt::Record;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::bugs::Bugs;
@@ -10,6 +11,7 @@ use super::checkers::Found;
 use super::checkers::convergence::all_maps_are_equal;
 use super::checkers::copies::{slots_are_bounded, the_superseded_are_buried};
 use super::checkers::index::the_index_agrees;
+use super::checkers::oblivion::nothing_comes_back;
 use super::checkers::publication::each_has_one_publisher;
 use super::checkers::survival::nothing_promised_is_lost;
 use super::checkers::truth::nothing_is_made_up;
@@ -223,6 +225,9 @@ impl Run<'_> {
             .count();
         let survives = (0..herd.servers.len())
             .any(|server| herd.harms.holds(server, ledger.settled_at, Held::Synced));
+        let kept = promised.iter().map(|acked| &acked.record);
+        let kept = kept.chain(ledger.settled.values().filter(|_| survives));
+        nobody_comes_back(herd, kept)?;
         let settled = ledger.settled.values().filter(|_| survives);
         let settled = settled.map(|record| (record, "which all servers held".to_owned()));
         nothing_promised_is_lost("the herd", &map, settled)?;
@@ -268,6 +273,15 @@ impl Run<'_> {
         };
         (0..reports.len()).map(within).max().unwrap_or(0)
     }
+}
+
+/// No server answers with a location below a tombstone among these records.
+fn nobody_comes_back<'a>(herd: &Herd, kept: impl Iterator<Item = &'a Record>) -> Found {
+    let forgotten: Vec<_> = kept.filter(|record| record.is_tombstone()).collect();
+    herd.running().try_for_each(|(server, process)| {
+        let answer = |client: &[u8]| process.locations.find(client);
+        nothing_comes_back(&server.name, forgotten.iter().copied(), answer)
+    })
 }
 
 /// Of the reports that were acknowledged and of what is answered in the end.

@@ -1,5 +1,5 @@
 //! What clients report: some far more often than others, at any server, with times that tie, go back and
-//! repeat.
+//! repeat. And which of them are forgotten, at any server.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ fn fresh(rng: &mut StdRng, shape: Shape, clients: u32, episode: u32, at: Duratio
     Report {
         server: rng.random_range(0..shape.names.len()),
         client,
-        location: format!("{latitude:+}{longitude:+}"),
+        location: Some(format!("{latitude:+}{longitude:+}")),
         time: format!("{seconds}.{ms:03}"),
     }
 }
@@ -100,7 +100,28 @@ fn vary(rng: &mut StdRng, fresh: Report, earlier: Report) -> Report {
             server: fresh.server,
             time: earlier.time.split('.').next().unwrap_or("0").to_owned(),
         },
+        // It is forgotten.
+        32..40 => Report {
+            location: None,
+            client: earlier.client,
+            ..fresh
+        },
+        // At the time that a tombstone of the earlier report may have.
+        40..44 => Report {
+            client: earlier.client,
+            time: one_ns_later(&earlier.time),
+            ..fresh
+        },
         _ => fresh,
+    }
+}
+
+/// The same with nine digits behind the dot, and the last of them 1, as long as there are not nine yet.
+fn one_ns_later(time: &str) -> String {
+    let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
+    match fraction.len() {
+        0..9 => format!("{seconds}.{fraction:0<8}1"),
+        _ => time.to_owned(),
     }
 }
 

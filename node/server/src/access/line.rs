@@ -16,7 +16,11 @@ const NAME_BYTES_MAX: usize = 64;
 #[must_use]
 pub fn grant_line(grant: &Grant, hash: &TokenHash) -> String {
     let mut line = format!("{} {hash}", grant.name);
-    for (word, patterns) in [("report", &grant.report), ("ask", &grant.ask)] {
+    for (word, patterns) in [
+        ("report", &grant.report),
+        ("ask", &grant.ask),
+        ("forget", &grant.forget),
+    ] {
         for pattern in patterns.texts() {
             // Writing to a String does not fail.
             let _ = write!(line, " {word}={pattern}");
@@ -42,21 +46,27 @@ pub(super) fn parse(line: &str) -> Result<(TokenHash, Grant), String> {
         name: name.into(),
         report: IdPatterns::default(),
         ask: IdPatterns::default(),
+        forget: IdPatterns::default(),
         http: false,
     };
     for scope in fields {
         match scope.split_once('=') {
             Some(("report", pattern)) => grant.report.add(pattern),
             Some(("ask", pattern)) => grant.ask.add(pattern),
+            Some(("forget", pattern)) => grant.forget.add(pattern),
             None if scope == "http" => {
                 grant.http = true;
                 Ok(())
             }
-            _ => return Err("a scope is none of `report=ID`, `ask=ID` and `http`".to_owned()),
+            _ => {
+                return Err(
+                    "a scope is none of `report=ID`, `ask=ID`, `forget=ID` and `http`".to_owned(),
+                );
+            }
         }
         .map_err(|error| error.to_string())?;
     }
-    if grant.report.len() + grant.ask.len() > PATTERNS_MAX {
+    if grant.report.len() + grant.ask.len() + grant.forget.len() > PATTERNS_MAX {
         return Err(format!("more than {PATTERNS_MAX} patterns"));
     }
     Ok((hash, grant))

@@ -35,6 +35,12 @@ impl Principal {
         self.allows(|grant| grant.ask.cover(client))
     }
 
+    /// Whether this client may be forgotten; a refusal is counted.
+    #[must_use]
+    pub fn may_forget(&self, client: &[u8]) -> bool {
+        self.allows(|grant| grant.forget.cover(client))
+    }
+
     /// Whether this client exists for it, where clients are not asked for by their ids.
     #[must_use]
     pub fn may_see(&self, client: &[u8]) -> bool {

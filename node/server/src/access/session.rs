@@ -98,6 +98,7 @@ mod tests {
         let mut grant = Grant::new("van").unwrap();
         grant.report.add("van-*").unwrap();
         grant.ask.add("depot").unwrap();
+        grant.forget.add("old-*").unwrap();
         let text = grant_line(&grant, &token.hash());
         Access::new("tokens".into(), Tokens::parse(text.as_bytes()).unwrap())
     }
@@ -133,6 +134,8 @@ mod tests {
         assert!(principal.may_ask(b"depot") && principal.may_see_some());
         assert!(!principal.may_ask(b"van-1") && !principal.may_ask(b"depot2"));
         assert!(principal.may_see(b"depot") && !principal.may_see(b"depot2"));
+        assert!(principal.may_forget(b"old-1"));
+        assert!(!principal.may_forget(b"van-1") && !principal.may_forget(b"depot"));
         for line in [
             &b"IAMAT van-1 +1+1 1"[..],
             b"IAMAT",
@@ -144,7 +147,7 @@ mod tests {
         }
         let statistics = access.statistics();
         let count = statistics.commands_forbidden.load(Ordering::Relaxed);
-        assert_eq!(count, 4, "what is not seen is not refused");
+        assert_eq!(count, 6, "what is not seen is not refused");
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Grant {
     pub report: IdPatterns,
     /// Clients that it may ask about.
     pub ask: IdPatterns,
+    /// Clients that it may forget.
+    pub forget: IdPatterns,
     /// Whether it opens the pages and data of HTTP.
     pub http: bool,
 }
@@ -47,6 +49,7 @@ impl Grant {
             name: name.into(),
             report: IdPatterns::default(),
             ask: IdPatterns::default(),
+            forget: IdPatterns::default(),
             http: false,
         })
     }
@@ -221,6 +224,10 @@ mod tests {
             .iter()
             .for_each(|text| grant.report.add(text).unwrap());
         ask.iter().for_each(|text| grant.ask.add(text).unwrap());
+        // Whoever may report some may forget them here.
+        report
+            .iter()
+            .for_each(|text| grant.forget.add(text).unwrap());
         grant.http = http;
         grant
     }
@@ -267,7 +274,7 @@ mod tests {
              line 5: the same hash as in an earlier line; \
              line 6: a token's name has 1 to 64 letters, digits, `-`, `_` and `.`; \
              line 7: a pattern is empty; `*` covers every id; \
-             line 8: a scope is none of `report=ID`, `ask=ID` and `http`"
+             line 8: a scope is none of `report=ID`, `ask=ID`, `forget=ID` and `http`"
         );
     }
 

@@ -1,8 +1,8 @@
 //! All records, as lines.
 
+use super::record_line::write_record;
 use super::session::{ControlSession, SessionError};
 use herd_locations::Walk;
-use herd_protocol::AtLine;
 
 /// Writes every record and the end. Between two pieces nothing is held but the walk's place, so a
 /// reader that is slow costs this server nothing.
@@ -14,8 +14,7 @@ pub(super) async fn run(session: &mut ControlSession) -> Result<(), SessionError
     while let Some(piece) = walk.next_piece(&locations) {
         lines.clear();
         for record in &piece {
-            AtLine::of(record).write(&mut lines);
-            lines.push(b'\n');
+            write_record(record, &mut lines);
         }
         records += piece.len() as u64;
         drop(piece);

@@ -166,6 +166,9 @@ impl<'a> Intake<'a> {
                 return Err(InvalidRecordLine::Ahead);
             }
         }
+        if record.is_tombstone() && self.control.locations.unread_by().is_some() {
+            return Err(InvalidRecordLine::Unread);
+        }
         Ok(record)
     }
 

@@ -27,7 +27,9 @@ pub use listen::Control;
 pub use load_report::{
     DumpLoadReport, INVALID_LINES_TOLD_MAX, InvalidLine, LoadCounts, ReportLine,
 };
-pub use record_line::{EndLine, InvalidEndLine, InvalidRecordLine, parse_end, parse_record};
+pub use record_line::{
+    EndLine, InvalidEndLine, InvalidRecordLine, parse_end, parse_record, write_record,
+};
 pub use request::{ControlRequest, InvalidRequest, VERSION};
 pub use socket::{ControlSocket, ControlSocketError};
 pub(crate) use socket_path::is_too_long;

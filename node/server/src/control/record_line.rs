@@ -1,9 +1,12 @@
-//! From the lines of a dump back to records, bit for bit.
+//! From records to the lines of a dump, and back, bit for bit.
 
 use herd_crdt::decimal::{Decimal, whole_number};
 use herd_crdt::{InvalidRecord, NANOSECONDS_PER_SECOND, Record, ReportTime, ServerName};
 
-use herd_protocol::Fields;
+use herd_protocol::{AtLine, Fields, difference_text};
+
+/// The fields of the longest line.
+const FIELDS_MAX: usize = 6;
 
 /// Digits of a difference behind its dot.
 const DIFFERENCE_DIGITS: usize = 9;
@@ -11,8 +14,10 @@ const DIFFERENCE_DIGITS: usize = 9;
 /// Why a line is no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRecordLine {
-    /// Not `AT` and five fields.
-    #[error("not a line `AT server difference client location time`")]
+    /// Neither `AT` and five fields nor `GONE` and four.
+    #[error(
+        "neither `AT server difference client location time` nor `GONE server difference client time`"
+    )]
     Form,
     /// Longer than any record's line.
     #[error("the line is too long")]
@@ -38,6 +43,11 @@ pub enum InvalidRecordLine {
     /// The report's time is too far ahead of the clock.
     #[error("time is further ahead of the server's clock than max_clock_skew allows")]
     Ahead,
+    /// A server of the herd is of a release that cannot forget.
+    #[error(
+        "it forgets a client, which a server of the herd is too old for; upgrade that server first"
+    )]
+    Unread,
     /// The floor of expiry keeps it out, though it is not old by the server's clock.
     #[error(
         "the server's floor of expiry is ahead of its clock, and keeps the record out though it has not expired; see \
@@ -94,6 +104,25 @@ pub fn parse_end(line: &[u8]) -> Option<Result<EndLine, InvalidEndLine>> {
     })
 }
 
+/// Appends the line of a record, with its LF. That of a tombstone is `GONE server difference client time`; that of any
+/// other is its `AT` line.
+pub fn write_record(record: &Record, out: &mut Vec<u8>) {
+    if record.is_tombstone() {
+        let difference = difference_text(record.difference_ns());
+        let fields = [
+            b"GONE",
+            record.server().as_bytes(),
+            difference.as_bytes(),
+            record.client(),
+            record.time_text(),
+        ];
+        out.extend(fields.join(&b' '));
+    } else {
+        AtLine::of(record).write(out);
+    }
+    out.push(b'\n');
+}
+
 /// Reads a line that came without its LF as a record. `name` gives the server's name to share.
 ///
 /// # Errors
@@ -102,32 +131,24 @@ pub fn parse_record(
     line: &[u8],
     name: impl FnOnce(&str) -> ServerName,
 ) -> Result<Record, InvalidRecordLine> {
-    let mut fields = Fields::new(line);
-    let (Some(b"AT"), Some(server), Some(difference), Some(client), Some(location), Some(time)) = (
-        fields.next(),
-        fields.next(),
-        fields.next(),
-        fields.next(),
-        fields.next(),
-        fields.next(),
-    ) else {
-        return Err(InvalidRecordLine::Form);
+    let fields: Vec<&[u8]> = Fields::new(line).take(FIELDS_MAX + 1).collect();
+    let (server, difference, client, location, time) = match *fields.as_slice() {
+        [b"AT", server, difference, client, location, time] => {
+            (server, difference, client, Some(location), time)
+        }
+        [b"GONE", server, difference, client, time] => (server, difference, client, None, time),
+        _ => return Err(InvalidRecordLine::Form),
     };
-    if fields.next().is_some() {
-        return Err(InvalidRecordLine::Form);
-    }
     let server = str::from_utf8(server).map_err(|_| InvalidRecordLine::ServerText)?;
     let difference_ns = difference_ns(difference).ok_or(InvalidRecordLine::Difference)?;
     let sent = ReportTime::parse(time).map_err(InvalidRecord::from)?;
     let received_ns = i64::try_from(i128::from(sent.ns()) + difference_ns)
         .map_err(|_| InvalidRecordLine::Received)?;
-    Ok(Record::new(
-        client,
-        location,
-        time,
-        name(server),
-        received_ns,
-    )?)
+    let server = name(server);
+    Ok(match location {
+        Some(location) => Record::new(client, location, time, server, received_ns)?,
+        None => Record::tombstone_of(client, time, server, received_ns)?,
+    })
 }
 
 /// A sign, digits, a dot and nine digits, in nanoseconds.
@@ -156,7 +177,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use herd_protocol::AtLine;
 
     fn parse(line: &[u8]) -> Result<Record, InvalidRecordLine> {
         parse_record(line, |name| name.into())
@@ -164,7 +184,8 @@ mod tests {
 
     fn line_of(record: &Record) -> Vec<u8> {
         let mut line = Vec::new();
-        AtLine::of(record).write(&mut line);
+        write_record(record, &mut line);
+        assert_eq!(line.pop(), Some(b'\n'));
         line
     }
 
@@ -177,6 +198,8 @@ mod tests {
         assert_eq!(parse(b"AT Hill +0.000000000 k +1+1"), form);
         assert_eq!(parse(b"AT Hill +0.000000000 k +1+1 1 1"), form);
         assert_eq!(parse(b"IAMAT k +1+1 1"), form);
+        assert_eq!(parse(b"GONE Hill +0.000000000 k +1+1 1"), form);
+        assert_eq!(parse(b"GONE Hill k 1"), form);
         for difference in [
             "0.000000000",
             "+0",
@@ -229,6 +252,22 @@ mod tests {
             prop_assert_eq!(&again, &record);
             prop_assert_eq!(again.received_ns(), received_ns);
             prop_assert_eq!(again.time_text(), time.as_bytes());
+        }
+
+        #[test]
+        fn every_tombstone_comes_back_bit_for_bit(
+            client in prop::collection::vec(any::<u8>().prop_filter("blank", |b| !is_blank(*b)), 1..40),
+            time_ns in prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX)],
+            received_ns in prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX)],
+        ) {
+            let time = ReportTime::of_ns(time_ns);
+            let tombstone = Record::tombstone(&client, time, "Hill".into(), received_ns).unwrap();
+            let line = line_of(&tombstone);
+            prop_assert!(line.starts_with(b"GONE Hill "));
+            let again = parse(&line).unwrap();
+            prop_assert!(again.is_tombstone());
+            prop_assert_eq!(&again, &tombstone);
+            prop_assert_eq!(again.received_ns(), received_ns);
         }
 
         #[test]

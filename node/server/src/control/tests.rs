@@ -120,7 +120,7 @@ async fn a_loaded_dump_gives_the_same_map() {
         assert_eq!(second.locations.find(client), first.locations.find(client));
     }
     // They wait to be published from here.
-    assert_eq!(second.locations.take_pending().len(), clients.len());
+    assert_eq!(second.locations.take_work().pending.len(), clients.len());
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn invalid_lines_are_reported_by_number_and_left_out() {
     let answer = served.load(&lines).await;
     assert_eq!(
         answer,
-        "INVALID 2 not a line `AT server difference client location time`\n\
+        "INVALID 2 neither `AT server difference client location time` nor `GONE server difference client time`\n\
          INVALID 4 location is not a signed latitude followed by a signed longitude\n\
          INVALID 5 the line is too long\n\
          INVALID 6 time is further ahead of the server's clock than max_clock_skew allows\n\

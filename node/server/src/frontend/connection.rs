@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::turn::Turn;
+use self::turn::{Held, Turn};
 use super::depth::Depth;
 use super::limits::{Overdue, Pace, Quiet};
 use super::replies::Replies;
@@ -269,7 +269,7 @@ impl Connection {
             depth: &mut self.depth,
             lane: &mut self.lane,
             begin,
-            held: 0,
+            held: Held::default(),
             commands: 0,
         };
         let mut foreign = None;

@@ -8,13 +8,14 @@ use super::replies::{Arrived, LaterReply};
 use super::statistics::{CommandOutcome, Counts, Statistics, Word};
 use crate::access::{AUTH_WORD, Principal};
 use crate::location_service::{
-    self, AnswerBytes, Asked, LocationService, PlacesNear, Refusal, SearchAnswer, SearchRefusal,
-    Searched, Taken, WatchRefusal, WatchStream,
+    self, AnswerBytes, Asked, ForgetRefusal, Forgetting, Gone, LocationService, PlacesNear,
+    Refusal, SearchAnswer, SearchRefusal, Searched, Taken, WatchRefusal, WatchStream,
 };
 use herd_acknowledgement::Ticket;
 use herd_locations::{Found, Hit};
 use herd_protocol::{
-    AtLine, Command, Fields, Iamat, InvalidCommand, Line, Nearby, Reply, Watch, Whatsat, Within,
+    AtLine, Command, Fields, Forget, GoneLine, Iamat, InvalidCommand, Line, Nearby, Reply, Watch,
+    Whatsat, Within,
 };
 
 /// A search counts as this number of commands, because it takes as long as so many reports.
@@ -34,9 +35,9 @@ pub(super) enum Effect<'a> {
     Now(Reply<'a>),
     /// The reply to a search. Its memory counts until it is sent.
     Found(Reply<'a>, AnswerBytes),
-    /// The reply to a report that was taken in, which goes out when the report is as safe as this
-    /// server promises.
-    Taken(Reply<'a>),
+    /// The reply to a report that was taken in, or for a client that is forgotten, which goes out when the record is as
+    /// safe as this server promises; and the kind of command.
+    Taken(Reply<'a>, Word),
     /// A watch has begun: its lines come from now on.
     Watch(Box<WatchStream>),
     /// A reply that comes later, in its place, to a command of this kind.
@@ -122,6 +123,7 @@ impl Executor {
             Ok(Some(Command::Watch(watch))) => self.watch(&watch, principal, batch.address),
             // Nothing is watched here.
             Ok(Some(Command::Unwatch)) => (Some(CommandOutcome::WatchInvalid), None),
+            Ok(Some(Command::Forget(forget))) => forget_effect(forget, principal, batch, text),
             Err(invalid) => (Some(invalid_outcome(invalid)), None),
         };
         if let Some(outcome) = outcome {
@@ -256,6 +258,7 @@ fn invalid_outcome(invalid: InvalidCommand) -> CommandOutcome {
         InvalidCommand::Nearby(_) => CommandOutcome::NearbyInvalid,
         InvalidCommand::Within(_) => CommandOutcome::WithinInvalid,
         InvalidCommand::Watch(_) | InvalidCommand::Unwatch(_) => CommandOutcome::WatchInvalid,
+        InvalidCommand::Forget(_) => CommandOutcome::ForgetInvalid,
         InvalidCommand::UnknownWord => CommandOutcome::OtherInvalid,
     }
 }
@@ -280,7 +283,7 @@ fn iamat_effect<'a, 'b: 'a>(
             };
             return (
                 Some(CommandOutcome::IamatTaken),
-                Some(Effect::Taken(Reply::At(at))),
+                Some(Effect::Taken(Reply::At(at), Word::Iamat)),
             );
         }
         // Counted with the tokens.
@@ -291,6 +294,48 @@ fn iamat_effect<'a, 'b: 'a>(
         Err(Refusal::KeptOut) => CommandOutcome::IamatKeptOut,
     };
     (Some(outcome), None)
+}
+
+fn forget_effect<'a, 'b: 'a>(
+    forget: Forget<'a>,
+    principal: &Principal,
+    batch: &mut Batch<'b>,
+    text: &[u8],
+) -> Executed<'a> {
+    let client = forget.client;
+    let refused = match batch.reports.forget(principal, client) {
+        Ok(Forgetting::Now(Gone { server, time })) => {
+            let gone = GoneLine {
+                server,
+                client,
+                time,
+            };
+            let effect = Effect::Taken(Reply::Gone(gone), Word::Forget);
+            return (Some(CommandOutcome::ForgetTaken), Some(effect));
+        }
+        Ok(Forgetting::AfterLoading(gone)) => {
+            let (client, text) = (client.to_vec(), text.to_vec());
+            let reply = async move {
+                match gone.await {
+                    Some(Gone { server, time }) => Arrived::of(&Reply::Gone(GoneLine {
+                        server: &server,
+                        client: &client,
+                        time,
+                    })),
+                    None => Arrived::of(&Reply::Invalid(&text)),
+                }
+            };
+            let effect = Effect::Later(Box::pin(reply), Word::Forget);
+            return (Some(CommandOutcome::ForgetTaken), Some(effect));
+        }
+        // Counted with the tokens.
+        Err(ForgetRefusal::Forbidden) => return (None, None),
+        Err(ForgetRefusal::Unread) => CommandOutcome::ForgetUnread,
+        Err(ForgetRefusal::ClientTooLong) => CommandOutcome::ForgetInvalid,
+        Err(ForgetRefusal::Full) => CommandOutcome::ForgetFull,
+        Err(ForgetRefusal::KeptOut) => CommandOutcome::ForgetKeptOut,
+    };
+    (Some(refused), None)
 }
 
 fn near_reply(found: Found) -> Reply<'static> {
@@ -332,6 +377,6 @@ pub(super) fn further_commands(reply: &Reply<'_>) -> usize {
         Reply::Places { json, .. } => json.len() / PLACES_BYTES_PER_COMMAND,
         Reply::Near { hits, .. } => SEARCH_COMMANDS + hits.len() / HITS_PER_COMMAND,
         Reply::In { records, .. } => SEARCH_COMMANDS + records.len() / HITS_PER_COMMAND,
-        Reply::At(_) | Reply::Invalid(_) | Reply::Accepted => 0,
+        Reply::At(_) | Reply::Gone(_) | Reply::Invalid(_) | Reply::Accepted => 0,
     }
 }

@@ -56,6 +56,16 @@ pub enum CommandOutcome {
     WatchInvalid,
     /// The line comes while something is watched.
     DuringWatch,
+    /// A `FORGET` was carried out.
+    ForgetTaken,
+    /// A `FORGET` breaks a rule.
+    ForgetInvalid,
+    /// A `FORGET` is of an unknown client, and `max_clients` or `max_client_bytes` is reached.
+    ForgetFull,
+    /// Only the floor of expiry keeps the tombstone of a `FORGET` out.
+    ForgetKeptOut,
+    /// A server of the herd is of a release that cannot forget.
+    ForgetUnread,
     /// The line starts with no command word.
     OtherInvalid,
     /// The line is longer than the limit.
@@ -64,7 +74,7 @@ pub enum CommandOutcome {
 
 impl CommandOutcome {
     /// All outcomes.
-    pub const ALL: [CommandOutcome; 25] = [
+    pub const ALL: [CommandOutcome; 30] = [
         CommandOutcome::IamatTaken,
         CommandOutcome::IamatInvalid,
         CommandOutcome::IamatAhead,
@@ -88,6 +98,11 @@ impl CommandOutcome {
         CommandOutcome::WatchUnwatched,
         CommandOutcome::WatchInvalid,
         CommandOutcome::DuringWatch,
+        CommandOutcome::ForgetTaken,
+        CommandOutcome::ForgetInvalid,
+        CommandOutcome::ForgetFull,
+        CommandOutcome::ForgetKeptOut,
+        CommandOutcome::ForgetUnread,
         CommandOutcome::OtherInvalid,
         CommandOutcome::Oversized,
     ];
@@ -118,6 +133,11 @@ impl CommandOutcome {
             | CommandOutcome::WatchTooMany
             | CommandOutcome::WatchUnwatched
             | CommandOutcome::WatchInvalid => Word::Watch,
+            CommandOutcome::ForgetTaken
+            | CommandOutcome::ForgetInvalid
+            | CommandOutcome::ForgetFull
+            | CommandOutcome::ForgetKeptOut
+            | CommandOutcome::ForgetUnread => Word::Forget,
             CommandOutcome::DuringWatch
             | CommandOutcome::OtherInvalid
             | CommandOutcome::Oversized => Word::Other,
@@ -138,18 +158,21 @@ pub enum Word {
     Within,
     /// `WATCH` or `UNWATCH`.
     Watch,
+    /// `FORGET`.
+    Forget,
     /// No command word, or the line was not parsed.
     Other,
 }
 
 impl Word {
     /// All of them.
-    pub const ALL: [Word; 6] = [
+    pub const ALL: [Word; 7] = [
         Word::Iamat,
         Word::Whatsat,
         Word::Nearby,
         Word::Within,
         Word::Watch,
+        Word::Forget,
         Word::Other,
     ];
 }
@@ -260,7 +283,7 @@ mod tests {
                 .all(|&outcome| statistics.commands(outcome) == 2)
         );
         let latencies = Word::ALL.map(|word| statistics.latency(word).view().count);
-        assert_eq!(latencies, [10, 8, 10, 8, 8, 6]);
+        assert_eq!(latencies, [10, 8, 10, 8, 8, 10, 6]);
     }
 
     #[test]

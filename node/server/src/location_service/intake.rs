@@ -12,11 +12,11 @@ use herd_locations::{Full, Reports};
 /// Reports that are taken in together: they share one reading of the clock and one ticket, and shared counters are
 /// touched once for all of them. Not to be held over an await.
 pub struct Batch<'a> {
-    service: &'a LocationService,
-    received_ns: i64,
+    pub(super) service: &'a LocationService,
+    pub(super) received_ns: i64,
     /// Before anything is reported: none of it waits for records that are published anew.
-    since: Begun,
-    reports: Reports<'a>,
+    pub(super) since: Begun,
+    pub(super) reports: Reports<'a>,
 }
 
 /// A report that was taken in, or is older than the known record.

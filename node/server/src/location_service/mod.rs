@@ -1,5 +1,5 @@
-//! The operations of a server: take in a report, locate a client, find the clients of an area, watch clients,
-//! and find the places near a client.
+//! The operations of a server: take in a report, forget a client, locate a client, find the clients of an area, watch
+//! clients, and find the places near a client.
 //!
 //! Every interface turns bytes into these operations, and results into bytes. The rules are here, once: scopes of tokens,
 //! the clock skew, limits, how safe a report has to be, the floor of expiry, and the wait for the store.
@@ -9,6 +9,7 @@
 
 mod answer_bytes;
 mod asked;
+mod forget;
 mod in_flight;
 mod intake;
 mod locate;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use answer_bytes::AnswerBytes;
 pub use asked::{Asked, Later};
+pub use forget::{ForgetRefusal, Forgetting, Gone};
 pub use intake::{Batch, Refusal, Taken};
 pub use places::PlacesNear;
 pub use search::{SearchAnswer, SearchRefusal, Searched};

@@ -26,6 +26,7 @@ pub struct LocationService {
     pub(super) watches: Arc<Watches>,
     pub(super) full_warning: RareWarning,
     pub(super) floor_warning: RareWarning,
+    pub(super) unread_warning: RareWarning,
 }
 
 impl LocationService {
@@ -54,6 +55,7 @@ impl LocationService {
             statistics,
             full_warning: RareWarning::default(),
             floor_warning: RareWarning::default(),
+            unread_warning: RareWarning::default(),
         }
     }
 

@@ -8,16 +8,18 @@ use herd_places::online::OnlineStatistics;
 /// The outcome of a command, as a label.
 fn outcome_label(outcome: CommandOutcome) -> &'static str {
     match outcome {
-        CommandOutcome::IamatTaken => "taken",
+        CommandOutcome::IamatTaken | CommandOutcome::ForgetTaken => "taken",
         CommandOutcome::IamatInvalid
         | CommandOutcome::WhatsatInvalid
         | CommandOutcome::NearbyInvalid
         | CommandOutcome::WithinInvalid
         | CommandOutcome::WatchInvalid
+        | CommandOutcome::ForgetInvalid
         | CommandOutcome::OtherInvalid => "invalid",
         CommandOutcome::IamatAhead => "ahead",
-        CommandOutcome::IamatFull => "full",
-        CommandOutcome::IamatKeptOut => "kept_out",
+        CommandOutcome::IamatFull | CommandOutcome::ForgetFull => "full",
+        CommandOutcome::IamatKeptOut | CommandOutcome::ForgetKeptOut => "kept_out",
+        CommandOutcome::ForgetUnread => "unread",
         CommandOutcome::WhatsatKnown => "known",
         CommandOutcome::WhatsatUnknown | CommandOutcome::NearbyUnknown => "unknown",
         CommandOutcome::WhatsatLoading
@@ -41,6 +43,7 @@ fn word_label(word: Word) -> &'static str {
         Word::Nearby => "nearby",
         Word::Within => "within",
         Word::Watch => "watch",
+        Word::Forget => "forget",
         Word::Other => "other",
     }
 }

@@ -9,8 +9,8 @@ use crate::http::HttpStatistics;
 use crate::location_service::ServiceStatistics;
 use herd_gossip::guard::{FaultKind, LeftOut};
 use herd_gossip::link::closed_counts::ClosedReason;
+use herd_gossip::links::Links;
 use herd_places::online::OnlineStatistics;
-use herd_replication::links::Links;
 use herd_tls::status::TlsStatus;
 
 pub(super) fn tokens(families: &mut Vec<Family>, access: Option<&Access>) {

@@ -20,11 +20,12 @@ use crate::logging;
 use crate::status::{Status, StatusSource};
 use herd_clock::clock::SharedClock;
 use herd_expiry::FloorWatch;
+use herd_gossip::links::Links;
 use herd_locations::Locations;
 use herd_places::online::OnlineStatistics;
 use herd_replication::figures::Figures;
-use herd_replication::links::Links;
 use herd_replication::store_handle::StoreHandle;
+use herd_replication::view::Erasing;
 use herd_storage::{SYNC_BUCKET_ENDS_MS, WriterFigures};
 use herd_telemetry::histogram::HistogramView;
 use herd_tls::status::TlsStatus;
@@ -45,6 +46,8 @@ pub struct MetricsParts {
     pub replication: Arc<Figures>,
     /// The store.
     pub store: Arc<StoreHandle>,
+    /// How many forgotten clients are not erased yet.
+    pub erasing: Erasing,
     /// The tokens, if any are needed.
     pub access: Option<Arc<Access>>,
     /// Certificates of links and of the client port.
@@ -92,7 +95,12 @@ impl MetricsSource {
         gossip(&mut families, &self.parts.links);
         strangers(&mut families, &self.parts.http, &self.parts.links);
         certificates(&mut families, &self.parts.tls);
-        map(&mut families, &status, self.parts.service.locations());
+        map(
+            &mut families,
+            &status,
+            self.parts.service.locations(),
+            &self.parts.erasing,
+        );
         floor(&mut families, self.parts.floor.as_ref());
         others(&mut families, &status, &self.parts.replication);
         links(&mut families, &status, &self.parts.links);
@@ -125,7 +133,7 @@ fn server(families: &mut Vec<Family>, status: &Status) {
     ]);
 }
 
-fn map(families: &mut Vec<Family>, status: &Status, locations: &Locations) {
+fn map(families: &mut Vec<Family>, status: &Status, locations: &Locations, erasing: &Erasing) {
     let merges = [
         (Merge::New, "new"),
         (Merge::Newer, "newer"),
@@ -148,8 +156,18 @@ fn map(families: &mut Vec<Family>, status: &Status, locations: &Locations) {
             status.map.clients as f64,
         ),
         gauge(
+            "herd_tombstones",
+            "Clients that are forgotten and whose tombstone this server holds.",
+            status.map.tombstones as f64,
+        ),
+        gauge(
+            "herd_forgotten_unerased",
+            "Forgotten clients, at least, whose locations may still be in gossip or on this disk.",
+            erasing.clients() as f64,
+        ),
+        gauge(
             "herd_client_memory_bytes",
-            "Memory that clients take, as max_client_bytes counts it.",
+            "Memory that clients and tombstones take, as max_client_bytes counts it.",
             locations.memory_bytes() as f64,
         ),
         gauge(

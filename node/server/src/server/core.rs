@@ -17,10 +17,10 @@ use crate::wire_log::WireLog;
 use herd_acknowledgement::Acknowledgements;
 use herd_clock::clock::SharedClock;
 use herd_expiry::{ExpireAfter, Expiry, FloorWatch, HerdClocks};
+use herd_gossip::entropy::Entropy;
+use herd_gossip::links::LinkObserver;
 use herd_locations::Locations;
 use herd_places::Places;
-use herd_replication::chance::Chance;
-use herd_replication::links::LinkObserver;
 use herd_replication::run::Replication;
 use herd_replication::store_handle::StoreHandle;
 use herd_replication::stored_floor::StoredFloor;
@@ -67,13 +67,14 @@ impl Core {
         let replication = Replication::new(
             herd_view(settings),
             self.locations.clone(),
-            Chance::new(self.clock.clone(), rand::random()),
+            Entropy::new(self.clock.clone(), rand::random()),
             observer,
             self.acknowledgements.clone(),
         )
         .with_allowed_skew(settings.values.max_clock_skew)
         .with_strangers_per_address(settings.values.peer_connections_per_address_max)
-        .with_expiry(settings.values.expire_after.is_some());
+        .with_expiry(settings.values.expire_after.is_some())
+        .with_erasing(settings.values.erase_within);
         match data_folder {
             Some(folder) => replication.with_store(store_in(folder, settings)),
             None => replication,

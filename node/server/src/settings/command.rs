@@ -37,7 +37,7 @@ impl Command {
         match self {
             Command::Serve => &["serve", "check-config"],
             Command::Local => &["local"],
-            Command::Send => &["send", "near", "watch"],
+            Command::Send => &["send", "near", "watch", "forget"],
             Command::Dump => &["dump", "load"],
             Command::Status => &["status", "top"],
             Command::Bench => &["bench", "bench nearby", "bench convergence"],

@@ -36,7 +36,7 @@ fn samples(setting: Setting) -> [String; 3] {
     let samples = match unit.split('|').next().unwrap() {
         "COUNT" => ["1", "2", "3"],
         "BYTES" => ["2001", "2002", "2003"],
-        "DURATION" => ["1s", "2s", "3s"],
+        "DURATION" => ["8s", "9s", "10s"],
         "PORT" => ["1", "2", "3"],
         "IP:PORT" => ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"],
         "HOST:PORT" => ["a:1", "b:2", "c:3"],

@@ -8,9 +8,9 @@ use std::time::Duration;
 use herd_acknowledgement::AckLevel;
 use herd_admission::one_address_share;
 use herd_crdt::CLIENT_ID_BYTES_MAX;
+use herd_gossip::timing::SPARE_PEER_CONNECTIONS_MAX;
 use herd_places::ProviderName;
 use herd_protocol::{LINE_BYTES_MAX, OVERSIZED_COPY_BYTES};
-use herd_replication::timing::SPARE_PEER_CONNECTIONS_MAX;
 use herd_topology::{CLIENT_PORT_BASE, HTTP_PORT_BASE, HostPort, PEER_PORT_BASE};
 use reqwest::Url;
 
@@ -30,6 +30,12 @@ pub const DATA_DIR: &str = "herd-data";
 /// The times after which records can expire.
 pub const EXPIRE_AFTER: Durations = Durations {
     min: SECOND,
+    max: EVER,
+};
+
+/// The times within which locations of forgotten clients are erased. In less, disks would do little else.
+const ERASE_WITHIN: Durations = Durations {
+    min: Duration::from_secs(8),
     max: EVER,
 };
 
@@ -87,6 +93,10 @@ Server {
     ExpireAfter expire_after: Option<Duration>, off_or(EXPIRE_AFTER), default None,
         for [Serve, Local], "Forget records older than this by their own time; the same on all servers",
         "**All servers of a herd must use the same**, see [expiry](expiry.md).";
+    EraseWithin erase_within: Duration, ERASE_WITHIN, default 10 * MINUTE,
+        for [Serve, Local],
+        "Erase the locations of a forgotten client from gossip and disk within this time",
+        "A server that is gone has its own time, see [forgetting](forget.md#erasure).";
     Log log: LogFilter, Filter, default LogFilter::default(),
         for [Serve, Local],
         "Log lines to show: error, warn, info, debug, trace, off, or parts TARGET=LEVEL between commas",

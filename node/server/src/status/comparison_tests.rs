@@ -60,6 +60,7 @@ fn well(server: &str) -> Status {
         not_ready_because: None,
         map: MapStatus {
             clients: 3,
+            tombstones: 0,
             updates: 3,
             pending: 0,
             slowed: false,

@@ -50,6 +50,9 @@ pub struct Status {
 pub struct MapStatus {
     /// Clients that are known.
     pub clients: u64,
+    /// Clients that are forgotten; 0 of a version that forgets none.
+    #[serde(default)]
+    pub tombstones: u64,
     /// Records that changed the map since the start, from clients and servers.
     pub updates: u64,
     /// Records that wait to be published.

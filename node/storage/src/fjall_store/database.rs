@@ -36,14 +36,16 @@ pub(super) fn open(path: &Path) -> Result<(Database, Keyspace), Fault> {
             .max_cached_files(Some(FILES_OPEN_MAX))
             .worker_threads(WORKERS)
             .open()?;
-        let options = || {
-            KeyspaceCreateOptions::default()
-                .max_memtable_size(MEMTABLE_BYTES)
-                .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
-        };
         let keyspace = database.keyspace(KEYSPACE, options)?;
         Ok((database, keyspace))
     })
+}
+
+/// The settings of every keyspace.
+pub(super) fn options() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(MEMTABLE_BYTES)
+        .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
 }
 
 /// The meaning of an error of fjall while `doing` something, for the store in `data_dir`.

@@ -31,6 +31,7 @@ pub mod database;
 mod fault;
 pub mod journal;
 pub mod layout;
+mod purge;
 pub mod watermark;
 
 use std::fs::{self, OpenOptions};
@@ -46,6 +47,7 @@ use self::database::{has_room, write_error};
 use self::fault::{Fault, guarded};
 use self::journal::{JournalFault, TornTail, read_journals};
 use self::layout::{META_KEY, Meta, group_hash, parse_group_key, parse_group_value};
+use self::purge::{Filler, Purge, RunningPurge};
 use self::watermark::{DatabaseState, Watermark};
 use super::data_folder::{DataFolder, DataFolderError, create_folder};
 use super::{LoadReport, Store, StoreError, StoredGroup, Write};
@@ -58,6 +60,8 @@ pub struct FjallStore {
     database: Option<(Database, Keyspace)>,
     watermark: Watermark,
     contents: Contents,
+    filler: Filler,
+    purge: Option<RunningPurge>,
     torn_tail_bytes: u64,
     loaded: bool,
     failed: bool,
@@ -93,6 +97,8 @@ impl FjallStore {
             database: Some(database),
             watermark,
             contents: Contents::default(),
+            filler: Filler::default(),
+            purge: None,
             torn_tail_bytes,
             loaded: false,
             failed: false,
@@ -144,6 +150,22 @@ impl FjallStore {
         })
     }
 
+    /// Begins to take off the disk what was overwritten, unless that is under way.
+    fn begin_purge(&mut self, (database, keyspace): (Database, Keyspace)) {
+        if self.purge.as_ref().is_some_and(RunningPurge::is_running) {
+            return;
+        }
+        self.purge = None;
+        self.purge = self.filler.keyspace(&database).ok().and_then(|filler| {
+            let purge = Purge {
+                database,
+                groups: keyspace,
+                filler,
+            };
+            RunningPurge::begin(purge)
+        });
+    }
+
     /// The database, unless it must not be written to.
     fn writable(&self) -> Result<&(Database, Keyspace), StoreError> {
         if self.failed {
@@ -192,10 +214,17 @@ impl Store for FjallStore {
             }
         }
         batch.insert(&keyspace, META_KEY, self.contents.meta.encode());
-        batch
-            .commit()
-            .map_err(|error| write_error(self.folder.path(), "write to the store", error))?;
+        let count = |kind: &Write| writes.iter().filter(|&write| write == kind).count();
+        let path = self.folder.path();
+        let failed = |error| write_error(path, "write to the store", error);
+        for _ in 0..count(&Write::Filler) {
+            self.filler.add_to(&database, &mut batch).map_err(failed)?;
+        }
+        batch.commit().map_err(failed)?;
         self.failed = false;
+        if count(&Write::Purge) > 0 {
+            self.begin_purge((database, keyspace));
+        }
         Ok(())
     }
 
@@ -231,6 +260,8 @@ impl Store for FjallStore {
 
 impl Drop for FjallStore {
     fn drop(&mut self) {
+        self.purge = None;
+        self.filler = Filler::default();
         // fjall joins its thread here, and panics if that one did.
         let database = self.database.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));

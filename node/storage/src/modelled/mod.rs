@@ -104,6 +104,19 @@ impl ModelledDisk {
         ModelledStore::new(self.clone(), state.life)
     }
 
+    /// A disk of its own with a copy of all that is on this one.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let state = self.state.lock();
+        let mut synced = state.synced.clone();
+        for writes in &state.unsynced {
+            synced.apply(writes);
+        }
+        let copy = ModelledDisk::new();
+        copy.state.lock().synced = synced;
+        copy
+    }
+
     /// Ends the process, and perhaps more.
     pub fn crash(&self, crash: Crash) {
         let mut state = self.state.lock();

@@ -35,6 +35,7 @@ pub(super) fn coalesce(writes: Vec<Write>) -> Vec<Write> {
                 own = own.max(Some(*generation));
                 continue;
             }
+            Write::Filler | Write::Purge => Vec::new(),
         };
         for index in voided {
             if let Some(earlier) = kept.get_mut(index) {

@@ -5,6 +5,7 @@ pub(super) mod convergence;
 pub(super) mod copies;
 pub(super) mod index;
 pub(super) mod monotony;
+pub(super) mod oblivion;
 pub(super) mod publication;
 pub(super) mod survival;
 pub(super) mod truth;

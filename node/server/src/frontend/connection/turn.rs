@@ -23,10 +23,26 @@ pub(super) struct Turn<'a> {
     /// What the client watches.
     pub(super) lane: &'a mut Option<Box<WatchLane>>,
     pub(super) begin: Instant,
-    /// Reports since the last acknowledgement was asked for.
-    pub(super) held: u64,
+    /// Reports and forgotten clients since the last acknowledgement was asked for.
+    pub(super) held: Held,
     /// The number of executed commands.
     pub(super) commands: usize,
+}
+
+/// The numbers of commands whose replies are held.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Held {
+    reports: u64,
+    forgotten: u64,
+}
+
+impl Held {
+    fn count(&mut self, word: Word) {
+        match word {
+            Word::Forget => self.forgotten += 1,
+            _ => self.reports += 1,
+        }
+    }
 }
 
 impl Turn<'_> {
@@ -49,15 +65,15 @@ impl Turn<'_> {
                 self.weigh(&reply);
                 self.replies.push_found(&reply, bytes);
             }
-            Effect::Taken(reply) if !service.operations.holds_replies() => {
+            Effect::Taken(reply, _) if !service.operations.holds_replies() => {
                 self.commands += 1;
                 self.replies.push(&reply);
             }
-            Effect::Taken(reply) => {
+            Effect::Taken(reply, word) => {
                 self.commands += 1;
                 self.replies.hold(&reply, &Reply::Invalid(text(line)));
-                self.batch.wait(Word::Iamat, 1);
-                self.held += 1;
+                self.batch.wait(word, 1);
+                self.held.count(word);
             }
             Effect::Watch(stream) => {
                 self.commands += SEARCH_COMMANDS;
@@ -67,8 +83,8 @@ impl Turn<'_> {
             Effect::Later(reply, word) => {
                 self.commands += 1;
                 let ticket = self.batch.ticket();
-                let reports = std::mem::take(&mut self.held);
-                acknowledge(service, self.replies, reports, ticket, self.begin);
+                let held = std::mem::take(&mut self.held);
+                acknowledge(service, self.replies, held, ticket, self.begin);
                 self.batch.wait(word, 1);
                 let reply = measured(service, reply, word, self.begin);
                 self.replies.push_later(reply, text(line).len());
@@ -161,26 +177,27 @@ fn authenticated<'a>(session: Option<&mut AccessSession>, line: Line<'a>) -> Opt
     }
 }
 
-/// Holds the replies to `reports` reports, which were read at `begin`, until the reports are as safe as the server
-/// promises, by the round of `ticket`.
+/// Holds the replies to commands of these numbers, which were read at `begin`, until their records are as safe as the
+/// server promises, by the round of `ticket`.
 fn acknowledge(
     service: &Service,
     replies: &mut Replies,
-    reports: u64,
+    numbers: Held,
     ticket: Ticket,
     begin: Instant,
 ) {
     let Some(held) = replies.take_held() else {
         return;
     };
-    let confirmed = service.operations.confirmed(ticket, reports);
+    let Held { reports, forgotten } = numbers;
+    let confirmed = service.operations.confirmed(ticket, reports + forgotten);
     let statistics = Arc::clone(&service.statistics);
     let (bytes, commands) = held.size();
     let decided = async move {
         let confirmed = confirmed.await;
-        statistics
-            .latency(Word::Iamat)
-            .observe(begin.elapsed(), reports);
+        for (word, count) in [(Word::Iamat, reports), (Word::Forget, forgotten)] {
+            statistics.latency(word).observe(begin.elapsed(), count);
+        }
         Arrived::Decided(held, confirmed)
     };
     replies.push_awaited(Box::pin(decided), bytes, commands);

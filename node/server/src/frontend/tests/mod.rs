@@ -5,6 +5,7 @@ mod acknowledged;
 mod bulk;
 mod flow;
 mod foreign;
+mod forget;
 mod iamat;
 mod limits;
 mod lines;

@@ -1,0 +1,150 @@
+//! The clients that were forgotten lately: their locations have to leave all groups that hold them.
+
+use std::collections::HashMap;
+
+use herd_crdt::{Record, ServerName};
+use parking_lot::Mutex;
+
+use super::Locations;
+
+/// Clients that are noted one by one, of 16 bytes each. With more of them, all clients that are forgotten count as
+/// forgotten lately.
+pub const FORGOTTEN_NOTED_MAX: usize = 65_536;
+
+/// Notes of tombstones that have come since the last look.
+#[derive(Debug, Default)]
+pub(super) struct Forgettings {
+    noted: Mutex<Noted>,
+    unread_by: Mutex<Option<ServerName>>,
+}
+
+/// Clients that were forgotten, and when.
+#[derive(Clone, Debug, Default)]
+pub struct Noted {
+    /// By the hash of the client, the time of the latest tombstone in nanoseconds.
+    by_hash: HashMap<u64, i64>,
+    /// There were too many: every tombstone in the map counts.
+    all: bool,
+}
+
+impl Forgettings {
+    pub(super) fn note(&self, hash: u64, time_ns: i64) {
+        self.noted.lock().note(hash, time_ns);
+    }
+}
+
+impl Noted {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_hash.is_empty() && !self.all
+    }
+
+    /// Whether a location of this client and time has to leave.
+    #[must_use]
+    pub fn means(&self, locations: &Locations, client: &[u8], time_ns: i64) -> bool {
+        let hash = locations.hash(client);
+        if let Some(&tombstone_ns) = self.by_hash.get(&hash) {
+            return time_ns <= tombstone_ns;
+        }
+        self.all
+            && locations
+                .held(client)
+                .is_some_and(|held| held.is_tombstone() && time_ns <= held.time().ns())
+    }
+
+    /// The same of a client by its hash, whatever the time.
+    #[must_use]
+    pub fn means_hash(&self, locations: &Locations, hash: u64) -> bool {
+        let is_forgotten = || {
+            let shard = locations.shard(hash).lock();
+            let mut records = shard.map.with_hash(hash);
+            records.any(Record::is_tombstone)
+        };
+        self.by_hash.contains_key(&hash) || self.all && is_forgotten()
+    }
+
+    /// How many there are, at least.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_hash.len()
+    }
+
+    fn add(&mut self, other: Noted) {
+        self.all |= other.all;
+        for (hash, time_ns) in other.by_hash {
+            self.note(hash, time_ns);
+        }
+    }
+
+    fn note(&mut self, hash: u64, time_ns: i64) {
+        if let Some(known_ns) = self.by_hash.get_mut(&hash) {
+            *known_ns = time_ns.max(*known_ns);
+        } else if self.by_hash.len() < FORGOTTEN_NOTED_MAX {
+            self.by_hash.insert(hash, time_ns);
+        } else {
+            self.all = true;
+        }
+    }
+}
+
+impl Locations {
+    /// Takes the notes of all tombstones that have come since the last call.
+    pub fn take_forgettings(&self) -> Noted {
+        std::mem::take(&mut self.forgettings.noted.lock())
+    }
+
+    /// How many are noted, at least.
+    pub fn forgettings(&self) -> usize {
+        self.forgettings.noted.lock().len()
+    }
+
+    /// Puts notes back that were taken, and not attended to.
+    pub fn put_back_forgettings(&self, noted: Noted) {
+        self.forgettings.noted.lock().add(noted);
+    }
+
+    /// A live server whose release does not read tombstones, as far as is known. Until it is upgraded it would go on
+    /// to answer for clients that are forgotten.
+    pub fn unread_by(&self) -> Option<ServerName> {
+        self.forgettings.unread_by.lock().clone()
+    }
+
+    /// Sets [`Locations::unread_by`].
+    pub fn set_unread_by(&self, server: Option<ServerName>) {
+        *self.forgettings.unread_by.lock() = server;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use herd_crdt::ReportTime;
+
+    use super::*;
+
+    #[test]
+    fn beyond_the_bound_every_tombstone_counts() {
+        let locations = Locations::default();
+        let tombstone = |client: &str, ns: i64| {
+            let time = ReportTime::of_ns(ns);
+            Record::tombstone(client.as_bytes(), time, "Hill".into(), 0).unwrap()
+        };
+        for number in 0..=FORGOTTEN_NOTED_MAX {
+            locations.report(tombstone(&number.to_string(), 5));
+        }
+        let noted = locations.take_forgettings();
+        let last = FORGOTTEN_NOTED_MAX.to_string();
+        for client in ["0", &last] {
+            assert!(noted.means(&locations, client.as_bytes(), 5), "{client}");
+            assert!(!noted.means(&locations, client.as_bytes(), 6), "{client}");
+        }
+        assert!(!noted.means(&locations, b"emu", 5));
+        let hash = |client: &[u8]| locations.hash_of(client);
+        assert!(noted.means_hash(&locations, hash(last.as_bytes())));
+        assert!(!noted.means_hash(&locations, hash(b"emu")));
+        locations.report(tombstone("emu", 7));
+        locations.put_back_forgettings(noted);
+        let noted = locations.take_forgettings();
+        assert!(noted.means(&locations, b"emu", 7) && noted.len() == FORGOTTEN_NOTED_MAX);
+    }
+}

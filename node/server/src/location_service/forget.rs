@@ -1,0 +1,148 @@
+//! Forgetting a client.
+
+use std::sync::Arc;
+
+use herd_crdt::{Outcome, ReportTime, ServerName};
+use herd_locations::{Forget, Full};
+
+use super::asked::Later;
+use super::intake::Batch;
+use super::locate::wait_for_store;
+use crate::access::Principal;
+
+/// A client that is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone<S> {
+    /// The server that was told to: this one.
+    pub server: S,
+    /// The time of the tombstone.
+    pub time: ReportTime,
+}
+
+/// Why a client was not forgotten. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ForgetRefusal {
+    /// The token does not allow it.
+    #[error("the token does not allow to forget this client")]
+    Forbidden,
+    /// A live server would not understand.
+    #[error("a server of the herd is of a release that cannot forget; upgrade it first")]
+    Unread,
+    /// The client is not known here, and its ID is none, or longer than is allowed here.
+    #[error("the client's id is longer than this server allows")]
+    ClientTooLong,
+    /// The client is not known here, and there is no room for its tombstone.
+    #[error("the server has no room for further clients")]
+    Full,
+    /// Only the floor of expiry keeps the tombstone out.
+    #[error("the floor of expiry is ahead of the server's clock")]
+    KeptOut,
+}
+
+/// The effect of a request to forget a client.
+pub enum Forgetting<'a> {
+    /// The tombstone is in the map, and is as safe as the server promises with the ticket of the batch.
+    Now(Gone<&'a ServerName>),
+    /// The tombstone is in the map, but the store is still read and may hold a later record: the answer comes when that
+    /// is forgotten too, and all is as safe as the server promises. `None` if that did not come to be in time.
+    AfterLoading(Later<Option<Gone<ServerName>>>),
+}
+
+/// About as many bytes as the texts of a tombstone have besides its client's id.
+const TIME_BYTES: usize = "1520023934.918963997".len();
+
+impl<'a> Batch<'a> {
+    /// Forgets a client. It is unknown to every later question when this returns.
+    ///
+    /// # Errors
+    /// See [`ForgetRefusal`].
+    pub fn forget(
+        &mut self,
+        principal: &Principal,
+        client: &[u8],
+    ) -> Result<Forgetting<'a>, ForgetRefusal> {
+        if !principal.may_forget(client) {
+            return Err(ForgetRefusal::Forbidden);
+        }
+        self.check_forget(client)?;
+        let service = self.service;
+        let is_loading = service.locations.loading().is_running();
+        let server = &service.settings.server;
+        let forget = Forget {
+            client,
+            server,
+            received_ns: self.received_ns,
+        };
+        let forgotten = self.reports.forget(&forget);
+        let forgotten = forgotten.map_err(|_| ForgetRefusal::ClientTooLong)?;
+        if forgotten.outcome == Outcome::Expired {
+            return Err(ForgetRefusal::KeptOut);
+        }
+        let time = forgotten.time;
+        Ok(if is_loading {
+            Forgetting::AfterLoading(self.forget_again(client, time))
+        } else {
+            Forgetting::Now(Gone { server, time })
+        })
+    }
+
+    fn check_forget(&self, client: &[u8]) -> Result<(), ForgetRefusal> {
+        let service = self.service;
+        let locations = &service.locations;
+        if let Some(server) = locations.unread_by() {
+            if service.unread_warning.is_due() {
+                tracing::warn!(
+                    %server,
+                    "this server is of a release that cannot forget clients: FORGET is refused until it is upgraded"
+                );
+            }
+            return Err(ForgetRefusal::Unread);
+        }
+        // While the store is read, one that is not found may be known all the same.
+        if locations.loading().is_running() || locations.held(client).is_some() {
+            return Ok(());
+        }
+        if client.len() > service.settings.client_id_bytes_max {
+            return Err(ForgetRefusal::ClientTooLong);
+        }
+        let texts_bytes = client.len() + TIME_BYTES;
+        match locations.full_for(client, texts_bytes, service.settings.room) {
+            Some(Full::Clients | Full::Bytes) => Err(ForgetRefusal::Full),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets the client once more, if the store turns out to hold a later record of it: one that a server heard before
+    /// this request.
+    fn forget_again(&self, client: &[u8], time: ReportTime) -> Later<Option<Gone<ServerName>>> {
+        let (received_ns, since) = (self.received_ns, self.since);
+        let server = self.service.settings.server.clone();
+        let (locations, client) = (Arc::clone(&self.service.locations), client.to_vec());
+        let acknowledgements = Arc::clone(&self.service.acknowledgements);
+        let after = locations.loading().ask(&client);
+        Box::pin(async move {
+            wait_for_store(&locations, after).await;
+            let (time, ticket) = {
+                let mut reports = locations.begin_reports();
+                let forget = Forget {
+                    client: &client,
+                    server: &server,
+                    received_ns,
+                };
+                let again = reports.forget_held(&forget, |held| {
+                    !held.is_tombstone() && held.received_ns() < received_ns
+                });
+                let time = again
+                    .ok()
+                    .filter(|again| again.outcome.changed())
+                    .map_or(time, |again| again.time);
+                // In this order, as at the end of a batch.
+                let ticket = acknowledgements.ticket_since(since);
+                drop(reports);
+                (time, ticket)
+            };
+            let confirmed = acknowledgements.confirmed(ticket).await;
+            confirmed.ok().map(|_| Gone { server, time })
+        })
+    }
+}
