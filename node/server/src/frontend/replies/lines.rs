@@ -1,0 +1,58 @@
+//! Lines of a watch among the replies.
+
+use super::Replies;
+use herd_protocol::StreamLine;
+
+/// Lines of a watch are gathered up to this size, in bytes, and then these go out: a watcher that reads slowly is told
+/// later, and then what is so then.
+const LINES_BYTES_MAX: usize = 8 * 1024;
+
+impl Replies {
+    /// Whether lines of a watch may be added: all replies to commands before it are there, and the client has read most.
+    pub(in crate::frontend) fn has_room_for_lines(&self) -> bool {
+        self.later.is_empty() && self.ready.len() < LINES_BYTES_MAX
+    }
+
+    /// Adds a line of a watch. Not while replies wait.
+    pub(in crate::frontend) fn push_line(&mut self, line: &StreamLine<'_>) {
+        line.write(&mut self.ready);
+        self.count();
+    }
+
+    /// Leaves out all that is ready but the rest of a line whose beginning was sent.
+    pub(in crate::frontend) fn cut(&mut self) {
+        let is_between_lines = self.sent == 0 || self.ready[self.sent - 1] == b'\n';
+        let rest = memchr::memchr(b'\n', &self.ready[self.sent..]);
+        let end = match rest {
+            _ if is_between_lines => self.sent,
+            Some(lf) => self.sent + lf + 1,
+            None => self.ready.len(),
+        };
+        self.ready.truncate(end);
+        self.logged = self.logged.min(end);
+        self.count();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frontend::limits::ReplyBudget;
+
+    #[test]
+    fn a_line_that_was_begun_is_the_last_before_the_end() {
+        for (sent, left) in [(0, ""), (3, "E 1\n"), (7, ""), (8, "IVE 2\n"), (14, "")] {
+            let mut replies = Replies::new(9, ReplyBudget::new(usize::MAX).share());
+            replies.push_line(&StreamLine::Live(1));
+            replies.push_line(&StreamLine::Live(2));
+            replies.push_line(&StreamLine::Live(3));
+            assert_eq!(replies.parts().0, b"LIVE 1\nLIVE 2\nLIVE 3\n");
+            replies.sent(sent);
+            replies.cut();
+            assert_eq!(replies.parts().0, left.as_bytes(), "{sent} bytes were sent");
+            replies.push_line(&StreamLine::Live(4));
+            let text = format!("{left}LIVE 4\n");
+            assert_eq!(replies.parts().0, text.as_bytes());
+        }
+    }
+}
