@@ -48,12 +48,13 @@ pub(crate) fn attacks(known: Generations) -> Vec<Attack> {
         attack("foreign-names", 1, foreign_names(), End::Taken),
         attack("incarnations", 1, incarnations(known), End::Taken),
         attack("own", 1, own(known), End::Taken),
-        attack("own-beyond", 1, own_beyond(known), End::CutOff),
         attack("garbled-groups", 1, garbled(known), End::Taken),
         attack("reports", 20, reports(known), End::Taken),
         attack("long-reports", 1, long_reports(known), End::CutOff),
         attack("unknown-frames", 1, unknown(), End::CutOff),
         attack("later-frames", 4, later(), End::Taken),
+        // Behind the others, which name the incarnation that ends by it.
+        attack("own-beyond", 4, own_beyond(known), End::CutOff),
         attack("small-frames", usize::MAX, small(), End::After(5)),
     ]
 }

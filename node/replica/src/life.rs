@@ -110,8 +110,9 @@ impl Life {
                     "neighbours claim more of this incarnation than it has published: one of them, or one beyond \
                      them, has made that up"
                 );
-                // The link that brought the claim is cut for a while, longer each time: that is the pace.
-                begin(known, Duration::ZERO)
+                // The link that brought the claim is cut for a while, longer each time, if it is certain who sent it. Else
+                // only this keeps the pace.
+                begin(known, self.succession.pause(facts.jitter, facts.now))
             }
             Ended::BuriedBy(by) => {
                 info!(%by, "this incarnation was buried while it was away");
