@@ -25,6 +25,7 @@ mod publisher;
 mod quantized;
 mod record;
 mod report_time;
+mod server_map;
 mod slots;
 
 pub use location::{Coordinates, Degrees, InvalidLocation, LOCATION_BYTES_MAX, Location};
@@ -40,6 +41,7 @@ pub use record::{
     ServerName, TOMBSTONE_SLACK_NS, is_blank,
 };
 pub use report_time::{InvalidTime, NANOSECONDS_PER_SECOND, REPORT_TIME_BYTES_MAX, ReportTime};
+pub use server_map::{Delivery, ServerMap, Work};
 pub use slots::{
     COMPACTED_SLOTS, CROWDED_TIERS_SLOTS_MAX, FREE_SLOT_CLEARED_AFTER_MS, ROOM_FACTOR, SPARE_SLOTS,
     SlotId, Slots, Weight,

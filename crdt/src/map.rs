@@ -129,6 +129,15 @@ impl<S: BuildHasher> LocationMap<S> {
     /// that were pending are gone too: their hashes stay queued, and [`LocationMap::place_pending`]
     /// finds nothing there.
     pub fn raise_floor(&mut self, floor_ns: i64) -> Expired {
+        self.raise_floor_telling(floor_ns, |_| {})
+    }
+
+    /// As [`LocationMap::raise_floor`], and tells `removed` of each record that it removes.
+    pub fn raise_floor_telling(
+        &mut self,
+        floor_ns: i64,
+        mut removed: impl FnMut(&Record),
+    ) -> Expired {
         let mut expired = Expired::default();
         if floor_ns <= self.floor_ns {
             return expired;
@@ -153,6 +162,7 @@ impl<S: BuildHasher> LocationMap<S> {
                 expired.locations.push((hash, at));
             }
             expired.deaths.extend(entry.withdraw());
+            removed(&entry.record);
             false
         });
         expired

@@ -42,6 +42,7 @@ mod rights;
 mod series;
 mod server;
 mod topology;
+mod watching;
 
 pub use browser::Browser;
 pub use client::{Client, Reply};
@@ -58,3 +59,4 @@ pub use rights::{left_out_without_root, required};
 pub use series::{find_series, series};
 pub use server::Server;
 pub use topology::Topology;
+pub use watching::{Folded, Watching};

@@ -2,7 +2,7 @@
 
 use herd_crdt::{Location, Record, ReportTime};
 use herd_grid::Rectangle;
-use herd_protocol::{AtLine, CLIENTS_MAX, Command, RESULTS_MAX, Reply};
+use herd_protocol::{AtLine, CLIENTS_MAX, Command, Fields, RESULTS_MAX, Reply, Watch};
 use herd_server::control::{parse_record, write_record};
 
 pub(super) fn run(line: &[u8]) {
@@ -41,15 +41,16 @@ pub(super) fn run(line: &[u8]) {
             assert!(nearby.limit <= CLIENTS_MAX);
         }
         Ok(Some(Command::Within(within))) => {
-            let rectangle = Rectangle::new(within.southwest, within.northeast);
-            let Ok(rectangle) = rectangle else {
-                panic!("a box that is none");
-            };
-            for corner in [within.southwest, within.northeast] {
-                let corner = Location::parse(corner);
-                assert!(corner.is_ok_and(|corner| rectangle.contains(&corner)));
-            }
+            holds_its_corners(within.southwest, within.northeast);
             assert!(within.limit <= CLIENTS_MAX);
+        }
+        Ok(Some(Command::Watch(watch))) => watched(&watch),
+        Ok(Some(Command::Unwatch)) => {
+            let mut fields = Fields::new(line);
+            assert_eq!(
+                (fields.next(), fields.next()),
+                (Some(&b"UNWATCH"[..]), None)
+            );
         }
         Ok(Some(Command::Forget(forget))) => check_forget(forget.client),
         Ok(None) => assert!(line.iter().all(|&byte| herd_crdt::is_blank(byte))),
@@ -57,6 +58,33 @@ pub(super) fn run(line: &[u8]) {
             let mut reply = Vec::new();
             Reply::Invalid(line).write(&mut reply);
             assert_eq!(reply.len(), line.len() + 3);
+        }
+    }
+}
+
+fn holds_its_corners(southwest: &[u8], northeast: &[u8]) {
+    let Ok(rectangle) = Rectangle::new(southwest, northeast) else {
+        panic!("a box that is none");
+    };
+    for corner in [southwest, northeast] {
+        let corner = Location::parse(corner);
+        assert!(corner.is_ok_and(|corner| rectangle.contains(&corner)));
+    }
+}
+
+fn watched(watch: &Watch<'_>) {
+    match watch {
+        Watch::Client(id) | Watch::Prefix(id) => assert!(!id.is_empty()),
+        Watch::All => {}
+        Watch::Within {
+            southwest,
+            northeast,
+        } => holds_its_corners(southwest, northeast),
+        Watch::Point { radius, margin, .. } | Watch::Nearby { radius, margin, .. } => {
+            for distance in [radius, margin] {
+                let metres = distance.map_or(0.0, |distance| distance.metres());
+                assert!((0.0..=20_100_000.0).contains(&metres));
+            }
         }
     }
 }

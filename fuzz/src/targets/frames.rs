@@ -2,7 +2,7 @@
 //! change nothing.
 
 use herd_gossip::link::frame::{Frame, Greeting, Received, SKIPPABLE_FROM};
-use herd_gossip::report::AppliedReport;
+use herd_replica::report::AppliedReport;
 use herd_topology::Incarnation;
 
 /// Reports may speak of anybody.

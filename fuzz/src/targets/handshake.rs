@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use herd_clock::clock::WallClock;
+use herd_gossip::entropy::Entropy;
 use herd_gossip::link::frame::framed;
-use herd_replication::chance::Chance;
-use herd_replication::link::handshake::answer;
-use herd_replication::link::session;
-use herd_replication::links::{HerdView, Links};
-use herd_replication::neighbour::NeighbourConfig;
+use herd_gossip::link::handshake::answer;
+use herd_gossip::link::session;
+use herd_gossip::links::{HerdView, Links};
+use herd_gossip::neighbour::NeighbourConfig;
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +36,7 @@ fn links() -> Links {
         servers: vec!["Hill".into(), "Smith".into()],
         neighbours: vec![smith],
     };
-    Links::new(view, Chance::new(Arc::new(Stopped), 0), None)
+    Links::new(view, Entropy::new(Arc::new(Stopped), 0), None)
 }
 
 pub(super) fn run(bytes: &[u8]) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use herd_replication::readiness::Facts;
+use herd_replica::readiness::Facts;
 use herd_server::access::{Access, Tokens};
 use herd_server::http::{Endpoints, Health, Limits, guarded, routes, serve_connection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,6 +1,6 @@
 //! A server's report about its links, in a key of gossip.
 
-use herd_gossip::link_words::parse;
+use herd_replica::link_words::parse;
 use herd_topology::SERVERS_MAX;
 
 pub(super) fn run(bytes: &[u8]) {

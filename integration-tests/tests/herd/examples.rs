@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use herd_integration_tests::{Herd, within};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::UCLA;
@@ -42,6 +43,56 @@ async fn the_example_in_python_reports_and_asks() {
     let refused = python(&["ask", &address("Hill"), "nobody", "10", "2"]).await;
     assert!(!refused.status.success());
     assert_eq!(refused.stderr, b"herd_client: ? WHATSAT nobody 10.0 2\n");
+}
+
+/// The lines that an example has printed so far.
+struct Running {
+    _child: tokio::process::Child,
+    lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
+}
+
+impl Running {
+    fn start(example: &str, arguments: &[&str]) -> Self {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../examples")
+            .join(example);
+        let mut command = Command::new("python3");
+        command.arg(file).args(arguments).kill_on_drop(true);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Running {
+            _child: child,
+            lines,
+        }
+    }
+
+    async fn line(&mut self) -> String {
+        let line = within("a line of an example", self.lines.next_line());
+        line.await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_example_of_depots_tells_who_comes() {
+    let mut herd = Herd::five().await;
+    let source = include_str!("../../../examples/depots.py");
+    assert!(source.lines().count() < 40);
+    let address = herd.server("Campbell").client_address().to_string();
+    let depots = [&address, "1", "north=+10+10", "south=-10+10"];
+    let mut running = Running::start("depots.py", &depots);
+    let mut hill = herd.client("Hill").await;
+    hill.report("van-1", "+10.001+10", "1").await;
+    assert_eq!(running.line().await, "van-1 came to north at 1");
+    // It wavers at the border, and then it goes to the other one.
+    for (place, time) in [("+10.0095+10", "2"), ("+10.001+10", "3"), ("-10+10", "4")] {
+        hill.report("van-1", place, time).await;
+    }
+    assert_eq!(running.line().await, "van-1 came to south at 4");
+    // After its server was away it tells what is new.
+    herd.server_mut("Campbell").kill();
+    hill.report("van-2", "+10+10", "5").await;
+    herd.server_mut("Campbell").restart().await;
+    assert_eq!(running.line().await, "van-2 came to north at 5");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

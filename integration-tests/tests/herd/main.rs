@@ -33,6 +33,7 @@ mod spreading;
 mod status;
 mod stopped;
 mod strangers;
+mod watch;
 
 /// Where the clients of these tests are.
 const UCLA: &str = "+34.068930-118.445127";

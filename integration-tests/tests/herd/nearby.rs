@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use crate::NAMES;
 use crate::kills::seeded;
 
-const CLIENTS: usize = 400;
+pub(super) const CLIENTS: usize = 400;
 
 /// Rounds of movement, in each of which a server dies and returns.
 const ROUNDS: usize = 4;
@@ -18,18 +18,19 @@ const ROUNDS: usize = 4;
 const EARTH_RADIUS_KM: f64 = 6_371.008_8;
 
 /// Around these clients drive: a city, a pole, the antimeridian, and the corner of hemispheres.
-const PLACES: [(f64, f64); 4] = [(34.05, -118.24), (89.98, 0.0), (10.0, 180.0), (0.0, 0.0)];
+pub(super) const PLACES: [(f64, f64); 4] =
+    [(34.05, -118.24), (89.98, 0.0), (10.0, 180.0), (0.0, 0.0)];
 
 /// A record, as a line of a dump says it.
-struct Held {
-    at: String,
-    id: String,
-    latitude: f64,
-    longitude: f64,
+pub(super) struct Held {
+    pub(super) at: String,
+    pub(super) id: String,
+    pub(super) latitude: f64,
+    pub(super) longitude: f64,
 }
 
 impl Held {
-    fn of(line: &[u8]) -> Self {
+    pub(super) fn of(line: &[u8]) -> Self {
         let at = String::from_utf8(line.to_vec()).unwrap();
         let fields: Vec<&str> = at.split(' ').collect();
         let (latitude, longitude) = degrees(fields[4]);
@@ -43,7 +44,7 @@ impl Held {
 }
 
 /// Of `+34.07-118.44`; at a pole every longitude is 0.
-fn degrees(location: &str) -> (f64, f64) {
+pub(super) fn degrees(location: &str) -> (f64, f64) {
     let middle = 1 + location[1..].find(['+', '-']).unwrap();
     let (latitude, longitude) = location.split_at(middle);
     let latitude: f64 = latitude.parse().unwrap();
@@ -59,12 +60,12 @@ fn degrees(location: &str) -> (f64, f64) {
 }
 
 /// The same with the longitude that was given.
-fn corner(location: &str) -> (f64, f64) {
+pub(super) fn corner(location: &str) -> (f64, f64) {
     let middle = 1 + location[1..].find(['+', '-']).unwrap();
     (degrees(location).0, location[middle..].parse().unwrap())
 }
 
-fn kilometres(from: (f64, f64), to: (f64, f64)) -> f64 {
+pub(super) fn kilometres(from: (f64, f64), to: (f64, f64)) -> f64 {
     let latitude = (from.0 - to.0).to_radians() / 2.0;
     let longitude = (from.1 - to.1).to_radians() / 2.0;
     let cosines = from.0.to_radians().cos() * to.0.to_radians().cos();
@@ -72,7 +73,7 @@ fn kilometres(from: (f64, f64), to: (f64, f64)) -> f64 {
     2.0 * EARTH_RADIUS_KM * haversine.clamp(0.0, 1.0).sqrt().asin()
 }
 
-fn location(latitude: f64, longitude: f64) -> String {
+pub(super) fn location(latitude: f64, longitude: f64) -> String {
     let longitude = if longitude > 180.0 {
         longitude - 360.0
     } else {
@@ -237,7 +238,7 @@ async fn ask(client: &mut Client, line: &str) -> String {
 }
 
 /// Every client drives on, and is reported anywhere.
-async fn drive(herd: &Herd, servers: &[&str], round: usize, rng: &mut StdRng) {
+pub(super) async fn drive(herd: &Herd, servers: &[&str], round: usize, rng: &mut StdRng) {
     for number in 0..CLIENTS {
         // Some stay, and some stand at one place.
         if round > 0 && rng.random_range(0..3) == 0 {

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_leaves_the_digest_and_the_rest_stays_as_it_was() {
+    fn a_digest_loses_only_the_ids_that_are_not_retained() {
         let known = [incarnation("Hill", 1), incarnation("Smith", 2)];
         let all = message(&known);
         let ChitchatMessage::SynAck { digest, .. } = all else {

@@ -106,6 +106,7 @@ mod tests {
             kind: MessageKind::Ack,
             bytes,
             delta_bytes: None,
+            own_heartbeat: None,
             cost_bytes,
         }
     }

@@ -78,14 +78,14 @@ impl Area {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::super::cell::{Cell, latitudes, longitudes};
     use super::*;
 
     /// Latitudes and longitudes as texts, with poles and the antimeridian among them.
-    fn location() -> impl Strategy<Value = String> {
+    pub(crate) fn location() -> impl Strategy<Value = String> {
         let latitude = prop_oneof![
             4 => (-90.0_f64..90.0).prop_map(|degrees| format!("{degrees:+.8}")),
             1 => prop::sample::select(vec!["+90".to_owned(), "-90".to_owned(), "+0".to_owned()]),

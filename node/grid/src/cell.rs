@@ -1,15 +1,15 @@
 //! Squares of the lattice, from all of the earth down to a cell.
 
-use herd_crdt::{QUANTIZED_COLUMN_BITS, QUANTIZED_ROW_BITS, QuantizedLocation};
+use herd_crdt::{Coordinates, QUANTIZED_COLUMN_BITS, QUANTIZED_ROW_BITS, QuantizedLocation};
 
 /// The rows and columns of the lattice in a cell, as a power of two: 0.011 degrees.
 const CELL_KNOT_BITS: u32 = 5;
 
 /// Rows of cells, as a power of two.
-const ROW_BITS: u32 = QUANTIZED_ROW_BITS - CELL_KNOT_BITS;
+pub(crate) const ROW_BITS: u32 = QUANTIZED_ROW_BITS - CELL_KNOT_BITS;
 
 /// Columns of cells, as a power of two.
-const COLUMN_BITS: u32 = QUANTIZED_COLUMN_BITS - CELL_KNOT_BITS;
+pub(crate) const COLUMN_BITS: u32 = QUANTIZED_COLUMN_BITS - CELL_KNOT_BITS;
 
 /// How high and wide a cell is, in degrees.
 const CELL_DEGREES: f64 = 180.0 / (1_u32 << ROW_BITS) as f64;
@@ -128,6 +128,24 @@ pub(crate) fn edges_of(at: QuantizedLocation) -> ((f64, f64), (f64, f64)) {
     let west = f64::from(at.column()) * KNOT_DEGREES - 180.0;
     let range = |from: f64| (from - EDGE_DEGREES, from + KNOT_DEGREES + EDGE_DEGREES);
     (range(south), range(west))
+}
+
+/// The middle of a knot.
+pub(crate) fn center_of(at: QuantizedLocation) -> Coordinates {
+    const KNOT_DEGREES: f64 = CELL_DEGREES / (1_u32 << CELL_KNOT_BITS) as f64;
+    Coordinates {
+        latitude_degrees: (f64::from(at.row()) + 0.5) * KNOT_DEGREES - 90.0,
+        longitude_degrees: (f64::from(at.column()) + 0.5) * KNOT_DEGREES - 180.0,
+    }
+}
+
+/// The middle of a square of `2^bits` cells that begins at `southwest`.
+pub(crate) fn center_of_square(southwest: Cell, bits: u32) -> Coordinates {
+    let half_degrees = f64::from(1_u32 << bits) * CELL_DEGREES / 2.0;
+    Coordinates {
+        latitude_degrees: f64::from(southwest.row) * CELL_DEGREES - 90.0 + half_degrees,
+        longitude_degrees: f64::from(southwest.column) * CELL_DEGREES - 180.0 + half_degrees,
+    }
 }
 
 #[cfg(test)]

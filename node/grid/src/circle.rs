@@ -3,6 +3,7 @@
 use herd_crdt::{Coordinates, Location};
 
 use super::area::{Column, Row};
+use super::cap::{Cap, Interior};
 use super::sphere::{
     Point, cosine_at_least, haversine_at_least, haversine_to_metres, metres_to_haversine, turn,
 };
@@ -38,6 +39,17 @@ impl Circle {
             .haversine_to(&Point::new(location.coordinates()));
         let metres = haversine_to_metres(haversine);
         (metres <= self.radius_m).then_some((metres, haversine))
+    }
+
+    /// The same, to be asked often and about.
+    #[must_use]
+    pub fn cap(&self) -> Cap {
+        Cap::new(self.center.coordinates(), self.radius_m)
+    }
+
+    /// The squares that lie wholly in it.
+    pub(crate) fn interior(&self) -> Interior {
+        Interior::new(self.center.coordinates(), self.radius_m)
     }
 
     pub(crate) fn haversine_max(&self) -> f64 {

@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::area::{Area, Column, Row};
+use super::cap::Interior;
 use super::cell::{Cell, Level, latitudes, longitudes};
+use super::circle::Circle;
 use super::grid::Grid;
 use super::node::{Found, Member, NodeId};
 
@@ -13,6 +15,8 @@ use super::node::{Found, Member, NodeId};
 /// databases" (1999).
 pub struct Frontier {
     heap: BinaryHeap<Entry>,
+    /// Squares that lie wholly in here are left out.
+    known: Option<Interior>,
 }
 
 /// The next step of a search.
@@ -61,11 +65,21 @@ impl Default for Frontier {
         };
         Frontier {
             heap: BinaryHeap::from([world]),
+            known: None,
         }
     }
 }
 
 impl Frontier {
+    /// All of the earth but squares that lie wholly in this circle, because its clients are known.
+    #[must_use]
+    pub fn beyond(known: &Circle) -> Self {
+        Frontier {
+            known: Some(known.interior()),
+            ..Frontier::default()
+        }
+    }
+
     /// Takes the next step of a search for `area`, beyond `bound_max` nothing. The bound may fall from step to step.
     pub fn step(&mut self, grid: &Grid, area: &Area, bound_max: f64) -> Step {
         let Some(entry) = self.heap.pop().filter(|entry| entry.bound <= bound_max) else {
@@ -77,6 +91,7 @@ impl Frontier {
             area,
             bound_max,
             heap: &mut self.heap,
+            known: self.known.as_ref(),
         };
         match entry.target {
             Target::Client(hash) => Step::Candidate(hash),
@@ -93,12 +108,18 @@ struct Looking<'a> {
     area: &'a Area,
     bound_max: f64,
     heap: &'a mut BinaryHeap<Entry>,
+    known: Option<&'a Interior>,
 }
 
 /// One candidate costs as much as this number of parts of a square.
 const PARTS_PER_CANDIDATE: usize = 16;
 
 impl Looking<'_> {
+    fn is_known(&self, southwest: Cell, bits: u32) -> bool {
+        self.known
+            .is_some_and(|known| known.holds_square(southwest, bits))
+    }
+
     fn world(mut self) -> Step {
         let zones = self.grid.zones();
         let bits = Level::Zone.cell_bits();
@@ -150,8 +171,11 @@ impl Looking<'_> {
                 let bound = of_row.bound(*of_column);
                 if bound <= self.bound_max && is_occupied(row_number * columns + number) {
                     let column = column_at(number);
-                    let target = target(Cell { row, column });
-                    self.heap.push(Entry { bound, target });
+                    let cell = Cell { row, column };
+                    if !self.is_known(cell, bits) {
+                        let target = target(cell);
+                        self.heap.push(Entry { bound, target });
+                    }
                 }
             }
         }
@@ -196,7 +220,7 @@ impl Found for Seen<'_> {
         let cell = member.cell(NodeId::tile(self.id.cell).cell);
         let area = self.looking.area;
         let row = area.row(latitudes(cell.row, 0));
-        if row.fixed <= self.looking.bound_max {
+        if row.fixed <= self.looking.bound_max && !self.looking.is_known(cell, 0) {
             let bound = row.bound(area.column(longitudes(cell.column, 0)));
             self.push(bound, Target::Client(member.hash()));
         }
@@ -205,6 +229,9 @@ impl Found for Seen<'_> {
     fn part(&mut self, part: NodeId) {
         self.looked_at += 1;
         let (area, bits) = (self.looking.area, part.cell_bits());
+        if self.looking.is_known(part.cell, bits) {
+            return;
+        }
         let number = |at: u16| usize::from(at >> bits) % 8;
         let row = *self.rows[number(part.cell.row)]
             .get_or_insert_with(|| area.row(latitudes(part.cell.row, bits)));

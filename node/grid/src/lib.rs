@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod area;
+mod cap;
 mod cell;
 mod circle;
 mod frontier;
@@ -16,11 +17,14 @@ mod grid;
 mod node;
 mod rectangle;
 mod sphere;
+mod square;
 
 pub use area::Area;
+pub use cap::{Cap, Direction};
 pub use cell::Cell;
 pub use circle::Circle;
 pub use frontier::{Frontier, Step};
 pub use grid::Grid;
 pub use rectangle::{InvalidRectangle, Rectangle};
 pub use sphere::EARTH_RADIUS_M;
+pub use square::Square;

@@ -41,6 +41,13 @@ impl Point {
     }
 
     /// The cosine of the latitude; 0 at a pole.
+    pub(crate) fn coordinates(&self) -> Coordinates {
+        Coordinates {
+            latitude_degrees: self.latitude_degrees,
+            longitude_degrees: self.longitude_degrees,
+        }
+    }
+
     pub(crate) fn latitude_cos(&self) -> f64 {
         self.latitude_cos
     }

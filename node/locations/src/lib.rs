@@ -8,6 +8,7 @@
 
 mod admission_control;
 mod borne_out;
+mod changes;
 mod forget;
 mod forgotten;
 mod hash_keys;
@@ -18,9 +19,11 @@ mod outbox;
 mod outcomes;
 mod prefetch;
 mod search;
+mod server_map;
 mod shard;
 mod sharded;
 mod walk;
+mod watch;
 
 pub use admission_control::AdmissionControl;
 pub use forget::{Forget, Forgotten};
@@ -31,5 +34,6 @@ pub use loading::{AnswerableAfter, ClientSearch, Loading};
 pub use memory::{Full, Room, memory_bytes};
 pub use outcomes::OutcomeCounts;
 pub use search::{Found, Hit, Query, Search};
-pub use sharded::{Delivery, Locations, Reports};
+pub use sharded::{Locations, Reports};
 pub use walk::Walk;
+pub use watch::{Listener, Progress, Said, Watch};

@@ -2,10 +2,37 @@
 
 use std::sync::atomic::Ordering;
 
-use herd_crdt::{Death, PublisherId, Record};
+use herd_crdt::{PublisherId, Record, Work};
 
 use super::Locations;
 use super::shard::Shard;
+
+/// Takes work from one shard after the other, while clients report to any of them. The deaths of all shards are taken
+/// before the pending records of any: the other way round, a report between the two would leave its death here and not
+/// itself, and the publisher would overwrite the slot of the record before its successor is out.
+#[derive(Debug, Default)]
+struct Taking {
+    /// Shards that were visited: each twice.
+    visits: usize,
+    work: Work,
+}
+
+impl Taking {
+    /// Visits a shard; says whether there are more to visit.
+    fn step(&mut self, locations: &Locations) -> bool {
+        let shards = locations.shards.len();
+        let Some(shard) = locations.shards.get(self.visits % shards) else {
+            return false;
+        };
+        let mut shard = shard.lock();
+        match self.visits < shards {
+            true => shard.take_deaths(&mut self.work.deaths),
+            false => shard.take_pending(&mut self.work.pending),
+        }
+        self.visits += 1;
+        self.visits < 2 * shards
+    }
+}
 
 impl Locations {
     /// Resolves when a record has become pending since the last call.
@@ -29,25 +56,13 @@ impl Locations {
         self.repeated.swap(false, Ordering::SeqCst)
     }
 
-    /// Takes the records that died in our slots. To be called before [`Locations::take_pending`]:
-    /// then their successors are among the records that that call takes, or were published before.
-    pub fn take_deaths(&self) -> Vec<Death> {
-        let mut deaths = Vec::new();
-        for shard in &self.shards {
-            shard.lock().take_deaths(&mut deaths);
-        }
-        deaths
-    }
-
-    /// Takes the hashes of the clients whose records are pending.
-    pub fn take_pending(&self) -> Vec<u64> {
-        let mut pending = Vec::new();
-        for shard in &self.shards {
-            shard.lock().take_pending(&mut pending);
-        }
-        let taken = pending.len() as isize;
+    /// Takes the work for a round of the publisher.
+    pub fn take_work(&self) -> Work {
+        let mut taking = Taking::default();
+        while taking.step(self) {}
+        let taken = taking.work.pending.len() as isize;
         self.pending_len.fetch_sub(taken, Ordering::Relaxed);
-        pending
+        taking.work
     }
 
     /// Puts into the backlog every record that is published elsewhere and that `is_ours` picks. Returns how many.
@@ -136,10 +151,10 @@ mod tests {
         assert_eq!(locations.pending_len(), 1);
         locations.publish_nothing();
         assert_eq!(locations.pending_len(), 0);
-        assert!(locations.take_pending().is_empty());
+        assert!(locations.take_work().pending.is_empty());
         report(&locations, "2");
         assert_eq!(locations.pending_len(), 0);
-        assert!(locations.take_pending().is_empty());
+        assert!(locations.take_work().pending.is_empty());
         assert_eq!(locations.find(b"kiwi").unwrap().time_text(), b"2");
     }
 
@@ -148,12 +163,40 @@ mod tests {
         let locations = Locations::default();
         report(&locations, "1");
         let mut map = &locations;
-        for hash in locations.take_pending() {
+        for hash in locations.take_work().pending {
             herd_crdt::Publications::place_pending(&mut map, hash, &mut |_| SlotId(3));
         }
         locations.publish_nothing();
         report(&locations, "2");
-        assert!(locations.take_deaths().is_empty());
+        assert!(locations.take_work().deaths.is_empty());
+    }
+
+    /// All orders in which a report and the visits of the publisher can follow each other. Shards do not depend on each
+    /// other, so one client stands for all.
+    #[test]
+    fn no_death_is_taken_without_its_successor() {
+        let visits = 2 * Locations::default().shards.len();
+        let mut successors_taken = 0;
+        for before in 0..=visits {
+            let locations = Locations::default();
+            report(&locations, "1");
+            let mut map = &locations;
+            for hash in locations.take_work().pending {
+                herd_crdt::Publications::place_pending(&mut map, hash, &mut |_| SlotId(3));
+            }
+            let mut taking = Taking::default();
+            for _ in 0..before {
+                taking.step(&locations);
+            }
+            report(&locations, "2");
+            if before < visits {
+                while taking.step(&locations) {}
+            }
+            let Work { deaths, pending } = taking.work;
+            assert!(pending.len() >= deaths.len(), "after {before} visits");
+            successors_taken += pending.len();
+        }
+        assert!((1..visits).contains(&successors_taken));
     }
 
     #[test]
@@ -185,13 +228,13 @@ mod tests {
             locations.report(client(number));
         }
         let mut map = &locations;
-        for hash in locations.take_pending() {
+        for hash in locations.take_work().pending {
             herd_crdt::Publications::place_pending(&mut map, hash, &mut |_| SlotId(3));
         }
         report(&locations, "1");
         assert_eq!(locations.republish_all(), 1_000);
         // What waited goes on waiting, in front of the rest, and is not in the backlog too.
-        let pending = locations.take_pending();
+        let pending = locations.take_work().pending;
         assert_eq!(pending.len(), 1);
         herd_crdt::Publications::place_pending(&mut map, pending[0], &mut |_| SlotId(4));
         let kiwi = locations.publication(b"kiwi").unwrap().0;

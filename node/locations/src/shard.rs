@@ -1,6 +1,6 @@
 //! One shard: a part of the map, and its work for the publisher.
 
-use herd_crdt::{Death, LocationMap, Merged, QuantizedLocation};
+use herd_crdt::{Death, LocationMap, Merged, QuantizedLocation, Record};
 
 use super::hash_keys::HashKeys;
 
@@ -82,10 +82,14 @@ impl Shard {
         }
     }
 
-    /// Removes the records below the floor. Returns how many, the hashes of those that had a location, and about where
-    /// they were.
-    pub(super) fn raise_floor(&mut self, floor_ns: i64) -> (usize, Vec<(u64, QuantizedLocation)>) {
-        let expired = self.map.raise_floor(floor_ns);
+    /// Removes the records below the floor, and tells `removed` of each. Returns how many, the hashes of those that had a
+    /// location, and about where they were.
+    pub(super) fn raise_floor(
+        &mut self,
+        floor_ns: i64,
+        removed: impl FnMut(&Record),
+    ) -> (usize, Vec<(u64, QuantizedLocation)>) {
+        let expired = self.map.raise_floor_telling(floor_ns, removed);
         self.note_deaths(expired.deaths);
         (expired.records, expired.locations)
     }

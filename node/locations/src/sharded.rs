@@ -2,25 +2,27 @@
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicIsize, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use herd_crdt::{
-    Incoming, Merged, Outcome, Publication, Publications, PublisherId, Publishers,
+    Delivery, Incoming, Merged, Outcome, Publication, Publications, PublisherId, Publishers,
     QuantizedLocation, Record, RepublishPolicy, SlotAddress, SlotId,
 };
 use herd_grid::{Cell, Grid};
+use herd_watch::{Wakes, Watchers};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::admission_control::AdmissionControl;
+use super::changes::{self, removal};
 use super::forgotten::Forgettings;
 use super::hash_keys::HashKeys;
 use super::loading::Loading;
 use super::memory::{ClientCounts, Full, Room};
 use super::outcomes::{Merges, OutcomeCounts};
 use super::shard::Shard;
-use herd_telemetry::marks::{self, Mark};
+use herd_marks::{self as marks, Mark};
 
 /// A power of two: the shard of a hash is a few of its bits.
 const SHARDS: usize = 64;
@@ -36,6 +38,8 @@ pub struct Locations {
     hasher: HashKeys,
     /// Which clients are where. A client enters a cell under its shard's lock, and leaves one later.
     pub(super) grid: Grid,
+    /// Who watches. They are told of changes under the lock of the client's shard.
+    watchers: Arc<Watchers>,
     /// Wakes the publisher.
     pub(super) news: Notify,
     /// How many records wait for the publisher, for back-pressure. Below zero for moments, while some
@@ -88,10 +92,12 @@ impl Reports<'_> {
         let before = shard.size();
         let merged = shard.map.merge_heard_with(hash, record, self.policy);
         let left = locations.enter(hash, &merged, at);
+        let wakes = changes::merged(&locations.watchers, &shard, hash, &merged, at);
         // Not with the other counters: how much there may be at most is looked up for each report.
         locations.counted.changed(before, shard.size());
         let queued = shard.note(hash, &merged);
         drop(shard);
+        wakes.wake();
         locations.leave(hash, left);
         if at.is_none() && merged.outcome.changed() {
             locations.forgettings.note(hash, time_ns);
@@ -111,17 +117,6 @@ impl Drop for Reports<'_> {
     }
 }
 
-/// The result of merging a delivered group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Delivery {
-    /// Records that the map now holds because of it.
-    pub changed: usize,
-    /// Records that changed nothing.
-    pub unchanged: usize,
-    /// Publications of ours that were given up to the server that delivered the group.
-    pub given_up: usize,
-}
-
 impl Default for Locations {
     fn default() -> Self {
         Locations::with_hash_keys(HashKeys::random())
@@ -139,6 +134,7 @@ impl Locations {
             shards,
             hasher,
             grid: Grid::default(),
+            watchers: Arc::default(),
             news: Notify::new(),
             pending_len: AtomicIsize::new(0),
             backlog_len: AtomicUsize::new(0),
@@ -205,9 +201,11 @@ impl Locations {
             let before = shard.size();
             let merged = shard.map.merge_delivered(hash, record, from, publishers);
             let left = self.enter(hash, &merged, at);
+            let wakes = changes::merged(&self.watchers, &shard, hash, &merged, at);
             self.counted.changed(before, shard.size());
             let queued = shard.note(hash, &merged);
             drop(shard);
+            wakes.wake();
             self.leave(hash, left);
             merges.count(&merged, queued);
             if merged.outcome.changed() {
@@ -236,6 +234,11 @@ impl Locations {
         record.filter(|record| record.expires_ns() >= self.floor_ns())
     }
 
+    /// Who watches this map.
+    pub fn watchers(&self) -> &Arc<Watchers> {
+        &self.watchers
+    }
+
     /// The time below which nothing is held, in nanoseconds since the epoch; `i64::MIN` if there is
     /// no such time.
     pub fn floor_ns(&self) -> i64 {
@@ -249,13 +252,21 @@ impl Locations {
         let mut removed = 0;
         self.floor_ns.fetch_max(floor_ns, Ordering::AcqRel);
         for shard in &self.shards {
+            let mut wakes = Wakes::default();
             let (records, located) = {
                 let mut shard = shard.lock();
                 let before = shard.size();
-                let expired = shard.raise_floor(floor_ns);
+                let expired = shard.raise_floor(floor_ns, |record| {
+                    if self.watchers.is_any()
+                        && let Some(change) = removal(record)
+                    {
+                        wakes.add(self.watchers.changed(&change));
+                    }
+                });
                 self.counted.changed(before, shard.size());
                 expired
             };
+            wakes.wake();
             removed += records;
             for (hash, at) in located {
                 self.leave(hash, Some(Cell::of(at)));

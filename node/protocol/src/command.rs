@@ -5,6 +5,7 @@ use herd_crdt::{CLIENT_ID_BYTES_MAX, InvalidLocation, InvalidRecord, InvalidTime
 use super::forget::Forget;
 use super::iamat::Iamat;
 use super::nearby::{CLIENTS_MAX, Nearby, REACH_KM_MAX, Within};
+use super::watch::Watch;
 use super::whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Whatsat};
 
 /// The command of one line, borrowed from the line.
@@ -18,6 +19,10 @@ pub enum Command<'a> {
     Nearby(Nearby<'a>),
     /// Someone asks which clients are in a box.
     Within(Within<'a>),
+    /// Someone wants to be told when it changes.
+    Watch(Watch<'a>),
+    /// And now not any more.
+    Unwatch,
     /// A client is to be forgotten.
     Forget(Forget<'a>),
 }
@@ -41,6 +46,12 @@ pub enum InvalidCommand {
     /// A `WITHIN` that breaks a rule.
     #[error("invalid WITHIN: {0}")]
     Within(InvalidOperand),
+    /// A `WATCH` that breaks a rule.
+    #[error("invalid WATCH: {0}")]
+    Watch(InvalidOperand),
+    /// An `UNWATCH` that breaks a rule.
+    #[error("invalid UNWATCH: {0}")]
+    Unwatch(InvalidOperand),
     /// A `FORGET` that breaks a rule.
     #[error("invalid FORGET: {0}")]
     Forget(InvalidOperand),
@@ -49,7 +60,7 @@ pub enum InvalidCommand {
 /// Which operand of a command is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOperand {
-    /// Not as many operands as the command has: four for `NEARBY`, one for `FORGET`, three for the others.
+    /// Not as many operands as the command has.
     #[error("too few operands, or too many")]
     Count,
     /// The client ID is too long.
@@ -73,6 +84,12 @@ pub enum InvalidOperand {
     /// The radius of a `NEARBY` is not a plain decimal number in its range.
     #[error("radius is neither `*` nor a decimal number of kilometres from 0 to {REACH_KM_MAX}")]
     Reach,
+    /// The second word of a `WATCH` names nothing that can be watched.
+    #[error("none of CLIENT, PREFIX, ALL, POINT, WITHIN and NEARBY")]
+    Subject,
+    /// The margin is not a plain decimal number in its range.
+    #[error("margin is not a decimal number of kilometres from 0 to {REACH_KM_MAX}")]
+    Margin,
     /// The limit is not a whole number in its range.
     #[error("limit is not a whole number from 0 to {CLIENTS_MAX}")]
     Limit,
@@ -116,6 +133,13 @@ impl<'a> Command<'a> {
             Some(b"WITHIN") => Within::parse(fields)
                 .map(|within| Some(Command::Within(within)))
                 .map_err(InvalidCommand::Within),
+            Some(b"WATCH") => Watch::parse(fields)
+                .map(|watch| Some(Command::Watch(watch)))
+                .map_err(InvalidCommand::Watch),
+            Some(b"UNWATCH") => match fields.next() {
+                None => Ok(Some(Command::Unwatch)),
+                Some(_) => Err(InvalidCommand::Unwatch(InvalidOperand::Count)),
+            },
             Some(b"FORGET") => Forget::parse(fields)
                 .map(|forget| Some(Command::Forget(forget)))
                 .map_err(InvalidCommand::Forget),
@@ -273,7 +297,7 @@ mod tests {
 
         #[test]
         fn almost_commands_never_panic(
-            line in "(IAMAT|WHATSAT|NEARBY|WITHIN|FORGET)( POINT| CLIENT)?( [-+.0-9]{0,12}| kiwi| \\PC{0,5}){0,5}"
+            line in "(IAMAT|WHATSAT|NEARBY|WITHIN|WATCH|UNWATCH|FORGET)( POINT| CLIENT| PREFIX| WITHIN)?( [-+.0-9]{0,12}| kiwi| \\PC{0,5}){0,5}"
         ) {
             let _ = Command::parse(line.as_bytes());
         }

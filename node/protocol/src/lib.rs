@@ -12,6 +12,8 @@ mod iamat;
 mod line;
 mod nearby;
 mod reply;
+mod stream;
+mod watch;
 mod whatsat;
 
 pub use command::{Command, Fields, InvalidCommand, InvalidOperand};
@@ -21,4 +23,6 @@ pub use iamat::{Iamat, clients_ahead};
 pub use line::{LINE_BYTES_MAX, Line, LineReader, OVERSIZED_COPY_BYTES};
 pub use nearby::{CLIENTS_MAX, Center, Nearby, REACH_KM_MAX, Within};
 pub use reply::{ACCEPTED_LINE, AtLine, GoneLine, Reply, difference_text};
+pub use stream::{EndReason, StreamLine};
+pub use watch::Watch;
 pub use whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Radius, Whatsat};

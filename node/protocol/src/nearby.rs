@@ -63,13 +63,9 @@ impl<'a> Nearby<'a> {
             }
             _ => return Err(InvalidOperand::Center),
         };
-        let radius = match radius {
-            ANY_RADIUS => None,
-            text => Some(Radius::parse_up_to(text, REACH_KM_MAX).ok_or(InvalidOperand::Reach)?),
-        };
         Ok(Nearby {
             center,
-            radius,
+            radius: parse_reach(radius)?,
             limit: parse_limit(limit)?,
         })
     }
@@ -82,16 +78,31 @@ impl<'a> Within<'a> {
     /// Says which operand is wrong.
     pub(super) fn parse(operands: Fields<'a>) -> Result<Self, InvalidOperand> {
         let [southwest, northeast, limit] = operands.three()?;
-        let (south, north) = (Location::parse(southwest)?, Location::parse(northeast)?);
-        if south.latitude().compare(&north.latitude()) == Ordering::Greater {
-            return Err(InvalidOperand::UpsideDown);
-        }
+        check_corners(southwest, northeast)?;
         Ok(Within {
             southwest,
             northeast,
             limit: parse_limit(limit)?,
         })
     }
+}
+
+/// Reads a radius in kilometres, or a star for no bound.
+pub(super) fn parse_reach(text: &[u8]) -> Result<Option<Radius>, InvalidOperand> {
+    if text == ANY_RADIUS {
+        return Ok(None);
+    }
+    let radius = Radius::parse_up_to(text, REACH_KM_MAX);
+    radius.map(Some).ok_or(InvalidOperand::Reach)
+}
+
+/// Checks two corners of a box.
+pub(super) fn check_corners(southwest: &[u8], northeast: &[u8]) -> Result<(), InvalidOperand> {
+    let (south, north) = (Location::parse(southwest)?, Location::parse(northeast)?);
+    if south.latitude().compare(&north.latitude()) == Ordering::Greater {
+        return Err(InvalidOperand::UpsideDown);
+    }
+    Ok(())
 }
 
 fn parse_limit(text: &[u8]) -> Result<usize, InvalidOperand> {

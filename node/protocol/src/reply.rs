@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter};
 /// The reply to a token that is known.
 pub const ACCEPTED_LINE: &[u8] = b"OK";
 
-const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
+pub(super) const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
 /// The answer to one command.
 #[derive(Clone, Debug)]

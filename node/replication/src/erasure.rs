@@ -1,12 +1,11 @@
 //! The task that erases the locations of forgotten clients, and the publisher: what they say to each other.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use herd_locations::Noted;
+use herd_replica::erasure::Question;
 
 /// See the module.
 #[derive(Default)]
@@ -16,14 +15,6 @@ pub(super) struct Erasure {
     answered: Notify,
     /// Clients that are attended to.
     attended: AtomicUsize,
-}
-
-/// What the publisher is asked.
-pub(crate) enum Question {
-    /// To write the slots anew that hold locations of these clients. The answer is their number.
-    Begin(Arc<Noted>),
-    /// How many of them are left.
-    Left,
 }
 
 impl Erasure {

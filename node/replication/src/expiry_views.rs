@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::links::Links;
 use herd_expiry::HerdClocks;
+use herd_gossip::links::Links;
 
 /// A request to merge again, at the receiver's next look, all that other servers publish.
 #[derive(Clone, Debug, Default)]

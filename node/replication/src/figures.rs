@@ -6,8 +6,9 @@ use herd_crdt::ServerName;
 use herd_telemetry::histogram::{Histogram, TRAVEL_ENDS};
 use parking_lot::Mutex;
 
-use super::clocks::ClockView;
-use super::status::{ReplicationStatus, ReplicationWatchdogs, SlotsStatus};
+use super::watchdogs::ReplicationWatchdogs;
+use herd_replica::clocks::ClockView;
+use herd_replica::status::{ReplicationStatus, SlotsStatus};
 
 /// See the module.
 pub struct Figures {

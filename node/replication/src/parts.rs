@@ -7,11 +7,11 @@ use parking_lot::Mutex;
 use super::erasure::Erasure;
 use super::expiry_views::Rejoin;
 use super::figures::Figures;
-use super::links::Links;
-use super::settlement::Settlements;
 use super::store_handle::StoreHandle;
 use herd_acknowledgement::Acknowledgements;
+use herd_gossip::links::Links;
 use herd_locations::Locations;
+use herd_replica::settlement::Settlements;
 
 /// See the module. Each task takes from it the parts that it works with.
 #[derive(Clone)]

@@ -6,10 +6,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::baseline::Behind;
-use super::links::Links;
-use super::settlement::Settlements;
-use crate::readiness::CatchUp;
+use herd_gossip::links::Links;
+use herd_replica::baseline::Behind;
+use herd_replica::readiness::CatchUp;
+use herd_replica::settlement::Settlements;
 
 /// See the module.
 #[derive(Clone)]
@@ -24,7 +24,7 @@ impl Reach {
     #[must_use]
     pub fn catch_up(&self) -> CatchUp {
         let settlements = self.settlements.lock();
-        let own = self.links.applied().borrow().clone();
+        let own = self.links.applied_report();
         let mut catch_up = CatchUp::default();
         for neighbour in self.links.neighbours() {
             let name = || neighbour.config.name.to_string();

@@ -11,23 +11,26 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::chance::Chance;
 use super::expiry_views::{Rejoin, herd_clocks};
 use super::figures::Figures;
-use super::link::network::Network;
-use super::link::{accept, dial};
-use super::links::{HerdView, LinkObserver, Links};
-use super::membership::Membership;
+use super::lasting::Lasting;
 use super::parts::Parts;
 use super::reach::Reach;
-use super::replica::receiving::Known;
-use super::store_feed::StoreFeed;
+use super::store_writer::StoreWriter;
 use super::storing::{self, StorageDriver, StorageState, StoreSource};
-use super::timing::{BACKLOG_RECORDS_MAX, ERASED_WITHIN, STORE_CLOSE_MAX};
+use super::timing::{ERASED_WITHIN, STORE_CLOSE_MAX};
 use super::view::{Erasing, ReplicationView};
 use herd_acknowledgement::Acknowledgements;
 use herd_expiry::HerdClocks;
+use herd_gossip::entropy::Entropy;
+use herd_gossip::link::network::Network;
+use herd_gossip::link::{accept, dial};
+use herd_gossip::links::{HerdView, LinkObserver, Links};
 use herd_locations::Locations;
+use herd_replica::membership::Membership;
+use herd_replica::receiving::Known;
+use herd_replica::store_feed::StoreFeed;
+use herd_replica::timing::BACKLOG_RECORDS_MAX;
 
 use returning::StoreReturn;
 
@@ -56,7 +59,7 @@ pub struct Replication {
     /// Ends the writing to the store, once it is read.
     driver: parking_lot::Mutex<Option<StorageDriver>>,
     /// The receiver of each incarnation holds it.
-    known: Arc<Mutex<Known>>,
+    lasting: Arc<Mutex<Lasting>>,
     group_format: GroupFormat,
     spare_slots: usize,
     backlog_records_max: usize,
@@ -71,13 +74,16 @@ impl Replication {
     pub fn new(
         view: HerdView,
         locations: Arc<Locations>,
-        chance: Chance,
+        entropy: Entropy,
         observer: Option<Arc<dyn LinkObserver>>,
         acknowledgements: Arc<Acknowledgements>,
     ) -> Self {
-        let known = Known {
-            membership: Membership::new(view.me.clone(), view.servers.clone()),
-            feed: StoreFeed::new(view.me.clone()),
+        let lasting = Lasting {
+            known: Known {
+                membership: Membership::new(view.me.clone(), view.servers.clone()),
+                feed: StoreFeed::new(view.me.clone()),
+            },
+            store: StoreWriter::default(),
         };
         let others = view.servers.iter().filter(|&name| *name != view.me);
         let figures = Arc::new(Figures::new(others));
@@ -85,7 +91,7 @@ impl Replication {
         Replication {
             parts: Parts {
                 locations,
-                links: Arc::new(Links::new(view, chance, observer)),
+                links: Arc::new(Links::new(view, entropy, observer)),
                 acknowledgements,
                 figures,
                 store: Arc::default(),
@@ -98,7 +104,7 @@ impl Replication {
             store: None,
             store_return: None,
             driver: parking_lot::Mutex::new(None),
-            known: Arc::new(Mutex::new(known)),
+            lasting: Arc::new(Mutex::new(lasting)),
             group_format: GroupFormat::PRESENT,
             spare_slots: SPARE_SLOTS,
             backlog_records_max: BACKLOG_RECORDS_MAX,

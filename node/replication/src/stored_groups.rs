@@ -4,13 +4,14 @@ use bytes::Bytes;
 use herd_crdt::SlotAddress;
 use herd_crdt::group::{GroupError, GroupFormat};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::{error, warn};
 
-use super::membership::Membership;
-use super::store_feed::StoreFeed;
+use super::driver::now;
 use super::timing::STORE_QUIET_MAX;
 use herd_locations::{ClientSearch, Locations};
+use herd_replica::membership::Membership;
+use herd_replica::store_feed::StoreFeed;
 use herd_storage::StoredGroup;
 
 /// Groups that are merged or searched between two looks at whether other tasks want the processor.
@@ -148,7 +149,7 @@ impl Merger<'_> {
                         .records()
                         .map(|record| locations.hash_of(record.client())),
                 );
-                let publisher = self.membership.id_of(incarnation, Instant::now());
+                let publisher = self.membership.id_of(incarnation, now());
                 locations.deliver_hashed(
                     hashes.iter().copied().zip(group.records()),
                     SlotAddress { publisher, slot },
@@ -194,6 +195,7 @@ mod tests {
     use herd_crdt::group::GroupBuilder;
     use herd_crdt::{Record, ServerName, SlotId};
     use tokio::task::yield_now;
+    use tokio::time::Instant;
 
     use super::super::incarnation::Incarnation;
     use super::*;
@@ -206,18 +208,18 @@ mod tests {
     /// The one that `emu` is in.
     const EMU: usize = 100;
 
-    struct Server {
+    struct LoadingServer {
         locations: Locations,
         membership: Membership,
         feed: StoreFeed,
     }
 
-    impl Server {
+    impl LoadingServer {
         fn new() -> Self {
             let hill = ServerName::from("Hill");
             let locations = Locations::default();
             locations.loading().begin();
-            Server {
+            LoadingServer {
                 locations,
                 membership: Membership::new(hill.clone(), vec![hill.clone(), "Smith".into()]),
                 feed: StoreFeed::new(hill),
@@ -287,8 +289,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_is_answered_rightly_while_most_groups_are_not_merged() {
-        let mut server = Server::new();
+    async fn a_client_is_answered_rightly_while_groups_are_unmerged() {
+        let mut server = LoadingServer::new();
         let (mut merger, locations) = server.merger();
         let loading = locations.loading();
         let (send, mut read) = mpsc::channel(GROUPS);
@@ -341,7 +343,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_questions_groups_are_merged_as_they_are_read() {
-        let mut server = Server::new();
+        let mut server = LoadingServer::new();
         let (mut merger, locations) = server.merger();
         let (send, mut read) = mpsc::channel(1);
         let store = async move {
@@ -358,7 +360,7 @@ mod tests {
 
     #[tokio::test]
     async fn questions_without_end_do_not_hold_up_the_load() {
-        let mut server = Server::new();
+        let mut server = LoadingServer::new();
         let (mut merger, locations) = server.merger();
         let loading = locations.loading();
         let clients = async {
@@ -388,7 +390,7 @@ mod tests {
         assert!(next.try_push(&moa));
         let unreadable = [next.finish(), b"\x01garbled".to_vec(), Vec::new()];
         for bytes in unreadable {
-            let mut server = Server::new();
+            let mut server = LoadingServer::new();
             let (mut merger, locations) = server.merger();
             let loading = locations.loading();
             let (kiwi, moa) = (loading.ask(b"kiwi"), loading.ask(b"moa"));
@@ -407,8 +409,8 @@ mod tests {
 
     /// What was asked for before the disk hung is answered when it answers.
     #[tokio::test(start_paused = true)]
-    async fn a_disk_that_hangs_is_given_up_and_a_search_goes_on_when_it_answers() {
-        let mut server = Server::new();
+    async fn a_search_waits_for_a_disk_that_hung_and_answers() {
+        let mut server = LoadingServer::new();
         let (mut merger, locations) = server.merger();
         let loading = locations.loading();
         let kiwi = loading.ask(b"kiwi");

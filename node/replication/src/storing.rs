@@ -9,13 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::links::Links;
-use super::membership::Membership;
-use super::store_feed::StoreFeed;
 use super::store_handle::StoreHandle;
 use super::stored_groups::{Merger, Unmerged};
 use herd_acknowledgement::{Acknowledgements, PeerProgress};
+use herd_gossip::links::Links;
 use herd_locations::Locations;
+use herd_replica::membership::Membership;
+use herd_replica::store_feed::StoreFeed;
 use herd_storage::{
     CloseError, LoadReport, ModelledStore, StorageTask, StorageThread, StorageWriter, Store,
     StoreError, StoreObserver, StoredGroup, SyncPolicy, SyncState, Ticket,
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_answered_with_what_is_below_the_stored_floor_where_records_expire() {
+    async fn the_stored_floor_applies_before_the_first_answer() {
         let hill = ServerName::from("Hill");
         let policy = SyncPolicy::EachCommit;
         for (expires, found) in [(true, 5..10), (false, 1..10)] {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::erasure::Erasure;
 use super::figures::Figures;
-use super::links::Links;
 use super::reach::Reach;
 use super::store_handle::StoreHandle;
+use herd_gossip::links::Links;
 use herd_locations::Locations;
 
 /// Each part of a server takes from it what it shows.

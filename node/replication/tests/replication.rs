@@ -21,6 +21,7 @@ mod replication {
     mod hanging_disk;
     mod harness;
     mod levels;
+    mod lies;
     mod mixed_links;
     mod network;
     mod panic;

@@ -14,7 +14,7 @@ use crate::listeners::BoundSockets;
 use crate::wire_log::{WireLog, WireLogWriter};
 use herd_clock::clock::{SharedClock, SystemClock};
 use herd_gossip::link::network::TcpNetwork;
-use herd_replication::links::LinkObserver;
+use herd_gossip::links::LinkObserver;
 
 mod core;
 mod error;

@@ -1,4 +1,4 @@
-//! Figures that a running server keeps of itself, without locks: durations, heartbeats of its loops, reached branches.
+//! Figures that a running server keeps of itself, without locks: durations, and heartbeats of its loops.
 //!
 //! Nothing here knows how figures are shown or requested. Begin with [`histogram`], which scrapes read; health checks
 //! read [`watchdog`].
@@ -6,5 +6,4 @@
 #![forbid(unsafe_code)]
 
 pub mod histogram;
-pub mod marks;
 pub mod watchdog;

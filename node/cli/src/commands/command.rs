@@ -18,9 +18,10 @@ use super::status::StatusArgs;
 use super::store::StoreArgs;
 use super::token::TokenArgs;
 use super::top::TopArgs;
+use super::watch::WatchArgs;
 use super::{
     bench, certs, check_config, control, forget, generated, local, near, places, send, serve,
-    status, store, token, top,
+    status, store, token, top, watch,
 };
 use crate::exit_code;
 
@@ -63,6 +64,12 @@ enum Command {
     /// Exit status: 0 if the server answered, 1 if it refused the question, 64 for wrong arguments, 69 if it could not
     /// be reached, 74 if the connection was lost before the answer was there.
     Near(NearArgs),
+    /// Watch clients, and print a line for each change
+    ///
+    /// It comes back by itself when the connection is lost or the server stops, on the next of several servers of --to,
+    /// and says so. Exit status: 0 if it was stopped, 1 if the server refused the watch, 64 for wrong arguments, 69 if no
+    /// server could be reached at the start, 74 if its output could not be written.
+    Watch(WatchArgs),
     /// Make a herd forget clients: their locations, on every server, for good
     ///
     /// Prints the GONE line of each, and asks before it does. Exit status: 0 if all are forgotten, 1 if the server
@@ -135,6 +142,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::CheckConfig(options) => check_config::run(&options),
         Command::Send(args) => send::run(args),
         Command::Near(args) => near::run(args),
+        Command::Watch(args) => watch::run(args),
         Command::Forget(args) => forget::run(&args),
         Command::Dump(args) => control::run_dump(&args),
         Command::Load(args) => control::run_load(&args),

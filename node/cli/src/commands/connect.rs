@@ -15,7 +15,7 @@ use herd_server::settings::{
     Command, ConfigError, Environment, Mistake, Resolver, Setting, Values, duration,
 };
 use herd_tls::TlsFault;
-use herd_topology::{PortBases, builtin};
+use herd_topology::{HostPort, PortBases, builtin};
 
 /// The server refused the question or the token.
 pub(super) const EXIT_REFUSED: u8 = 1;
@@ -78,13 +78,25 @@ impl ConnectArgs {
         &self,
         environment: &Environment,
     ) -> Result<Connected, NotConnected> {
-        let usage = |error: &dyn std::fmt::Display| NotConnected::new(exit_code::USAGE, error);
         let (to, token) = self
             .server_and_token(environment)
-            .map_err(|error| usage(&error))?;
-        let tls = self.tls.client(&to).map_err(|error| usage(&error))?;
+            .map_err(|error| NotConnected::new(exit_code::USAGE, error))?;
+        self.connect_to(&to, token.as_ref()).await
+    }
+
+    /// The same with a server of [`ConnectArgs::servers_and_token`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn connect_to(
+        &self,
+        to: &str,
+        token: Option<&Token>,
+    ) -> Result<Connected, NotConnected> {
+        let tls = self.tls.client(to);
+        let tls = tls.map_err(|error| NotConnected::new(exit_code::USAGE, error))?;
         let connecting = async {
-            let stream = TcpStream::connect(&to).await.map_err(Unreached::Tcp)?;
+            let stream = TcpStream::connect(to).await.map_err(Unreached::Tcp)?;
             // Pipelined lines go out as they come; if this fails, writing will say why.
             let _ = stream.set_nodelay(true);
             Ok::<_, Unreached>(match tls {
@@ -95,7 +107,7 @@ impl ConnectArgs {
         let connected = tokio::time::timeout(self.connect_timeout, connecting).await;
         let mut stream = match connected {
             Ok(Ok(stream)) => stream,
-            Ok(Err(Unreached::Tcp(error))) => return Err(NotConnected::unreachable(&to, &error)),
+            Ok(Err(Unreached::Tcp(error))) => return Err(NotConnected::unreachable(to, &error)),
             Ok(Err(Unreached::Tls(fault))) => {
                 let message = format!("cannot connect to {to} with TLS: {fault}");
                 return Err(NotConnected::new(exit_code::UNAVAILABLE, message));
@@ -103,14 +115,33 @@ impl ConnectArgs {
             Err(_) => {
                 let waited = humantime::format_duration(self.connect_timeout);
                 let reason = format!("no answer within {waited}");
-                return Err(NotConnected::unreachable(&to, &reason));
+                return Err(NotConnected::unreachable(to, &reason));
             }
         };
         if let Some(token) = token {
-            let shown = token::show(&mut stream, &token).await;
+            let shown = token::show(&mut stream, token).await;
             shown.map_err(|error| NotConnected::new(status_of(&error), error))?;
         }
-        Ok(Connected { to, stream })
+        Ok(Connected {
+            to: to.to_owned(),
+            stream,
+        })
+    }
+
+    /// The ports of all named servers, and the token to show there.
+    ///
+    /// # Errors
+    /// Says which arguments are wrong.
+    pub(super) fn servers_and_token(
+        &self,
+        environment: &Environment,
+    ) -> Result<(Vec<String>, Option<Token>), NotConnected> {
+        let mut resolver = Resolver::new(Command::Send, self.settings.given(), environment);
+        let named = named(Values::resolve(&mut resolver).to);
+        let token = token::chosen(&mut resolver);
+        let servers = named.iter().map(ToString::to_string).collect();
+        let chosen = resolver.finish(Some((servers, token)));
+        chosen.map_err(|error| NotConnected::new(exit_code::USAGE, error))
     }
 
     /// The server's port, and the token to show there.
@@ -121,14 +152,7 @@ impl ConnectArgs {
         let mut resolver = Resolver::new(Command::Send, self.settings.given(), environment);
         let values = Values::resolve(&mut resolver);
         let token = token::chosen(&mut resolver);
-        let named = values.to.unwrap_or_else(|| {
-            let topology = builtin(PortBases::default());
-            let first = topology.servers().first();
-            first
-                .map(|server| server.client.clone())
-                .into_iter()
-                .collect()
-        });
+        let named = named(values.to);
         let server = match &named[..] {
             [server] => Some(server.to_string()),
             _ => {
@@ -141,6 +165,18 @@ impl ConnectArgs {
         };
         resolver.finish(server.map(|server| (server, token)))
     }
+}
+
+/// Those that were named, or the first server of the built-in topology.
+fn named(to: Option<Vec<HostPort>>) -> Vec<HostPort> {
+    to.unwrap_or_else(|| {
+        let topology = builtin(PortBases::default());
+        let first = topology.servers().first();
+        first
+            .map(|server| server.client.clone())
+            .into_iter()
+            .collect()
+    })
 }
 
 fn status_of(error: &TokenError) -> u8 {

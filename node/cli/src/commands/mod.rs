@@ -22,6 +22,7 @@ mod stop_signals;
 mod store;
 mod token;
 mod top;
+mod watch;
 
 pub use command::run;
 pub use serve::STOP_GRACE;

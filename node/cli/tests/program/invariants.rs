@@ -35,40 +35,60 @@ fn mentioning(folder: &str, text: &str) -> BTreeSet<String> {
 
 /// Other crates cannot name chitchat, since their manifests do not.
 #[test]
-fn chitchat_is_known_to_gossip_and_replication_only() {
+fn chitchat_is_known_to_gossip_only() {
     let mut manifests = files("node", "/Cargo.toml");
     manifests.push("crdt/Cargo.toml".to_owned());
     let names_chitchat = |manifest: &String| {
         let text = std::fs::read_to_string(root().join(manifest)).unwrap();
-        text.contains("\nchitchat.")
+        // The simulation reads messages of chitchat.
+        text.split("[dev-dependencies]")
+            .next()
+            .unwrap()
+            .contains("\nchitchat.")
     };
     manifests.retain(names_chitchat);
     manifests.sort();
-    assert_eq!(
-        manifests,
-        ["node/gossip/Cargo.toml", "node/replication/Cargo.toml"]
-    );
+    assert_eq!(manifests, ["node/gossip/Cargo.toml"]);
 }
 
-/// What replication still has of gossip: the engine and the table of links.
+/// The replica, and every crate of this workspace that it stands on, can name neither a runtime nor a lock: their
+/// manifests do not. Nor does one of its sources read a clock.
 #[test]
-fn chitchat_is_known_to_engine_and_links_only() {
-    let expected = [
-        "admission",
-        "engine",
-        "engine/again",
-        "engine/rebuild",
-        "engine/rebuild_tests",
-        "link/session",
-        "links",
-        "neighbour",
-        "push/tests",
-        "socket",
-        "syn_ack",
-    ]
-    .map(|module| format!("node/replication/src/{module}.rs"));
-    let expected = BTreeSet::from(expected);
-    assert_eq!(mentioning("node/replication/src", "chitchat::"), expected);
+fn the_replica_knows_no_runtime_no_lock_and_no_clock() {
+    let crates = crates();
+    let mut below: Vec<&str> = vec!["herd-replica"];
+    let mut at = 0;
+    while let Some(&name) = below.get(at) {
+        let used = crates[name].iter().map(|used| format!("herd-{used}"));
+        let used: Vec<String> = used.collect();
+        for (name, _) in crates.iter().filter(|(name, _)| used.contains(name)) {
+            if !below.contains(&name.as_str()) {
+                below.push(name);
+            }
+        }
+        at += 1;
+    }
+    assert!(below.len() > 2, "{below:?}");
+    for name in below {
+        let folder = match name.trim_start_matches("herd-") {
+            "crdt" => "crdt".to_owned(),
+            name => format!("node/{name}"),
+        };
+        let manifest = std::fs::read_to_string(root().join(&folder).join("Cargo.toml")).unwrap();
+        let dependencies = manifest.split("[dependencies]").nth(1).unwrap();
+        let dependencies = dependencies.split("\n[").next().unwrap();
+        for banned in ["tokio", "parking_lot", "futures", "async", "chitchat"] {
+            assert!(!dependencies.contains(banned), "{folder} names {banned}");
+        }
+    }
+    for banned in ["Mutex", "RwLock", "std::thread", "SystemTime", "async fn"] {
+        let mentions = mentioning("node/replica/src", banned);
+        assert_eq!(mentions, BTreeSet::new(), "{banned}");
+    }
+    // Clippy refuses clocks; tests have to begin at some moment.
+    let clocks = mentioning("node/replica/src", "Instant::now");
+    let expected = BTreeSet::from(["node/replica/src/testing/mod.rs".to_owned()]);
+    assert_eq!(clocks, expected);
 }
 
 #[test]

@@ -26,3 +26,4 @@ mod stand_in;
 mod status;
 mod terminals;
 mod tokens;
+mod watch;

@@ -6,7 +6,11 @@ use crate::process::{free_ports, herd};
 
 /// A topology file of two servers, neither of which runs yet.
 fn topology() -> (tempfile::TempDir, String) {
-    let base = free_ports(6);
+    topology_of(free_ports(6))
+}
+
+/// The same with these ports: of clients, peers and HTTP of each server.
+pub(crate) fn topology_of(base: u16) -> (tempfile::TempDir, String) {
     let port = |offset: u16| base + offset;
     let text = format!(
         "cluster pair\n\

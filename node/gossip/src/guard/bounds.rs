@@ -26,6 +26,10 @@ pub const VALUE_BYTES_MAX: usize = 16_384;
 /// The greatest version and the greatest heartbeat: a million of them a second for two thousand years.
 pub const NUMBER_MAX: u64 = 1 << 56;
 
+/// A heartbeat of this server's own that others may know at most. This server goes on from there; beyond, a later
+/// incarnation has to begin.
+pub const OWN_HEARTBEAT_MAX: u64 = NUMBER_MAX / 2;
+
 /// An operation beside its key and value: a byte for its kind, two lengths, version, status.
 const KEY_VALUE_BYTES: usize = 1 + 2 + 2 + 8 + 1;
 /// An operation that names an id.

@@ -54,8 +54,11 @@ pub enum Fault {
     /// A version or heartbeat that goes back, or that no server reaches.
     #[error("gossip message has versions that go back, or numbers above {NUMBER_MAX}")]
     Version,
-    /// It claims to know more of this incarnation than this incarnation has published.
-    #[error("gossip message claims to know more of this server than it has published")]
+    /// It claims to know more of this incarnation than this incarnation has published, or a heartbeat that it cannot
+    /// have reached.
+    #[error(
+        "gossip message claims to know more of this server than it has published, or an impossible heartbeat"
+    )]
     Own,
 }
 

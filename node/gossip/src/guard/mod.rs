@@ -39,7 +39,8 @@ use self::wire::Reader;
 use super::incarnation::Incarnation;
 
 pub use self::bounds::{
-    BLOCK_BYTES_MAX, DELTA_BYTES_MAX, KEY_BYTES_MAX, NUMBER_MAX, OPERATIONS_MAX, VALUE_BYTES_MAX,
+    BLOCK_BYTES_MAX, DELTA_BYTES_MAX, KEY_BYTES_MAX, NUMBER_MAX, OPERATIONS_MAX, OWN_HEARTBEAT_MAX,
+    VALUE_BYTES_MAX,
 };
 pub use self::fault::{Fault, FaultKind, GuardCounts, LeftOut};
 pub use self::standpoint::Standpoint;
@@ -57,6 +58,9 @@ pub struct Checked {
     pub bytes: Vec<u8>,
     /// What its delta took on the link, in bytes; `None` if a message of this kind has none.
     pub delta_bytes: Option<usize>,
+    /// The heartbeat of this server's own incarnation that the sender knows, if its digest has one. It may be higher than
+    /// any that this server has had: then somebody has made it up.
+    pub own_heartbeat: Option<u64>,
     /// What it takes in memory until chitchat has processed it, in bytes, roughly.
     pub cost_bytes: usize,
 }
@@ -111,10 +115,12 @@ impl Guard {
         let mut out = Vec::with_capacity(bytes.len());
         out.extend_from_slice(&wire::header(kind));
         let mut operations = 0;
+        let mut own_heartbeat = None;
         if matches!(kind, MessageKind::Syn | MessageKind::SynAck) {
             let digest = Digest::read(&mut reader, &self.names, standpoint)?;
             out.extend_from_slice(digest.bytes);
             operations += digest.entries;
+            own_heartbeat = digest.own_heartbeat;
         }
         let mut delta_bytes = None;
         if kind == MessageKind::Syn {
@@ -136,6 +142,7 @@ impl Guard {
             cost_bytes: out.len() + operations * OPERATION_COST_BYTES,
             bytes: out,
             delta_bytes,
+            own_heartbeat,
         })
     }
 }

@@ -13,11 +13,11 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 use super::hello::Hello;
 use super::refusal::Refusal;
 use crate::incarnation::Incarnation;
-use crate::report::AppliedReport;
+use herd_replica::report::AppliedReport;
 use herd_topology::NAME_BYTES_MAX;
 
 /// The longest frame. chitchat's messages have at most 65,507 bytes, and a report of
-/// [`crate::report::REPORT_ENTRIES_MAX`] entries some 85,000.
+/// [`herd_replica::report::REPORT_ENTRIES_MAX`] entries some 85,000.
 pub const FRAME_BYTES_MAX: usize = 128 * 1024;
 
 /// The longest frame of a handshake: some 260 bytes in this version, and room for what later ones say behind it.
@@ -208,7 +208,7 @@ impl<'a> Received<'a> {
 mod tests {
     use super::super::offer::{Features, Layout, Offer, VersionRange};
     use super::*;
-    use crate::report::Applied;
+    use herd_replica::report::Applied;
 
     fn nobody(_: &str, _: u64) -> Option<Incarnation> {
         None

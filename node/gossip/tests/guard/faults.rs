@@ -1,7 +1,8 @@
 //! What no server sends is refused, and nothing is changed by it.
 
 use herd_gossip::guard::{
-    BLOCK_BYTES_MAX, DELTA_BYTES_MAX, Fault, FaultKind, NUMBER_MAX, VALUE_BYTES_MAX,
+    BLOCK_BYTES_MAX, DELTA_BYTES_MAX, Fault, FaultKind, NUMBER_MAX, OWN_HEARTBEAT_MAX,
+    VALUE_BYTES_MAX,
 };
 use herd_topology::gossip_address;
 
@@ -127,9 +128,14 @@ fn versions_that_chitchat_would_assert_on_are_refused() {
 
 #[test]
 fn nobody_knows_more_of_this_server_than_it_published() {
-    let own = |max_version| entry("Hill", me().generation, [u64::MAX >> 8, 0, max_version]);
-    assert_eq!(refused(&syn(&[own(OWN_VERSION + 1)])), Fault::Own);
-    assert!(check(&guard(), &syn(&[own(OWN_VERSION)])).is_ok());
+    let own = |heartbeat, max_version| {
+        let numbers = [heartbeat, 0, max_version];
+        syn(&[entry("Hill", me().generation, numbers)])
+    };
+    assert_eq!(refused(&own(7, OWN_VERSION + 1)), Fault::Own);
+    assert_eq!(refused(&own(OWN_HEARTBEAT_MAX + 1, 0)), Fault::Own);
+    let checked = check(&guard(), &own(OWN_HEARTBEAT_MAX, OWN_VERSION));
+    assert_eq!(checked.unwrap().own_heartbeat, Some(OWN_HEARTBEAT_MAX));
     // Of what an earlier or later process of this name published it knows nothing.
     let other = entry("Hill", me().generation + 1, [1, 0, 1_000]);
     assert!(check(&guard(), &syn(&[other])).is_ok());

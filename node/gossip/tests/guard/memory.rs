@@ -94,7 +94,7 @@ const MESSAGE_PEAK_BYTES_MAX: u64 = 4 << 20;
 const UNCOUNTED_BYTES_MAX: u64 = 16 << 10;
 
 #[test]
-fn what_a_message_takes_is_what_the_documents_say_and_no_more_than_is_counted() {
+fn a_message_takes_the_documented_and_counted_memory() {
     for (name, bytes) in largest() {
         assert!(bytes.len() <= FRAME_BYTES_MAX, "{name}: {}", bytes.len());
         let guard = guard();

@@ -30,7 +30,7 @@ fn a_heard_record_is_found_and_pending_once() {
     assert_eq!(locations.find(b"kiwi").unwrap().time_text(), b"2");
     assert!(locations.find(b"kiw").is_none());
     assert_eq!(locations.pending_len(), 1);
-    assert_eq!(locations.take_pending().len(), 1);
+    assert_eq!(locations.take_work().pending.len(), 1);
     assert_eq!(locations.pending_len(), 0);
 }
 
@@ -42,7 +42,7 @@ fn a_batch_is_counted_at_its_end_and_found_before() {
     assert_eq!(reports.report(record("emu", "1")), Outcome::New);
     assert!(locations.find(b"kiwi").is_some());
     // A publisher that looks meanwhile has them, and the count is right in the end.
-    assert_eq!(locations.take_pending().len(), 2);
+    assert_eq!(locations.take_work().pending.len(), 2);
     assert_eq!(locations.pending_len(), 0);
     assert_eq!(
         reports.report(record("kiwi", "2").borrowed()),
@@ -86,7 +86,7 @@ async fn a_record_below_the_floor_is_not_found() {
         locations.report(record(&client, &second.to_string()));
     }
     let mut map = &locations;
-    for hash in locations.take_pending() {
+    for hash in locations.take_work().pending {
         map.place_pending(hash, &mut |_| SlotId(3));
     }
     let floor_ns = 400 * herd_crdt::NANOSECONDS_PER_SECOND;
@@ -94,7 +94,7 @@ async fn a_record_below_the_floor_is_not_found() {
     assert_eq!(locations.raise_floor(0).await, 0, "it never falls");
     assert_eq!(locations.floor_ns(), floor_ns);
     assert_eq!(locations.len(), 600);
-    assert_eq!(locations.take_deaths().len(), 400);
+    assert_eq!(locations.take_work().deaths.len(), 400);
     assert!(locations.find(b"client399").is_none());
     assert!(locations.find(b"client400").is_some());
     assert_eq!(locations.report(record("kiwi", "399")), Outcome::Expired);

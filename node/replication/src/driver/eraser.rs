@@ -18,10 +18,10 @@ use herd_crdt::group::GroupFormat;
 use tokio::time::{Instant, sleep};
 use tracing::info;
 
-use crate::engine::Engine;
-use crate::erasure::Question;
 use crate::parts::Parts;
+use herd_gossip::engine::Engine;
 use herd_locations::Noted;
+use herd_replica::erasure::Question;
 use herd_storage::{StorageWriter, Write};
 
 /// Steps of a cycle: [`Eraser::cycle`] waits at the begin, between looks, before the store is told, and while that
@@ -97,7 +97,7 @@ impl Eraser {
         };
         for look in 1_u32.. {
             let question = match look {
-                1 => Question::Begin(noted.clone()),
+                1 => self.begin(noted.clone()),
                 _ => Question::Left,
             };
             let own = self.parts.erasure.ask(question).await;
@@ -117,6 +117,14 @@ impl Eraser {
             took_ms = began.elapsed().as_millis(),
             "the locations of forgotten clients are erased"
         );
+    }
+
+    /// The question for slots with dead locations of these clients.
+    fn begin(&self, noted: Arc<Noted>) -> Question {
+        let locations = self.parts.locations.clone();
+        Question::Begin(Arc::new(move |slot, hash| {
+            noted.means_hash(&locations, hash) && !locations.lives_in(hash, slot)
+        }))
     }
 
     /// The number of groups of other servers that hold a location of a client in `noted`. A group that cannot be read

@@ -7,20 +7,20 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::trace;
 
-use crate::engine::Engine;
-use crate::links::Links;
-use crate::neighbour::{LinkStatus, Neighbour};
-use crate::push::Channel;
-use crate::replica::pacing::{LinkView, Pacing, RoundEnd, Step};
-use crate::syn_ack::syn_ack;
-use crate::timing::ROUND_TIMEOUT;
+use super::now;
+use herd_gossip::engine::Engine;
+use herd_gossip::links::Links;
+use herd_gossip::neighbour::{LinkStatus, Neighbour};
+use herd_replica::pacing::{LinkView, Pacing, RoundEnd, Step};
+use herd_replica::push::Channel;
+use herd_replica::timing::ROUND_TIMEOUT;
 
 /// Brings news to `neighbour` for as long as the engine runs, and fetches its news. No round begins while one of the
 /// neighbour's is under way: rounds that overlapped would carry the same digest, and be answered with the same delta
 /// again.
 pub(crate) async fn pace(neighbour: Arc<Neighbour>, engine: Arc<Engine>, links: Arc<Links>) {
     let mut task = PacerTask {
-        pacing: Pacing::new(neighbour.config.dials, Instant::now()),
+        pacing: Pacing::new(neighbour.config.dials, now()),
         neighbour,
         engine,
         links,
@@ -31,11 +31,13 @@ pub(crate) async fn pace(neighbour: Arc<Neighbour>, engine: Arc<Engine>, links: 
             Step::Rest { until } => {
                 // The sender lives in the neighbour, which we hold.
                 let _ = status.wait_for(|status| status.gossips).await;
-                let by_news = timeout_at(until, task.neighbour.kicked()).await.is_ok();
+                let by_news = timeout_at(until.into(), task.neighbour.kicked())
+                    .await
+                    .is_ok();
                 let is_asked = task.links.question() > task.neighbour.answered();
-                task.pacing.note_woken(by_news, is_asked, Instant::now());
+                task.pacing.note_woken(by_news, is_asked, now());
             }
-            Step::Sleep { until } => sleep_until(until).await,
+            Step::Sleep { until } => sleep_until(until.into()).await,
             Step::Push => task.push().await,
             Step::Round => task.round().await,
         }
@@ -55,11 +57,11 @@ impl PacerTask {
         let report = self.neighbour.report();
         let view = LinkView {
             report: report.as_deref(),
-            busy_until: self.links.rounds.busy_until(name),
-            theirs_last_began: self.links.rounds.theirs_last_began(name),
+            busy_until: self.links.rounds.busy_until(name).map(Instant::into_std),
+            theirs_last_began: (self.links.rounds.theirs_last_began(name)).map(Instant::into_std),
             progress: self.progress(),
         };
-        self.pacing.next(Instant::now(), view)
+        self.pacing.next(now(), view)
     }
 
     /// Rises when either side has merged something.
@@ -98,12 +100,9 @@ impl PacerTask {
             self.pacing.note_no_news();
             return;
         }
-        let Some(syn_ack) = syn_ack(&comparison) else {
+        if !self.links.push(neighbour, &comparison).await {
             return;
-        };
-        neighbour.counts.pushes.fetch_add(1, Ordering::Relaxed);
-        let from = neighbour.gossip_address;
-        self.links.inbox.hand_in(from, syn_ack).await;
+        }
         let sent = ack.sent().await;
         trace!(neighbour = %neighbour.config.name, ?sent, "push");
         // What a round before left is this one's too, unless it was sent whole.
@@ -111,9 +110,8 @@ impl PacerTask {
             Some(true) => neighbour.take_delta_bytes(),
             _ => 0,
         };
-        let now = Instant::now();
         self.pacing
-            .note_push(sent, delta_bytes, &comparison, connection, now);
+            .note_push(sent, delta_bytes, &comparison, connection, now());
     }
 
     /// One round, once no other is in its way.
@@ -139,7 +137,7 @@ impl PacerTask {
             delta_bytes: neighbour.take_delta_bytes(),
             progress: self.progress(),
         };
-        let is_answered = self.pacing.note_round(end, Instant::now());
+        let is_answered = self.pacing.note_round(end, now());
         if is_answered && question > neighbour.answered() {
             neighbour.note_answered(question);
             self.links.note_report();

@@ -5,19 +5,23 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use herd_crdt::{Publisher, SlotGroup};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 use tracing::{info, trace};
 
-use crate::engine::Engine;
+use super::now;
 use crate::parts::Parts;
-use crate::replica::publishing::lagging::NeighbourProgress;
-use crate::replica::publishing::{Effect, Publishing, RoundStart, Surroundings};
-use crate::store_feed::{Request, Unneeded};
-use crate::timing::REPORT_INTERVAL;
-use herd_storage::{StorageWriter, Ticket, Write};
+use crate::unneeded::Unneeded;
+use herd_acknowledgement::Written;
+use herd_gossip::engine::Engine;
+use herd_locations::Locations;
+use herd_replica::publishing::lagging::NeighbourProgress;
+use herd_replica::publishing::{Effect, Publishing, RoundStart, Surroundings};
+use herd_replica::store::{Request, WriteNumber};
+use herd_replica::timing::REPORT_INTERVAL;
+use herd_storage::{StorageWriter, Write};
 
 /// Where the publisher puts what it publishes, besides gossip.
-pub(crate) struct Store {
+pub(crate) struct PublisherStore {
     pub(crate) writer: StorageWriter,
     pub(crate) unneeded: Unneeded,
 }
@@ -26,22 +30,21 @@ pub(crate) struct Store {
 pub(crate) struct PublisherStart {
     /// Without slots.
     pub(crate) publisher: Publisher,
-    /// Records of the backlog that one round publishes: [`crate::timing::BACKLOG_RECORDS_MAX`] but in tests.
+    /// Records of the backlog that one round publishes: [`herd_replica::timing::BACKLOG_RECORDS_MAX`] but in tests.
     pub(crate) backlog_records_max: usize,
-    pub(crate) store: Option<Store>,
+    pub(crate) store: Option<PublisherStore>,
 }
 
 /// Publishes what the map has pending, for as long as the engine runs. Idle, a record goes out at
 /// once; under load records gather for a while, see `publish_gap`.
 pub(crate) async fn publish(parts: Parts, engine: Arc<Engine>, start: PublisherStart) {
     let replies_wait = parts.acknowledgements.holds_replies();
-    let now = Instant::now();
     let mut task = PublisherTask {
         publishing: Publishing::new(
             start.publisher,
             start.backlog_records_max,
             replies_wait,
-            now,
+            now(),
         ),
         parts,
         engine,
@@ -54,10 +57,10 @@ pub(crate) async fn publish(parts: Parts, engine: Arc<Engine>, start: PublisherS
         let _ = timeout(task.publishing.tick(is_overloaded), task.something_to_do()).await;
         tokio::select! {
             biased;
-            () = sleep_until(task.publishing.due()) => {}
+            () = sleep_until(task.publishing.due().into()) => {}
             () = task.disk_is_free() => {}
         }
-        let began = Instant::now();
+        let began = now();
         task.round().await;
         task.publishing.note_round(began);
     }
@@ -67,7 +70,7 @@ struct PublisherTask {
     publishing: Publishing,
     parts: Parts,
     engine: Arc<Engine>,
-    store: Option<Store>,
+    store: Option<PublisherStore>,
 }
 
 impl PublisherTask {
@@ -112,18 +115,20 @@ impl PublisherTask {
             },
             forgotten: self.parts.erasure.take_asked(),
         };
-        let mut groups =
-            self.step(|publishing, around, effects| Some(publishing.begin(start, around, effects)));
+        let mut groups = self.step(|publishing, around, map, effects| {
+            Some(publishing.begin(start, around, map, effects))
+        });
         while let Some(set) = groups {
             self.set(set).await;
-            groups = self.step(Publishing::next);
+            groups =
+                self.step(|publishing, around, map, effects| publishing.next(around, map, effects));
         }
     }
 
     /// Lets the publisher decide one step, and does what it wants.
     fn step<T>(
         &mut self,
-        decide: impl FnOnce(&mut Publishing, &Surroundings<'_>, &mut Vec<Effect>) -> T,
+        decide: impl FnOnce(&mut Publishing, &Surroundings<'_>, &mut &Locations, &mut Vec<Effect>) -> T,
     ) -> T {
         let mut effects = Vec::new();
         let links = &self.parts.links;
@@ -140,13 +145,13 @@ impl PublisherTask {
             progress.collect()
         };
         let around = Surroundings {
-            now: Instant::now(),
-            map: &self.parts.locations,
+            now: now(),
             synced: self.synced(),
             last_write: self.last_write(),
             neighbours: &neighbours,
         };
-        let said = decide(&mut self.publishing, &around, &mut effects);
+        let mut map = &*self.parts.locations;
+        let said = decide(&mut self.publishing, &around, &mut map, &mut effects);
         for effect in effects {
             self.apply(effect);
         }
@@ -162,7 +167,14 @@ impl PublisherTask {
             ..
         } = &self.parts;
         match effect {
-            Effect::Written(written) => acknowledgements.note_written(written),
+            Effect::Written(written) => acknowledgements.note_written(Written {
+                round: written.round,
+                storage_ticket: written.last_write.0,
+                generation: written.generation,
+                version: written.version,
+                question: written.question,
+                behind: written.behind,
+            }),
             Effect::Ask(question) => links.ask(question),
             Effect::KickAll => links.kick_all(),
             Effect::Forget(request) => self.forget(&request),
@@ -224,21 +236,23 @@ impl PublisherTask {
     }
 
     /// The last write so far; without a store one that is never synced.
-    fn last_write(&self) -> Ticket {
+    fn last_write(&self) -> WriteNumber {
         let writer = self.store.as_ref().map(|store| &store.writer);
-        writer.map_or(Ticket(u64::MAX), StorageWriter::last_ticket)
+        writer.map_or(WriteNumber::LAST, |writer| {
+            WriteNumber(writer.last_ticket().0)
+        })
     }
 
     /// Everything up to this write is on disk; all, without a store that works.
-    fn synced(&self) -> Ticket {
+    fn synced(&self) -> WriteNumber {
         let Some(store) = &self.store else {
-            return Ticket(u64::MAX);
+            return WriteNumber::LAST;
         };
         let state = store.writer.synced();
         let state = state.borrow();
         match state.failure {
-            None => state.synced,
-            Some(_) => Ticket(u64::MAX),
+            None => WriteNumber(state.synced.0),
+            Some(_) => WriteNumber::LAST,
         }
     }
 }

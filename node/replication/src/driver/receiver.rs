@@ -8,19 +8,24 @@ use herd_crdt::group::GroupFormat;
 use tokio::sync::{OwnedMutexGuard, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::clocks::ClockWatch;
-use crate::engine::{Change, Engine};
+use super::now;
 use crate::incarnation::Incarnation;
+use crate::lasting::Lasting;
 use crate::parts::Parts;
-use crate::replica::receiving::merging::GROUPS_PER_YIELD;
-use crate::replica::receiving::{Effect, Ground, Known, Receiving, Surroundings};
-use crate::timing::RECEIVER_TICK;
-use herd_storage::{StorageWriter, SyncState, Ticket};
+use herd_gossip::engine::Engine;
+use herd_locations::Locations;
+use herd_replica::changes::Change;
+use herd_replica::clocks::ClockWatch;
+use herd_replica::receiving::merging::GROUPS_PER_YIELD;
+use herd_replica::receiving::{Effect, Ground, Receiving, Surroundings};
+use herd_replica::store::{Store as _, WriteNumber};
+use herd_replica::timing::RECEIVER_TICK;
+use herd_storage::{StorageWriter, SyncState};
 use herd_telemetry::watchdog::Watched;
 
 /// What the receiver of an incarnation is told at its start.
 pub(crate) struct ReceiverStart {
-    pub(crate) known: OwnedMutexGuard<Known>,
+    pub(crate) lasting: OwnedMutexGuard<Lasting>,
     /// How far a neighbour's clock may differ from ours; `None` for no limit.
     pub(crate) allowed_skew: Option<Duration>,
     pub(crate) format: GroupFormat,
@@ -34,18 +39,18 @@ pub(crate) async fn receive(
     start: ReceiverStart,
 ) -> Incarnation {
     let watchdogs = parts.figures.watchdogs().clone();
-    let mut synced = start.known.feed.writer().map(StorageWriter::synced);
+    let mut synced = start.lasting.store.writer().map(StorageWriter::synced);
     let mut task = ReceiverTask {
         receiving: Receiving::new(
             engine.incarnation().clone(),
             parts.links.view.servers.clone(),
             start.format,
-            Instant::now(),
-            parts.links.chance.now_ns(),
+            now(),
+            parts.links.entropy.now_ns(),
         ),
         parts,
         engine,
-        known: start.known,
+        lasting: start.lasting,
         clock_watch: ClockWatch::default(),
         allowed_skew: start.allowed_skew,
         watched: watchdogs.receiver.begin(),
@@ -59,7 +64,7 @@ pub(crate) async fn receive(
             biased;
             () = task.engine.changed() => true,
             () = sleep_until(next_look) => true,
-            () = until_synced(&mut synced, task.known.feed.first_unsynced()) => false,
+            () = until_synced(&mut synced, task.lasting.known.feed.first_unsynced()) => false,
         };
         task.watched.heartbeat();
         if look_at_gossip && let Some(buried_by) = task.merge_changes().await {
@@ -74,11 +79,11 @@ pub(crate) async fn receive(
 }
 
 /// Resolves when this write is on disk; never without one, or when that cannot be any more.
-async fn until_synced(synced: &mut Option<watch::Receiver<SyncState>>, ticket: Option<Ticket>) {
+async fn until_synced(synced: &mut Option<watch::Receiver<SyncState>>, write: Option<WriteNumber>) {
     if let Some(synced) = synced
-        && let Some(ticket) = ticket
+        && let Some(write) = write
         && synced
-            .wait_for(|state| state.synced >= ticket)
+            .wait_for(|state| state.synced.0 >= write.0)
             .await
             .is_ok()
     {
@@ -91,7 +96,7 @@ struct ReceiverTask {
     receiving: Receiving,
     parts: Parts,
     engine: Arc<Engine>,
-    known: OwnedMutexGuard<Known>,
+    lasting: OwnedMutexGuard<Lasting>,
     clock_watch: ClockWatch,
     allowed_skew: Option<Duration>,
     watched: Watched,
@@ -102,7 +107,8 @@ struct ReceiverTask {
 
 impl Drop for ReceiverTask {
     fn drop(&mut self) {
-        self.receiving.end(&self.known.feed, &self.parts.locations);
+        let mut map = &*self.parts.locations;
+        self.receiving.end(&self.lasting.known.feed, &mut map);
     }
 }
 
@@ -110,12 +116,14 @@ impl ReceiverTask {
     /// Lets the receiver decide; returns what it says, and what it wants to be done.
     fn decide<T>(
         &mut self,
-        decide: impl FnOnce(&mut Receiving, &mut Ground<'_>) -> T,
+        decide: impl FnOnce(&mut Receiving, &mut Ground<'_, &Locations>) -> T,
     ) -> (T, Vec<Effect>) {
         let mut effects = Vec::new();
+        let Lasting { known, store } = &mut *self.lasting;
         let mut ground = Ground {
-            map: &self.parts.locations,
-            known: &mut self.known,
+            map: &mut &*self.parts.locations,
+            known,
+            store,
             settlements: &mut self.parts.settlements.lock(),
             effects: &mut effects,
         };
@@ -153,7 +161,7 @@ impl ReceiverTask {
         changes: &[(Incarnation, Change)],
         versions: Option<&[(Incarnation, u64)]>,
     ) {
-        let now = Instant::now();
+        let now = now();
         self.decide(|receiving, ground| receiving.store(changes, versions, now, ground));
     }
 
@@ -161,7 +169,7 @@ impl ReceiverTask {
     async fn merge(&mut self, all: &[(Incarnation, Change)]) -> ControlFlow<Incarnation, bool> {
         let mut news = false;
         for changes in all.chunks(GROUPS_PER_YIELD) {
-            let now = Instant::now();
+            let now = now();
             let (merged, effects) =
                 self.decide(|receiving, ground| receiving.merge(changes, now, ground));
             self.apply(effects).await;
@@ -179,12 +187,8 @@ impl ReceiverTask {
 
     /// Tells the neighbours how far we have got.
     fn report(&mut self) {
-        let feed = &mut self.known.feed;
-        let synced = match feed.writer() {
-            Some(writer) => writer.synced().borrow().synced,
-            None => Ticket::default(),
-        };
-        let report = self.receiving.report(synced, feed);
+        let Lasting { known, store } = &mut *self.lasting;
+        let report = self.receiving.report(store.synced(), &mut known.feed);
         self.parts.links.publish_report(report);
     }
 
@@ -196,9 +200,9 @@ impl ReceiverTask {
             .look(links.clock_offsets().into_iter(), self.allowed_skew);
         self.parts.figures.set_clocks(clocks);
         let sightings = self.engine.sightings().await;
-        let heartbeat = self.engine.heartbeat().await;
-        if heartbeat != self.heartbeat {
-            self.heartbeat = heartbeat;
+        let (has_turned, heartbeat) = self.engine.heartbeat(self.heartbeat).await;
+        self.heartbeat = heartbeat;
+        if has_turned {
             self.gossip_watched.heartbeat();
         }
         for sighting in &sightings {
@@ -207,7 +211,7 @@ impl ReceiverTask {
         let live = sightings.iter().filter(|sighting| sighting.live);
         links.set_live(live.map(|sighting| &sighting.incarnation));
         let around = Surroundings {
-            now: Instant::now(),
+            now: now(),
             sightings: &sightings,
             live_generation: &|server| links.live_generation(server),
             known_generation: &|server| links.known_generation(server),
@@ -233,12 +237,13 @@ impl ReceiverTask {
                 Effect::Recount => engine.recount().await,
                 Effect::Forget(incarnations) => engine.forget(&incarnations).await,
                 Effect::Travelled { origin, heard_ns } => {
-                    let travelled_ns = links.chance.now_ns().saturating_sub(heard_ns);
+                    let travelled_ns = links.entropy.now_ns().saturating_sub(heard_ns);
                     let travelled = Duration::from_nanos(u64::try_from(travelled_ns).unwrap_or(0));
                     if let Some(propagation) = self.parts.figures.propagation().get(&origin) {
                         propagation.observe(travelled, 1);
                     }
                 }
+                Effect::TombstonesUnreadBy(server) => self.parts.locations.set_unread_by(server),
                 Effect::End(verdict) => links.note_verdict(verdict),
                 Effect::Show(status) => self.parts.figures.set_status(status),
             }

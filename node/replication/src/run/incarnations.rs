@@ -6,23 +6,25 @@ use std::time::Duration;
 use herd_crdt::Publisher;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::starting::gathered;
 use super::{Replication, ReplicationEnd};
 use crate::driver::eraser::{EraserStart, erase};
+use crate::driver::now;
 use crate::driver::pacer::pace;
-use crate::driver::publisher::{PublisherStart, Store, publish};
+use crate::driver::publisher::{PublisherStart, PublisherStore, publish};
 use crate::driver::receiver::{ReceiverStart, receive};
-use crate::engine::{Engine, EngineError};
-use crate::identity::IncarnationVerdict;
 use crate::incarnation::Incarnation;
-use crate::neighbour::Neighbour;
-use crate::replica::life::{Ended, Facts, Life, Then};
-use crate::status::SlotsStatus;
 use crate::storing::StoreLoad;
+use herd_gossip::engine::Engine;
+use herd_gossip::neighbour::Neighbour;
+use herd_replica::engine_error::EngineError;
+use herd_replica::life::{Ended, Facts, Life, Then};
+use herd_replica::status::SlotsStatus;
+use herd_replica::verdict::IncarnationVerdict;
 use herd_storage::Write;
 
 /// The tasks of an incarnation.
@@ -40,14 +42,17 @@ impl Running {
     /// Resolves when the engine or one of the tasks has ended.
     async fn ended(&mut self) -> Ended {
         let failed = |name: &str, ended: Result<(), JoinError>| {
-            Ended::Failed(EngineError::ended(name, ended.err().as_ref()))
+            Ended::Failed(match ended {
+                Ok(()) => EngineError::ended(name),
+                Err(panic) => EngineError::panicked(name, panic),
+            })
         };
         tokio::select! {
             biased;
             error = self.engine.terminated() => Ended::Engine(error),
             Some(ended) = self.receiver.join_next() => match ended {
                 Ok(by) => Ended::BuriedBy(by),
-                Err(error) => Ended::Failed(EngineError::task("receiver", &error)),
+                Err(error) => Ended::Failed(EngineError::panicked("receiver", error)),
             },
             Some(ended) = self.publisher.join_next() => failed("publisher", ended),
             Some(ended) = self.eraser.join_next() => failed("eraser", ended),
@@ -76,7 +81,7 @@ impl Replication {
             () = self.any_generation_known(&mut late) => {}
             () = stop.cancelled() => return ReplicationEnd::Stopped,
         }
-        let mut life = Life::begin(Instant::now());
+        let mut life = Life::begin(now());
         loop {
             if let Some(load) = late.take_if(|load| load.is_read()) {
                 tokio::select! {
@@ -85,7 +90,7 @@ impl Replication {
                     () = stop.cancelled() => return ReplicationEnd::Stopped,
                 }
             }
-            life.next(Instant::now());
+            life.next(now());
             let end = match self.incarnation(&mut late, stop).await {
                 Ok(end) => end,
                 Err(error) => Ended::Failed(error),
@@ -112,11 +117,11 @@ impl Replication {
     fn facts(&self) -> Facts {
         let links = &self.parts.links;
         Facts {
-            now: Instant::now(),
+            now: now(),
             own_generation: links.incarnation().generation,
             known_generation: links.known_generation(&links.view.me),
             has_suspect: self.suspect().is_some(),
-            jitter: links.chance.jitter(),
+            jitter: links.entropy.jitter(),
         }
     }
 
@@ -149,6 +154,7 @@ impl Replication {
         if said.is_some_and(|said| said.known() > incarnation.generation) {
             verdicts.mark_changed();
         }
+        let generation = incarnation.generation;
         let mut running = self.begin(incarnation).await?;
         let mut back = None;
         let end = tokio::select! {
@@ -160,9 +166,10 @@ impl Replication {
                 Ended::StoreBack
             }
             end = running.ended() => end,
-            said = next_verdict(&mut verdicts) => match said {
+            said = next_verdict(&mut verdicts, generation) => match said {
                 IncarnationVerdict::MustExceed(known) => Ended::MustExceed(known),
                 IncarnationVerdict::Superseded(known) => Ended::Superseded(known),
+                IncarnationVerdict::Overstated(_) => Ended::Overstated,
             },
         };
         running.stop().await;
@@ -179,11 +186,11 @@ impl Replication {
         links.forget_processing();
         let engine = Arc::new(Engine::start(incarnation.clone(), links, self.group_format).await?);
         info!(%incarnation, "gossip started");
-        let mut known = self.known.clone().lock_owned().await;
-        known.feed.note_own(&incarnation);
-        let store = known.feed.writer().map(|writer| Store {
+        let mut lasting = self.lasting.clone().lock_owned().await;
+        lasting.known.feed.note_own(&incarnation);
+        let store = lasting.store.writer().map(|writer| PublisherStore {
             writer: writer.clone(),
-            unneeded: known.feed.unneeded().clone(),
+            unneeded: lasting.store.unneeded().clone(),
         });
         if let Some(store) = &store {
             let generation = incarnation.generation;
@@ -214,7 +221,7 @@ impl Replication {
             self.parts.locations.publish_nothing();
         }
         let start = ReceiverStart {
-            known,
+            lasting,
             allowed_skew: self.allowed_skew,
             format: self.group_format,
         };
@@ -240,7 +247,7 @@ impl Replication {
 
     /// Whether anybody reads what this server publishes, or waits until somebody has. A server in memory alone has nobody:
     /// neighbours come with a topology, and a store with the configuration, and both with a restart.
-    fn has_readers(&self, store: Option<&Store>) -> bool {
+    fn has_readers(&self, store: Option<&PublisherStore>) -> bool {
         store.is_some()
             || !self.parts.links.neighbours().is_empty()
             || self.parts.acknowledgements.holds_replies()
@@ -255,8 +262,10 @@ async fn wait(pause: Duration, stop: &CancellationToken) {
     }
 }
 
+/// The next verdict on an incarnation of this generation: not one that was meant for an earlier incarnation.
 pub(super) async fn next_verdict(
     verdicts: &mut watch::Receiver<Option<IncarnationVerdict>>,
+    generation: u64,
 ) -> IncarnationVerdict {
     loop {
         if verdicts.changed().await.is_err() {
@@ -264,7 +273,7 @@ pub(super) async fn next_verdict(
             std::future::pending::<()>().await;
         }
         let said = *verdicts.borrow_and_update();
-        if let Some(said) = said {
+        if let Some(said) = said.filter(|said| said.known() >= generation) {
             return said;
         }
     }

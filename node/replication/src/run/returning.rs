@@ -11,11 +11,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use super::super::backoff::Backoff;
-use super::super::store_feed::StoreFeed;
+use super::super::store_writer::StoreWriter;
 use super::super::storing::{SourceAgain, StorageState, StoreLoad};
 use super::super::timing::{STORE_PAUSE_MAX, STORE_PAUSE_MIN};
 use super::Replication;
+use herd_replica::backoff::Backoff;
+use herd_replica::store_feed::StoreFeed;
 use herd_storage::StoreError;
 
 /// How a store that failed is opened again, and how long that waits.
@@ -76,7 +77,7 @@ impl Replication {
             if storage.wait_for(is_passing).await.is_err() {
                 std::future::pending::<()>().await;
             }
-            sleep(store_return.next_pause(self.parts.links.chance.jitter())).await;
+            sleep(store_return.next_pause(self.parts.links.entropy.jitter())).await;
             match store_return.read().await {
                 Ok(load) => return load,
                 Err(error) if error.is_passing() => {
@@ -90,8 +91,10 @@ impl Replication {
     /// A store that failed is about to be written to again: nothing of what it was given counts, and all that the map
     /// holds is to be published.
     pub(super) async fn begin_store_again(&self) {
-        let feed = StoreFeed::new(self.parts.links.view.me.clone());
-        self.known.lock().await.feed = feed;
+        let mut lasting = self.lasting.lock().await;
+        lasting.known.feed = StoreFeed::new(self.parts.links.view.me.clone());
+        lasting.store = StoreWriter::default();
+        drop(lasting);
         self.parts.acknowledgements.note_disk_is_back();
         self.parts.store.set_state(StorageState::Loading);
         if let Some(store_return) = &self.store_return {

@@ -7,11 +7,12 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::super::replica::receiving::Known;
+use super::super::lasting::Lasting;
 use super::super::storing::{LoadInto, StorageState, StoreLoad, StoreSource, StoreWatch};
 use super::super::timing::{FIRST_HANDSHAKES_WAIT, STORE_READ_MAX, STORE_READ_STOPPING_MAX};
 use super::Replication;
 use super::incarnations::next_verdict;
+use herd_replica::receiving::Known;
 use herd_storage::StoreError;
 
 impl Replication {
@@ -41,8 +42,8 @@ impl Replication {
             }
         };
         let all = {
-            let mut known = self.known.lock().await;
-            load.merge_read(&mut self.load_into(&mut known), until)
+            let mut lasting = self.lasting.lock().await;
+            load.merge_read(&mut self.load_into(&mut lasting.known), until)
                 .await
         };
         if !all {
@@ -73,15 +74,17 @@ impl Replication {
             acknowledgements: self.parts.acknowledgements.clone(),
             store: Arc::downgrade(&self.parts.store),
         };
-        let mut known = self.known.lock().await;
-        let into = &mut self.load_into(&mut known);
+        let mut lasting = self.lasting.lock().await;
+        let Lasting { known, store } = &mut *lasting;
+        let into = &mut self.load_into(known);
         match load.finish(into, Box::new(observer)).await {
             Ok(opened) => {
                 let me = &self.parts.links.view.me;
                 if let Some(generation) = opened.report.greatest_own_generation(me) {
                     self.parts.links.exceed_generation(generation);
                 }
-                known.feed.open(opened.writer.clone());
+                known.feed.open();
+                store.open(opened.writer.clone());
                 self.parts.acknowledgements.note_store_opened();
                 self.parts
                     .store
@@ -157,7 +160,7 @@ impl Replication {
             tokio::select! {
                 biased;
                 // A handshake that comes to pass may have said it.
-                said = next_verdict(&mut verdicts) => self.parts.links.exceed_generation(said.known()),
+                said = next_verdict(&mut verdicts, 0) => self.parts.links.exceed_generation(said.known()),
                 () = &mut until => break,
             }
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use herd_acknowledgement::{AckLevel, Unconfirmed};
 use herd_crdt::Publication;
+use herd_replica::timing::BACKLOG_RECORDS_MAX;
 use herd_replication::storing::StorageState;
-use herd_replication::timing::BACKLOG_RECORDS_MAX;
 use herd_storage::{CommitFault, Crash};
 use tokio::time::{Instant, sleep};
 
@@ -56,7 +56,7 @@ async fn new_incarnation(herd: &Herd) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_earlier_life_goes_out_in_bounded_rounds_and_a_new_report_does_not_wait_for_them() {
+async fn a_new_report_does_not_wait_for_an_earlier_lifes_backlog() {
     for ack in [AckLevel::Disk, AckLevel::DiskAndPeer] {
         let mut herd = filled(ack).await;
         herd.crash(0, Crash::Process).await;
@@ -85,7 +85,7 @@ async fn an_earlier_life_goes_out_in_bounded_rounds_and_a_new_report_does_not_wa
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_there_before_a_new_incarnation_is_promised_when_all_of_it_is_out() {
+async fn earlier_reports_are_promised_when_the_backlog_is_out() {
     let mut herd = filled(AckLevel::Disk).await;
     new_incarnation(&herd).await;
     let hill = herd.server(0);
@@ -104,7 +104,7 @@ async fn what_was_there_before_a_new_incarnation_is_promised_when_all_of_it_is_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_disk_has_of_an_earlier_incarnation_stays_there_until_it_has_it_in_another() {
+async fn the_disk_keeps_an_earlier_life_until_it_is_stored_again() {
     let mut herd = filled(AckLevel::Disk).await;
     new_incarnation(&herd).await;
     let hill = herd.server(0);

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use herd_clock::clock::{SharedClock, SystemClock, WallClock as _};
+use herd_gossip::entropy::Entropy;
 use herd_gossip::link::frame::framed;
+use herd_gossip::link::handshake::{Agreement, answer, initiate};
 use herd_gossip::link::handshake_error::HandshakeError;
 use herd_gossip::link::offer::Layout;
 use herd_gossip::link::refusal::RefusalReason;
-use herd_replication::chance::Chance;
-use herd_replication::link::handshake::{Agreement, answer, initiate};
-use herd_replication::links::{HerdView, Links};
-use herd_replication::neighbour::NeighbourConfig;
+use herd_gossip::links::{HerdView, Links};
+use herd_gossip::neighbour::NeighbourConfig;
 use herd_tls::Side;
 use herd_tls::authority::Authority;
 use herd_tls::link::{LinkCredentials, LinkMaterial, LinkSource};
@@ -38,8 +38,8 @@ fn links(me: &str) -> Arc<Links> {
         servers: servers.map(Into::into).into(),
         neighbours: neighbours.collect(),
     };
-    let chance = Chance::new(Arc::new(SystemClock), 0);
-    Arc::new(Links::new(view, chance, None))
+    let entropy = Entropy::new(Arc::new(SystemClock), 0);
+    Arc::new(Links::new(view, entropy, None))
 }
 
 /// The certificate of a server of a cluster.

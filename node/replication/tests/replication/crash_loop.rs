@@ -4,9 +4,8 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use herd_acknowledgement::AckLevel;
-use herd_gossip::timing::IDS_PER_SERVER_MAX;
+use herd_replica::timing::{GONE_AFTER, IDS_PER_SERVER_MAX};
 use herd_replication::run::ReplicationEnd;
-use herd_replication::timing::GONE_AFTER;
 use herd_storage::Crash;
 use tokio::time::{Instant, sleep, timeout};
 

@@ -40,7 +40,7 @@ async fn one_publisher_each(herd: &Herd, clients: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_records_of_a_server_that_died_for_ever_outlive_everyone_who_knew_it() {
+async fn records_of_the_dead_outlive_all_who_knew_their_server() {
     let mut herd = Herd::five();
     for number in 0..CLIENTS {
         herd.server(0).report(&client(number), 1);

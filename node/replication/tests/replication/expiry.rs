@@ -361,7 +361,7 @@ async fn a_newcomer_whose_clock_is_wrong_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_step_backwards_a_server_merges_again_what_others_publish() {
+async fn a_clock_that_steps_back_has_everything_merged_again() {
     let herd = herd();
     herd.linked().await;
     report_all(&herd, "kept", 0);

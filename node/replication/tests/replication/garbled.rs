@@ -8,17 +8,17 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use herd_acknowledgement::AckLevel;
 use herd_crdt::group::{GroupBuilder, GroupFormat};
 use herd_gossip::link::frame::{Frame, FrameStream, Received, admit_all, framed};
+use herd_gossip::link::handshake::answer;
 use herd_gossip::link::network::{LinkStream, Network as _};
-use herd_gossip::report::{Applied, AppliedReport};
+use herd_gossip::links::{HerdView, Links};
+use herd_gossip::neighbour::NeighbourConfig;
 use herd_gossip::slot_value::SlotValues;
-use herd_replication::link::handshake::answer;
-use herd_replication::links::{HerdView, Links};
-use herd_replication::neighbour::NeighbourConfig;
+use herd_replica::report::{Applied, AppliedReport};
 use herd_topology::Incarnation;
 use herd_topology::gossip_address;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::harness::{Herd, chance, eventually, record};
+use super::harness::{Herd, entropy, eventually, record};
 
 /// Several reports are sent in this time, news or not.
 const SEVERAL_REPORTS: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ impl Smith {
                 dials: false,
             }],
         };
-        let links = Arc::new(Links::new(view, chance(), None));
+        let links = Arc::new(Links::new(view, entropy(), None));
         let endpoint = herd.network.endpoint("Smith");
         let mut frames = framed(endpoint.accept().await.unwrap().stream);
         answer(&mut frames, &links, None).await.unwrap();
@@ -189,7 +189,7 @@ async fn known(herd: &Herd, client: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_stops_below_a_garbled_group_until_that_is_superseded() {
+async fn an_applied_report_stops_below_a_garbled_group() {
     let values = SlotValues::new().unwrap();
     let cut_short = {
         let mut group = GroupBuilder::new(GroupFormat::PRESENT);

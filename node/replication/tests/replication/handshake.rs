@@ -5,15 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use herd_clock::clock::WallClock;
+use herd_gossip::entropy::Entropy;
 use herd_gossip::link::frame::{Frame, framed};
+use herd_gossip::link::handshake::{Agreement, answer, initiate};
 use herd_gossip::link::handshake_error::HandshakeError;
 use herd_gossip::link::hello::Hello;
 use herd_gossip::link::offer::{Layout, Offer};
 use herd_gossip::link::refusal::{Refusal, RefusalReason};
-use herd_replication::chance::Chance;
-use herd_replication::link::handshake::{Agreement, answer, initiate};
-use herd_replication::links::{HerdView, Links};
-use herd_replication::neighbour::NeighbourConfig;
+use herd_gossip::links::{HerdView, Links};
+use herd_gossip::neighbour::NeighbourConfig;
 
 const BYTES: usize = 64 * 1024;
 
@@ -30,8 +30,8 @@ pub(super) fn links(cluster: &str, me: &str, neighbour: &str, second: i64) -> Ar
         servers: vec![me.into(), neighbour.into()],
         neighbours,
     };
-    let chance = Chance::new(Arc::new(Stopped(second * 1_000_000_000)), 0);
-    Arc::new(Links::new(view, chance, None))
+    let entropy = Entropy::new(Arc::new(Stopped(second * 1_000_000_000)), 0);
+    Arc::new(Links::new(view, entropy, None))
 }
 
 /// A clock that stands still.
@@ -106,7 +106,7 @@ async fn who_does_not_belong_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_server_behind_another_address_than_expected_is_refused_by_the_one_that_connects() {
+async fn the_dialling_server_refuses_another_server_than_expected() {
     // Jaquez answers where Hill expects Smith, and takes itself for Smith's stand-in.
     let hill = links("herd", "Hill", "Smith", 5);
     let (near, far) = tokio::io::duplex(BYTES);

@@ -43,7 +43,7 @@ async fn herd_without_hill(ack: AckLevel) -> Herd {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_hangs_at_the_start_holds_up_neither_gossip_nor_the_stop() {
+async fn a_hanging_disk_delays_neither_gossip_nor_the_stop() {
     // It hangs when the store is opened, or in the middle of reading.
     for groups_before in [None, Some(1)] {
         let mut herd = herd_without_hill(AckLevel::Memory).await;
@@ -68,7 +68,7 @@ async fn a_disk_that_hangs_at_the_start_holds_up_neither_gossip_nor_the_stop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_is_stopped_while_its_disk_hangs_hands_over_what_it_heard() {
+async fn a_server_with_a_hanging_disk_hands_over_at_its_stop() {
     let mut herd = herd_without_hill(AckLevel::Memory).await;
     herd.disks[0].as_ref().unwrap().stall();
     let start = Instant::now();
@@ -107,7 +107,7 @@ async fn when_the_disk_answers_at_last_all_of_it_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_disk_and_neighbours_no_generation_is_taken_that_may_be_lower() {
+async fn no_generation_is_taken_without_disk_and_neighbours() {
     let mut herd = herd_without_hill(AckLevel::Memory).await;
     let disk = herd.disks[0].clone().unwrap();
     let known = herd.server(1).links.known_generation("Hill");

@@ -8,13 +8,13 @@ use herd_clock::clock::{SystemClock, WallClock as _};
 use herd_crdt::group::GroupFormat;
 use herd_crdt::{Publication, Record, ServerName};
 use herd_expiry::{Expiry, FloorStore, HerdClocks};
+use herd_gossip::entropy::Entropy;
 use herd_gossip::link::offer::Offer;
+use herd_gossip::links::{HerdView, Links};
+use herd_gossip::neighbour::NeighbourConfig;
 use herd_locations::{Forget, Locations};
-use herd_replication::chance::Chance;
 use herd_replication::expiry_views::Rejoin;
 use herd_replication::figures::Figures;
-use herd_replication::links::{HerdView, Links};
-use herd_replication::neighbour::NeighbourConfig;
 use herd_replication::reach::Reach;
 use herd_replication::run::{Replication, ReplicationEnd};
 use herd_replication::store_handle::StoreHandle;
@@ -172,9 +172,9 @@ impl Herd {
         let view = self.view(position);
         let locations = Arc::new(Locations::default());
         let acknowledgements = Arc::new(Acknowledgements::new(self.ack, ACK_WAIT_MAX));
-        let chance = Chance::new(self.clocks[position].clone(), rand::random());
+        let entropy = Entropy::new(self.clocks[position].clone(), rand::random());
         let (known, acks) = (locations.clone(), acknowledgements.clone());
-        let mut replication = Replication::new(view, known, chance, None, acks)
+        let mut replication = Replication::new(view, known, entropy, None, acks)
             .with_allowed_skew(self.allowed_skew)
             .with_group_format(self.formats[position]);
         if let Some(disk) = &self.disks[position] {
@@ -420,8 +420,8 @@ impl Server {
 }
 
 /// Ids by the clock, and jitter that differs from server to server.
-pub(super) fn chance() -> Chance {
-    Chance::new(Arc::new(SystemClock), rand::random())
+pub(super) fn entropy() -> Entropy {
+    Entropy::new(Arc::new(SystemClock), rand::random())
 }
 
 /// A record of `client` at second `time`, heard by `server`.

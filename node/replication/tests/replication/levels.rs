@@ -21,7 +21,7 @@ fn three(ack: AckLevel) -> Herd {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_that_changes_nothing_is_not_confirmed_by_a_neighbour_that_was_lost() {
+async fn a_lost_neighbour_confirms_no_repeated_report() {
     for ack in [AckLevel::Peer, AckLevel::DiskAndPeer] {
         let mut herd = Herd::stopped(&["Hill", "Smith"], &[(0, 1)]);
         herd.keep_on_disk(ack);

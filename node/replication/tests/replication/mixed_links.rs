@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use herd_crdt::codec;
 use herd_gossip::link::offer::Offer;
-use herd_replication::links::Links;
+use herd_gossip::links::Links;
 use parking_lot::Mutex;
 
 use super::harness::{Herd, eventually};

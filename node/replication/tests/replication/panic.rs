@@ -6,14 +6,14 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use herd_gossip::guard::FaultKind;
 use herd_gossip::link::frame::{FrameStream, admit_all, framed};
+use herd_gossip::link::handshake::answer;
 use herd_gossip::link::network::{LinkStream, Network as _};
-use herd_replication::incarnation::Incarnation;
-use herd_replication::link::handshake::answer;
-use herd_replication::links::{HerdView, Links};
-use herd_replication::neighbour::NeighbourConfig;
+use herd_gossip::links::{HerdView, Links};
+use herd_gossip::neighbour::NeighbourConfig;
 use herd_topology::gossip_address;
+use herd_topology::incarnation::Incarnation;
 
-use super::harness::{Herd, chance, eventually};
+use super::harness::{Herd, entropy, eventually};
 use super::network::Endpoint;
 
 type Frames = FrameStream<Box<dyn LinkStream>>;
@@ -78,7 +78,7 @@ async fn herd_without_smith() -> (Herd, Endpoint, Arc<Links>) {
             dials: false,
         }],
     };
-    (herd, smith, Arc::new(Links::new(view, chance(), None)))
+    (herd, smith, Arc::new(Links::new(view, entropy(), None)))
 }
 
 /// Smith takes Hill's connection, and waits until Hill's gossip has started.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use herd_acknowledgement::AckLevel;
-use herd_replication::readiness::{Facts, Readiness};
+use herd_replica::readiness::{Facts, Readiness};
+use herd_replica::timing::GONE_AFTER;
 use herd_replication::storing::StorageState;
-use herd_replication::timing::GONE_AFTER;
 use herd_storage::Crash;
 use tokio::time::{Instant, sleep};
 
@@ -95,7 +95,7 @@ async fn a_lost_disk_is_filled_before_its_server_is_ready_and_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_missed_much_is_ready_with_what_only_the_dead_published() {
+async fn readiness_waits_for_records_that_only_the_dead_published() {
     let mut herd = Herd::five_stopped();
     herd.keep_on_disk(AckLevel::DiskAndPeer);
     herd.start_all();
@@ -117,7 +117,7 @@ async fn a_server_that_missed_much_is_ready_with_what_only_the_dead_published() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_server_heard_that_stays_away_is_waited_for_until_others_publish_it() {
+async fn readiness_waits_until_others_publish_for_the_absent() {
     let mut herd = Herd::five_stopped();
     herd.keep_on_disk(AckLevel::DiskAndPeer);
     herd.start_all();

@@ -6,15 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use herd_gossip::link::frame::{Frame, FrameStream, Received, admit_all, framed};
+use herd_gossip::link::handshake::initiate;
 use herd_gossip::link::network::{LinkStream, Network as _};
 use herd_gossip::link::offer::Layout;
-use herd_gossip::report::{Applied, AppliedReport};
-use herd_replication::link::handshake::initiate;
-use herd_replication::links::{HerdView, Links};
-use herd_replication::neighbour::NeighbourConfig;
+use herd_gossip::links::{HerdView, Links};
+use herd_gossip::neighbour::NeighbourConfig;
+use herd_replica::report::{Applied, AppliedReport};
 use tokio::time::timeout;
 
-use super::harness::{Herd, chance};
+use super::harness::{Herd, entropy};
 use super::network::Endpoint;
 
 type Frames = FrameStream<Box<dyn LinkStream>>;
@@ -65,7 +65,7 @@ async fn a_round_does_not_outlive_its_connection() {
             dials: true,
         }],
     };
-    let links = Arc::new(Links::new(view, chance(), None));
+    let links = Arc::new(Links::new(view, entropy(), None));
     let mut first = connect(&hill, &links).await;
     timeout(Duration::from_secs(5), round_begins(&mut first))
         .await

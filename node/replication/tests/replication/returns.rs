@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use herd_acknowledgement::AckLevel;
-use herd_replication::rank::rank;
-use herd_replication::timing::{BACKLOG_RECORDS_MAX, DEAD_GRACE, GONE_AFTER};
+use herd_gossip::timing::DEAD_GRACE;
+use herd_replica::rank::rank;
+use herd_replica::timing::{BACKLOG_RECORDS_MAX, GONE_AFTER};
 use herd_storage::{CommitFault, Crash};
 use tokio::time::sleep;
 
@@ -59,7 +60,7 @@ async fn lowest_rank_publishes(herd: &Herd, present: &[&str]) {
 
 /// Whatever becomes of the disk after that: all that it was asked to keep was written long ago.
 #[tokio::test(start_paused = true)]
-async fn what_a_killed_process_had_not_synced_is_synced_by_the_next_one() {
+async fn the_next_process_syncs_what_a_killed_one_had_not() {
     let mut herd = Herd::stopped(&["Hill"], &[]);
     herd.keep_on_disk(AckLevel::Memory);
     herd.restart(0);
@@ -85,7 +86,7 @@ async fn what_a_killed_process_had_not_synced_is_synced_by_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_five_restart_from_disk_after_the_origin_died_for_ever_then_an_empty_server_joins() {
+async fn all_restart_without_the_origin_and_an_empty_server_joins() {
     let names = [
         "Hill",
         "Jaquez",
@@ -122,7 +123,7 @@ async fn all_five_restart_from_disk_after_the_origin_died_for_ever_then_an_empty
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_origin_that_dies_in_the_middle_of_a_compaction_loses_nothing() {
+async fn an_origin_that_dies_while_compacting_loses_nothing() {
     for seed in 0..6 {
         let mut herd = Herd::stopped(&["Hill", "Smith"], &[(0, 1)]);
         herd.keep_on_disk(AckLevel::Disk);
@@ -176,7 +177,7 @@ async fn an_origin_that_dies_in_the_middle_of_a_compaction_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_adopter_that_ranks_first_is_unreachable_the_next_one_adopts() {
+async fn the_next_rank_adopts_where_the_first_is_unreachable() {
     let mut herd = Herd::five();
     report_all(&herd, 0, 1);
     herd.all_hold(CLIENTS).await;
@@ -200,7 +201,7 @@ async fn when_the_adopter_that_ranks_first_is_unreachable_the_next_one_adopts() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_adopters_that_meet_after_a_partition_the_lower_rank_stays() {
+async fn of_two_adopters_after_a_partition_the_lower_rank_stays() {
     let mut herd = Herd::five();
     report_all(&herd, 2, 1);
     herd.all_hold(CLIENTS).await;
@@ -218,7 +219,7 @@ async fn of_two_adopters_that_meet_after_a_partition_the_lower_rank_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_origin_that_comes_back_with_an_empty_disk_gets_its_records_and_keeps_them_again() {
+async fn an_origin_with_an_empty_disk_gets_its_records_back() {
     // Before anyone calls it gone, and long after others have adopted everything.
     for away in [Duration::from_secs(1), 4 * GONE_AFTER] {
         let mut herd = Herd::five_stopped();
@@ -250,7 +251,7 @@ async fn an_origin_that_comes_back_with_an_empty_disk_gets_its_records_and_keeps
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_incarnation_that_comes_back_from_disk_after_it_was_buried_takes_nothing_back() {
+async fn a_buried_incarnation_that_returns_takes_nothing_back() {
     let mut herd = Herd::five_stopped();
     herd.keep_on_disk(AckLevel::Disk);
     herd.start_all();
@@ -294,7 +295,7 @@ async fn an_incarnation_that_comes_back_from_disk_after_it_was_buried_takes_noth
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_joins_when_the_grace_of_the_dead_is_long_over_gets_every_record() {
+async fn a_server_that_joins_after_the_dead_grace_gets_everything() {
     let mut herd = Herd::start(&["Hill", "Smith", "Jaquez"], &[(0, 1), (1, 2)]);
     herd.stop(2).await;
     report_all(&herd, 0, 1);

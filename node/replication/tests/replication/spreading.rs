@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use herd_replication::timing::{BUSY_TURN_GAP, IDLE_ROUND, ROUND_GAP};
+use herd_replica::timing::{BUSY_TURN_GAP, IDLE_ROUND, ROUND_GAP};
 use tokio::time::{Instant, sleep};
 
 use super::harness::{Herd, eventually, record};
@@ -50,7 +50,7 @@ async fn many_clients_reach_every_server_and_a_newcomer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn equal_times_and_times_a_nanosecond_apart_end_as_one_record_everywhere() {
+async fn near_and_equal_times_end_as_one_record_everywhere() {
     let herd = Herd::five();
     herd.linked().await;
     let location = b"+1+1";
@@ -205,7 +205,7 @@ async fn news_without_end_go_out_by_pushes_and_leave_room_for_rounds() {
 
 /// Whatever looks around in between, of the publisher or of gossip, it keeps no record waiting.
 #[tokio::test(start_paused = true)]
-async fn what_is_reported_to_an_idle_herd_crosses_it_at_once_at_any_time() {
+async fn a_report_crosses_an_idle_herd_at_once() {
     let herd = Herd::start(&["Hill", "Smith", "Jaquez"], &[(0, 1), (1, 2)]);
     herd.linked().await;
     herd.server(0).report("first", 1);

@@ -123,7 +123,7 @@ async fn an_upgrade_in_two_steps_blinds_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_could_read_is_kept_on_disk_through_restarts_until_somebody_can() {
+async fn unreadable_groups_stay_on_disk_until_they_can_be_read() {
     let mut herd = Herd::five_stopped();
     herd.keep_on_disk(AckLevel::DiskAndPeer);
     herd.formats[SMITH] = GroupFormat::next();

@@ -7,10 +7,10 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use herd_crdt::codec;
 use herd_gossip::link::closed_counts::ClosedReason;
 use herd_gossip::link::frame::{FrameStream, framed};
+use herd_gossip::link::handshake::{Agreement, answer, initiate};
 use herd_gossip::link::handshake_error::HandshakeError;
 use herd_gossip::link::offer::{Features, Layout, NoCommonVersion, Offer, Protocol, VersionRange};
-use herd_replication::link::handshake::{Agreement, answer, initiate};
-use herd_replication::links::Links;
+use herd_gossip::links::Links;
 use tokio::io::DuplexStream;
 
 use super::handshake::links;
@@ -92,7 +92,7 @@ async fn a_former_server_is_answered_in_its_own_bytes() {
 }
 
 #[tokio::test]
-async fn a_former_server_that_does_not_belong_is_refused_in_its_own_bytes() {
+async fn a_former_server_is_refused_in_a_layout_that_it_reads() {
     let stranger = [&[1, 1], &b"\x05other\x04Hill\x05Smith\x05\x00"[..]].concat();
     let (shaken, answered) = asked_by_hill(&smith(), stranger).await;
     assert!(

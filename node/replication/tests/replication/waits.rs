@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use herd_acknowledgement::AckLevel;
-use herd_replication::timing::{PUBLISHER_TICK, RECEIVER_TICK, REPORT_INTERVAL, ROUND_GAP};
+use herd_replica::timing::{PUBLISHER_TICK, RECEIVER_TICK, REPORT_INTERVAL, ROUND_GAP};
 use tokio::time::{Instant, sleep};
 
 use super::harness::{Herd, eventually};

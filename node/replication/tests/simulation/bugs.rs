@@ -112,7 +112,7 @@ impl Visit for Text {
 }
 
 #[test]
-fn what_the_code_calls_a_bug_is_found_and_ordinary_errors_are_not() {
+fn lines_that_say_bug_are_found_and_other_errors_are_not() {
     let bugs = Bugs::default();
     let _watching = bugs.watch();
     tracing::error!(target: "herd_replication", "the store has failed");

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use herd_clock::clock::WallClock as _;
 use herd_crdt::{Publication, Record, ServerName};
+use herd_gossip::link::offer::Offer;
+use herd_gossip::links::HerdView;
+use herd_gossip::neighbour::NeighbourConfig;
 use herd_locations::{Forget, Locations};
-use herd_replication::links::HerdView;
-use herd_replication::neighbour::NeighbourConfig;
 use herd_replication::run::ReplicationEnd;
 use herd_storage::{Crash, ModelledDisk, Store as _};
 use parking_lot::Mutex;
@@ -361,6 +362,7 @@ impl Herd {
         {
             disk.crash(Crash::Wipe);
         }
+        let is_former = server.lives < self.scenario.former_lives[position];
         server.lives += 1;
         let life = server.lives * self.scenario.shape.names.len() as u64 + position as u64;
         server.process = Some(Process::start(Start {
@@ -369,6 +371,10 @@ impl Herd {
             clock: server.clock.clone(),
             disk: server.disk.as_ref(),
             network: &self.network,
+            offer: match is_former {
+                true => Offer::FORMER,
+                false => Offer::PRESENT,
+            },
             seed: self.scenario.seed.rotate_left(32) ^ life,
         }));
         server.monotony = Monotony::default();

@@ -1,10 +1,10 @@
 //! Which branches the seeds have to reach: a simulation that does not get there proves nothing about them.
 
-use herd_telemetry::marks::{Mark, count};
+use herd_marks::{Mark, count};
 
 /// All but [`Mark::OldestDropped`], which takes a peer that never lets the queue of a link run empty: its test
-/// is in `node/replication/src/neighbour.rs`. [`Mark::OverwrittenTakenOver`] is reached by one seed in a hundred or so,
-/// and has its test in `node/replication/src/kept_groups.rs`; a store that is set aside has one in
+/// is in `node/gossip/src/neighbour.rs`. [`Mark::OverwrittenTakenOver`] is reached by one seed in a hundred or so,
+/// and has its test in `node/replica/src/kept_groups.rs`; a store that is set aside has one in
 /// `node/storage/tests/storage/data_folder.rs`.
 const REACHED_BY_SEEDS: [Mark; 9] = [
     Mark::TieBroken,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herd_acknowledgement::{AckLevel, Acknowledgements};
+use herd_gossip::entropy::Entropy;
+use herd_gossip::link::offer::Offer;
+use herd_gossip::links::{HerdView, Links};
 use herd_locations::{HashKeys, Locations};
-use herd_replication::chance::Chance;
 use herd_replication::figures::Figures;
-use herd_replication::links::{HerdView, Links};
 use herd_replication::run::{Replication, ReplicationEnd};
 use herd_replication::store_handle::StoreHandle;
 use herd_replication::storing::{StorageState, StoreSource};
@@ -34,6 +35,8 @@ pub(super) struct Start<'a> {
     pub(super) clock: Arc<SimClock>,
     pub(super) disk: Option<&'a ModelledDisk>,
     pub(super) network: &'a SimNetwork,
+    /// What it offers over links.
+    pub(super) offer: Offer,
     pub(super) seed: u64,
 }
 
@@ -56,11 +59,11 @@ impl Process {
         let name = start.view.me.clone();
         let locations = Arc::new(Locations::with_hash_keys(HashKeys::from_seed(start.seed)));
         let acknowledgements = Arc::new(Acknowledgements::new(start.level, ACK_WAIT_MAX));
-        let chance = Chance::new(start.clock, start.seed);
+        let entropy = Entropy::new(start.clock, start.seed);
         let mut replication = Replication::new(
             start.view,
             locations.clone(),
-            chance,
+            entropy,
             None,
             acknowledgements.clone(),
         )
@@ -77,6 +80,7 @@ impl Process {
             replication = replication.with_store(StoreSource::Modelled(disk.open(), policy));
         }
         let replicated = replication.view();
+        replicated.links.set_offer(start.offer);
         let (stop, dark) = (CancellationToken::new(), CancellationToken::new());
         let endpoint = start.network.endpoint(&name, dark.clone());
         let task = tokio::spawn(replication.run(Arc::new(endpoint), stop.clone()));

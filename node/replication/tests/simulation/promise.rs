@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_promises_nothing_that_ends_the_server_at_once_and_the_disk_level_does() {
+    fn only_the_disk_level_survives_the_end_of_the_server() {
         let mut harms = Harms::new(3, true);
         assert_eq!(levels(&harms), [true; 4]);
         harms.note(0, after(5), HarmKind::PowerLost);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_disk_is_survived_by_the_levels_of_peers_and_two_are_not() {
+    fn the_peer_levels_survive_one_lost_disk_and_not_two() {
         let mut harms = Harms::new(3, true);
         harms.note(0, after(5_000), HarmKind::DiskLost);
         assert_eq!(levels(&harms), [true; 4], "the process lives");
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_that_ended_before_its_report_was_heard_may_have_been_the_one() {
+    fn the_one_neighbour_may_have_ended_before_its_report() {
         let mut harms = Harms::new(3, true);
         harms.note(0, after(5), HarmKind::PowerLost);
         assert!(promised(&harms, AckLevel::Peer));

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use herd_acknowledgement::{AckLevel, Unconfirmed};
 use herd_crdt::Record;
-use herd_replication::links::HerdView;
+use herd_gossip::link::offer::Offer;
+use herd_gossip::links::HerdView;
 use herd_storage::ModelledDisk;
 use tokio::time::{Instant, sleep};
 
@@ -25,6 +26,7 @@ fn alone(disk: &ModelledDisk) -> Process {
         clock: Arc::new(SimClock::new(Instant::now())),
         disk: Some(disk),
         network: &SimNetwork::new(1),
+        offer: Offer::PRESENT,
         seed: 1,
     })
 }
@@ -32,7 +34,7 @@ fn alone(disk: &ModelledDisk) -> Process {
 /// A round that was written after the store had failed counted as on disk, so whoever began to wait for it
 /// only then was told that the report was safe.
 #[tokio::test(start_paused = true)]
-async fn a_store_that_has_failed_confirms_nothing_however_late_one_asks() {
+async fn a_failed_store_confirms_nothing_later() {
     let disk = ModelledDisk::new();
     disk.fail_sync();
     let hill = alone(&disk);

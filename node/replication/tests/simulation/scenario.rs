@@ -15,6 +15,9 @@ use super::{faults, workload};
 /// Fault, healing and quiet follow each other this often in one run.
 const EPISODES: u32 = 2;
 
+/// Part of the seeds in which servers speak different versions of links.
+const MIXED_SEEDS: f64 = 0.25;
+
 /// The servers and links of a herd, by position.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
@@ -49,6 +52,8 @@ pub(super) struct Scenario {
     pub(super) has_disks: bool,
     pub(super) weather: Weather,
     pub(super) clients: u32,
+    /// Of each server, how many of its processes speak the former version of links. Later ones speak the present.
+    pub(super) former_lives: Vec<u64>,
     pub(super) episodes: Vec<Vec<Timed>>,
 }
 
@@ -101,9 +106,21 @@ impl Scenario {
             has_disks,
             weather,
             clients,
+            former_lives: former_lives(seed, shape),
             episodes,
         }
     }
+}
+
+/// In some seeds the servers are upgraded one by one, each with a restart. Drawn apart from all else: a seed is the same
+/// script with it and without it.
+fn former_lives(seed: u64, shape: Shape) -> Vec<u64> {
+    let mut rng = StdRng::seed_from_u64(seed.rotate_left(17));
+    let is_mixed = rng.random_bool(MIXED_SEEDS);
+    let lives = shape.names.iter().map(|_| rng.random_range(0..4));
+    lives
+        .map(|lives| if is_mixed { lives } else { 0 })
+        .collect()
 }
 
 impl fmt::Display for Scenario {
@@ -114,6 +131,11 @@ impl fmt::Display for Scenario {
             writeln!(f, "server {position} is {name}, linked to {neighbours:?}")?;
         }
         let disks = if self.has_disks { "with" } else { "without" };
+        writeln!(
+            f,
+            "processes of the former version: {:?}",
+            self.former_lives
+        )?;
         writeln!(f, "--ack {}, {disks} disks; {:?}", self.level, self.weather)?;
         for (number, episode) in self.episodes.iter().enumerate() {
             writeln!(f, "episode {number}:")?;

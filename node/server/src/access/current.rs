@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -22,7 +23,7 @@ pub struct Access {
     path: PathBuf,
     tokens: Mutex<Arc<Tokens>>,
     /// Rises with each set of tokens.
-    version: AtomicU64,
+    version: watch::Sender<u64>,
     statistics: AccessStatistics,
 }
 
@@ -43,7 +44,7 @@ impl Access {
         Arc::new(Access {
             path,
             tokens: Mutex::new(Arc::new(tokens)),
-            version: AtomicU64::new(0),
+            version: watch::Sender::new(0),
             statistics: AccessStatistics::default(),
         })
     }
@@ -58,7 +59,13 @@ impl Access {
     /// Another number when the tokens are others.
     #[must_use]
     pub fn version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
+        *self.version.borrow()
+    }
+
+    /// Tells of each new version.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
     }
 
     /// The counts.
@@ -117,8 +124,7 @@ impl Access {
         match parsed {
             Ok(tokens) => {
                 info!(tokens = tokens.len(), "the tokens file has changed");
-                *self.tokens.lock() = Arc::new(tokens);
-                self.version.fetch_add(1, Ordering::Release);
+                self.replace(tokens);
                 self.statistics.files_taken.fetch_add(1, Ordering::Relaxed);
                 seen.complaint = None;
             }
@@ -138,6 +144,12 @@ impl Access {
         }
     }
 
+    /// These tokens count from now on.
+    pub(crate) fn replace(&self, tokens: Tokens) {
+        *self.tokens.lock() = Arc::new(tokens);
+        self.version.send_modify(|version| *version += 1);
+    }
+
     fn is_current(&self, tokens: &Tokens) -> bool {
         self.tokens.lock().is_same(tokens)
     }
@@ -145,6 +157,8 @@ impl Access {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+
     use super::super::{Token, grant_line};
     use super::*;
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::sync::watch;
+
 use super::current::Access;
 use super::tokens::Grant;
 
@@ -58,6 +60,29 @@ impl Principal {
             Principal::Holder { grant, .. } => {
                 grant.as_ref().is_some_and(|grant| !grant.ask.is_empty())
             }
+        }
+    }
+
+    /// Whether the same clients exist for it as for another.
+    #[must_use]
+    pub fn sees_as(&self, other: &Self) -> bool {
+        let grant = |principal: &Self| match principal {
+            Principal::Anyone => None,
+            Principal::Holder { grant, .. } => grant.clone(),
+        };
+        match (grant(self), grant(other)) {
+            (None, None) => true,
+            (Some(own), Some(other)) => Arc::ptr_eq(&own, &other) || own.ask == other.ask,
+            _ => false,
+        }
+    }
+
+    /// Tells when the tokens have changed, if tokens are needed.
+    #[must_use]
+    pub fn changes(&self) -> Option<watch::Receiver<u64>> {
+        match self {
+            Principal::Anyone => None,
+            Principal::Holder { access, .. } => Some(access.changes()),
         }
     }
 

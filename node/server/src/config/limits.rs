@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::access::Tokens;
 use crate::frontend::Limits;
 use crate::http;
+use crate::location_service::WatchSettings;
 use crate::settings::{Mistake, Origin, Resolver, Setting, Values};
 use herd_admission::one_address_share;
 
@@ -49,6 +50,10 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, values: &Values) -> LimitSett
         (
             Setting::HttpConnectionsPerAddressMax,
             settings.http.connections_per_address_max,
+        ),
+        (
+            Setting::WatchersPerAddressMax,
+            WatchSettings::new(values).watchers_per_address_max,
         ),
     ] {
         // One that is set is shown as it was.

@@ -19,8 +19,8 @@ use crate::settings::{
     Command, ConfigError, DATA_DIR, Environment, Flags, Group, Mistake, Origin, Resolver, Row,
     Setting, Values, write_report,
 };
+use herd_gossip::link::accept::STRANGERS_MAX;
 use herd_places::PlacesSettings;
-use herd_replication::link::accept::STRANGERS_MAX;
 use herd_storage::FILES_OPEN_MAX;
 use herd_topology::{HostPort, Topology};
 

@@ -120,7 +120,7 @@ async fn a_loaded_dump_gives_the_same_map() {
         assert_eq!(second.locations.find(client), first.locations.find(client));
     }
     // They wait to be published from here.
-    assert_eq!(second.locations.take_pending().len(), clients.len());
+    assert_eq!(second.locations.take_work().pending.len(), clients.len());
 }
 
 #[tokio::test]

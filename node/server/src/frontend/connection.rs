@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -17,14 +18,16 @@ use super::depth::Depth;
 use super::limits::{Overdue, Pace, Quiet};
 use super::replies::Replies;
 use super::service::Service;
-use crate::access::{AUTH_WORD, AccessSession, LineVerdict, Principal};
+use super::watching::WatchLane;
+use crate::access::AccessSession;
 use crate::wire_log::ConnectionLog;
 use herd_admission::AddressShare;
-use herd_protocol::{Foreign, Line, LineReader, Reply, clients_ahead};
+use herd_protocol::{Foreign, Line, LineReader, clients_ahead};
 use herd_tls::TlsFault;
 
 mod serving;
 mod turn;
+mod watching;
 
 /// After this number of commands of one read, some 50 us of reports, the task yields to connections that have work.
 /// The count starts anew with each read, because the system's sockets give all connections a turn.
@@ -74,6 +77,8 @@ enum InputState {
     Cut,
     /// The client speaks another protocol: nothing more is executed.
     Foreign,
+    /// A watch has ended the connection: nothing more is executed.
+    Over,
 }
 
 /// One client's connection.
@@ -95,8 +100,12 @@ pub(super) struct Connection {
     is_in_bulk: bool,
     /// Whether it waits since the replies of all connections take too much.
     over_budget: bool,
+    /// What the client watches. Its lines go out behind all replies to commands before it.
+    lane: Option<Box<WatchLane>>,
     /// Since when the client has taken none of the replies that are ready.
     unread_since: Option<Instant>,
+    /// How long that may be.
+    unread_max: Duration,
     pace: Pace,
     quiet: Quiet,
     /// The rights of its client, if tokens are on.
@@ -130,7 +139,9 @@ impl Connection {
             turn_commands: 0,
             depth: Depth::default(),
             is_in_bulk: false,
+            lane: None,
             unread_since: None,
+            unread_max: service.settings.reply_write_timeout,
             service,
             peer,
         }
@@ -150,7 +161,7 @@ impl Connection {
                 return Ok(Leg::Moves);
             }
             self.execute().await;
-            if self.input != InputState::Open && !self.lines_left && self.replies.is_empty() {
+            if self.is_over() {
                 return Ok(Leg::Over);
             }
             let has_ready = self.replies.has_ready();
@@ -160,7 +171,11 @@ impl Connection {
                 self.unread_since = None;
             }
             let may_arrive = has_later && self.replies.may_arrive();
-            let deadline = self.quiet.deadline(has_ready || has_later);
+            let may_watch = self.lane.is_some() && self.replies.has_room_for_lines();
+            let may_stop = self.may_stop();
+            // One that watches waits for lines.
+            let waits = has_ready || has_later || self.lane.is_some();
+            let deadline = self.quiet.deadline(waits);
             // Where there is no room for replies either, a write is waited for.
             let paused_until = self.pace.paused_until().filter(|_| self.replies.has_room());
             // Where nothing is read, nothing says that the client is silent.
@@ -169,7 +184,7 @@ impl Connection {
             let (ready, later) = self.replies.parts();
             tokio::select! {
                 biased;
-                () = &mut cancelled, if self.input == InputState::Open => self.input = InputState::Cut,
+                () = &mut cancelled, if may_stop => self.stop(),
                 written = write_half.write(ready), if has_ready => {
                     self.unread_since = None;
                     self.written(written?);
@@ -181,8 +196,11 @@ impl Connection {
                 read = read(&self.service, &self.pace, &mut self.reader, read_half), if reading => {
                     self.read(read?);
                 }
-                () = unread(&mut self.unread_since, &self.service), if has_ready => {
-                    return Err(ConnectionEnd::Unread);
+                () = watching::ready(&mut self.lane), if may_watch => self.go_on_watching(),
+                () = unread(&mut self.unread_since, self.unread_max), if has_ready => {
+                    if !self.end_slow() {
+                        return Err(ConnectionEnd::Unread);
+                    }
                 }
                 () = until(paused_until), if paused_until.is_some() => {}
                 () = until(deep_until), if deep_until.is_some() => self.depth.end(),
@@ -194,6 +212,11 @@ impl Connection {
                 }
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        let is_said = self.replies.is_empty() && self.lane.is_none();
+        self.input != InputState::Open && !self.lines_left && is_said
     }
 
     /// Whether the threads that it is not on are the ones for it.
@@ -230,16 +253,6 @@ impl Connection {
         }
     }
 
-    /// Prefetches the clients of the lines that this turn executes, at most so many.
-    fn prefetch_ahead(&self, lines_max: usize) {
-        let commands_left = COMMANDS_PER_TURN.saturating_sub(self.turn_commands);
-        let locations = self.service.operations.locations();
-        locations.prefetch_clients(
-            clients_ahead(self.reader.ahead()),
-            commands_left.min(lines_max),
-        );
-    }
-
     /// Executes lines that were read before `begin`, as far as there is room for replies, and until the turn is
     /// over; returns how many.
     fn execute_lines(&mut self, begin: Instant) -> usize {
@@ -248,12 +261,13 @@ impl Connection {
             log.begin(now_ns);
         }
         let lines_max = self.pace.left();
-        self.prefetch_ahead(lines_max);
+        self.prefetch(lines_max);
         let mut turn = Turn {
-            batch: self.service.executor.begin_batch(now_ns),
+            batch: self.service.executor.begin_batch(now_ns, self.peer.ip()),
             service: &self.service,
             replies: &mut self.replies,
             depth: &mut self.depth,
+            lane: &mut self.lane,
             begin,
             held: Held::default(),
             commands: 0,
@@ -264,6 +278,7 @@ impl Connection {
             && lines < lines_max
             && self.turn_commands + turn.commands < COMMANDS_PER_TURN
             && turn.replies.has_room()
+            && !turn.waits_for_watch()
         {
             let line = match self.reader.next_line() {
                 Some(line) => Some(line),
@@ -283,13 +298,10 @@ impl Connection {
                     Line::Oversized(start) => log.cut_line_in(start),
                 }
             }
-            foreign = match authenticated(self.session.as_mut(), line) {
-                Some(reply) => turn.reply(&reply, line, is_first),
-                None => {
-                    let session = self.session.as_mut();
-                    let principal = session.map_or(&Principal::Anyone, AccessSession::principal);
-                    turn.execute(line, principal, is_first)
-                }
+            foreign = if turn.lane.is_some() {
+                turn.execute_watching(line, is_first)
+            } else {
+                turn.execute_or_authenticate(line, self.session.as_mut(), is_first)
             };
         }
         let commands = turn.finish();
@@ -301,6 +313,16 @@ impl Connection {
         }
         self.log_replies();
         lines
+    }
+
+    /// Prefetches the clients of lines that are about to be executed.
+    fn prefetch(&self, lines_max: usize) {
+        let commands_left = COMMANDS_PER_TURN.saturating_sub(self.turn_commands);
+        let locations = self.service.operations.locations();
+        locations.prefetch_clients(
+            clients_ahead(self.reader.ahead()),
+            commands_left.min(lines_max),
+        );
     }
 
     /// Notes the executed commands, perhaps all that may be executed now.
@@ -320,6 +342,7 @@ impl Connection {
     fn refuse(&mut self, foreign: Foreign) {
         self.input = InputState::Foreign;
         self.lines_left = false;
+        self.lane = None;
         serving::note_foreign(&self.service, self.peer, foreign);
     }
 
@@ -364,17 +387,6 @@ impl Connection {
     }
 }
 
-/// The reply to a line that shows a token.
-fn authenticated<'a>(session: Option<&mut AccessSession>, line: Line<'a>) -> Option<Reply<'a>> {
-    let (Some(session), Line::Text(text)) = (session, line) else {
-        return None;
-    };
-    match session.authenticate(text)? {
-        LineVerdict::Accepted => Some(Reply::Accepted),
-        LineVerdict::Refused => Some(Reply::Invalid(AUTH_WORD)),
-    }
-}
-
 /// Reads when admission control lets it: so replication slows the clients that report much.
 async fn read(
     service: &Service,
@@ -402,7 +414,7 @@ async fn until(at: Option<Instant>) {
 }
 
 /// Resolves when the client has taken none of its replies for too long.
-async fn unread(since: &mut Option<Instant>, service: &Service) {
+async fn unread(since: &mut Option<Instant>, unread_max: Duration) {
     let since = *since.get_or_insert_with(Instant::now);
-    tokio::time::sleep_until(since + service.settings.reply_write_timeout).await;
+    tokio::time::sleep_until(since + unread_max).await;
 }

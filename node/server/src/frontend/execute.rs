@@ -1,23 +1,25 @@
 //! From a line to an operation, and from its result to a reply.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::replies::{Arrived, LaterReply};
 use super::statistics::{CommandOutcome, Counts, Statistics, Word};
-use crate::access::Principal;
+use crate::access::{AUTH_WORD, Principal};
 use crate::location_service::{
     self, AnswerBytes, Asked, ForgetRefusal, Forgetting, Gone, LocationService, PlacesNear,
-    Refusal, SearchAnswer, SearchRefusal, Searched, Taken,
+    Refusal, SearchAnswer, SearchRefusal, Searched, Taken, WatchRefusal, WatchStream,
 };
 use herd_acknowledgement::Ticket;
 use herd_locations::{Found, Hit};
 use herd_protocol::{
-    AtLine, Command, Forget, GoneLine, Iamat, InvalidCommand, Line, Nearby, Reply, Whatsat, Within,
+    AtLine, Command, Fields, Forget, GoneLine, Iamat, InvalidCommand, Line, Nearby, Reply, Watch,
+    Whatsat, Within,
 };
 
 /// A search counts as this number of commands, because it takes as long as so many reports.
-const SEARCH_COMMANDS: usize = 16;
+pub(super) const SEARCH_COMMANDS: usize = 16;
 
 /// A search counts as one more command for each this number of clients that it finds.
 const HITS_PER_COMMAND: usize = 2;
@@ -36,14 +38,27 @@ pub(super) enum Effect<'a> {
     /// The reply to a report that was taken in, or for a client that is forgotten, which goes out when the record is as
     /// safe as this server promises; and the kind of command.
     Taken(Reply<'a>, Word),
+    /// A watch has begun: its lines come from now on.
+    Watch(Box<WatchStream>),
     /// A reply that comes later, in its place, to a command of this kind.
     Later(LaterReply, Word),
+}
+
+/// The effect of a line while a watch is under way.
+pub(super) enum Watching<'a> {
+    /// A blank line: nothing.
+    Nothing,
+    /// The watch is to end.
+    Unwatch,
+    /// Everything else is invalid.
+    Invalid(Reply<'a>),
 }
 
 /// Lines that are executed together: they share one reading of the clock, and their changes of shared counters are
 /// added up first.
 pub(super) struct Batch<'a> {
     reports: location_service::Batch<'a>,
+    address: IpAddr,
     counts: Counts,
 }
 
@@ -76,9 +91,10 @@ impl Executor {
         Executor { service }
     }
 
-    /// Begins a batch of lines that were received at `received_ns` by this server's clock.
-    pub(super) fn begin_batch(&self, received_ns: i64) -> Batch<'_> {
+    /// Begins a batch of lines that were received from this address at `received_ns` by this server's clock.
+    pub(super) fn begin_batch(&self, received_ns: i64, address: IpAddr) -> Batch<'_> {
         Batch {
+            address,
             reports: self.service.begin_batch(received_ns),
             counts: Counts::default(),
         }
@@ -104,6 +120,9 @@ impl Executor {
             Ok(Some(Command::Whatsat(whatsat))) => self.whatsat(&whatsat, principal, text),
             Ok(Some(Command::Nearby(nearby))) => self.nearby(&nearby, principal, text),
             Ok(Some(Command::Within(within))) => self.within(&within, principal, text),
+            Ok(Some(Command::Watch(watch))) => self.watch(&watch, principal, batch.address),
+            // Nothing is watched here.
+            Ok(Some(Command::Unwatch)) => (Some(CommandOutcome::WatchInvalid), None),
             Ok(Some(Command::Forget(forget))) => forget_effect(forget, principal, batch, text),
             Err(invalid) => (Some(invalid_outcome(invalid)), None),
         };
@@ -140,6 +159,53 @@ impl Executor {
             Asked::Now(None) => (Some(CommandOutcome::WhatsatUnknown), None),
             Asked::Later(places) => (Some(CommandOutcome::WhatsatKnown), later(places)),
             Asked::AfterLoading(places) => (Some(CommandOutcome::WhatsatLoading), later(places)),
+        }
+    }
+
+    /// Executes one line while a watch is under way.
+    pub(super) fn execute_watching<'a>(
+        &self,
+        line: Line<'a>,
+        batch: &mut Batch<'_>,
+    ) -> Watching<'a> {
+        let (outcome, effect) = match line {
+            Line::Oversized(start) => {
+                let reply = Reply::Invalid(start);
+                (CommandOutcome::Oversized, Watching::Invalid(reply))
+            }
+            Line::Text(text) => match Command::parse(text) {
+                Ok(None) => return Watching::Nothing,
+                Ok(Some(Command::Unwatch)) => (CommandOutcome::WatchUnwatched, Watching::Unwatch),
+                // Not a copy, for there may be a token in it.
+                _ if Fields::new(text).next() == Some(AUTH_WORD) => {
+                    let reply = Reply::Invalid(AUTH_WORD);
+                    (CommandOutcome::DuringWatch, Watching::Invalid(reply))
+                }
+                _ => {
+                    let reply = Reply::Invalid(text);
+                    (CommandOutcome::DuringWatch, Watching::Invalid(reply))
+                }
+            },
+        };
+        batch.counts.count(outcome);
+        effect
+    }
+
+    fn watch(
+        &self,
+        watch: &Watch<'_>,
+        principal: &Principal,
+        address: IpAddr,
+    ) -> Executed<'static> {
+        match self.service.watch(principal, watch, address) {
+            Ok(stream) => {
+                let effect = Effect::Watch(Box::new(stream));
+                (Some(CommandOutcome::WatchBegun), Some(effect))
+            }
+            // Counted with the tokens.
+            Err(WatchRefusal::Forbidden) => (None, None),
+            Err(WatchRefusal::TooMany) => (Some(CommandOutcome::WatchTooMany), None),
+            Err(WatchRefusal::NoArea) => (Some(CommandOutcome::WatchInvalid), None),
         }
     }
 
@@ -191,6 +257,7 @@ fn invalid_outcome(invalid: InvalidCommand) -> CommandOutcome {
         InvalidCommand::Whatsat(_) => CommandOutcome::WhatsatInvalid,
         InvalidCommand::Nearby(_) => CommandOutcome::NearbyInvalid,
         InvalidCommand::Within(_) => CommandOutcome::WithinInvalid,
+        InvalidCommand::Watch(_) | InvalidCommand::Unwatch(_) => CommandOutcome::WatchInvalid,
         InvalidCommand::Forget(_) => CommandOutcome::ForgetInvalid,
         InvalidCommand::UnknownWord => CommandOutcome::OtherInvalid,
     }

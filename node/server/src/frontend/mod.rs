@@ -14,6 +14,7 @@ mod replies;
 mod service;
 mod settings;
 mod statistics;
+mod watching;
 
 pub use limits::{LimitStatistics, Limits};
 pub use service::Frontend;

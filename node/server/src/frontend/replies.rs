@@ -7,7 +7,7 @@ use futures_util::stream::FuturesOrdered;
 
 use super::limits::ReplyShare;
 use crate::location_service::AnswerBytes;
-use herd_protocol::Reply;
+use herd_protocol::{Reply, StreamLine};
 
 /// Replies that can go out are gathered up to this size before they must, in bytes.
 const READY_BYTES_MAX: usize = 64 * 1024;
@@ -20,6 +20,10 @@ const BEHIND_BYTES_MAX: usize = 1024 * 1024;
 
 /// The buffers of replies that were held are used again if they are no larger than this, in bytes: 40 reports at a time.
 const SPARE_BYTES_MAX: usize = 4 * 1024;
+
+/// Lines of a watch are gathered up to this size, in bytes, and then these go out: a watcher that reads slowly is told
+/// later, and then what is so then.
+const LINES_BYTES_MAX: usize = 8 * 1024;
 
 /// The estimated size of a waiting reply, in bytes: about 20 places.
 const LATER_REPLY_BYTES: usize = 16 * 1024;
@@ -158,6 +162,31 @@ impl Replies {
             && self.ready.len() < READY_BYTES_MAX
             && self.behind_bytes + self.awaited_bytes + held_bytes < BEHIND_BYTES_MAX
             && self.share.has_room()
+    }
+
+    /// Whether lines of a watch may be added: all replies to commands before it are there, and the client has read most.
+    pub(super) fn has_room_for_lines(&self) -> bool {
+        self.later.is_empty() && self.ready.len() < LINES_BYTES_MAX
+    }
+
+    /// Adds a line of a watch. Not while replies wait.
+    pub(super) fn push_line(&mut self, line: &StreamLine<'_>) {
+        line.write(&mut self.ready);
+        self.count();
+    }
+
+    /// Leaves out all that is ready but the rest of a line whose beginning was sent.
+    pub(super) fn cut(&mut self) {
+        let is_between_lines = self.sent == 0 || self.ready[self.sent - 1] == b'\n';
+        let rest = memchr::memchr(b'\n', &self.ready[self.sent..]);
+        let end = match rest {
+            _ if is_between_lines => self.sent,
+            Some(lf) => self.sent + lf + 1,
+            None => self.ready.len(),
+        };
+        self.ready.truncate(end);
+        self.logged = self.logged.min(end);
+        self.count();
     }
 
     /// Whether it is for the replies of all connections together that no command may be executed.

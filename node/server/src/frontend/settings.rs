@@ -20,6 +20,8 @@ pub struct FrontendSettings {
     pub line_bytes_max: usize,
     /// How long a client may leave replies waiting without taking any of them before it is dropped.
     pub reply_write_timeout: Duration,
+    /// After this time without a line a watch says that the server is alive.
+    pub watch_alive: Duration,
     /// How many commands of a connection may wait for their replies before reading stops.
     pub unanswered_max: usize,
     /// How many connections may be open; further ones are closed at once.
@@ -44,6 +46,7 @@ impl FrontendSettings {
             bulk: None,
             line_bytes_max: values.line_bytes_max,
             reply_write_timeout: Duration::from_secs(30),
+            watch_alive: values.watch_alive,
             unanswered_max: 1_024,
             connections_max: values.connections_max,
             drain_timeout: Duration::from_secs(5),

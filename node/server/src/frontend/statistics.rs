@@ -46,6 +46,16 @@ pub enum CommandOutcome {
     WithinTooMany,
     /// A `WITHIN` breaks a rule.
     WithinInvalid,
+    /// A `WATCH` has begun.
+    WatchBegun,
+    /// A `WATCH` is not taken, since as many watch as may.
+    WatchTooMany,
+    /// An `UNWATCH` ends a watch.
+    WatchUnwatched,
+    /// A `WATCH` or `UNWATCH` breaks a rule, or an `UNWATCH` comes while nothing is watched.
+    WatchInvalid,
+    /// The line comes while something is watched.
+    DuringWatch,
     /// A `FORGET` was carried out.
     ForgetTaken,
     /// A `FORGET` breaks a rule.
@@ -64,7 +74,7 @@ pub enum CommandOutcome {
 
 impl CommandOutcome {
     /// All outcomes.
-    pub const ALL: [CommandOutcome; 25] = [
+    pub const ALL: [CommandOutcome; 30] = [
         CommandOutcome::IamatTaken,
         CommandOutcome::IamatInvalid,
         CommandOutcome::IamatAhead,
@@ -83,6 +93,11 @@ impl CommandOutcome {
         CommandOutcome::WithinLoading,
         CommandOutcome::WithinTooMany,
         CommandOutcome::WithinInvalid,
+        CommandOutcome::WatchBegun,
+        CommandOutcome::WatchTooMany,
+        CommandOutcome::WatchUnwatched,
+        CommandOutcome::WatchInvalid,
+        CommandOutcome::DuringWatch,
         CommandOutcome::ForgetTaken,
         CommandOutcome::ForgetInvalid,
         CommandOutcome::ForgetFull,
@@ -114,12 +129,18 @@ impl CommandOutcome {
             | CommandOutcome::WithinLoading
             | CommandOutcome::WithinTooMany
             | CommandOutcome::WithinInvalid => Word::Within,
+            CommandOutcome::WatchBegun
+            | CommandOutcome::WatchTooMany
+            | CommandOutcome::WatchUnwatched
+            | CommandOutcome::WatchInvalid => Word::Watch,
             CommandOutcome::ForgetTaken
             | CommandOutcome::ForgetInvalid
             | CommandOutcome::ForgetFull
             | CommandOutcome::ForgetKeptOut
             | CommandOutcome::ForgetUnread => Word::Forget,
-            CommandOutcome::OtherInvalid | CommandOutcome::Oversized => Word::Other,
+            CommandOutcome::DuringWatch
+            | CommandOutcome::OtherInvalid
+            | CommandOutcome::Oversized => Word::Other,
         }
     }
 }
@@ -135,6 +156,8 @@ pub enum Word {
     Nearby,
     /// `WITHIN`.
     Within,
+    /// `WATCH` or `UNWATCH`.
+    Watch,
     /// `FORGET`.
     Forget,
     /// No command word, or the line was not parsed.
@@ -143,11 +166,12 @@ pub enum Word {
 
 impl Word {
     /// All of them.
-    pub const ALL: [Word; 6] = [
+    pub const ALL: [Word; 7] = [
         Word::Iamat,
         Word::Whatsat,
         Word::Nearby,
         Word::Within,
+        Word::Watch,
         Word::Forget,
         Word::Other,
     ];
@@ -259,7 +283,7 @@ mod tests {
                 .all(|&outcome| statistics.commands(outcome) == 2)
         );
         let latencies = Word::ALL.map(|word| statistics.latency(word).view().count);
-        assert_eq!(latencies, [10, 8, 10, 8, 10, 4]);
+        assert_eq!(latencies, [10, 8, 10, 8, 8, 10, 6]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use herd_replication::readiness::{Facts, NotReady, Readiness};
+use herd_replica::readiness::{Facts, NotReady, Readiness};
 use herd_telemetry::watchdog::Watchdog;
 
 /// Looks for the facts that readiness follows from.

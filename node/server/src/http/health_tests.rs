@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 
 use super::super::routes;
 use super::*;
-use herd_replication::readiness::CatchUp;
+use herd_replica::readiness::CatchUp;
 use herd_telemetry::watchdog::STALLED_AFTER;
 
 async fn answer(response: impl IntoResponse) -> (u16, String) {

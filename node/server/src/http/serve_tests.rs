@@ -9,7 +9,7 @@ use super::super::routes::LOCATIONS_NOT_SHOWN;
 use super::super::{Endpoints, Health, routes};
 use super::*;
 use herd_admission::one_address_share;
-use herd_replication::readiness::Facts;
+use herd_replica::readiness::Facts;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);

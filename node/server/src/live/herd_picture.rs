@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::link_ends::{LinkEnd, LinkState, combine};
-use herd_gossip::link_words::LinkWord;
+use herd_gossip::links::Links;
+use herd_replica::link_words::LinkWord;
+use herd_replica::status::MemberStatus;
 use herd_replication::figures::Figures;
-use herd_replication::links::Links;
-use herd_replication::status::MemberStatus;
 use herd_topology::Topology;
 
 /// The herd, for a page.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use herd_gossip::link_words::LinkWord;
+use herd_replica::link_words::LinkWord;
 
 /// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -10,11 +10,11 @@ use super::super::{Figures, HerdSource};
 use super::*;
 use crate::settings::Values;
 use herd_clock::clock::SystemClock;
+use herd_gossip::entropy::Entropy;
+use herd_gossip::links::{HerdView, Links};
 use herd_locations::Locations;
 use herd_places::EmbeddedPlaces;
-use herd_replication::chance::Chance;
 use herd_replication::figures::Figures as ReplicationFigures;
-use herd_replication::links::{HerdView, Links};
 use herd_topology::{PortBases, builtin};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,7 +35,7 @@ fn page() -> Page {
         neighbours: Vec::new(),
     };
     let clock = Arc::new(SystemClock);
-    let links = Arc::new(Links::new(view, Chance::new(clock.clone(), 1), None));
+    let links = Arc::new(Links::new(view, Entropy::new(clock.clone(), 1), None));
     let locations = Arc::new(Locations::default());
     let shutdown = CancellationToken::new();
     let live = LivePages::new(

@@ -1,5 +1,5 @@
-//! The operations of a server: take in a report, forget a client, locate a client, find the clients of an area, and find
-//! the places near a client.
+//! The operations of a server: take in a report, forget a client, locate a client, find the clients of an area, watch
+//! clients, and find the places near a client.
 //!
 //! Every interface turns bytes into these operations, and results into bytes. The rules are here, once: scopes of tokens,
 //! the clock skew, limits, how safe a report has to be, the floor of expiry, and the wait for the store.
@@ -19,6 +19,8 @@ mod search;
 mod service;
 mod settings;
 mod statistics;
+mod watch;
+mod watch_subject;
 
 #[cfg(test)]
 mod tests;
@@ -30,5 +32,6 @@ pub use intake::{Batch, Refusal, Taken};
 pub use places::PlacesNear;
 pub use search::{SearchAnswer, SearchRefusal, Searched};
 pub use service::LocationService;
-pub use settings::ServiceSettings;
-pub use statistics::{SearchStatistics, ServiceStatistics};
+pub use settings::{ServiceSettings, WatchSettings};
+pub use statistics::{SearchStatistics, ServiceStatistics, WatchStatistics};
+pub use watch::{WatchFigures, WatchListener, WatchRefusal, WatchStream};

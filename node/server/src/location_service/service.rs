@@ -8,6 +8,7 @@ use super::rare_warning::RareWarning;
 use super::search::Searches;
 use super::settings::ServiceSettings;
 use super::statistics::ServiceStatistics;
+use super::watch::Watches;
 use herd_acknowledgement::{Acknowledgements, Ticket};
 use herd_locations::Locations;
 use herd_places::Places;
@@ -22,6 +23,7 @@ pub struct LocationService {
     pub(super) statistics: Arc<ServiceStatistics>,
     pub(super) questions: Arc<InFlight>,
     pub(super) searches: Arc<Searches>,
+    pub(super) watches: Arc<Watches>,
     pub(super) full_warning: RareWarning,
     pub(super) floor_warning: RareWarning,
     pub(super) unread_warning: RareWarning,
@@ -40,10 +42,12 @@ impl LocationService {
         let skew_ns = || i64::try_from(skew.as_nanos()).unwrap_or(i64::MAX);
         let statistics = Arc::<ServiceStatistics>::default();
         let searches = Searches::new(&settings, locations.clone(), statistics.clone());
+        let watches = Watches::new(&settings, locations.clone(), statistics.clone());
         LocationService {
             max_clock_skew_ns: (!skew.is_zero()).then(skew_ns),
             questions: InFlight::new(settings.whatsat_in_flight_max),
             searches: Arc::new(searches),
+            watches: Arc::new(watches),
             settings,
             locations,
             acknowledgements,
@@ -59,6 +63,12 @@ impl LocationService {
     #[must_use]
     pub fn locations(&self) -> &Arc<Locations> {
         &self.locations
+    }
+
+    /// The name of this server.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.settings.server
     }
 
     /// The counts so far.

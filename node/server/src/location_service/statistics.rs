@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
+use herd_protocol::EndReason;
 use herd_telemetry::histogram::Histogram;
 
 /// Counts since the start. Each number only grows.
@@ -21,6 +22,31 @@ pub struct ServiceStatistics {
     pub client_ids_refused: AtomicU64,
     /// Searches for clients in an area.
     pub searches: SearchStatistics,
+    /// Watches.
+    pub watches: WatchStatistics,
+}
+
+/// Counts of watches.
+#[derive(Debug, Default)]
+pub struct WatchStatistics {
+    /// Watches that have begun.
+    pub begun: AtomicU64,
+    /// Watches that have ended with a last line, by [`EndReason`].
+    pub ended: [AtomicU64; EndReason::ALL.len()],
+    /// Lines that were told, without those of the server itself.
+    pub told: AtomicU64,
+    /// Clients that were looked at, since they were there at the beginning or have changed.
+    pub looked: AtomicU64,
+    /// Watches that were refused, since too many watch.
+    pub refused: AtomicU64,
+    /// The same, since too many of the address do.
+    pub refused_address: AtomicU64,
+    /// Watches that have ended, since more clients had changed than a watcher may leave unread.
+    pub too_slow: AtomicU64,
+    /// Watches that have ended, since more clients are inside than all watchers together may remember.
+    pub too_large: AtomicU64,
+    /// How long it took until all that was so at the beginning was told.
+    pub first_states: Histogram,
 }
 
 /// Counts of searches for clients in an area.

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// Shows the lines of `replication/link/session.rs` about links.
-const LINKS_SHOWN: &str = "herd_replication::link::session=info";
+/// Shows the lines of `gossip/src/link/session.rs` about links.
+const LINKS_SHOWN: &str = "herd_gossip::link::session=info";
 
 /// How targets began before each part of the program became a crate. A filter with it would hide lines without a word.
 const FORMER_TARGETS: &str = "herd_node";
@@ -84,7 +84,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_env_filter(filter).finish();
         tracing::subscriber::with_default(subscriber, || {
             let link = tracing::enabled!(
-                target: "herd_replication::link::session",
+                target: "herd_gossip::link::session",
                 tracing::Level::INFO
             );
             (
@@ -99,10 +99,7 @@ mod tests {
         assert_eq!(shown("info"), (true, true));
         assert_eq!(shown("warn"), (true, false));
         assert_eq!(shown("off"), (false, false));
-        assert_eq!(
-            shown("info,herd_replication::link::session=off"),
-            (false, true)
-        );
+        assert_eq!(shown("info,herd_gossip::link::session=off"), (false, true));
     }
 
     #[test]

@@ -13,6 +13,7 @@ fn outcome_label(outcome: CommandOutcome) -> &'static str {
         | CommandOutcome::WhatsatInvalid
         | CommandOutcome::NearbyInvalid
         | CommandOutcome::WithinInvalid
+        | CommandOutcome::WatchInvalid
         | CommandOutcome::ForgetInvalid
         | CommandOutcome::OtherInvalid => "invalid",
         CommandOutcome::IamatAhead => "ahead",
@@ -25,7 +26,12 @@ fn outcome_label(outcome: CommandOutcome) -> &'static str {
         | CommandOutcome::NearbyLoading
         | CommandOutcome::WithinLoading => "loading",
         CommandOutcome::NearbyAnswered | CommandOutcome::WithinAnswered => "answered",
-        CommandOutcome::NearbyTooMany | CommandOutcome::WithinTooMany => "too_many",
+        CommandOutcome::NearbyTooMany
+        | CommandOutcome::WithinTooMany
+        | CommandOutcome::WatchTooMany => "too_many",
+        CommandOutcome::WatchBegun => "begun",
+        CommandOutcome::WatchUnwatched => "unwatched",
+        CommandOutcome::DuringWatch => "during_watch",
         CommandOutcome::Oversized => "oversized",
     }
 }
@@ -36,6 +42,7 @@ fn word_label(word: Word) -> &'static str {
         Word::Whatsat => "whatsat",
         Word::Nearby => "nearby",
         Word::Within => "within",
+        Word::Watch => "watch",
         Word::Forget => "forget",
         Word::Other => "other",
     }

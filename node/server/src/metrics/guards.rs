@@ -9,8 +9,8 @@ use crate::http::HttpStatistics;
 use crate::location_service::ServiceStatistics;
 use herd_gossip::guard::{FaultKind, LeftOut};
 use herd_gossip::link::closed_counts::ClosedReason;
+use herd_gossip::links::Links;
 use herd_places::online::OnlineStatistics;
-use herd_replication::links::Links;
 use herd_tls::status::TlsStatus;
 
 pub(super) fn tokens(families: &mut Vec<Family>, access: Option<&Access>) {
@@ -79,6 +79,10 @@ pub(super) fn limits(
         ),
         ("whatsat_in_flight_max", &service.whatsat_refused),
         ("searches_in_flight_max", &service.searches.refused),
+        ("watchers_max", &service.watches.refused),
+        ("watchers_per_address_max", &service.watches.refused_address),
+        ("watch_marks_max", &service.watches.too_slow),
+        ("watch_inside_max", &service.watches.too_large),
         ("max_clients", &service.clients_refused),
         ("max_client_bytes", &service.client_bytes_refused),
         ("client_id_bytes_max", &service.client_ids_refused),

@@ -15,6 +15,7 @@ mod process;
 mod replication;
 mod searches;
 mod source;
+mod watches;
 
 pub use encode::{CONTENT_TYPE, render};
 pub use family::Family;

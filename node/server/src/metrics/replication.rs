@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicU64;
 use super::family::{Family, flag, gauge, label, load};
 use crate::status::Status;
 use herd_gossip::link::counts::LinkCounts;
+use herd_gossip::links::Links;
 use herd_replication::figures::Figures;
-use herd_replication::links::Links;
 
 pub(super) fn others(families: &mut Vec<Family>, status: &Status, replication: &Figures) {
     let servers = &status.servers;

@@ -11,6 +11,7 @@ use super::guards::{certificates, gossip, limits, strangers, tokens};
 use super::process;
 use super::replication::{links, others, publishing};
 use super::searches::searches;
+use super::watches::watches;
 use crate::access::Access;
 use crate::frontend::Statistics;
 use crate::http::HttpStatistics;
@@ -19,10 +20,10 @@ use crate::logging;
 use crate::status::{Status, StatusSource};
 use herd_clock::clock::SharedClock;
 use herd_expiry::FloorWatch;
+use herd_gossip::links::Links;
 use herd_locations::Locations;
 use herd_places::online::OnlineStatistics;
 use herd_replication::figures::Figures;
-use herd_replication::links::Links;
 use herd_replication::store_handle::StoreHandle;
 use herd_replication::view::Erasing;
 use herd_storage::{SYNC_BUCKET_ENDS_MS, WriterFigures};
@@ -82,6 +83,7 @@ impl MetricsSource {
         let counted = self.parts.service.statistics();
         clients(&mut families, &self.parts.frontend, counted);
         searches(&mut families, &self.parts.service);
+        watches(&mut families, &self.parts.service);
         tokens(&mut families, self.parts.access.as_deref());
         limits(
             &mut families,

@@ -17,10 +17,10 @@ use crate::wire_log::WireLog;
 use herd_acknowledgement::Acknowledgements;
 use herd_clock::clock::SharedClock;
 use herd_expiry::{ExpireAfter, Expiry, FloorWatch, HerdClocks};
+use herd_gossip::entropy::Entropy;
+use herd_gossip::links::LinkObserver;
 use herd_locations::Locations;
 use herd_places::Places;
-use herd_replication::chance::Chance;
-use herd_replication::links::LinkObserver;
 use herd_replication::run::Replication;
 use herd_replication::store_handle::StoreHandle;
 use herd_replication::stored_floor::StoredFloor;
@@ -67,7 +67,7 @@ impl Core {
         let replication = Replication::new(
             herd_view(settings),
             self.locations.clone(),
-            Chance::new(self.clock.clone(), rand::random()),
+            Entropy::new(self.clock.clone(), rand::random()),
             observer,
             self.acknowledgements.clone(),
         )

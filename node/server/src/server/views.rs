@@ -19,8 +19,8 @@ use herd_clock::clock::{self, SharedClock};
 use herd_expiry::FloorWatch;
 use herd_locations::Locations;
 use herd_places::online::OnlineStatistics;
+use herd_replica::readiness::Facts;
 use herd_replication::figures::Figures as ReplicationFigures;
-use herd_replication::readiness::Facts;
 use herd_replication::storing::StorageState;
 use herd_replication::view::ReplicationView;
 

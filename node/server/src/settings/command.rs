@@ -7,7 +7,7 @@ pub enum Command {
     Serve,
     /// `herd local`.
     Local,
-    /// `herd send` and `herd near`.
+    /// `herd send`, `herd near` and `herd watch`.
     Send,
     /// `herd dump` and `herd load`.
     Dump,
@@ -37,7 +37,7 @@ impl Command {
         match self {
             Command::Serve => &["serve", "check-config"],
             Command::Local => &["local"],
-            Command::Send => &["send", "near", "forget"],
+            Command::Send => &["send", "near", "watch", "forget"],
             Command::Dump => &["dump", "load"],
             Command::Status => &["status", "top"],
             Command::Bench => &["bench", "bench nearby", "bench convergence"],

@@ -8,9 +8,9 @@ use std::time::Duration;
 use herd_acknowledgement::AckLevel;
 use herd_admission::one_address_share;
 use herd_crdt::CLIENT_ID_BYTES_MAX;
+use herd_gossip::timing::SPARE_PEER_CONNECTIONS_MAX;
 use herd_places::ProviderName;
 use herd_protocol::{LINE_BYTES_MAX, OVERSIZED_COPY_BYTES};
-use herd_replication::timing::SPARE_PEER_CONNECTIONS_MAX;
 use herd_topology::{CLIENT_PORT_BASE, HTTP_PORT_BASE, HostPort, PEER_PORT_BASE};
 use reqwest::Url;
 
@@ -215,6 +215,25 @@ Limits {
     SearchesInFlightMax searches_in_flight_max: usize, Counts::up_to(COUNT_MAX), default 1_024,
         for [Serve], "Maximal number of searches for clients that take long, of all connections",
         "NEARBY and WITHIN; [what takes long](bounds.md#connections-and-commands-of-clients).";
+    WatchersMax watchers_max: usize, Counts::up_to(COUNT_MAX), default 16_384,
+        for [Serve], "Maximal number of WATCHes of all connections at a time", "Further ones get the error reply.";
+    WatchersPerAddressMax watchers_per_address_max: Option<usize>, off_or(Counts::up_to(COUNT_MAX)),
+        otherwise "3/4 of `watchers_max`", for [Serve], "Maximal number of these of one address",
+        "An address is an IPv4 address or a /64 of IPv6; `off` means no separate limit.";
+    WatchMarksMax watch_marks_max: usize, Counts::up_to(COUNT_MAX), default 100_000,
+        for [Serve], "Maximal number of clients that may change before a WATCH has read of them",
+        "It ends with `END slow` then; see [watching](watch.md#who-reads-slowly).";
+    WatchMarksTotalMax watch_marks_total_max: usize, Counts::up_to(COUNT_MAX), default 1_000_000,
+        for [Serve], "Maximal number of these of all WATCHes together, the first 256 of each not counted",
+        "Beyond it those with more end with `END slow`.";
+    WatchInsideMax watch_inside_max: usize, Counts::up_to(COUNT_MAX), default 4_000_000,
+        for [Serve], "Maximal number of clients inside the areas of all WATCHes together, the first 256 of each not counted",
+        "A WATCH that would exceed it ends with `END refused`.";
+    WatchScansMax watch_scans_max: Option<usize>, auto_or(Counts::up_to(1_024)), default None,
+        for [Serve], "Number of first states of WATCHes that are worked on at a time; `auto` is half of the cores",
+        "The others wait for their turn.";
+    WatchAlive watch_alive: Duration, Durations::up_to(HOUR), default 15 * SECOND,
+        for [Serve], "Send a WATCH an ALIVE line when nothing else was sent for this time";
     MaxClients max_clients: Option<usize>, off_or(Counts::up_to(COUNT_MAX)), default Some(10_000_000),
         for [Serve], "Refuse reports of further clients when this number is known";
     // Room for as many clients with IDs of 20 bytes.

@@ -16,11 +16,11 @@ use crate::http::Health;
 use crate::location_service::LocationService;
 use herd_acknowledgement::AckLevel;
 use herd_clock::clock::{self, SharedClock};
+use herd_gossip::links::Links;
+use herd_gossip::neighbour::Neighbour;
 use herd_places::{PlacesSettings, ProviderName};
+use herd_replica::status::MemberStatus;
 use herd_replication::figures::Figures;
-use herd_replication::links::Links;
-use herd_replication::neighbour::Neighbour;
-use herd_replication::status::MemberStatus;
 use herd_replication::store_handle::StoreHandle;
 use herd_replication::storing::StorageState;
 use herd_replication::view::ReplicationView;
@@ -160,7 +160,11 @@ impl StatusSource {
             version_known: known,
             version_merged: merged,
             lag_groups: Some(known - merged),
-            last_heard_ms: Some(millis(member.last_live.elapsed())),
+            last_heard_ms: Some(millis(
+                Instant::now()
+                    .into_std()
+                    .saturating_duration_since(member.last_live),
+            )),
             records: of_name.map(|member| member.relied_on_by as u64).sum(),
             links: self.told_links(member),
         }

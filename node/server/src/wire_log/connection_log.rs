@@ -110,7 +110,10 @@ impl ConnectionLog {
 
 /// Whether a line that goes out is not one of places: all others begin with one of these, and no line of JSON does.
 fn is_of_herd(line: &[u8]) -> bool {
-    const BEGINNINGS: [&[u8]; 4] = [b"AT ", b"? ", b"NEAR ", b"IN "];
+    const BEGINNINGS: [&[u8]; 11] = [
+        b"AT ", b"? ", b"NEAR ", b"IN ", b"ENTER ", b"LEAVE ", b"CENTRE ", b"GONE ", b"LIVE ",
+        b"ALIVE ", b"END ",
+    ];
     let is_distance = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
     let behind_distance = line.iter().position(|byte| !is_distance(byte));
     line == ACCEPTED_LINE
@@ -140,6 +143,13 @@ mod tests {
             "NEAR 2 more",
             "IN 0 complete",
             "1204.417000 AT Hill x",
+            "ENTER AT Hill x",
+            "LEAVE AT Hill x",
+            "CENTRE AT Hill x",
+            "GONE kiwi",
+            "LIVE 0",
+            "ALIVE Hill 1.000000000",
+            "END slow",
         ] {
             assert!(is_of_herd(line.as_bytes()), "{line}");
         }

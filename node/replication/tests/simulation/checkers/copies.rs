@@ -2,8 +2,8 @@
 
 use herd_crdt::group::GROUP_BYTES_MAX;
 use herd_crdt::{COMPACTED_SLOTS, CROWDED_TIERS_SLOTS_MAX, ROOM_FACTOR};
-use herd_replication::incarnation::Incarnation;
-use herd_replication::status::{MemberStatus, SlotsStatus};
+use herd_replica::status::{MemberStatus, SlotsStatus};
+use herd_topology::incarnation::Incarnation;
 
 use super::super::ledger::Map;
 use super::Found;
@@ -65,13 +65,13 @@ pub(in super::super) fn the_superseded_are_buried(who: &str, members: &[MemberSt
 
 #[cfg(test)]
 mod tests {
-    use herd_replication::membership::Sighting;
+    use herd_replica::membership::Sighting;
 
     use super::super::samples::{map, record};
     use super::*;
 
     #[test]
-    fn slots_that_are_not_compacted_and_slots_that_are_not_used_again_are_found() {
+    fn uncompacted_and_unused_slots_are_found() {
         let map = map(&[record("kiwi", "1")]);
         let check = |slots, free| {
             let slots = SlotsStatus {
@@ -88,9 +88,9 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_a_dead_incarnation_is_found_once_a_newer_one_is_alive() {
+    fn a_dead_copy_is_found_once_a_newer_incarnation_lives() {
         let member = |generation, live, gone, holds_slots| MemberStatus {
-            last_live: tokio::time::Instant::now(),
+            last_live: tokio::time::Instant::now().into_std(),
             sighting: Sighting {
                 incarnation: Incarnation {
                     server: "Hill".into(),

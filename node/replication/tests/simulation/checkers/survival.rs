@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lost_record_and_a_lesser_one_are_found_and_a_greater_one_is_well() {
+    fn lost_and_lesser_records_are_found_and_greater_pass() {
         let promised = record("kiwi", "2");
         let check = |records: &[Record]| {
             nothing_promised_is_lost("Hill", &map(records), [(&promised, String::new())])

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::access::Principal;
+use crate::access::{AUTH_WORD, AccessSession, LineVerdict, Principal};
 use crate::frontend::depth::Depth;
-use crate::frontend::execute::{Batch, Effect, further_commands};
+use crate::frontend::execute::{Batch, Effect, SEARCH_COMMANDS, Watching, further_commands};
 use crate::frontend::replies::{Arrived, LaterReply, Replies};
 use crate::frontend::service::Service;
 use crate::frontend::statistics::Word;
+use crate::frontend::watching::WatchLane;
 use herd_acknowledgement::Ticket;
 use herd_protocol::{Foreign, Line, Reply};
 
@@ -19,6 +20,8 @@ pub(super) struct Turn<'a> {
     pub(super) batch: Batch<'a>,
     pub(super) replies: &'a mut Replies,
     pub(super) depth: &'a mut Depth,
+    /// What the client watches.
+    pub(super) lane: &'a mut Option<Box<WatchLane>>,
     pub(super) begin: Instant,
     /// Reports and forgotten clients since the last acknowledgement was asked for.
     pub(super) held: Held,
@@ -72,6 +75,11 @@ impl Turn<'_> {
                 self.batch.wait(word, 1);
                 self.held.count(word);
             }
+            Effect::Watch(stream) => {
+                self.commands += SEARCH_COMMANDS;
+                let alive = service.settings.watch_alive;
+                *self.lane = Some(Box::new(WatchLane::new(*stream, alive)));
+            }
             Effect::Later(reply, word) => {
                 self.commands += 1;
                 let ticket = self.batch.ticket();
@@ -83,6 +91,46 @@ impl Turn<'_> {
             }
         }
         None
+    }
+
+    /// Executes a line, or takes the token that it shows. As [`Turn::execute`].
+    pub(super) fn execute_or_authenticate(
+        &mut self,
+        line: Line<'_>,
+        mut session: Option<&mut AccessSession>,
+        is_first: bool,
+    ) -> Option<Foreign> {
+        match authenticated(session.as_deref_mut(), line) {
+            Some(reply) => self.reply(&reply, line, is_first),
+            None => {
+                let principal = session.map_or(&Principal::Anyone, AccessSession::principal);
+                self.execute(line, principal, is_first)
+            }
+        }
+    }
+
+    /// Executes a line while the client watches. As [`Turn::execute`].
+    pub(super) fn execute_watching(&mut self, line: Line<'_>, is_first: bool) -> Option<Foreign> {
+        match self
+            .service
+            .executor
+            .execute_watching(line, &mut self.batch)
+        {
+            Watching::Nothing => self.commands += 1,
+            Watching::Unwatch => {
+                self.commands += 1;
+                if let Some(lane) = self.lane {
+                    lane.unwatch();
+                }
+            }
+            Watching::Invalid(reply) => return self.reply(&reply, line, is_first),
+        }
+        None
+    }
+
+    /// Whether a watch has to go on before a line is executed.
+    pub(super) fn waits_for_watch(&self) -> bool {
+        self.lane.as_ref().is_some_and(|lane| lane.holds_lines())
     }
 
     /// Answers a line at once. If it belongs to another protocol, that is told, as in [`Turn::execute`].
@@ -115,6 +163,17 @@ impl Turn<'_> {
         let ticket = self.batch.finish(&service.statistics, begin.elapsed());
         acknowledge(service, self.replies, self.held, ticket, begin);
         self.commands
+    }
+}
+
+/// The reply to a line that shows a token.
+fn authenticated<'a>(session: Option<&mut AccessSession>, line: Line<'a>) -> Option<Reply<'a>> {
+    let (Some(session), Line::Text(text)) = (session, line) else {
+        return None;
+    };
+    match session.authenticate(text)? {
+        LineVerdict::Accepted => Some(Reply::Accepted),
+        LineVerdict::Refused => Some(Reply::Invalid(AUTH_WORD)),
     }
 }
 

@@ -12,4 +12,6 @@ mod lines;
 mod nearby;
 mod server;
 mod stop;
+mod watch;
+mod watch_tokens;
 mod whatsat;

@@ -1,0 +1,282 @@
+//! Watches of a map that changes, against the map itself.
+
+use std::sync::Arc;
+
+use herd_crdt::{Location, PublisherId, Publishers, Record};
+use herd_grid::{Area, Rectangle};
+use herd_watch::{Around, Budget, Subject, WatchedArea};
+use proptest::prelude::*;
+
+use super::*;
+use crate::Locations;
+
+mod folding;
+mod races;
+
+use folding::Folding;
+
+/// Places at borders of the areas below, at a pole, and at 180 degrees.
+const PLACES: [&str; 12] = [
+    "+10+10",
+    "+10.005+10",
+    "+10.0089+10",
+    "+10.0091+10",
+    "+10.012+10",
+    "+10.2+10",
+    "+89.999+10",
+    "+90-170",
+    "+0+179.995",
+    "+0-179.995",
+    "+0+180",
+    "-45-120",
+];
+
+const CLIENTS: [&str; 6] = ["a", "ab", "abc", "b", "ba", "c"];
+
+#[derive(Clone, Debug)]
+enum Operation {
+    /// A report of a client at a place and a time, heard here or elsewhere.
+    Report(usize, usize, i64, bool),
+    RaiseFloor(i64),
+    Begin(usize),
+    /// One of the watches goes on by so many clients, and takes at most so many lines.
+    GoOn(prop::sample::Index, usize, usize),
+    End(prop::sample::Index),
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        12 => (0..CLIENTS.len(), 0..PLACES.len(), 0_i64..60, any::<bool>())
+            .prop_map(|(client, place, time, here)| Operation::Report(client, place, time, here)),
+        1 => (0_i64..40).prop_map(Operation::RaiseFloor),
+        3 => (0..subjects().len()).prop_map(Operation::Begin),
+        8 => (any::<prop::sample::Index>(), 1_usize..12, 0_usize..4)
+            .prop_map(|(watch, piece, lines)| Operation::GoOn(watch, piece, lines)),
+        1 => any::<prop::sample::Index>().prop_map(Operation::End),
+    ]
+}
+
+fn coordinates(place: &str) -> herd_crdt::Coordinates {
+    Location::parse(place.as_bytes()).unwrap().coordinates()
+}
+
+fn boxed(southwest: &str, northeast: &str) -> Subject {
+    let rectangle = Rectangle::new(southwest.as_bytes(), northeast.as_bytes()).unwrap();
+    Subject::Area(WatchedArea::sharp(Area::Rectangle(rectangle)))
+}
+
+fn circle(place: &str, radius_m: Option<f64>, margin_m: f64) -> Subject {
+    Subject::Area(WatchedArea::circle(coordinates(place), radius_m, margin_m))
+}
+
+fn around(client: &str, radius_m: Option<f64>, margin_m: f64) -> Subject {
+    Subject::Around(Around {
+        client: client.as_bytes().into(),
+        radius_m,
+        margin_m,
+    })
+}
+
+fn subjects() -> Vec<Subject> {
+    vec![
+        Subject::Client(b"a"[..].into()),
+        Subject::Client(b"nobody"[..].into()),
+        Subject::Prefix(b"ab"[..].into()),
+        Subject::Prefix(b"b"[..].into()),
+        Subject::All,
+        circle("+10+10", Some(1_000.0), 0.0),
+        circle("+10+10", Some(1_000.0), 200.0),
+        circle("+90+0", Some(500.0), 0.0),
+        circle("+0+180", Some(2_000.0), 0.0),
+        circle("+10+10", None, 0.0),
+        circle("-45-120", Some(0.0), 0.0),
+        boxed("-1+179", "+1-179"),
+        boxed("+10+10", "+90+10"),
+        around("a", Some(1_000.0), 0.0),
+        around("b", Some(1_100.0), 300.0),
+        around("c", Some(30_000.0), 0.0),
+        around("c", None, 0.0),
+        around("nobody", Some(5.0), 0.0),
+    ]
+}
+
+fn record(client: &str, place: &str, time: i64, here: bool) -> Record {
+    let server = if here { "Hill" } else { "Jaquez" };
+    let time = time.to_string();
+    Record::new(
+        client.as_bytes(),
+        place.as_bytes(),
+        time.as_bytes(),
+        server.into(),
+        0,
+    )
+    .unwrap()
+}
+
+struct AllLive;
+
+impl Publishers for AllLive {
+    fn presumed_live(&self, _: PublisherId) -> bool {
+        true
+    }
+    fn outranks(&self, _: PublisherId, _: &Record) -> bool {
+        false
+    }
+}
+
+/// Reads the map as one who hears: only so many lines.
+struct Hearing<'a> {
+    locations: &'a Locations,
+    folding: &'a mut Folding,
+    lines_left: usize,
+}
+
+impl Listener for Hearing<'_> {
+    fn may_see(&self, _: &[u8]) -> bool {
+        true
+    }
+
+    fn has_room(&self) -> bool {
+        self.lines_left > 0
+    }
+
+    fn hear(&mut self, said: Said<'_>) {
+        self.lines_left = self.lines_left.saturating_sub(1);
+        self.folding.hear(said, Some(self.locations));
+    }
+}
+
+fn begin(locations: &Locations, subject: Subject) -> (Watch, Folding) {
+    let shares = [0, 1].map(|_| Budget::new(1_000).share());
+    let folding = Folding::new(subject.clone());
+    (Watch::new(locations, subject, 1_000, shares), folding)
+}
+
+fn go_on(
+    locations: &Locations,
+    (watch, folding): &mut (Watch, Folding),
+    piece: usize,
+    lines_left: usize,
+) -> Progress {
+    let mut hearing = Hearing {
+        locations,
+        folding,
+        lines_left,
+    };
+    watch.carry_on(locations, &mut hearing, piece)
+}
+
+/// Reads until nothing is left, and compares with the map.
+fn settle(locations: &Locations, watch: &mut (Watch, Folding)) -> Result<(), String> {
+    while go_on(locations, watch, 1_000, 1_000) != Progress::Idle {}
+    watch.1.check(locations)
+}
+
+fn run(operations: Vec<Operation>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.unwrap();
+    let locations = Locations::default();
+    let mut watches: Vec<(Watch, Folding)> = Vec::new();
+    for operation in operations {
+        match operation {
+            Operation::Report(client, place, time, here) => {
+                let record = record(CLIENTS[client], PLACES[place], time, here);
+                if here {
+                    locations.report(record);
+                } else {
+                    locations.deliver([record], PublisherId(7), &AllLive);
+                }
+            }
+            Operation::RaiseFloor(time) => {
+                let floor_ns = time * herd_crdt::NANOSECONDS_PER_SECOND;
+                runtime.block_on(locations.raise_floor(floor_ns));
+            }
+            Operation::Begin(subject) => {
+                watches.push(begin(&locations, subjects().swap_remove(subject)));
+            }
+            Operation::GoOn(watch, piece, lines) if !watches.is_empty() => {
+                let watch = watch.index(watches.len());
+                go_on(&locations, &mut watches[watch], piece, lines);
+            }
+            Operation::End(watch) if watches.len() > 3 => {
+                watches.swap_remove(watch.index(watches.len()));
+            }
+            Operation::GoOn(..) | Operation::End(_) => {}
+        }
+    }
+    for watch in &mut watches {
+        settle(&locations, watch)?;
+    }
+    drop(watches);
+    assert!(locations.watchers().is_empty());
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn a_folded_stream_is_the_map(operations in prop::collection::vec(operation(), 1..120)) {
+        prop_assert_eq!(run(operations), Ok(()));
+    }
+}
+
+/// The checker sees one change that is not told.
+#[test]
+fn a_lost_mark_is_found() {
+    for subject in [
+        Subject::All,
+        Subject::Client(b"a"[..].into()),
+        circle("+10+10", Some(1_000.0), 0.0),
+        boxed("+10+10", "+11+10"),
+    ] {
+        let locations = Locations::default();
+        locations.report(record("a", "+10+10", 1, true));
+        let mut watch = begin(&locations, subject);
+        settle(&locations, &mut watch).unwrap();
+        locations.report(record("a", "+10.005+10", 2, true));
+        settle(&locations, &mut watch).unwrap();
+        locations.report(record("a", "+10.2+10", 3, true));
+        assert_eq!(watch.0.registration.take_marks().len(), 1);
+        assert!(settle(&locations, &mut watch).is_err());
+    }
+}
+
+/// The same for the middle of an area: what is around it is not told.
+#[test]
+fn a_lost_mark_of_the_middle_is_found() {
+    let locations = Locations::default();
+    locations.report(record("a", "+10+10", 1, true));
+    locations.report(record("b", "+10.005+10", 1, true));
+    let mut watch = begin(&locations, around("a", Some(1_000.0), 0.0));
+    settle(&locations, &mut watch).unwrap();
+    locations.report(record("a", "+10.2+10", 2, true));
+    assert_eq!(watch.0.registration.take_marks().len(), 1);
+    assert!(settle(&locations, &mut watch).is_err());
+}
+
+#[test]
+fn who_reads_late_is_told_once_and_the_newest() {
+    let locations = Locations::default();
+    let mut watch = begin(&locations, Subject::Client(b"a"[..].into()));
+    settle(&locations, &mut watch).unwrap();
+    for time in 1..100 {
+        locations.report(record("a", "+10+10", time, true));
+    }
+    let before = watch.1.lines();
+    settle(&locations, &mut watch).unwrap();
+    assert_eq!(watch.1.lines() - before, 1);
+}
+
+#[test]
+fn too_many_marks_end_a_watch() {
+    let locations = Locations::default();
+    let shares = [0, 1].map(|_| Budget::new(1_000).share());
+    let watch = Watch::new(&locations, Subject::All, 3, shares);
+    let mut watch = (watch, Folding::new(Subject::All));
+    settle(&locations, &mut watch).unwrap();
+    for client in &CLIENTS[..4] {
+        locations.report(record(client, "+10+10", 1, true));
+    }
+    assert_eq!(go_on(&locations, &mut watch, 9, 9), Progress::TooSlow);
+}

@@ -1,0 +1,12 @@
+//! What must be true of a simulated herd: each rule a file.
+
+pub(super) mod acknowledged;
+pub(super) mod admission;
+pub(super) mod burials;
+pub(super) mod copies;
+pub(super) mod expiry;
+pub(super) mod garbled;
+pub(super) mod generations;
+pub(super) mod order;
+pub(super) mod settled;
+pub(super) mod survival;

@@ -1,0 +1,62 @@
+//! Clients report to one server faster than its neighbours take it in: everything reaches them late for a while.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+use rand::rngs::SmallRng;
+
+use super::super::herd::{Report, ReportTime};
+use super::{Fault, Position};
+
+/// So many reports, each in a group of its own,
+const REPORTS: u32 = 400;
+
+/// from one to the next.
+const GAP: Duration = Duration::from_millis(6);
+
+/// Everything reaches the neighbours so late.
+const DELAY_MS: std::ops::Range<u64> = 0..2_500;
+
+/// All of it, with the times from its beginning.
+pub(in super::super) struct Flood {
+    /// What the neighbours of the server suffer.
+    pub(in super::super) faults: Vec<(Duration, Fault)>,
+    /// What clients report to it.
+    pub(in super::super) reports: Vec<(Duration, Report)>,
+}
+
+/// Reports to this server; `time` is that in each of them, by its number.
+pub(in super::super) fn flood(
+    rng: &mut SmallRng,
+    server: Position,
+    neighbours: &[Position],
+    time: impl Fn(u32) -> ReportTime,
+) -> Flood {
+    let mut faults = Vec::new();
+    for &neighbour in neighbours {
+        let time = Duration::from_millis(rng.random_range(DELAY_MS));
+        for (at, time) in [(Duration::ZERO, time), (GAP * REPORTS, Duration::ZERO)] {
+            let delay = Fault::Delay {
+                server: neighbour,
+                time,
+            };
+            faults.push((at, delay));
+        }
+    }
+    let reports = (0..REPORTS).map(|number| {
+        let report = Report {
+            server,
+            client: number % 16,
+            time: time(number),
+            zeros: 0,
+            latitude: rng.random_range(-4..=4),
+            forgets: rng.random_bool(0.1),
+            received_ns: 0,
+        };
+        (GAP * number, report)
+    });
+    Flood {
+        faults,
+        reports: reports.collect(),
+    }
+}

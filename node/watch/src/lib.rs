@@ -1,0 +1,23 @@
+//! Who watches which clients.
+//!
+//! The map tells [`Watchers`] of each change, under the lock of the client's shard. Those whose interests the change
+//! touches get a mark: the client's ID, once, however often it changes. A watcher takes its marks when it can, and reads
+//! the map then: so it is told the newest record, and nothing queues but marks. [`Told`] remembers what a watcher was
+//! told, and says what the record of now is to it.
+//!
+//! There is no runtime, clock or chance in here. Begin with [`Watchers`].
+
+#![forbid(unsafe_code)]
+
+mod areas;
+mod budget;
+mod marks;
+mod prefixes;
+mod registry;
+mod subject;
+mod told;
+
+pub use budget::{Budget, Share, UNCOUNTED_ENTRIES};
+pub use registry::{Change, Registration, Wakes, Watchers};
+pub use subject::{Around, Subject, WatchedArea};
+pub use told::{Told, Verdict};
