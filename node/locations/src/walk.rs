@@ -150,29 +150,28 @@ mod tests {
 
     #[test]
     fn a_walk_meets_each_client_once_while_the_map_grows() {
-        const KNOWN: usize = 50_000;
-        let locations = Locations::default();
-        for number in 0..KNOWN {
-            report(&locations, &client(number));
-        }
-        for hashes_max in [usize::MAX, 100] {
-            walk_over_growing(&locations, KNOWN, hashes_max);
-        }
+        walk_over_growing(50_000, usize::MAX, PIECE_RECORDS_MAX);
+        // So that each shard is gone over many times.
+        walk_over_growing(20_000, 50, 10);
     }
 
-    fn walk_over_growing(locations: &Locations, known: usize, hashes_max: usize) {
+    fn walk_over_growing(known: usize, hashes_max: usize, added_a_piece: usize) {
+        let locations = Locations::default();
+        for number in 0..known {
+            report(&locations, &client(number));
+        }
         let mut walk = Walk {
             hashes_max,
             ..Walk::default()
         };
         let mut seen = Vec::new();
-        let mut added = locations.len();
-        while let Some(piece) = walk.next_piece(locations) {
+        let mut added = known;
+        while let Some(piece) = walk.next_piece(&locations) {
             assert!(piece.len() <= PIECE_RECORDS_MAX);
             seen.extend(piece.iter().map(|record| record.client().to_vec()));
             // The tables inside grow, and all their entries move.
-            for _ in 0..PIECE_RECORDS_MAX {
-                report(locations, &client(added));
+            for _ in 0..added_a_piece {
+                report(&locations, &client(added));
                 added += 1;
             }
         }
