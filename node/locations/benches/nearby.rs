@@ -71,6 +71,7 @@ static FULL: LazyLock<Locations> = LazyLock::new(|| {
     for client in 0..CLIENTS {
         report(&locations, client, around(client, client), 0);
     }
+    locations.make_index();
     let (clients, cells) = locations.index_size();
     let mib = (resident_bytes() - before) >> 20;
     println!("{clients} clients in {cells} cells: {mib} MiB");

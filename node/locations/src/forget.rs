@@ -105,6 +105,7 @@ mod tests {
     #[test]
     fn a_forgotten_client_is_unknown_until_a_later_report() {
         let locations = Locations::default();
+        locations.make_index();
         locations.report(record("kiwi", "5"));
         locations.report(record("emu", "5"));
         // The clock is behind: the tombstone follows the record all the same.
@@ -161,6 +162,7 @@ mod tests {
     #[test]
     fn a_delivered_tombstone_forgets_and_is_noted() {
         let locations = Locations::default();
+        locations.make_index();
         locations.report(record("kiwi", "5"));
         let time = ReportTime::of_ns(6_000_000_000);
         let tombstone = Record::tombstone(b"kiwi", time, "Smith".into(), 0).unwrap();

@@ -13,6 +13,7 @@ mod forget;
 mod forgotten;
 mod hash_keys;
 mod index;
+mod indexing;
 mod loading;
 mod memory;
 mod outbox;

@@ -117,6 +117,9 @@ impl Search {
         may_see: &dyn Fn(&[u8]) -> bool,
         piece: usize,
     ) -> bool {
+        if !locations.carry_on_indexing(piece) {
+            return false;
+        }
         let mut done = 0;
         while done < piece {
             if self.query.limit == 0 && !self.best.is_empty() {

@@ -3,6 +3,7 @@
 use herd_crdt::{Death, LocationMap, Merged, QuantizedLocation, Record};
 
 use super::hash_keys::HashKeys;
+use super::indexing::Indexed;
 
 /// The pending records of a shard that are prefetched when they are taken: those of all shards fill about the nearer
 /// caches of the processor.
@@ -11,6 +12,8 @@ const PREFETCHED_PENDING_MAX: usize = 64;
 /// A part of the map and its outbox, changed together under one lock.
 pub(super) struct Shard {
     pub(super) map: LocationMap<HashKeys>,
+    /// Whether its clients are in the index.
+    pub(super) indexed: Indexed,
     /// Records that died in our slots, since the publisher last looked. Each entry dies at most
     /// once between two looks, so this is bounded by the size of the map.
     deaths: Vec<Death>,
@@ -28,6 +31,7 @@ impl Shard {
     pub(super) fn new(hasher: HashKeys) -> Self {
         Shard {
             map: LocationMap::new(hasher),
+            indexed: Indexed::No,
             deaths: Vec::new(),
             pending: Vec::new(),
             backlog: Vec::new(),
@@ -82,14 +86,15 @@ impl Shard {
         }
     }
 
-    /// Removes the records below the floor, and tells `removed` of each. Returns how many, the hashes of those that had a
-    /// location, and about where they were.
+    /// Removes the records below the floor, and tells `removed` of each. Returns how many, the hashes of those that were in
+    /// the index, and about where they were.
     pub(super) fn raise_floor(
         &mut self,
         floor_ns: i64,
         removed: impl FnMut(&Record),
     ) -> (usize, Vec<(u64, QuantizedLocation)>) {
-        let expired = self.map.raise_floor_telling(floor_ns, removed);
+        let mut expired = self.map.raise_floor_telling(floor_ns, removed);
+        self.retain_indexed(&mut expired.locations);
         self.note_deaths(expired.deaths);
         (expired.records, expired.locations)
     }

@@ -18,6 +18,7 @@ use super::admission_control::AdmissionControl;
 use super::changes::{self, removal};
 use super::forgotten::Forgettings;
 use super::hash_keys::HashKeys;
+use super::indexing::Indexed;
 use super::loading::Loading;
 use super::memory::{ClientCounts, Full, Room};
 use super::outcomes::{Merges, OutcomeCounts};
@@ -46,6 +47,8 @@ pub struct Locations {
     hasher: HashKeys,
     /// Which clients are where. A client enters a cell under its shard's lock, and leaves one later.
     pub(super) grid: Grid,
+    /// All clients are in the grid.
+    pub(super) is_indexed: AtomicBool,
     /// Who watches. They are told of changes under the lock of the client's shard.
     watchers: Arc<Watchers>,
     /// Wakes the publisher.
@@ -98,8 +101,9 @@ impl Reports<'_> {
         let said = record.borrowed();
         let (at, time_ns) = (said.quantized(), said.time().ns());
         let before = shard.size();
+        shard.index_before(&locations.grid, hash);
         let merged = shard.map.merge_heard_with(hash, record, self.policy);
-        let left = locations.enter(hash, &merged, at);
+        let left = locations.enter(&shard, hash, &merged, at);
         let wakes = changes::merged(&locations.watchers, &shard, hash, &merged, at);
         // Not with the other counters: how much there may be at most is looked up for each report.
         locations.counted.changed(before, shard.size());
@@ -159,6 +163,7 @@ impl Locations {
             shards,
             hasher,
             grid: Grid::default(),
+            is_indexed: AtomicBool::new(false),
             watchers: Arc::default(),
             news: Notify::new(),
             pending_len: AtomicIsize::new(0),
@@ -224,8 +229,9 @@ impl Locations {
             let (at, time_ns) = (said.quantized(), said.time().ns());
             let mut shard = self.shard(hash).lock();
             let before = shard.size();
+            shard.index_before(&self.grid, hash);
             let merged = shard.map.merge_delivered(hash, record, from, publishers);
-            let left = self.enter(hash, &merged, at);
+            let left = self.enter(&shard, hash, &merged, at);
             let wakes = changes::merged(&self.watchers, &shard, hash, &merged, at);
             self.counted.changed(before, shard.size());
             let queued = shard.note(hash, &merged);
@@ -435,8 +441,14 @@ impl Locations {
 
     /// A merge has put a record here, or a tombstone, which is nowhere. Returns the cell that its client leaves thereby,
     /// which is to be told once the shard is unlocked.
-    fn enter(&self, hash: u64, merged: &Merged, at: Option<QuantizedLocation>) -> Option<Cell> {
-        if !merged.outcome.changed() {
+    fn enter(
+        &self,
+        shard: &Shard,
+        hash: u64,
+        merged: &Merged,
+        at: Option<QuantizedLocation>,
+    ) -> Option<Cell> {
+        if !merged.outcome.changed() || matches!(shard.indexed, Indexed::No) {
             return None;
         }
         match at {

@@ -198,10 +198,14 @@ proptest! {
         queries in queries(),
         piece in prop_oneof![Just(1_usize), 2_usize..50, Just(usize::MAX)],
         hides_odd in any::<bool>(),
+        is_indexed in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let may_see = |client: &[u8]| !hides_odd || client[0].is_multiple_of(2);
         let locations = Locations::default();
+        if is_indexed {
+            locations.make_index();
+        }
         for change in &changes {
             runtime.block_on(apply(&locations, change));
             prop_assert_eq!(locations.index_fault(), None);
@@ -219,6 +223,7 @@ fn the_checker_tells_of_an_update_that_is_dropped() {
     let locations = Locations::default();
     locations.report(record(b"kiwi", "+1+1", 1));
     locations.report(record(b"emu", "+1+1", 1));
+    locations.make_index();
     assert_eq!(locations.index_fault(), None);
     let (hash, at) = (
         locations.hash(b"kiwi"),

@@ -10,6 +10,9 @@ use super::super::Locations;
 use super::super::walk::Walk;
 use super::{Listener, Said, Watch};
 
+/// Clients that are entered into the index at a time, if a watch is the first that needs it.
+const INDEXED_AT_ONCE: usize = 128;
+
 /// What is to be gone through. When it is over, the next one follows, or none.
 pub(super) enum Scan {
     /// One client.
@@ -135,6 +138,10 @@ impl Watch {
             self.area_over(listener);
             return 1;
         };
+        if !locations.carry_on_indexing(INDEXED_AT_ONCE) {
+            self.scan = Some(Scan::Area(frontier));
+            return INDEXED_AT_ONCE;
+        }
         let done = match frontier.step(&locations.grid, area, area.bound_max()) {
             Step::Candidate(hash) => {
                 let known = (&self.told, &self.registration);

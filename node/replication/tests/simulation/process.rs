@@ -58,6 +58,8 @@ impl Process {
     pub(super) fn start(start: Start<'_>) -> Process {
         let name = start.view.me.clone();
         let locations = Arc::new(Locations::with_hash_keys(HashKeys::from_seed(start.seed)));
+        // A checker compares index and map.
+        locations.make_index();
         let acknowledgements = Arc::new(Acknowledgements::new(start.level, ACK_WAIT_MAX));
         let entropy = Entropy::new(start.clock, start.seed);
         let mut replication = Replication::new(
