@@ -8,13 +8,14 @@ import time
 
 
 def watch(address: tuple[str, int], radius_km: str, depot: str, location: str) -> None:
+    before: set[str] = set()
     inside: set[str] = set()
     while True:
         try:
             with socket.create_connection(address, timeout=45) as herd, herd.makefile("rwb") as stream:
                 stream.write(f"WATCH POINT {location} {radius_km} 0.2\n".encode())
                 stream.flush()
-                before, inside = inside, set()
+                before, inside = before | inside, set()
                 for line in stream:
                     match line.decode(errors="replace").split():
                         case ["ENTER", "AT", _, _, van, _, when]:

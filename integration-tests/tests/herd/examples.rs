@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 
 use herd_integration_tests::{Herd, within};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::UCLA;
@@ -93,6 +94,35 @@ async fn the_example_of_depots_tells_who_comes() {
     hill.report("van-2", "+10+10", "5").await;
     herd.server_mut("Campbell").restart().await;
     assert_eq!(running.line().await, "van-2 came to north at 5");
+}
+
+/// Connections that break before and behind LIVE: who was there all the time did not come again.
+#[tokio::test]
+async fn the_example_of_depots_tells_each_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut running = Running::start("depots.py", &[&address, "1", "north=+10+10"]);
+    let inside = |van: &str| format!("ENTER AT Hill +0.1 {van} +10+10 1\n");
+    let [one, two, three] = ["van-1", "van-2", "van-3"].map(inside);
+    for told in [
+        format!("{one}LIVE 1\n"),
+        String::new(),
+        two.clone(),
+        one.clone(),
+        format!("{one}{two}LIVE 2\n{three}"),
+    ] {
+        let (stream, _) = within("a connection", listener.accept()).await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut asked = String::new();
+        within("a WATCH", stream.read_line(&mut asked))
+            .await
+            .unwrap();
+        assert_eq!(asked, "WATCH POINT +10+10 1 0.2\n");
+        stream.write_all(told.as_bytes()).await.unwrap();
+    }
+    for van in ["van-1", "van-2", "van-3"] {
+        assert_eq!(running.line().await, format!("{van} came to north at 1"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -78,8 +78,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Registers. The entries that it keeps, marks and clients inside, count in these shares; at most `marks_max` are
-    /// marks.
+    /// Registers. The IDs that it keeps, those of marks and of clients inside, count in these shares; at most `marks_max`
+    /// are marks.
     #[must_use]
     pub fn new(
         locations: &Locations,
@@ -95,6 +95,8 @@ impl Watch {
             Subject::Area(area) => registration.watch_area(Some(&area.outer)),
             Subject::Around(around) => registration.watch_client(&around.client),
         }
+        // From now on a change is seen by a look, or its writer sees the registration.
+        locations.await_changes_under_way();
         Watch {
             registration,
             scan: Some(Scan::first(&subject)),
@@ -103,6 +105,12 @@ impl Watch {
             first: Some(0),
             looked: 0,
         }
+    }
+
+    /// What is watched.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        self.told.subject()
     }
 
     /// Whether it goes through many clients, and not only through those that have changed.
@@ -134,11 +142,11 @@ impl Watch {
         if self.registration.has_overflowed() {
             return Progress::TooSlow;
         }
+        if !self.told.has_room() {
+            return Progress::TooLarge;
+        }
         let mut left = piece;
-        while left > 0 && listener.has_room() {
-            if !self.told.has_room() {
-                return Progress::TooLarge;
-            }
+        while left > 0 && listener.has_room() && self.told.has_room() {
             let done = match self.scan.take() {
                 Some(scan) => self.scan_on(scan, locations, listener),
                 None => match self.next_mark() {
@@ -152,7 +160,11 @@ impl Watch {
             self.looked += done as u64;
             left = left.saturating_sub(done);
         }
-        Progress::More
+        if self.told.has_room() {
+            Progress::More
+        } else {
+            Progress::TooLarge
+        }
     }
 
     fn next_mark(&mut self) -> Option<Arc<[u8]>> {

@@ -3,18 +3,28 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A watcher's own entries up to this number are not counted, so one that reads what it is told is never ended because
-/// others do not.
-pub const UNCOUNTED_ENTRIES: usize = 256;
+use herd_crdt::CLIENT_ID_BYTES_MAX;
 
-/// The entries of all watchers, with a bound.
-#[derive(Debug)]
-pub struct Budget {
-    entries_max: usize,
-    entries: AtomicUsize,
+/// An ID counts one unit more for this many bytes.
+const UNIT_BYTES: usize = 64;
+
+/// A watcher's own units up to this number are not counted, so one that reads what it is told is never ended because
+/// others do not: one client with the longest ID, or so many with short ones.
+pub const UNCOUNTED_UNITS: usize = 1 + CLIENT_ID_BYTES_MAX / UNIT_BYTES;
+
+/// How many units an ID counts: one for its place, and one for each whole 64 bytes.
+pub(crate) fn units(client: &[u8]) -> usize {
+    1 + client.len() / UNIT_BYTES
 }
 
-/// The entries of one watcher; they count no more when this is dropped.
+/// The IDs that all watchers hold, in units, with a bound.
+#[derive(Debug)]
+pub struct Budget {
+    units_max: usize,
+    units: AtomicUsize,
+}
+
+/// The units of one watcher; they count no more when this is dropped.
 #[derive(Debug)]
 pub struct Share {
     budget: Arc<Budget>,
@@ -22,12 +32,12 @@ pub struct Share {
 }
 
 impl Budget {
-    /// At most `entries_max` entries, beside the first ones of each watcher.
+    /// At most `units_max` units, beside the first ones of each watcher.
     #[must_use]
-    pub fn new(entries_max: usize) -> Arc<Self> {
+    pub fn new(units_max: usize) -> Arc<Self> {
         Arc::new(Budget {
-            entries_max,
-            entries: AtomicUsize::new(0),
+            units_max,
+            units: AtomicUsize::new(0),
         })
     }
 
@@ -40,34 +50,40 @@ impl Budget {
         }
     }
 
-    /// The entries that count now.
+    /// The units that count now.
     #[must_use]
-    pub fn entries(&self) -> usize {
-        self.entries.load(Ordering::Relaxed)
+    pub fn units(&self) -> usize {
+        self.units.load(Ordering::Relaxed)
     }
 }
 
 impl Share {
-    /// So many entries this watcher holds now. Says whether there is room for them.
+    /// So many units this watcher holds now. Says whether there is room for them; if not, it counts as before.
     #[must_use]
-    pub fn set(&mut self, entries: usize) -> bool {
-        let counted = entries.saturating_sub(UNCOUNTED_ENTRIES);
-        let all = &self.budget.entries;
-        let fits = if counted > self.counted {
+    pub fn set(&mut self, units: usize) -> bool {
+        let counted = units.saturating_sub(UNCOUNTED_UNITS);
+        let Budget {
+            units_max,
+            units: all,
+        } = &*self.budget;
+        if counted > self.counted {
             let more = counted - self.counted;
-            all.fetch_add(more, Ordering::Relaxed) + more <= self.budget.entries_max
+            let with_more = |all: usize| all.checked_add(more).filter(|all| all <= units_max);
+            let added = all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, with_more);
+            if added.is_err() {
+                return false;
+            }
         } else {
             all.fetch_sub(self.counted - counted, Ordering::Relaxed);
-            true
-        };
+        }
         self.counted = counted;
-        fits
+        true
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let all = &self.budget.entries;
+        let all = &self.budget.units;
         all.fetch_sub(self.counted, Ordering::Relaxed);
     }
 }
@@ -77,17 +93,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_entries_always_fit() {
+    fn few_units_always_fit_and_others_only_with_room() {
         let budget = Budget::new(10);
         let (mut much, mut little) = (budget.share(), budget.share());
-        assert!(much.set(UNCOUNTED_ENTRIES + 10));
-        assert!(!much.set(UNCOUNTED_ENTRIES + 11));
-        assert!(little.set(UNCOUNTED_ENTRIES));
-        assert!(!little.set(UNCOUNTED_ENTRIES + 1));
-        assert_eq!(budget.entries(), 12);
+        assert!(much.set(UNCOUNTED_UNITS + 10));
+        assert!(!much.set(UNCOUNTED_UNITS + 11));
+        assert_eq!(budget.units(), 10, "an addition that does not fit is none");
+        assert!(little.set(UNCOUNTED_UNITS));
+        assert!(!little.set(UNCOUNTED_UNITS + 1));
+        assert!(much.set(UNCOUNTED_UNITS + 9));
+        assert!(little.set(UNCOUNTED_UNITS + 1));
+        assert_eq!(budget.units(), 10);
         assert!(much.set(0));
-        assert_eq!(budget.entries(), 1);
+        assert_eq!(budget.units(), 1);
         drop((much, little));
-        assert_eq!(budget.entries(), 0);
+        assert_eq!(budget.units(), 0);
+    }
+
+    #[test]
+    fn a_long_id_counts_by_its_bytes() {
+        assert_eq!(
+            [0, 1, 63, 64].map(|len| units(&vec![b'a'; len])),
+            [1, 1, 1, 2]
+        );
+        assert_eq!(units(&[b'a'; CLIENT_ID_BYTES_MAX]), UNCOUNTED_UNITS);
     }
 }

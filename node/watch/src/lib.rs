@@ -17,7 +17,7 @@ mod registry;
 mod subject;
 mod told;
 
-pub use budget::{Budget, Share, UNCOUNTED_ENTRIES};
+pub use budget::{Budget, Share, UNCOUNTED_UNITS};
 pub use registry::{Change, Registration, Wakes, Watchers};
 pub use subject::{Around, Subject, WatchedArea};
 pub use told::{Told, Verdict};

@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use parking_lot::Mutex;
 
-use super::budget::Share;
+use super::budget::{Share, units};
 
 /// The ID of a client, shared by the marks of all watchers that a change touches.
 pub(crate) type ClientId = Arc<[u8]>;
@@ -21,8 +21,10 @@ pub(crate) struct Watcher {
 #[derive(Debug)]
 struct Marks {
     clients: HashSet<ClientId>,
-    /// How many were taken together, and may not all have been looked at.
-    taken: usize,
+    /// The units of their IDs.
+    units: usize,
+    /// Those of the ones that were taken together, and may not all have been looked at.
+    taken_units: usize,
     share: Share,
     /// There were too many: no more are kept.
     overflowed: bool,
@@ -42,7 +44,8 @@ impl Watcher {
         Watcher {
             marks: Mutex::new(Marks {
                 clients: HashSet::new(),
-                taken: 0,
+                units: 0,
+                taken_units: 0,
                 share,
                 overflowed: false,
                 waker: None,
@@ -58,7 +61,7 @@ impl Watcher {
             return Marked::Known;
         }
         let shared = shared.get_or_insert_with(|| client.into());
-        marks.clients.insert(Arc::clone(shared));
+        marks.insert(Arc::clone(shared));
         marks.count(self.marks_max);
         match marks.waker.take() {
             Some(waker) => Marked::Wake(waker),
@@ -70,6 +73,7 @@ impl Watcher {
     pub(crate) fn unmark(&self, client: &[u8]) {
         let mut marks = self.marks.lock();
         if marks.clients.remove(client) {
+            marks.units -= units(client);
             marks.count(self.marks_max);
         }
     }
@@ -81,7 +85,7 @@ impl Watcher {
         if taken.len() < marks.clients.capacity() / 8 {
             marks.clients = HashSet::new();
         }
-        marks.taken = taken.len();
+        marks.taken_units = std::mem::take(&mut marks.units);
         marks.count(self.marks_max);
         taken
     }
@@ -90,9 +94,9 @@ impl Watcher {
     pub(crate) fn give_back(&self, clients: impl IntoIterator<Item = ClientId>) {
         let mut marks = self.marks.lock();
         if !marks.overflowed {
-            marks.clients.extend(clients);
+            clients.into_iter().for_each(|client| marks.insert(client));
         }
-        marks.taken = 0;
+        marks.taken_units = 0;
         marks.count(self.marks_max);
     }
 
@@ -116,26 +120,33 @@ impl Watcher {
 }
 
 impl Marks {
+    fn insert(&mut self, client: ClientId) {
+        let more = units(&client);
+        if self.clients.insert(client) {
+            self.units += more;
+        }
+    }
+
     fn count(&mut self, marks_max: usize) {
-        let entries = self.clients.len() + self.taken;
-        let fits = self.share.set(entries);
+        let fits = self.share.set(self.units + self.taken_units);
         // One that gives marks back is not ended for that.
         if !fits || self.clients.len() > marks_max {
             self.overflowed = true;
             self.clients = HashSet::new();
-            // Nothing is left, so there is room.
-            let _ = self.share.set(self.taken);
+            self.units = 0;
+            // Those that were taken counted before, so there is room.
+            let _ = self.share.set(self.taken_units);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::budget::{Budget, UNCOUNTED_ENTRIES};
+    use super::super::budget::{Budget, UNCOUNTED_UNITS};
     use super::*;
 
-    fn watcher(marks_max: usize, entries_max: usize) -> (Watcher, Arc<Budget>) {
-        let budget = Budget::new(entries_max);
+    fn watcher(marks_max: usize, units_max: usize) -> (Watcher, Arc<Budget>) {
+        let budget = Budget::new(units_max);
         (Watcher::new(marks_max, budget.share()), budget)
     }
 
@@ -173,24 +184,43 @@ mod tests {
         assert!(watcher.has_overflowed());
         mark(&watcher, "e");
         assert!(watcher.take().is_empty());
-        assert_eq!(budget.entries(), 0);
+        assert_eq!(budget.units(), 0);
     }
 
     #[test]
     fn those_with_many_marks_share_a_bound() {
         let budget = Budget::new(100);
         let watchers = [0, 1].map(|_| Watcher::new(10_000, budget.share()));
-        for number in 0..UNCOUNTED_ENTRIES + 100 {
+        for number in 0..UNCOUNTED_UNITS + 100 {
             mark(&watchers[0], &number.to_string());
         }
-        for number in 0..UNCOUNTED_ENTRIES {
+        for number in 0..UNCOUNTED_UNITS {
             mark(&watchers[1], &number.to_string());
         }
         assert!(watchers.iter().all(|watcher| !watcher.has_overflowed()));
         mark(&watchers[1], "one more");
         assert!(watchers[1].has_overflowed() && !watchers[0].has_overflowed());
-        assert_eq!(budget.entries(), 100);
+        assert_eq!(budget.units(), 100);
         drop(watchers);
-        assert_eq!(budget.entries(), 0);
+        assert_eq!(budget.units(), 0);
+    }
+
+    #[test]
+    fn marks_count_by_the_bytes_of_their_ids() {
+        let (watcher, budget) = watcher(10, 1_000);
+        let long = |byte: &str| byte.repeat(herd_crdt::CLIENT_ID_BYTES_MAX);
+        for client in ["a", "b", "c"] {
+            mark(&watcher, &long(client));
+        }
+        assert_eq!(budget.units(), 2 * UNCOUNTED_UNITS);
+        let taken = watcher.take();
+        mark(&watcher, &long("a"));
+        assert_eq!(budget.units(), 3 * UNCOUNTED_UNITS);
+        watcher.give_back(taken);
+        assert_eq!(budget.units(), 2 * UNCOUNTED_UNITS);
+        watcher.unmark(long("b").as_bytes());
+        assert_eq!(budget.units(), UNCOUNTED_UNITS);
+        drop(watcher);
+        assert_eq!(budget.units(), 0);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use herd_crdt::Record;
 use herd_grid::Area;
 
-use super::budget::Share;
+use super::budget::{Share, units};
 use super::subject::{Subject, WatchedArea};
 
 /// What is to be told of a client.
@@ -34,6 +34,8 @@ pub struct Told {
     around: Option<WatchedArea>,
     /// The clients that the watcher was told are inside.
     inside: HashSet<Arc<[u8]>>,
+    /// The units of their IDs.
+    inside_units: usize,
     share: Share,
     has_room: bool,
 }
@@ -47,6 +49,7 @@ impl Told {
             knows: false,
             around: None,
             inside: HashSet::new(),
+            inside_units: 0,
             share,
             has_room: true,
         }
@@ -149,7 +152,8 @@ impl Told {
             (true, true) => Some(Verdict::At),
             (false, true) => {
                 self.inside.insert(client.into());
-                self.has_room &= self.share.set(self.inside.len());
+                self.inside_units += units(client);
+                self.has_room &= self.share.set(self.inside_units);
                 Some(Verdict::Enter)
             }
             (true, false) => {
@@ -162,8 +166,9 @@ impl Told {
     fn go_out(&mut self, client: &[u8]) -> bool {
         let was_inside = self.inside.remove(client);
         if was_inside {
-            // Fewer always fit.
-            let _ = self.share.set(self.inside.len());
+            self.inside_units -= units(client);
+            // Fewer fit, or there was no room before.
+            self.has_room &= self.share.set(self.inside_units);
         }
         was_inside
     }

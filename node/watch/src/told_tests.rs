@@ -88,14 +88,28 @@ fn a_centre_takes_its_area_along() {
 
 #[test]
 fn clients_inside_have_a_bound() {
+    use super::super::budget::UNCOUNTED_UNITS;
     let center = Location::parse(b"+0+0").unwrap().coordinates();
+    let area = || Subject::Area(WatchedArea::circle(center, None, 0.0));
     let budget = Budget::new(1);
-    let subject = Subject::Area(WatchedArea::circle(center, None, 0.0));
-    let mut told = Told::new(subject, budget.share());
-    for number in 0..=super::super::budget::UNCOUNTED_ENTRIES {
+    let mut told = Told::new(area(), budget.share());
+    for number in 0..=UNCOUNTED_UNITS {
         look(&mut told, &number.to_string(), "+1+1");
         assert!(told.has_room());
     }
     look(&mut told, "one_more", "+1+1");
+    assert!(!told.has_room());
+    drop(told);
+    assert_eq!(budget.units(), 0);
+    // Long IDs are fewer.
+    let mut told = Told::new(area(), budget.share());
+    let long = "x".repeat(herd_crdt::CLIENT_ID_BYTES_MAX);
+    look(&mut told, &long, "+1+1");
+    look(&mut told, "a", "+1+1");
+    assert!(told.has_room());
+    told.look(long.as_bytes(), None);
+    look(&mut told, &long[1..], "+1+1");
+    assert!(told.has_room());
+    look(&mut told, &long, "+1+1");
     assert!(!told.has_room());
 }

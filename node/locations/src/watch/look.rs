@@ -18,6 +18,14 @@ pub(super) enum Looked {
 }
 
 impl Locations {
+    /// Waits for changes that have begun: each is under the lock of a shard, from the change of the index until its marks
+    /// are set.
+    pub(super) fn await_changes_under_way(&self) {
+        for shard in &self.shards {
+            drop(shard.lock());
+        }
+    }
+
     /// Looks at the record of a client.
     pub(super) fn look(&self, client: &[u8], registration: &Registration) -> Looked {
         let hash = self.hash(client);

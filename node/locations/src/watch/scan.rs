@@ -135,7 +135,7 @@ impl Watch {
         listener: &mut impl Listener,
     ) -> usize {
         let Some(area) = self.told.area().map(|area| &area.inner) else {
-            self.area_over(listener);
+            self.area_over(locations, listener);
             return 1;
         };
         if !locations.carry_on_indexing(INDEXED_AT_ONCE) {
@@ -154,7 +154,7 @@ impl Watch {
             }
             Step::Looked(candidates) => candidates,
             Step::End => {
-                self.area_over(listener);
+                self.area_over(locations, listener);
                 return 1;
             }
         };
@@ -164,8 +164,10 @@ impl Watch {
 
     /// All of the area were told. A client that went from a square that was not looked at yet into one that had been has
     /// left a mark: it was inside all the time, and belongs to the beginning too.
-    fn area_over(&mut self, listener: &mut impl Listener) {
+    fn area_over(&mut self, locations: &Locations, listener: &mut impl Listener) {
         if self.first.is_some() {
+            // One whose new square is in the index may not have its mark yet.
+            locations.await_changes_under_way();
             let marked = self.registration.take_marks().into_iter();
             self.scan = Some(Scan::Marked(marked, Vec::new()));
         } else {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use herd_crdt::{Location, PublisherId, Publishers, Record};
+use herd_crdt::{Location, PublisherId, Publishers, Record, ReportTime, ServerName};
 use herd_grid::{Area, Rectangle};
 use herd_watch::{Around, Budget, Subject, WatchedArea};
 use proptest::prelude::*;
 
 use super::*;
-use crate::Locations;
+use crate::{Forget, Locations};
 
 mod folding;
 mod races;
@@ -37,6 +37,8 @@ const CLIENTS: [&str; 6] = ["a", "ab", "abc", "b", "ba", "c"];
 enum Operation {
     /// A report of a client at a place and a time, heard here or elsewhere.
     Report(usize, usize, i64, bool),
+    /// A client is forgotten, here or elsewhere, at a time.
+    Forget(usize, i64, bool),
     RaiseFloor(i64),
     Begin(usize),
     /// One of the watches goes on by so many clients, and takes at most so many lines.
@@ -48,6 +50,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         12 => (0..CLIENTS.len(), 0..PLACES.len(), 0_i64..60, any::<bool>())
             .prop_map(|(client, place, time, here)| Operation::Report(client, place, time, here)),
+        3 => (0..CLIENTS.len(), 0_i64..60, any::<bool>())
+            .prop_map(|(client, time, here)| Operation::Forget(client, time, here)),
         1 => (0_i64..40).prop_map(Operation::RaiseFloor),
         3 => (0..subjects().len()).prop_map(Operation::Begin),
         8 => (any::<prop::sample::Index>(), 1_usize..12, 0_usize..4)
@@ -111,6 +115,23 @@ fn record(client: &str, place: &str, time: i64, here: bool) -> Record {
         0,
     )
     .unwrap()
+}
+
+/// Forgets a client, as the server that was told to, or as another one that hears of it.
+fn forget(locations: &Locations, client: &str, time: i64, here: bool) {
+    let (client, time_ns) = (client.as_bytes(), time * herd_crdt::NANOSECONDS_PER_SECOND);
+    if here {
+        let forget = Forget {
+            client,
+            server: &ServerName::from("Hill"),
+            received_ns: time_ns,
+        };
+        locations.begin_reports().forget(&forget).unwrap();
+    } else {
+        let time = ReportTime::of_ns(time_ns);
+        let tombstone = Record::tombstone(client, time, "Jaquez".into(), 0).unwrap();
+        locations.deliver([tombstone], PublisherId(7), &AllLive);
+    }
 }
 
 struct AllLive;
@@ -186,6 +207,9 @@ fn run(operations: Vec<Operation>) -> Result<(), String> {
                 } else {
                     locations.deliver([record], PublisherId(7), &AllLive);
                 }
+            }
+            Operation::Forget(client, time, here) => {
+                forget(&locations, CLIENTS[client], time, here);
             }
             Operation::RaiseFloor(time) => {
                 let floor_ns = time * herd_crdt::NANOSECONDS_PER_SECOND;

@@ -66,7 +66,7 @@ pub(super) struct Watches {
 pub struct WatchFigures {
     /// How many watch.
     pub watchers: usize,
-    /// Marks that count towards the bound of all.
+    /// Marks that count towards the bound of all, in units: each one, and one more for each 64 bytes of its ID.
     pub marks: usize,
     /// The same of clients that are inside of areas.
     pub inside: usize,
@@ -76,7 +76,7 @@ pub struct WatchFigures {
 pub struct WatchStream {
     watches: Arc<Watches>,
     stage: Stage,
-    /// Who asked, with the rights of then.
+    /// Who asked, with the rights that count for this watch.
     principal: Principal,
     /// Tells when the tokens are others.
     tokens: Option<watch::Receiver<u64>>,
@@ -89,6 +89,15 @@ enum Stage {
     /// The store is still read, and may hold more.
     Loading(Later<()>, Subject),
     Going(Box<Watch>),
+}
+
+impl Stage {
+    fn subject(&self) -> &Subject {
+        match self {
+            Stage::Loading(_, subject) => subject,
+            Stage::Going(watch) => watch.subject(),
+        }
+    }
 }
 
 impl Watches {
@@ -120,8 +129,8 @@ impl Watches {
     pub(super) fn figures(&self) -> WatchFigures {
         WatchFigures {
             watchers: self.in_flight.now(),
-            marks: self.marks.entries(),
-            inside: self.inside.entries(),
+            marks: self.marks.units(),
+            inside: self.inside.units(),
         }
     }
 }
@@ -214,15 +223,21 @@ impl WatchStream {
         }
     }
 
-    /// Tells the listener some of what is to be told, if `principal` may see the same as at the beginning. Says why the
-    /// watch is over, if it is.
+    /// Tells the listener some of what is to be told, if `principal` may see the same as at the beginning, or the one client
+    /// that is watched. Says why the watch is over, if it is.
     pub fn go_on(
         &mut self,
         principal: &Principal,
         listener: &mut impl WatchListener,
     ) -> Option<EndReason> {
         if !principal.sees_as(&self.principal) {
-            return Some(EndReason::Refused);
+            match self.stage.subject() {
+                // What was told of others stands for what could be seen then, and would not be told again.
+                Subject::Client(client) if principal.may_see(client) => {
+                    self.principal = principal.clone();
+                }
+                _ => return Some(EndReason::Refused),
+            }
         }
         let Stage::Going(watch) = &mut self.stage else {
             return None;

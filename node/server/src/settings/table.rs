@@ -224,11 +224,11 @@ Limits {
         for [Serve], "Maximal number of clients that may change before a WATCH has read of them",
         "It ends with `END slow` then; see [watching](watch.md#who-reads-slowly).";
     WatchMarksTotalMax watch_marks_total_max: usize, Counts::up_to(COUNT_MAX), default 1_000_000,
-        for [Serve], "Maximal number of these of all WATCHes together, the first 256 of each not counted",
-        "Beyond it those with more end with `END slow`.";
+        for [Serve], "Maximal number of these of all WATCHes together, the first 129 of each not counted",
+        "A client counts once more for each 64 bytes of its ID. Beyond it those with more end with `END slow`.";
     WatchInsideMax watch_inside_max: usize, Counts::up_to(COUNT_MAX), default 4_000_000,
-        for [Serve], "Maximal number of clients inside the areas of all WATCHes together, the first 256 of each not counted",
-        "A WATCH that would exceed it ends with `END refused`.";
+        for [Serve], "Maximal number of clients inside the areas of all WATCHes together, the first 129 of each not counted",
+        "A client counts once more for each 64 bytes of its ID. A WATCH that would exceed it ends with `END refused`.";
     WatchScansMax watch_scans_max: Option<usize>, auto_or(Counts::up_to(1_024)), default None,
         for [Serve], "Number of first states of WATCHes that are worked on at a time; `auto` is half of the cores",
         "The others wait for their turn.";

@@ -23,7 +23,7 @@ pub(super) enum Change {
 pub(super) struct Known {
     is_area: bool,
     clients: BTreeMap<Vec<u8>, Client>,
-    centre: Option<Record>,
+    centre: Option<Client>,
     is_live: bool,
 }
 
@@ -48,7 +48,7 @@ impl Known {
     /// A new connection begins: all is told anew.
     pub(super) fn begin(&mut self) {
         self.is_live = false;
-        for client in self.clients.values_mut() {
+        for client in self.clients.values_mut().chain(&mut self.centre) {
             client.is_told = false;
         }
     }
@@ -72,14 +72,19 @@ impl Known {
                 vec![Change::Leave(record)]
             }
             Line::Centre(record) => {
-                if self.centre.as_ref() == Some(&record) {
-                    return Vec::new();
+                let before = self.centre.replace(Client {
+                    record: record.clone(),
+                    is_told: true,
+                });
+                match before {
+                    Some(before) if before.record == record => Vec::new(),
+                    _ => vec![Change::Centre(record)],
                 }
-                self.centre = Some(record.clone());
-                vec![Change::Centre(record)]
             }
             Line::Gone(client) => {
                 self.clients.remove(&client);
+                self.centre
+                    .take_if(|centre| centre.record.client() == client);
                 vec![Change::Gone(client)]
             }
             Line::Live(clients) => {
@@ -112,6 +117,9 @@ impl Known {
     /// are.
     fn missing(&mut self) -> Vec<Change> {
         let mut missing = Vec::new();
+        if let Some(centre) = self.centre.take_if(|centre| !centre.is_told) {
+            missing.push(Change::Gone(centre.record.client().to_vec()));
+        }
         let is_area = self.is_area;
         self.clients.retain(|client, known| {
             if !known.is_told {
@@ -183,5 +191,29 @@ mod tests {
             [Change::Leave(later), Change::Live(0)]
         );
         assert_eq!(known.take(Line::Enter(kiwi.clone())), [Change::Enter(kiwi)]);
+    }
+
+    #[test]
+    fn a_middle_that_is_not_there_any_more_is_gone() {
+        let mut known = Known::new(true);
+        let (van, kiwi) = (record("van", "1"), record("kiwi", "1"));
+        let centre = || Line::Centre(record("van", "1"));
+        assert_eq!(known.take(centre()), [Change::Centre(van.clone())]);
+        known.take(Line::Enter(kiwi.clone()));
+        assert_eq!(known.take(Line::Live(1)), [Change::Live(1)]);
+        known.begin();
+        assert_eq!(known.take(centre()), []);
+        known.take(Line::Enter(kiwi.clone()));
+        assert_eq!(known.take(Line::Live(1)), [Change::Live(1)]);
+        known.begin();
+        let gone = Change::Gone(b"van".to_vec());
+        assert_eq!(
+            known.take(Line::Live(0)),
+            [gone.clone(), Change::Leave(kiwi), Change::Live(0)]
+        );
+        // One that comes back as it was is told again.
+        assert_eq!(known.take(centre()), [Change::Centre(van.clone())]);
+        assert_eq!(known.take(Line::Gone(b"van".to_vec())), [gone]);
+        assert_eq!(known.take(centre()), [Change::Centre(van)]);
     }
 }

@@ -127,7 +127,8 @@ impl Folding {
             now.extend(
                 piece
                     .into_iter()
-                    .filter(|record| record.time().ns() >= locations.floor_ns()),
+                    .filter(|record| record.expires_ns() >= locations.floor_ns())
+                    .filter(|record| !record.is_tombstone()),
             );
         }
         for client in self.known.keys() {

@@ -63,7 +63,12 @@ fn report_until(locations: &Locations, stop: &AtomicBool, seed: usize) {
             (number >> 33) % CLIENTS.len(),
             (number >> 40) % PLACES.len(),
         );
-        let newest = locations.find(CLIENTS[client].as_bytes());
+        if number >> 60 == 0 {
+            forget(locations, CLIENTS[client], 0, true);
+            continue;
+        }
+        // A tombstone counts too: a report before it would change nothing.
+        let newest = locations.held(CLIENTS[client].as_bytes());
         let newest_ns = newest.map_or(0, |newest| newest.time().ns());
         let time = newest_ns / herd_crdt::NANOSECONDS_PER_SECOND + 1;
         locations.report(record(CLIENTS[client], PLACES[place], time, true));

@@ -54,7 +54,7 @@ impl Connection {
     }
 
     /// The client has read nothing for too long. Whether it watches, and may take a moment more for the line that says so,
-    /// which goes before all lines that it has not read.
+    /// which goes before all lines that wait; over TLS behind them.
     pub(super) fn end_slow(&mut self) -> bool {
         let Some(lane) = &mut self.lane else {
             return false;
@@ -63,7 +63,10 @@ impl Connection {
             return false;
         }
         lane.end(EndReason::Slow);
-        self.replies.cut();
+        // TLS may have encrypted the lines that wait, in a write that has to be repeated with the same bytes.
+        if self.service.settings.tls.is_none() {
+            self.replies.cut();
+        }
         self.unread_since = Some(Instant::now());
         self.unread_max = LAST_LINE_TIME;
         self.go_on_watching();

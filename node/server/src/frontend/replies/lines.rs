@@ -19,7 +19,8 @@ impl Replies {
         self.count();
     }
 
-    /// Leaves out all that is ready but the rest of a line whose beginning was sent.
+    /// Leaves out all that is ready but the rest of a line whose beginning was sent. Not while a write of these bytes has to
+    /// be repeated.
     pub(in crate::frontend) fn cut(&mut self) {
         let is_between_lines = self.sent == 0 || self.ready[self.sent - 1] == b'\n';
         let rest = memchr::memchr(b'\n', &self.ready[self.sent..]);

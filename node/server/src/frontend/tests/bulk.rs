@@ -1,8 +1,6 @@
 //! Connections that send many commands at a time, and the threads that they are moved to.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,14 +8,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
+use super::certified::Certified;
 use super::server::{Client, TestPlaces, TestServer, eventually, soon};
 use crate::frontend::FrontendSettings;
-use herd_clock::clock::{SystemClock, WallClock as _};
-use herd_tls::authority::Authority;
-use herd_tls::client_port::{ClientPortCredentials, ClientPortMaterial};
-use herd_tls::connect::ClientTls;
-use herd_tls::name::LinkName;
-use herd_topology::Host;
 
 /// So many lines, and their replies.
 fn lines(count: usize, round: usize) -> (String, String) {
@@ -194,28 +187,12 @@ async fn a_client_that_reads_nothing_is_dropped_despite_a_move() {
 
 #[tokio::test]
 async fn an_encrypted_connection_moves_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let now_s = SystemClock.now_ns() / 1_000_000_000;
-    let authority = Authority::make("farm", now_s, 30).unwrap();
-    let here = Host::Ip(Ipv4Addr::LOCALHOST.into());
-    let name = LinkName::new("farm", "Hill");
-    let issued = authority.issue(&name, &[&here], now_s, 30).unwrap();
-    let file = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let trusted = file("trusted.pem", authority.certificate_pem());
-    let material = ClientPortMaterial {
-        certificate: file("cert.pem", &issued.certificate_pem),
-        key: file("key.pem", &issued.key_pem),
-        client_authorities: None,
-    };
-    let credentials = ClientPortCredentials::load(material, Arc::new(SystemClock)).unwrap();
+    let certified = Certified::new();
+    let credentials = certified.credentials.clone();
     let set = |set: &mut FrontendSettings| set.tls = Some(credentials);
     let server = TestServer::start_with(set, TestPlaces::new(true), None).await;
     let Client { stream } = server.connect().await;
-    let tls = ClientTls::new(Some(&trusted), None).unwrap();
+    let tls = &certified.client;
     let mut stream = soon(tls.connect(stream, "127.0.0.1")).await.unwrap();
     for _ in 0..2 {
         for (count, rounds, expected_in_bulk) in [(200, 50, 1), (1, 100, 0)] {

@@ -3,6 +3,7 @@
 mod access;
 mod acknowledged;
 mod bulk;
+mod certified;
 mod flow;
 mod foreign;
 mod forget;
@@ -13,5 +14,6 @@ mod nearby;
 mod server;
 mod stop;
 mod watch;
+mod watch_encrypted;
 mod watch_tokens;
 mod whatsat;

@@ -79,6 +79,34 @@ async fn a_watch_that_is_not_allowed_any_more_is_refused() {
     assert!(server.locations.watchers().is_empty());
 }
 
+/// The rights change, and those of the watched client do not.
+#[tokio::test]
+async fn a_watch_of_a_client_outlives_other_rights() {
+    let token = Token::random();
+    let access = Access::new("tokens".into(), file(&token, "van-*"));
+    let server = server(&access).await;
+    let auth = format!("AUTH {}\n", token.reveal());
+    let mut one = server.connect().await;
+    one.send(format!("{auth}WATCH CLIENT van-1\n")).await;
+    one.expect("OK\nLIVE 0\n").await;
+    let mut all = server.connect().await;
+    all.send(format!("{auth}WATCH ALL\n")).await;
+    all.expect("OK\nLIVE 0\n").await;
+    for (pattern, time) in [("van-1", 1), ("*", 2)] {
+        access.replace(file(&token, pattern));
+        let report = format!("{auth}IAMAT van-1 +1+1 {time}\n");
+        server.says(report).await;
+        let difference = 1_520_023_935 - time;
+        one.expect(&format!(
+            "AT Hill +{difference}.182837383 van-1 +1+1 {time}\n"
+        ))
+        .await;
+    }
+    assert_eq!(all.rest().await, b"END refused\n");
+    access.replace(file(&token, "van-2"));
+    one.expect("END refused\n").await;
+}
+
 #[tokio::test]
 async fn a_token_that_is_revoked_while_lines_are_written_tells_no_more() {
     const CLIENTS: usize = 20_000;
