@@ -1,6 +1,6 @@
 //! Before many records are merged, the entries of their clients are prefetched.
 
-use super::sharded::Locations;
+use super::sharded::{Locations, shard_of};
 
 /// With fewer clients most of the map is in the processor's caches, and prefetching costs more than it saves.
 const CLIENTS_MIN: usize = 50_000;
@@ -27,10 +27,10 @@ impl Locations {
 
     /// See [`herd_crdt::LocationMap::prefetch`]. Locks each shard once.
     pub fn prefetch(&self, mut hashes: Vec<u64>) {
-        hashes.sort_unstable_by_key(|&hash| self.shard_of(hash));
-        for of_one in hashes.chunk_by(|&a, &b| self.shard_of(a) == self.shard_of(b)) {
+        hashes.sort_unstable_by_key(|&hash| shard_of(hash));
+        for of_one in hashes.chunk_by(|&a, &b| shard_of(a) == shard_of(b)) {
             if let Some(&first) = of_one.first() {
-                let shard = self.shard(first).lock();
+                let shard = self.shards[shard_of(first)].lock();
                 shard.map.prefetch(of_one.iter().copied());
             }
         }

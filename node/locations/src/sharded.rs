@@ -25,16 +25,8 @@ use super::outcomes::{Merges, OutcomeCounts};
 use super::shard::Shard;
 use herd_marks::{self as marks, Mark};
 
-/// The most shards, and those of a map that is not told how many cores there are. A power of two: the shard of a hash is
-/// a few of its bits.
-const SHARDS_MAX: usize = 64;
-
-/// The fewest shards.
-const SHARDS_MIN: usize = 16;
-
-/// Shards for each core. With more of them threads meet less often at a lock; with fewer, more of the clients that are
-/// prefetched together are in one shard, and the processor waits for the memory of all of these at once.
-const SHARDS_PER_CORE: usize = 8;
+/// A power of two: the shard of a hash is a few of its bits.
+const SHARDS: usize = 64;
 
 /// Bits that the hash tables inside the shards do not look at first.
 const SHARD_SHIFT_BITS: u32 = 40;
@@ -139,24 +131,7 @@ impl Locations {
     /// An empty map whose clients are hashed with these keys: the order in which it hands out clients follows from them.
     #[must_use]
     pub fn with_hash_keys(hasher: HashKeys) -> Self {
-        Locations::with_shards(hasher, SHARDS_MAX)
-    }
-
-    /// An empty map for a machine with this number of cores.
-    #[must_use]
-    pub fn for_cores(cores: usize) -> Self {
-        let shards = cores.saturating_mul(SHARDS_PER_CORE).min(SHARDS_MAX);
-        let shards = shards.max(SHARDS_MIN).next_power_of_two();
-        Locations::with_shards(HashKeys::random(), shards)
-    }
-
-    /// With this number of shards, a power of two.
-    fn with_shards(hasher: HashKeys, shards: usize) -> Self {
-        debug_assert!(
-            shards.is_power_of_two(),
-            "BUG: shards are told apart by bits"
-        );
-        let shards = (0..shards)
+        let shards = (0..SHARDS)
             .map(|_| Mutex::new(Shard::new(hasher)))
             .collect();
         Locations {
@@ -490,13 +465,13 @@ impl Locations {
     }
 
     pub(super) fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        &self.shards[self.shard_of(hash)]
+        &self.shards[shard_of(hash)]
     }
+}
 
-    /// Which shard a client is in, by its hash.
-    pub(super) fn shard_of(&self, hash: u64) -> usize {
-        (hash >> SHARD_SHIFT_BITS) as usize & (self.shards.len() - 1)
-    }
+/// Which shard a client is in, by its hash.
+pub(super) fn shard_of(hash: u64) -> usize {
+    (hash >> SHARD_SHIFT_BITS) as usize % SHARDS
 }
 
 /// The publisher's view of the shared map.

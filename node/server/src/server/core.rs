@@ -1,9 +1,7 @@
 //! The core that the parts of a server share, and the parts that are made of it.
 
-use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -48,10 +46,9 @@ impl Core {
         let durability = &settings.durability;
         let acknowledgements = Acknowledgements::new(durability.ack, durability.ack_timeout);
         let access = settings.limits.tokens.clone();
-        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
         Core {
             clock,
-            locations: Arc::new(Locations::for_cores(cores)),
+            locations: Arc::default(),
             acknowledgements: Arc::new(acknowledgements),
             tls,
             access: access.map(|(path, tokens)| Access::new(path, tokens)),
