@@ -110,6 +110,16 @@ def mixed(arguments):
                   f"of reports {p99(both, 'iamat') / p99(reports, 'iamat'):.2f} times")
 
 
+def make_index(at):
+    """Asks a herd for an area, which makes the index; from then on each update keeps it."""
+    host, port = at[1].rsplit(":", 1)
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"NEARBY POINT +0+0 1 1\n")
+        reader = client.makefile("rb")
+        while reader.readline() not in (b"\n", b""):
+            pass
+
+
 def ocean(arguments):
     """The nearest ten clients from the middle of an ocean, one question at a time."""
     with Served(arguments, start_herd) as herd:
@@ -131,8 +141,9 @@ def ocean(arguments):
 
 
 def updates(arguments):
-    """Processor time an update of both builds in turn: clients that drive, and clients that jump."""
+    """Processor time an update of both builds in turn, the index made: clients that drive, and clients that jump."""
     with Served(arguments, start_herd) as now, Served(arguments, start_herd, arguments.before) as before:
+        make_index(now.at)
         for movement in (["--drive=15"], []):
             ratios = []
             for number in range(arguments.rounds + 1):
@@ -160,6 +171,8 @@ def memory(arguments):
     for side, start, build in sides:
         with Served(arguments, start, build) as served:
             empty = resident_mib(served.pid)
+            if side == "herd":
+                make_index(served.at)
             bench(arguments, served.at, "--searches=0", "--connections=50", "--rate=1", seconds=1)
             full = resident_mib(served.pid)
             print(f"  {side:<8} {full:.0f} MiB, {empty:.0f} of them empty", flush=True)
