@@ -109,6 +109,24 @@ fn what_was_not_sent_whole_is_up_to_a_round() {
 }
 
 #[test]
+fn behind_a_full_delta_nothing_is_pushed() {
+    let start = crate::testing::start();
+    let now = start + ROUND_GAP;
+    let may_push_after = |delta_bytes| {
+        let mut pacing = Pacing::new(false, start);
+        pacing.note_woken(false, false, start);
+        assert_eq!(pacing.next(now, LinkView::default()), Step::Round);
+        pacing.note_round(ended(Some(true), delta_bytes, 1), now);
+        pacing.may_push(&report(3), CHANNEL)
+    };
+    assert!(may_push_after(FULL_DELTA_BYTES - 1));
+    assert!(
+        !may_push_after(FULL_DELTA_BYTES),
+        "more may be left than was sent"
+    );
+}
+
+#[test]
 fn on_a_busy_link_the_side_that_connected_it_begins_rounds() {
     for dials in [true, false] {
         let (mut pacing, start) = after_a_round(dials);
