@@ -240,7 +240,7 @@ fn purge_all(purge: &Purge, stop: &AtomicBool, asked: &Mutex<Asked>) {
             ),
             // The next commit fails for the same reason, and the server deals with that.
             Err(error) => {
-                warn!(%error, "the store could not be compacted: locations of forgotten clients may still be on the disk")
+                warn!(%error, "the store could not be compacted: locations of forgotten clients may still be on the disk");
             }
         }
     }
