@@ -116,6 +116,7 @@ impl Publisher {
     }
 
     /// The slots in whose groups `is_wanted` finds the hash of a client, whether its record lives there or not. Slots
+    /// whose groups are out although all in them has moved count too: what they hold is not known any more. Slots
     /// are looked at from `first` on, `count` of them; the second part is the first of those that are left.
     #[must_use]
     pub fn slots_with(
@@ -130,7 +131,9 @@ impl Publisher {
             .map(|number| SlotId(number as u32))
             .filter(|&slot| {
                 let contents = self.contents.get(slot.0 as usize);
-                contents.is_some_and(|hashes| hashes.iter().any(|&hash| is_wanted(slot, hash)))
+                let mut hashes = contents.into_iter().flatten();
+                !self.slots.is_cleared(slot)
+                    && (self.slots.shows_moved(slot) || hashes.any(|&hash| is_wanted(slot, hash)))
             })
             .collect();
         let left = (end < self.contents.len()).then_some(SlotId(end as u32));

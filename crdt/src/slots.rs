@@ -93,8 +93,10 @@ struct Slot {
     full_weight: u32,
     /// All live records have moved away; records that still count as live have died, and their deaths are to come.
     drained: bool,
-    /// The group holds a record that must leave soon.
+    /// The group that is out holds a record that must leave soon.
     outdated: bool,
+    /// The group that is out is the empty one.
+    cleared: bool,
     /// The least of the times at which the records in the slot's group expire, dead ones too; `i64::MAX` without any.
     oldest_ns: i64,
 }
@@ -106,6 +108,7 @@ impl Slot {
         full_weight: SLOT_WEIGHT_FULL,
         drained: false,
         outdated: false,
+        cleared: false,
         oldest_ns: i64::MAX,
     };
 
@@ -219,13 +222,14 @@ impl Slots {
         });
     }
 
-    /// The group of `slot` holds a record that must leave soon. A free slot is cleared anyway.
+    /// The group of `slot` holds a record that must leave soon. A free slot is cleared anyway, and one that is drained
+    /// will be.
     pub fn mark_outdated(&mut self, slot: SlotId) {
         if let Some(slot) = self.slots.get_mut(slot.0 as usize)
-            && slot.is_in_use()
+            && !slot.cleared
         {
             slot.outdated = true;
-            self.any_outdated = true;
+            self.any_outdated |= slot.is_in_use();
         }
     }
 
@@ -261,14 +265,25 @@ impl Slots {
         self.change(slot, |slot| slot.drained = true);
     }
 
-    /// How many slots with live records are still to be drained after [`Slots::mark_outdated`].
+    /// How many slots still show their old group after [`Slots::mark_outdated`]: slots that are to be drained, and those
+    /// that are drained or free, until they are used again or cleared.
     #[must_use]
     pub fn outdated_len(&self) -> usize {
-        let marked = |slot: &&Slot| slot.outdated && slot.is_in_use();
-        match self.any_outdated {
-            true => self.slots.iter().filter(marked).count(),
-            false => 0,
-        }
+        self.slots.iter().filter(|slot| slot.outdated).count()
+    }
+
+    /// Whether the records in the group of `slot` have moved away, but that group is still out.
+    #[must_use]
+    pub fn shows_moved(&self, slot: SlotId) -> bool {
+        let slot = self.slots.get(slot.0 as usize);
+        slot.is_some_and(|slot| slot.drained && !slot.cleared)
+    }
+
+    /// Whether the group of `slot` that is out is the empty one.
+    #[must_use]
+    pub fn is_cleared(&self, slot: SlotId) -> bool {
+        let slot = self.slots.get(slot.0 as usize);
+        slot.is_some_and(|slot| slot.cleared)
     }
 
     /// Slots to be compacted together, least alive first; empty while there is room enough.
@@ -334,6 +349,10 @@ impl Slots {
             let free_ms = now_ms.saturating_sub(free.free_since_ms);
             if !free.cleared && free_ms >= FREE_SLOT_CLEARED_AFTER_MS {
                 free.cleared = true;
+                if let Some(slot) = self.slots.get_mut(free.slot.0 as usize) {
+                    slot.cleared = true;
+                    slot.outdated = false;
+                }
                 idle.push(free.slot);
             }
         }

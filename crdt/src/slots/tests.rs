@@ -53,6 +53,7 @@ fn a_tier_is_the_part_that_lives() {
             full_weight,
             drained: false,
             outdated: false,
+            cleared: false,
             oldest_ns: 0,
         };
         slot.tier()
@@ -279,17 +280,25 @@ fn a_marked_slot_is_drained_whatever_its_age_and_a_free_one_is_not() {
     for slot in [one, other, SlotId(7)] {
         slots.mark_outdated(slot);
     }
-    assert_eq!(slots.outdated_len(), 1);
+    assert_eq!(slots.outdated_len(), 2, "the free one is not cleared yet");
     assert_eq!(slots.outdated_sources(i64::MIN), [one]);
     // As long as it is not drained.
     assert_eq!(slots.outdated_sources(i64::MIN), [one]);
     slots.drained(one);
     assert!(slots.outdated_sources(i64::MIN).is_empty());
-    assert_eq!(slots.outdated_len(), 0);
+    assert_eq!(slots.outdated_len(), 2);
+    assert!(slots.shows_moved(one) && !slots.shows_moved(other));
+    let cleared_ms = FREE_SLOT_CLEARED_AFTER_MS;
+    slots.record_died(one, weight, cleared_ms);
+    slots.record_died(one, weight, cleared_ms);
+    assert_eq!(slots.clear_idle(cleared_ms), [other]);
+    assert!(slots.is_cleared(other) && !slots.is_cleared(one));
+    assert_eq!(slots.outdated_len(), 1);
+    slots.mark_outdated(other);
+    assert_eq!(slots.outdated_len(), 1, "an empty group holds nothing");
     // A slot that is used again is like any other.
-    slots.record_died(one, weight, 0);
-    slots.record_died(one, weight, 0);
     let again = [slots.take_free(), slots.take_free()];
+    assert_eq!(slots.outdated_len(), 0);
     slots.record_placed(again[0], weight, 5);
     slots.record_placed(again[1], weight, 5);
     assert!(slots.outdated_sources(i64::MIN).is_empty());

@@ -177,6 +177,28 @@ mod tests {
     }
 
     #[test]
+    fn a_tombstone_that_comes_behind_a_later_report_is_noted() {
+        let tombstone = |ns: i64| {
+            let time = ReportTime::of_ns(ns);
+            Record::tombstone(b"kiwi", time, "Smith".into(), 0).unwrap()
+        };
+        let locations = Locations::default();
+        locations.report(record("kiwi", "8"));
+        assert_eq!(locations.report(tombstone(6_000_000_000)), Outcome::Stale);
+        let heard = locations.take_forgettings();
+        locations.deliver([tombstone(6_000_000_000)], PublisherId(1), &AllLive);
+        for noted in [heard, locations.take_forgettings()] {
+            assert!(noted.means(&locations, b"kiwi", 6_000_000_000));
+            assert!(!noted.means(&locations, b"kiwi", 6_000_000_001));
+        }
+        // A later tombstone was noted itself.
+        locations.report(tombstone(9_000_000_000));
+        locations.take_forgettings();
+        locations.deliver([tombstone(6_000_000_000)], PublisherId(1), &AllLive);
+        assert!(locations.take_forgettings().is_empty());
+    }
+
+    #[test]
     fn only_the_record_that_is_meant_is_forgotten() {
         let locations = Locations::default();
         locations.report(record("kiwi", "5"));

@@ -1,6 +1,7 @@
 //! The clients that were forgotten lately: their locations have to leave all groups that hold them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use herd_crdt::{Record, ServerName};
 use parking_lot::Mutex;
@@ -15,6 +16,8 @@ pub const FORGOTTEN_NOTED_MAX: usize = 65_536;
 #[derive(Debug, Default)]
 pub(super) struct Forgettings {
     noted: Mutex<Noted>,
+    /// Nobody takes them.
+    is_ignored: AtomicBool,
     unread_by: Mutex<Option<ServerName>>,
 }
 
@@ -29,7 +32,9 @@ pub struct Noted {
 
 impl Forgettings {
     pub(super) fn note(&self, hash: u64, time_ns: i64) {
-        self.noted.lock().note(hash, time_ns);
+        if !self.is_ignored.load(Ordering::Relaxed) {
+            self.noted.lock().note(hash, time_ns);
+        }
     }
 }
 
@@ -70,7 +75,8 @@ impl Noted {
         self.by_hash.len()
     }
 
-    fn add(&mut self, other: Noted) {
+    /// Adds other notes.
+    pub fn add(&mut self, other: Noted) {
         self.all |= other.all;
         for (hash, time_ns) in other.by_hash {
             self.note(hash, time_ns);
@@ -92,6 +98,12 @@ impl Locations {
     /// Takes the notes of all tombstones that have come since the last call.
     pub fn take_forgettings(&self) -> Noted {
         std::mem::take(&mut self.forgettings.noted.lock())
+    }
+
+    /// Drops all notes, those to come too: nothing that this server holds is in groups or on a disk.
+    pub fn ignore_forgettings(&self) {
+        self.forgettings.is_ignored.store(true, Ordering::Relaxed);
+        self.take_forgettings();
     }
 
     /// How many are noted, at least.
@@ -146,5 +158,19 @@ mod tests {
         locations.put_back_forgettings(noted);
         let noted = locations.take_forgettings();
         assert!(noted.means(&locations, b"emu", 7) && noted.len() == FORGOTTEN_NOTED_MAX);
+    }
+
+    #[test]
+    fn a_server_in_memory_alone_collects_no_notes() {
+        let locations = Locations::default();
+        let tombstone = |client: &[u8]| {
+            let time = ReportTime::of_ns(5);
+            locations.report(Record::tombstone(client, time, "Hill".into(), 0).unwrap());
+        };
+        tombstone(b"kiwi");
+        assert_eq!(locations.forgettings(), 1);
+        locations.ignore_forgettings();
+        tombstone(b"emu");
+        assert_eq!(locations.forgettings(), 0);
     }
 }

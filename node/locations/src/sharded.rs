@@ -95,6 +95,7 @@ impl Reports<'_> {
         let before = shard.size();
         shard.index_before(&locations.grid, hash);
         let merged = shard.map.merge_heard_with(hash, record, self.policy);
+        let is_noted = at.is_none() && must_be_noted(&shard, hash, &merged);
         let left = locations.enter(&shard, hash, &merged, at);
         let wakes = changes::merged(&locations.watchers, &shard, hash, &merged, at);
         // Not with the other counters: how much there may be at most is looked up for each report.
@@ -103,7 +104,7 @@ impl Reports<'_> {
         drop(shard);
         wakes.wake();
         locations.leave(hash, left);
-        if at.is_none() && merged.outcome.changed() {
+        if is_noted {
             locations.forgettings.note(hash, time_ns);
         }
         if !merged.outcome.changed() && self.policy != RepublishPolicy::Never {
@@ -206,6 +207,7 @@ impl Locations {
             let before = shard.size();
             shard.index_before(&self.grid, hash);
             let merged = shard.map.merge_delivered(hash, record, from, publishers);
+            let is_noted = at.is_none() && must_be_noted(&shard, hash, &merged);
             let left = self.enter(&shard, hash, &merged, at);
             let wakes = changes::merged(&self.watchers, &shard, hash, &merged, at);
             self.counted.changed(before, shard.size());
@@ -214,11 +216,11 @@ impl Locations {
             wakes.wake();
             self.leave(hash, left);
             merges.count(&merged, queued);
+            if is_noted {
+                self.forgettings.note(hash, time_ns);
+            }
             if merged.outcome.changed() {
                 delivery.changed += 1;
-                if at.is_none() {
-                    self.forgettings.note(hash, time_ns);
-                }
             } else {
                 delivery.unchanged += 1;
                 delivery.given_up += usize::from(merged.death.is_some());
@@ -467,6 +469,16 @@ impl Locations {
     pub(super) fn shard(&self, hash: u64) -> &Mutex<Shard> {
         &self.shards[shard_of(hash)]
     }
+}
+
+/// Whether the locations before a tombstone that was merged have to leave. They have to even if the client has reported
+/// later than it: earlier ones may still stand in groups. One that lost to a tombstone is covered by that.
+fn must_be_noted(shard: &Shard, hash: u64, merged: &Merged) -> bool {
+    let is_located = || {
+        let mut records = shard.map.with_hash(hash);
+        records.any(|record| !record.is_tombstone())
+    };
+    merged.outcome.changed() || merged.outcome == Outcome::Stale && is_located()
 }
 
 /// Which shard a client is in, by its hash.

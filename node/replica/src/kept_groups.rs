@@ -73,16 +73,25 @@ impl KeptGroups {
         if records.is_empty() {
             return Vec::new();
         }
-        let mut builder = GroupBuilder::new(self.format);
+        let [mut located, mut tombstones] = [(); 2].map(|()| GroupBuilder::new(self.format));
         let mut groups = Vec::new();
         for record in &records {
+            // An older release reads the groups without tombstones.
+            let builder = match record.is_tombstone() {
+                true => &mut tombstones,
+                false => &mut located,
+            };
             if !builder.try_push(record) {
                 groups.push(builder.finish());
                 // A group has room for any record.
                 let _ = builder.try_push(record);
             }
         }
-        groups.push(builder.finish());
+        for mut builder in [located, tombstones] {
+            if !builder.is_empty() {
+                groups.push(builder.finish());
+            }
+        }
         let slots: Vec<SlotId> = groups.iter().map(|_| self.free_slot()).collect();
         let writes = slots.iter().zip(groups);
         let writes = writes.map(|(slot, group)| self.write(*slot, group));
@@ -324,6 +333,22 @@ mod tests {
         let nobody = PublisherId::NOBODY;
         assert_eq!((publication, publisher), (Publication::Pending, nobody));
         assert_eq!(hand_over(&mut server), 0, "once");
+    }
+
+    #[test]
+    fn an_older_release_reads_the_locations_that_are_kept() {
+        let mut server = KeepingServer::new();
+        let time = herd_crdt::ReportTime::of_ns(5);
+        let tombstone = Record::tombstone(b"emu", time, "Smith".into(), 0).unwrap();
+        let overwritten = Overwritten {
+            records: vec![record("kiwi", "1"), tombstone, record("moa", "1")],
+            places: Vec::new(),
+        };
+        let kept = server.kept.keep(overwritten, server.now);
+        assert_eq!(records_of(&kept), [(FIRST_SLOT, 2), (FIRST_SLOT | 1, 1)]);
+        let older = GroupFormat::before_tombstones();
+        let read = kept.iter().map(|write| older.decode(&write.group).is_ok());
+        assert_eq!(Vec::from_iter(read), [true, false]);
     }
 
     #[test]

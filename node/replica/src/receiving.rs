@@ -11,7 +11,7 @@ use herd_crdt::{ServerMap, ServerName};
 
 use self::forgetting::Forgetting;
 use self::garbled::Garbled;
-use self::readers::Readers;
+pub use self::readers::Readers;
 use crate::adoption::OrphanSchedule;
 use crate::incarnation::Incarnation;
 use crate::kept_groups::KeptGroups;
@@ -43,6 +43,8 @@ pub struct Known {
     pub membership: Membership,
     /// What is stored of them.
     pub feed: StoreFeed,
+    /// The versions of the group format that others read.
+    pub readers: Readers,
 }
 
 /// What the receiver works on.
@@ -136,8 +138,6 @@ pub struct Receiving {
     buried: Vec<Incarnation>,
     /// What others say of their links.
     links_of: BTreeMap<Incarnation, Arc<[LinkWord]>>,
-    /// The versions of the group format that others read.
-    readers: Readers,
     teller: LinkTeller,
     settlement: SettlementTeller,
     /// Records adopted and publications given up by this incarnation.
@@ -175,7 +175,6 @@ impl Receiving {
             garbled: Garbled::default(),
             buried: Vec::new(),
             links_of: BTreeMap::new(),
-            readers: Readers::default(),
             teller: LinkTeller::default(),
             settlement: SettlementTeller::default(),
             adopted: 0,

@@ -28,7 +28,7 @@ use herd_gossip::link::{accept, dial};
 use herd_gossip::links::{HerdView, LinkObserver, Links};
 use herd_locations::Locations;
 use herd_replica::membership::Membership;
-use herd_replica::receiving::Known;
+use herd_replica::receiving::{Known, Readers};
 use herd_replica::store_feed::StoreFeed;
 use herd_replica::timing::BACKLOG_RECORDS_MAX;
 
@@ -82,6 +82,7 @@ impl Replication {
             known: Known {
                 membership: Membership::new(view.me.clone(), view.servers.clone()),
                 feed: StoreFeed::new(view.me.clone()),
+                readers: Readers::default(),
             },
             store: StoreWriter::default(),
         };

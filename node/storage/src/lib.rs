@@ -13,6 +13,7 @@ pub mod data_folder;
 pub mod error;
 pub mod fjall_store;
 pub mod modelled;
+pub mod purging;
 pub mod store;
 pub mod writer;
 
@@ -21,7 +22,8 @@ pub use error::StoreError;
 pub use fjall_store::database::FILES_OPEN_MAX;
 pub use fjall_store::{FjallStore, FloorChange};
 pub use modelled::{CommitFault, Crash, ModelledDisk, ModelledStore};
-pub use store::{LoadReport, Store, StoredGroup, Write};
+pub use purging::{PurgeEnd, PurgeReply, purging};
+pub use store::{FILLERS, LoadReport, Store, StoredGroup, Write};
 pub use writer::{
     CloseError, QueueLimits, SYNC_BUCKET_ENDS_MS, StorageTask, StorageThread, StorageWriter,
     StoreObserver, SyncPolicy, SyncState, Ticket, WriteRefused, WriterFigures,

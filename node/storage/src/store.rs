@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use herd_crdt::{SERVER_NAME_BYTES_MAX, ServerName, SlotId};
 
-use super::StoreError;
+use super::{PurgeReply, StoreError};
 use herd_topology::Incarnation;
 
 /// One group as it lies in the store.
@@ -20,6 +20,9 @@ pub struct StoredGroup {
     /// The encoded group, byte for byte as it was put. The store does not look into it.
     pub group: Bytes,
 }
+
+/// The number of [`Write::Filler`]s that make a journal of the store long enough to be replaced, and so to be deleted.
+pub const FILLERS: usize = 136;
 
 /// One change of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +59,8 @@ pub enum Write {
     /// Nothing but bytes, some hundred of which make the files old that data is written to first. See [`Write::Purge`].
     Filler,
     /// From some time after this on, nothing is on the disk any more that was overwritten or deleted before. It takes
-    /// [`Write::Filler`]s first, and happens in the background.
-    Purge,
+    /// [`FILLERS`] [`Write::Filler`]s first, and happens in the background; the reply is told when it has succeeded.
+    Purge(PurgeReply),
 }
 
 impl Write {
@@ -76,7 +79,7 @@ impl Write {
             | Write::Floor { .. }
             | Write::Generation { .. }
             | Write::Filler
-            | Write::Purge => true,
+            | Write::Purge(_) => true,
         }
     }
 
@@ -90,7 +93,7 @@ impl Write {
                 | Write::Floor { .. }
                 | Write::Generation { .. }
                 | Write::Filler
-                | Write::Purge => 0,
+                | Write::Purge(_) => 0,
             }
     }
 }

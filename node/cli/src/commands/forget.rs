@@ -23,9 +23,6 @@ use crate::exit_code;
 use herd_gossip::link::network::LinkStream;
 use herd_server::settings::Environment;
 
-/// How many commands are sent before their replies are read.
-const COMMANDS_AT_ONCE: usize = 256;
-
 /// How long the server may take for a reply: longer than it waits for its store.
 const REPLY_MAX: Duration = Duration::from_secs(60);
 
@@ -128,7 +125,7 @@ async fn forget(
     told: &mut Told,
 ) -> Result<(), NoReply> {
     let mut stream = BufReader::new(stream);
-    for some in clients.chunks(COMMANDS_AT_ONCE) {
+    for some in clients.batches() {
         let mut lines = Vec::new();
         for client in some {
             lines.extend([b"FORGET ", &client[..], b"\n"].concat());

@@ -6,6 +6,7 @@ use std::time::Instant;
 use herd_crdt::ServerMap;
 use tracing::info;
 
+use super::readers::TombstonesRead;
 use super::{Effect, Ground, Receiving, Surroundings, note_the_living_again};
 use crate::incarnation::Incarnation;
 use crate::membership::{LivenessChange, Sighting};
@@ -42,8 +43,14 @@ impl Receiving {
         let adopted_any = taken_up || self.adopted > adopted;
         self.tell_settlement(adopted_any, around.rounds, ground);
         self.review_kept(around.rounds, now, ground);
-        let unread_by = self.tombstones_unread_by(sightings);
-        ground.effects.push(Effect::TombstonesUnreadBy(unread_by));
+        let unread_by = match self.tombstones_read(ground.known, sightings) {
+            TombstonesRead::ByAll => Some(None),
+            TombstonesRead::NotBy(server) => Some(Some(server)),
+            // What was known before holds until more is known.
+            TombstonesRead::Unknown => None,
+        };
+        let unread_by = unread_by.map(Effect::TombstonesUnreadBy);
+        ground.effects.extend(unread_by);
         if ground.map.backlog_len() == 0 {
             // What is still to be published may stand on disk in another's name only.
             self.bury(sightings, now, ground);
@@ -67,7 +74,7 @@ impl Receiving {
         self.garbled
             .retain(|incarnation| is_known(incarnation) && !buried.contains(incarnation));
         self.links_of.retain(|incarnation, _| is_known(incarnation));
-        self.readers.retain(&in_gossip);
+        ground.known.readers.retain(&self.servers, &in_gossip);
         ground.settlements.retain(&in_gossip);
     }
 

@@ -51,7 +51,7 @@ impl Receiving {
                 Change::Buried(_) => {}
                 Change::Tells(reads_up_to) => {
                     ground.settlements.note_tells(incarnation);
-                    self.readers.note(incarnation, *reads_up_to);
+                    ground.known.readers.note(incarnation, *reads_up_to);
                 }
                 Change::Settled(told) => ground.settlements.note(incarnation, *told),
                 Change::Links(words) => {
@@ -202,7 +202,9 @@ impl Receiving {
         now: Instant,
         ground: &mut Ground<'_, impl ServerMap>,
     ) {
-        let Known { membership, feed } = &mut *ground.known;
+        let Known {
+            membership, feed, ..
+        } = &mut *ground.known;
         let mut groups = Vec::new();
         for (incarnation, change) in changes {
             if let Change::Group {

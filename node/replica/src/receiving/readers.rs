@@ -6,44 +6,68 @@ use std::collections::{BTreeMap, BTreeSet};
 use herd_crdt::ServerName;
 use herd_crdt::group::TOMBSTONES_VERSION;
 
-use super::Receiving;
+use super::{Known, Receiving};
 use crate::incarnation::Incarnation;
 use crate::membership::Sighting;
 
-/// The newest version that each incarnation says that it reads.
+/// The newest version that the latest incarnation of each server says that it reads. It outlives incarnations of this
+/// server, which begin without knowing any other.
 #[derive(Debug, Default)]
-pub(super) struct Readers {
-    reads_up_to: BTreeMap<Incarnation, u8>,
+pub struct Readers {
+    /// By server: the generation, and the version.
+    reads_up_to: BTreeMap<ServerName, (u64, u8)>,
 }
 
 impl Readers {
     pub(super) fn note(&mut self, incarnation: &Incarnation, reads_up_to: u8) {
-        self.reads_up_to.insert(incarnation.clone(), reads_up_to);
+        let generation = incarnation.generation;
+        let known = self.reads_up_to.get(&incarnation.server);
+        if known.is_none_or(|(known, _)| *known <= generation) {
+            let server = incarnation.server.clone();
+            self.reads_up_to.insert(server, (generation, reads_up_to));
+        }
     }
 
-    pub(super) fn retain(&mut self, in_gossip: &BTreeSet<&Incarnation>) {
-        self.reads_up_to
-            .retain(|incarnation, _| in_gossip.contains(incarnation));
+    /// Keeps what is known of servers that the topology or gossip has.
+    pub(super) fn retain(&mut self, servers: &[ServerName], in_gossip: &BTreeSet<&Incarnation>) {
+        self.reads_up_to.retain(|server, _| {
+            servers.contains(server) || in_gossip.iter().any(|other| other.server == *server)
+        });
+    }
+
+    fn reads_up_to(&self, incarnation: &Incarnation) -> Option<u8> {
+        let (generation, reads_up_to) = self.reads_up_to.get(&incarnation.server)?;
+        (*generation == incarnation.generation).then_some(*reads_up_to)
     }
 }
 
+/// What is known of the servers that are live.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum TombstonesRead {
+    /// All read tombstones.
+    ByAll,
+    /// The release of this one does not.
+    NotBy(ServerName),
+    /// Of one of them nothing is known yet.
+    Unknown,
+}
+
 impl Receiving {
-    /// A live server whose release does not read tombstones, if there is one. Of an incarnation of which nothing is
-    /// merged yet nobody knows that.
-    pub(super) fn tombstones_unread_by(&self, sightings: &[Sighting]) -> Option<ServerName> {
+    /// Whether all live servers read tombstones. Of an incarnation of which nothing is merged yet nobody knows that.
+    pub(super) fn tombstones_read(&self, known: &Known, sightings: &[Sighting]) -> TombstonesRead {
         if !self.format.has_tombstones() {
-            return Some(self.me.server.clone());
+            return TombstonesRead::NotBy(self.me.server.clone());
         }
-        let live = sightings.iter().filter(|sighting| sighting.live);
-        let mut live = live.map(|sighting| &sighting.incarnation);
-        let old = live.find(
-            |&incarnation| match self.readers.reads_up_to.get(incarnation) {
-                Some(&reads_up_to) => reads_up_to < TOMBSTONES_VERSION,
+        let mut read = TombstonesRead::ByAll;
+        for Sighting { incarnation, .. } in sightings.iter().filter(|sighting| sighting.live) {
+            match known.readers.reads_up_to(incarnation) {
+                Some(reads_up_to) if reads_up_to >= TOMBSTONES_VERSION => {}
                 // It says so before anything else, or is of a release that does not.
-                None => self.has_merged(incarnation),
-            },
-        );
-        old.map(|incarnation| incarnation.server.clone())
+                None if !self.has_merged(incarnation) => read = TombstonesRead::Unknown,
+                Some(_) | None => return TombstonesRead::NotBy(incarnation.server.clone()),
+            }
+        }
+        read
     }
 
     fn has_merged(&self, incarnation: &Incarnation) -> bool {

@@ -46,6 +46,7 @@ impl ReceivingServer {
             known: Known {
                 membership,
                 feed: StoreFeed::new("Hill".into()),
+                readers: Readers::default(),
             },
             store: (),
             settlements: Settlements::default(),
@@ -293,4 +294,37 @@ fn the_gone_publisher_of_a_record_published_here_is_forgotten() {
     server.look_for(ADOPTION_REVIEW);
     let (_, publisher) = server.map.publication(b"kiwi").unwrap();
     assert_eq!(publisher, herd_crdt::PublisherId::NOBODY);
+}
+
+/// What a look says of the servers that do not read tombstones; `None` if it says nothing.
+fn unread_by(server: &mut ReceivingServer) -> Option<Option<ServerName>> {
+    let effects = server.look();
+    let mut said = effects.into_iter().filter_map(|effect| match effect {
+        Effect::TombstonesUnreadBy(server) => Some(server),
+        _ => None,
+    });
+    said.next()
+}
+
+#[test]
+fn an_unknown_server_leaves_what_is_known_of_tombstones() {
+    let mut server = ReceivingServer::new();
+    assert_eq!(unread_by(&mut server), Some(None));
+    server.sight(3, true);
+    assert_eq!(unread_by(&mut server), None, "nothing is merged of it");
+    let smith = incarnation("Smith", 3);
+    server.receiving.note_merged(vec![(smith.clone(), 7)]);
+    assert_eq!(unread_by(&mut server), Some(Some("Smith".into())));
+    server.known.readers.note(&smith, 2);
+    assert_eq!(unread_by(&mut server), Some(None));
+    // The next incarnation of this server knows it at once, though nothing is merged.
+    server.receiving.note_merged(Vec::new());
+    let smiths = std::mem::take(&mut server.smiths);
+    assert_eq!(unread_by(&mut server), Some(None));
+    server.smiths = smiths;
+    assert_eq!(unread_by(&mut server), Some(None));
+    // Of another incarnation of Smith's it knows nothing.
+    server.sight(3, false);
+    server.sight(4, true);
+    assert_eq!(unread_by(&mut server), None);
 }

@@ -21,7 +21,7 @@ use crate::life::{Ended, Facts, Life, Then};
 use crate::membership::Membership;
 use crate::pacing::Pacing;
 use crate::publishing::Publishing;
-use crate::receiving::{self, Effect, Ground, Known, Receiving};
+use crate::receiving::{self, Effect, Ground, Known, Readers, Receiving};
 use crate::settlement::Settlements;
 use crate::store::WriteNumber;
 use crate::store_feed::StoreFeed;
@@ -123,6 +123,7 @@ impl Server {
             known: Known {
                 membership: Membership::new(name.clone(), servers.to_vec()),
                 feed: StoreFeed::new(name.clone()),
+                readers: Readers::default(),
             },
             settlements: Settlements::default(),
             life: Life::begin(now),

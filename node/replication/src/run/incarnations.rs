@@ -18,7 +18,7 @@ use crate::driver::pacer::pace;
 use crate::driver::publisher::{PublisherStart, PublisherStore, publish};
 use crate::driver::receiver::{ReceiverStart, receive};
 use crate::incarnation::Incarnation;
-use crate::storing::StoreLoad;
+use crate::storing::{StorageState, StoreLoad};
 use herd_gossip::engine::Engine;
 use herd_gossip::neighbour::Neighbour;
 use herd_replica::engine_error::EngineError;
@@ -219,6 +219,10 @@ impl Replication {
             publisher.spawn(publish(self.parts.clone(), engine.clone(), start));
         } else {
             self.parts.locations.publish_nothing();
+            // A store that is read or failed has an eraser when it is there.
+            if matches!(*self.parts.store.state().borrow(), StorageState::Ephemeral) {
+                self.parts.locations.ignore_forgettings();
+            }
         }
         let start = ReceiverStart {
             lasting,

@@ -58,7 +58,9 @@ impl Replication {
     }
 
     fn load_into<'a>(&'a self, known: &'a mut Known) -> LoadInto<'a> {
-        let Known { membership, feed } = known;
+        let Known {
+            membership, feed, ..
+        } = known;
         LoadInto {
             format: self.group_format,
             expires: self.expires,

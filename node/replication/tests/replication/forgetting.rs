@@ -238,12 +238,20 @@ async fn tombstones_go_some_time_after_the_floor_has_passed_them() {
 
 /// How many stored groups of a disk hold a location of this client.
 fn stored_locations(disk: &ModelledDisk, client: &str) -> usize {
+    stored_until(disk, client, i64::MAX)
+}
+
+/// The same of locations up to a time.
+fn stored_until(disk: &ModelledDisk, client: &str, time_ns: i64) -> usize {
     let mut found = 0;
     let loaded = disk.copied().open().load(&mut |stored| {
         let records: Vec<Record> = GroupFormat::PRESENT.decode(&stored.group).unwrap();
         let mut records = records.iter();
-        let is_found =
-            records.any(|record| !record.is_tombstone() && record.client() == client.as_bytes());
+        let is_found = records.any(|record| {
+            !record.is_tombstone()
+                && record.client() == client.as_bytes()
+                && record.time().ns() <= time_ns
+        });
         found += usize::from(is_found);
     });
     loaded.unwrap();
@@ -288,4 +296,40 @@ async fn locations_of_a_forgotten_client_leave_gossip_and_disks() {
     eventually("it has learnt all others", || witness.locations.len() >= 75).await;
     pass(10).await;
     assert_eq!(witness.time_of("kiwi"), None, "gossip still holds it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_report_keeps_no_earlier_location() {
+    let mut herd = Herd::five_stopped();
+    herd.keep_on_disk(AckLevel::Memory);
+    herd.start_all();
+    herd.linked().await;
+    // In one group with others that live on.
+    for client in ["kiwi", "emu", "moa", "rhea", "weka"] {
+        herd.server(4).report(client, 1);
+    }
+    herd.all_hold(5).await;
+    pass(5).await;
+    herd.isolate(4, Stretch::Cut);
+    herd.server(4).report("kiwi", 9);
+    // The tombstone of emu keeps that of kiwi in gossip.
+    for client in ["kiwi", "emu"] {
+        herd.server(1).forget(client, 5_000_000_000);
+    }
+    pass(5).await;
+    herd.isolate(4, Stretch::Whole);
+    herd.linked().await;
+    for server in herd.running() {
+        eventually("the later report has won", || {
+            server.time_of("kiwi") == Some("9".to_owned())
+        })
+        .await;
+    }
+    pass(600).await;
+    let disks = herd.disks.iter().flatten();
+    for (disk, name) in disks.zip(herd.names()) {
+        assert_eq!(stored_until(disk, "kiwi", 5_000_000_000), 0, "{name}");
+        assert!(stored_locations(disk, "kiwi") > 0, "{name}");
+        assert!(stored_locations(disk, "moa") > 0, "{name}");
+    }
 }

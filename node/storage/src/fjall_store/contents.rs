@@ -64,7 +64,7 @@ impl Contents {
                 Write::Generation { generation } => {
                     self.meta.own_generation = self.meta.own_generation.max(Some(*generation));
                 }
-                Write::Filler | Write::Purge => {}
+                Write::Filler | Write::Purge(_) => {}
             }
         }
         self.meta.sequence += 1;

@@ -61,7 +61,12 @@ pub(super) fn write_error(data_dir: &Path, doing: &'static str, error: fjall::Er
 }
 
 pub(super) fn has_room(path: &Path) -> bool {
-    nix::sys::statvfs::statvfs(path).is_ok_and(|stat| {
-        stat.blocks_available().saturating_mul(stat.fragment_size()) >= ROOM_BYTES_MIN
+    available_bytes(path) >= ROOM_BYTES_MIN
+}
+
+/// The room on the disk of `path`; 0 if the system does not say.
+pub(super) fn available_bytes(path: &Path) -> u64 {
+    nix::sys::statvfs::statvfs(path).map_or(0, |stat| {
+        stat.blocks_available().saturating_mul(stat.fragment_size())
     })
 }

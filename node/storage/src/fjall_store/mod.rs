@@ -38,24 +38,27 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use fjall::{Database, Guard, Keyspace, PersistMode};
+use tracing::warn;
 
-use self::contents::Contents;
+use self::contents::{CommitChanges, Contents};
 use self::database::{has_room, write_error};
 use self::fault::{Fault, guarded};
 use self::journal::{JournalFault, TornTail, read_journals};
 use self::layout::{META_KEY, Meta, group_hash, parse_group_key, parse_group_value};
-use self::purge::{Filler, Purge, RunningPurge};
+use self::purge::{FILLERS_PER_BATCH, Filler, NO_ROOM, Purge, RunningPurge};
 use self::watermark::{DatabaseState, Watermark};
 use super::data_folder::{DataFolder, DataFolderError, create_folder};
-use super::{LoadReport, Store, StoreError, StoredGroup, Write};
+use super::{LoadReport, PurgeReply, Store, StoreError, StoredGroup, Write};
 use herd_files::own_file::sync_folder;
 
 /// A store in a data folder, which it holds.
 pub struct FjallStore {
-    folder: DataFolder,
+    /// A purge holds it too.
+    folder: Arc<DataFolder>,
     /// Gone only while the store is dropped.
     database: Option<(Database, Keyspace)>,
     watermark: Watermark,
@@ -93,7 +96,7 @@ impl FjallStore {
         let (watermark, database, torn_tail_bytes) = open(&folder.store_path())
             .map_err(|fault| fault.into_error(&data_dir, "open the store"))?;
         Ok(FjallStore {
-            folder,
+            folder: Arc::new(folder),
             database: Some(database),
             watermark,
             contents: Contents::default(),
@@ -150,20 +153,62 @@ impl FjallStore {
         })
     }
 
-    /// Begins to take off the disk what was overwritten, unless that is under way.
-    fn begin_purge(&mut self, (database, keyspace): (Database, Keyspace)) {
-        if self.purge.as_ref().is_some_and(RunningPurge::is_running) {
+    /// Begins to take off the disk what was overwritten, or has that follow on what is under way. It fails if the reply is
+    /// dropped.
+    fn begin_purge(&mut self, (database, keyspace): (Database, Keyspace), reply: PurgeReply) {
+        if !self.filler.take_written() {
+            warn!("{NO_ROOM}");
             return;
         }
+        let reply = match &self.purge {
+            None => reply,
+            Some(running) => match running.follow(reply) {
+                Ok(()) => return,
+                Err(reply) => reply,
+            },
+        };
         self.purge = None;
         self.purge = self.filler.keyspace(&database).ok().and_then(|filler| {
             let purge = Purge {
                 database,
                 groups: keyspace,
                 filler,
+                folder: self.folder.clone(),
             };
-            RunningPurge::begin(purge)
+            RunningPurge::begin(purge, reply)
         });
+    }
+
+    /// Commits changes that the contents have already, and some fillers.
+    fn commit_batch(&mut self, changes: CommitChanges, fillers: usize) -> fjall::Result<()> {
+        let Some((database, keyspace)) = self.database.clone() else {
+            return Ok(());
+        };
+        let mut batch = database.batch().durability(Some(PersistMode::Buffer));
+        for (key, group) in changes {
+            match group {
+                Some(group) => batch.insert(&keyspace, key, group.as_ref()),
+                None => batch.remove(&keyspace, key),
+            }
+        }
+        batch.insert(&keyspace, META_KEY, self.contents.meta.encode());
+        for _ in 0..fillers {
+            self.filler.add_to(&database, &mut batch)?;
+        }
+        batch.commit()?;
+        self.filler.note_written(fillers);
+        Ok(())
+    }
+
+    /// Commits this number of fillers, a few at a time; none for which there is no room. Each commit has a number.
+    fn commit_fillers(&mut self, mut left: usize, keyspace: &Keyspace) -> fjall::Result<()> {
+        while left > 0 && self.filler.has_room(&self.folder, keyspace) {
+            let some = left.min(FILLERS_PER_BATCH);
+            let changes = self.contents.apply(&[]).unwrap_or_default();
+            self.commit_batch(changes, some)?;
+            left -= some;
+        }
+        Ok(())
     }
 
     /// The database, unless it must not be written to.
@@ -206,24 +251,16 @@ impl Store for FjallStore {
         let Some(changes) = self.contents.apply(writes) else {
             return Err(StoreError::InvalidWrite("not the name of a server"));
         };
-        let mut batch = database.batch().durability(Some(PersistMode::Buffer));
-        for (key, group) in changes {
-            match group {
-                Some(group) => batch.insert(&keyspace, key, group.as_ref()),
-                None => batch.remove(&keyspace, key),
-            }
-        }
-        batch.insert(&keyspace, META_KEY, self.contents.meta.encode());
-        let count = |kind: &Write| writes.iter().filter(|&write| write == kind).count();
-        let path = self.folder.path();
-        let failed = |error| write_error(path, "write to the store", error);
-        for _ in 0..count(&Write::Filler) {
-            self.filler.add_to(&database, &mut batch).map_err(failed)?;
-        }
-        batch.commit().map_err(failed)?;
+        let fillers = writes.iter().filter(|&write| *write == Write::Filler);
+        let committed = self
+            .commit_batch(changes, 0)
+            .and_then(|()| self.commit_fillers(fillers.count(), &keyspace));
+        committed.map_err(|error| write_error(self.folder.path(), "write to the store", error))?;
         self.failed = false;
-        if count(&Write::Purge) > 0 {
-            self.begin_purge((database, keyspace));
+        for write in writes {
+            if let Write::Purge(reply) = write {
+                self.begin_purge((database.clone(), keyspace.clone()), reply.clone());
+            }
         }
         Ok(())
     }

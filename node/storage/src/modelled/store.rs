@@ -153,6 +153,12 @@ impl Store for ModelledStore {
             _ => None,
         };
         if fault.is_none() {
+            // Each of the model's slots is overwritten in place.
+            for write in writes {
+                if let Write::Purge(reply) = write {
+                    reply.succeeded();
+                }
+            }
             state.unsynced.push(writes.to_vec());
         }
         drop(state);

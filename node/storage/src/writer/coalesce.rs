@@ -4,15 +4,17 @@ use std::collections::HashMap;
 
 use herd_crdt::SlotId;
 
-use super::super::Write;
+use super::super::{FILLERS, Write};
 use herd_topology::Incarnation;
 
 /// Leaves out writes that a later one of the same list makes void: a group that is overwritten or
-/// forgotten, a lower floor, a lower generation. The order of the rest is kept.
+/// forgotten, a lower floor, a lower generation, a purge before another, more fillers than a purge needs. The order of the
+/// rest is kept.
 pub(super) fn coalesce(writes: Vec<Write>) -> Vec<Write> {
     let mut kept: Vec<Option<Write>> = Vec::with_capacity(writes.len());
     let mut puts: HashMap<Incarnation, HashMap<SlotId, usize>> = HashMap::new();
     let (mut floor, mut own): (Option<i64>, Option<u64>) = (None, None);
+    let (mut fillers, mut purge): (usize, Option<usize>) = (0, None);
     for write in writes {
         let voided = match &write {
             Write::Put {
@@ -35,7 +37,12 @@ pub(super) fn coalesce(writes: Vec<Write>) -> Vec<Write> {
                 own = own.max(Some(*generation));
                 continue;
             }
-            Write::Filler | Write::Purge => Vec::new(),
+            Write::Filler if fillers == FILLERS => continue,
+            Write::Filler => {
+                fillers += 1;
+                Vec::new()
+            }
+            Write::Purge(_) => Vec::from_iter(purge.replace(kept.len())),
         };
         for index in voided {
             if let Some(earlier) = kept.get_mut(index) {
@@ -53,6 +60,7 @@ pub(super) fn coalesce(writes: Vec<Write>) -> Vec<Write> {
 mod tests {
     use bytes::Bytes;
 
+    use super::super::super::purging;
     use super::*;
 
     fn incarnation(generation: u64) -> Incarnation {
@@ -97,5 +105,19 @@ mod tests {
             Write::Generation { generation: 4 },
         ];
         assert_eq!(coalesced, expected);
+    }
+
+    #[test]
+    fn one_purge_stays_and_no_more_fillers_than_it_needs() {
+        let [first, last] = [(); 2].map(|()| Write::Purge(purging().0));
+        let mut writes = vec![Write::Filler; 100];
+        writes.extend([first, put(1, 0, b"a")]);
+        writes.extend(vec![Write::Filler; FILLERS]);
+        writes.push(last.clone());
+        let mut expected = vec![Write::Filler; 100];
+        expected.push(put(1, 0, b"a"));
+        expected.extend(vec![Write::Filler; FILLERS - 100]);
+        expected.push(last);
+        assert_eq!(coalesce(writes), expected);
     }
 }

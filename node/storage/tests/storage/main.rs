@@ -12,4 +12,5 @@ mod full_disk;
 mod model;
 mod on_disk;
 mod properties;
+mod purge;
 mod version_1;

@@ -32,7 +32,7 @@ impl Model {
                     self.groups.retain(|(of, _), _| *of != incarnation);
                 }
                 Write::Floor { time_ns } => self.floor_ns = self.floor_ns.max(Some(time_ns)),
-                Write::Filler | Write::Purge => {}
+                Write::Filler | Write::Purge(_) => {}
                 Write::Generation { generation } => {
                     self.own_generation = self.own_generation.max(Some(generation));
                 }

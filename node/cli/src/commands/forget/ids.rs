@@ -14,6 +14,12 @@ use herd_protocol::{Command, Fields};
 /// The most clients at a time.
 const IDS_MAX: usize = 1_000_000;
 
+/// How many commands are sent before their replies are read.
+const BATCH_MAX: usize = 256;
+
+/// The same in bytes of ids, so that neither side fills the other's buffers before it reads. A longer id is sent alone.
+const BATCH_BYTES_MAX: usize = 64 * 1024;
+
 /// Ids that a server takes, each once as it was given.
 #[derive(Debug, Default)]
 pub(super) struct ClientIds(Vec<Vec<u8>>);
@@ -48,6 +54,22 @@ impl ClientIds {
             Some(path) => ids.read(byte_order_mark::skip_in(File::open(path)?)?)?,
         }
         Ok(ids)
+    }
+
+    /// The ids in their order, those together that are sent before their replies are read.
+    pub(super) fn batches(&self) -> impl Iterator<Item = &[Vec<u8>]> {
+        let mut left = &self.0[..];
+        std::iter::from_fn(move || {
+            let mut bytes = 0;
+            let fits = left.iter().take(BATCH_MAX).take_while(|id| {
+                bytes += id.len();
+                bytes <= BATCH_BYTES_MAX
+            });
+            let count = fits.count().max(1);
+            let (batch, rest) = left.split_at_checked(count)?;
+            left = rest;
+            Some(batch)
+        })
     }
 
     fn read(&mut self, from: impl Read) -> Result<(), InvalidIds> {
@@ -99,6 +121,18 @@ mod tests {
     fn of_file(text: &[u8]) -> Result<Vec<Vec<u8>>, InvalidIds> {
         let mut ids = ClientIds::default();
         ids.read(text).map(|()| ids.0)
+    }
+
+    #[test]
+    fn batches_are_bounded_by_ids_and_bytes() {
+        let lens = |ids: ClientIds| Vec::from_iter(ids.batches().map(<[_]>::len));
+        assert_eq!(lens(ClientIds::default()), [0; 0]);
+        assert_eq!(lens(ClientIds(vec![vec![b'a']; 600])), [256, 256, 88]);
+        let long = vec![b'a'; BATCH_BYTES_MAX / 8];
+        assert_eq!(lens(ClientIds(vec![long; 17])), [8, 8, 1]);
+        let longer = vec![b'a'; BATCH_BYTES_MAX + 1];
+        let ids = vec![vec![b'a'], longer, vec![b'a']];
+        assert_eq!(lens(ClientIds(ids)), [1, 1, 1]);
     }
 
     #[test]
