@@ -20,17 +20,17 @@ pub struct Delivery {
 /// The work for a round of the publisher.
 #[derive(Debug, Default)]
 pub struct Work {
-    /// Records that died in slots of this server. Whatever this server heard in place of one is among the pending records,
-    /// or was published before: so its slot can be overwritten once the pending records are out.
+    /// Records that died in slots of this server. The successor of such a record, if this server heard it, is among the
+    /// pending records or was published before: so the slot can be overwritten once the pending records are out.
     pub deaths: Vec<Death>,
     /// The hashes of the clients whose records are pending.
     pub pending: Vec<u64>,
 }
 
-/// A map of records with an outbox: records that are pending, a backlog of those that this server took over, and deaths.
+/// A map of records with an outbox: pending records, a backlog of records that this server took over, and deaths.
 ///
-/// Whoever decides what is merged, adopted and published knows no more of the map than this. A server implements it by
-/// shards with locks, a model by one [`crate::LocationMap`].
+/// The decisions of replication know no more of the map than this. A server implements it by shards with locks, a model
+/// by one [`crate::LocationMap`].
 pub trait ServerMap: Publications {
     /// The hash by which the map knows a client.
     fn hash_of(&self, client: &[u8]) -> u64;
@@ -80,7 +80,7 @@ pub trait ServerMap: Publications {
     /// How many records wait in the backlog.
     fn backlog_len(&self) -> usize;
 
-    /// Takes the hashes of at most so many records of the backlog.
+    /// Takes the hashes of at most `max` records of the backlog.
     fn take_backlog(&mut self, max: usize) -> Vec<u64>;
 
     /// Nothing below this time is found, in ns since the POSIX epoch.
