@@ -8,7 +8,7 @@ use herd_watch::Subject;
 
 use super::super::Locations;
 use super::super::walk::Walk;
-use super::{Listener, Said, Watch};
+use super::{Listener, Watch};
 
 /// Clients that are entered into the index at a time, if a watch is the first that needs it.
 const INDEXED_AT_ONCE: usize = 128;
@@ -182,13 +182,8 @@ impl Watch {
         match &record {
             Some(record) if self.told.holds_outer(record) => {}
             Some(record) => self.judge(client, Some(record), listener),
-            // If it is to be gone, its removal leaves a mark; if there is no area, none is looked for.
-            None if self.told.area().is_some() => {}
-            None => {
-                if self.told.look(client, None).is_some() {
-                    listener.hear(Said::Gone(client));
-                }
-            }
+            // Its removal left no mark, if it was outside the new area.
+            None => self.judge(client, None, listener),
         }
     }
 }

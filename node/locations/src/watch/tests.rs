@@ -279,6 +279,22 @@ fn a_lost_mark_of_the_middle_is_found() {
     assert!(settle(&locations, &mut watch).is_err());
 }
 
+/// Its removal is outside the area of now, and it is still to be looked at.
+#[test]
+fn who_is_forgotten_behind_the_middle_is_gone() {
+    let locations = Locations::default();
+    locations.report(record("a", "+10+10", 1, true));
+    locations.report(record("b", "+10+10", 1, true));
+    let mut watch = begin(&locations, around("b", Some(1_100.0), 300.0));
+    settle(&locations, &mut watch).unwrap();
+    locations.report(record("b", "+10.2+10", 2, true));
+    while watch.1.centre_time_s() != Some(2) {
+        go_on(&locations, &mut watch, 1, 9);
+    }
+    forget(&locations, "a", 2, true);
+    settle(&locations, &mut watch).unwrap();
+}
+
 #[test]
 fn who_reads_late_is_told_once_and_the_newest() {
     let locations = Locations::default();

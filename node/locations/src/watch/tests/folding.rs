@@ -34,6 +34,12 @@ impl Folding {
         self.lines
     }
 
+    /// The time of the last record of the middle.
+    pub(super) fn centre_time_s(&self) -> Option<i64> {
+        let time = self.centre.as_ref()?.time();
+        Some(time.ns() / herd_crdt::NANOSECONDS_PER_SECOND)
+    }
+
     fn is_area(&self) -> bool {
         matches!(self.subject, Subject::Area(_) | Subject::Around(_))
     }
