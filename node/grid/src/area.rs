@@ -53,6 +53,22 @@ impl Area {
         self.row(latitudes).bound(self.column(longitudes))
     }
 
+    /// As [`Area::bound_at`] of a location in one of the rows that are `around` it: about as good a bound, and found faster.
+    pub(crate) fn bound_within(&self, around: Row, at: QuantizedLocation) -> f64 {
+        let (latitudes, longitudes) = edges_of(at);
+        let column = self.column(longitudes);
+        match self {
+            Area::Circle(circle) => {
+                let row = Row {
+                    fixed: circle.fixed(latitudes),
+                    factor: around.factor,
+                };
+                row.bound(column)
+            }
+            Area::Rectangle(rectangle) => rectangle.row(latitudes).bound(column),
+        }
+    }
+
     /// How far a location is, as metres and as a haversine, if it lies in the area; 0 in a rectangle.
     #[must_use]
     pub fn distance(&self, location: &Location<'_>) -> Option<(f64, f64)> {
@@ -104,6 +120,7 @@ pub(crate) mod tests {
         for bits in [0, 3, 6, 10] {
             let corner = |number: u16| number >> bits << bits;
             let row = area.row(latitudes(corner(cell.row), bits));
+            bounds.push(area.bound_within(row, at));
             let column = area.column(longitudes(corner(cell.column), bits));
             bounds.push(row.bound(column));
         }

@@ -3,7 +3,7 @@
 use herd_crdt::{Coordinates, QUANTIZED_COLUMN_BITS, QUANTIZED_ROW_BITS, QuantizedLocation};
 
 /// The rows and columns of the lattice in a cell, as a power of two: 0.011 degrees.
-const CELL_KNOT_BITS: u32 = 5;
+pub(crate) const CELL_KNOT_BITS: u32 = 5;
 
 /// Rows of cells, as a power of two.
 pub(crate) const ROW_BITS: u32 = QUANTIZED_ROW_BITS - CELL_KNOT_BITS;
@@ -17,7 +17,7 @@ const CELL_DEGREES: f64 = 180.0 / (1_u32 << ROW_BITS) as f64;
 /// How far beyond the edges of its square a location may lie, in degrees; see [`QuantizedLocation`].
 pub(crate) const EDGE_DEGREES: f64 = 2e-7;
 
-/// A square of 0.011 degrees, some 1.2 km. The grid knows no more of the location of a client.
+/// A square of 0.011 degrees, some 1.2 km.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cell {
     pub(crate) row: u16,

@@ -58,14 +58,19 @@ impl Circle {
 
     /// How near rows between these latitudes come, at least.
     pub(crate) fn row(&self, (south, north): (f64, f64)) -> Row {
-        let latitude = self.center.latitude_degrees;
-        let gap = (south - latitude).max(latitude - north).max(0.0);
         let narrowest = cosine_at_least(south).min(cosine_at_least(north));
         Row {
             // The two parts of a haversine, each as small as it can be.
-            fixed: haversine_at_least(gap) - SLACK,
+            fixed: self.fixed((south, north)),
             factor: self.center.latitude_cos() * narrowest,
         }
+    }
+
+    /// The part of [`Circle::row`] that does not depend on the column.
+    pub(crate) fn fixed(&self, (south, north): (f64, f64)) -> f64 {
+        let latitude = self.center.latitude_degrees;
+        let gap = (south - latitude).max(latitude - north).max(0.0);
+        haversine_at_least(gap) - SLACK
     }
 
     /// How near columns between these longitudes come, at least.

@@ -184,7 +184,8 @@ impl Looking<'_> {
 
     fn node(self, id: NodeId) -> Step {
         let mut seen = Seen {
-            id,
+            tile: NodeId::tile(id.cell).cell,
+            around: self.area.row(latitudes(id.cell.row, id.cell_bits())),
             rows: [None; 8],
             columns: [None; 8],
             looked_at: 0,
@@ -198,7 +199,9 @@ impl Looking<'_> {
 
 /// Takes in the parts and the clients of a node of a tile.
 struct Seen<'a> {
-    id: NodeId,
+    tile: Cell,
+    /// Of the node's rows together.
+    around: Row,
     /// Of its parts, once they are needed.
     rows: [Option<Row>; 8],
     columns: [Option<Column>; 8],
@@ -217,11 +220,9 @@ impl Seen<'_> {
 impl Found for Seen<'_> {
     fn member(&mut self, member: Member) {
         self.looked_at += 1;
-        let cell = member.cell(NodeId::tile(self.id.cell).cell);
-        let area = self.looking.area;
-        let row = area.row(latitudes(cell.row, 0));
-        if row.fixed <= self.looking.bound_max && !self.looking.is_known(cell, 0) {
-            let bound = row.bound(area.column(longitudes(cell.column, 0)));
+        let at = member.at(self.tile);
+        let bound = self.looking.area.bound_within(self.around, at);
+        if bound <= self.looking.bound_max && !self.looking.is_known(Cell::of(at), 0) {
             self.push(bound, Target::Client(member.hash()));
         }
     }

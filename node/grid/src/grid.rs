@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 use super::cell::{Cell, Level};
 use super::node::{Found, Grown, Member, Node, NodeId};
 
-/// The hashes of clients by the cells that they are in.
+/// The hashes of clients and the knots that they are at, by cells.
 ///
-/// A hash stands in its cell as often as it entered and did not leave. So the order in which two changes of one client
+/// A hash stands at its knot as often as it entered and did not leave. So the order in which two changes of one client
 /// take effect does not matter, if no leaving is told before its entering.
 ///
 /// One tile of 0.7 degrees is locked at a time, for as long as it takes to look through 256 clients. A move writes to
@@ -87,54 +87,53 @@ impl Tile {
 }
 
 impl Grid {
-    /// A client's record has come here, in the place of one that was there, if there was one. Returns the cell that the
-    /// client is to leave, if that is one in another tile; until it does, it is found in both.
+    /// A client's record has come here, in the place of one that was there, if there was one. Returns the knot that the
+    /// client is to leave, if that is one in another tile; until it does, it is found at both.
     ///
-    /// To be called while the client's record cannot change again: the next record of the client leaves this cell.
+    /// To be called while the client's record cannot change again: the next record of the client leaves this knot.
     #[must_use]
     pub fn enter(
         &self,
         hash: u64,
         replaced: Option<QuantizedLocation>,
         at: QuantizedLocation,
-    ) -> Option<Cell> {
-        let to = Cell::of(at);
-        let from = replaced.map(Cell::of);
-        if from == Some(to) {
+    ) -> Option<QuantizedLocation> {
+        if replaced == Some(at) {
             return None;
         }
-        let entering = Member::new(hash, to);
-        match from {
+        let cell = Cell::of(at);
+        let entering = Member::new(hash, at);
+        match replaced {
             // Most moves.
-            Some(from) if NodeId::tile(from) == NodeId::tile(to) => {
+            Some(from) if NodeId::tile(Cell::of(from)) == NodeId::tile(cell) => {
                 let leaving = Member::new(hash, from);
                 let relocate = |node: &mut Node| node.relocate(leaving, entering);
-                let grown = self.zone(to).change(to, relocate);
+                let grown = self.zone(cell).change(cell, relocate);
                 debug_assert!(
                     grown.is_some(),
-                    "BUG: a client left a cell that it was not in"
+                    "BUG: a client left a knot that it was not at"
                 );
                 self.grown(grown.unwrap_or(0));
                 None
             }
             _ => {
                 let insert = |node: &mut Node| node.insert(entering);
-                let grown = self.zone(to).change(to, insert);
+                let grown = self.zone(cell).change(cell, insert);
                 self.grown(grown);
-                from
+                replaced
             }
         }
     }
 
-    /// A client leaves a cell that it entered; says whether it was there.
-    pub fn leave(&self, hash: u64, cell: Cell) -> bool {
-        let leaving = Member::new(hash, cell);
+    /// A client leaves a knot that it came to; says whether it was there.
+    pub fn leave(&self, hash: u64, at: QuantizedLocation) -> bool {
+        let (cell, leaving) = (Cell::of(at), Member::new(hash, at));
         let grown = self.zone(cell).change(cell, |node| node.remove(leaving));
         self.grown(grown.unwrap_or(0));
         grown.is_some()
     }
 
-    /// How many clients are in it; one that changes its cell at this moment may count twice. Locks each tile with
+    /// How many clients are in it; one that changes its tile at this moment may count twice. Locks each tile with
     /// clients, one after the other.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -156,19 +155,20 @@ impl Grid {
         usize::try_from(self.nodes.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// The hashes in one cell, each as often as it stands there.
+    /// The hashes in one cell with their knots, each as often as it stands there.
     #[must_use]
-    pub fn in_cell(&self, cell: Cell) -> Vec<u64> {
-        struct Hashes {
+    pub fn in_cell(&self, cell: Cell) -> Vec<(u64, QuantizedLocation)> {
+        struct InCell {
             tile: Cell,
             cell: Cell,
-            hashes: Vec<u64>,
+            members: Vec<(u64, QuantizedLocation)>,
             parts: Vec<NodeId>,
         }
-        impl Found for Hashes {
+        impl Found for InCell {
             fn member(&mut self, member: Member) {
-                if member.cell(self.tile) == self.cell {
-                    self.hashes.push(member.hash());
+                let at = member.at(self.tile);
+                if Cell::of(at) == self.cell {
+                    self.members.push((member.hash(), at));
                 }
             }
             fn part(&mut self, part: NodeId) {
@@ -176,16 +176,16 @@ impl Grid {
             }
         }
         let tile = NodeId::tile(cell);
-        let mut found = Hashes {
+        let mut found = InCell {
             tile: tile.cell,
             cell,
-            hashes: Vec::new(),
+            members: Vec::new(),
             parts: vec![tile],
         };
         while let Some(part) = found.parts.pop() {
             self.look(part, &mut found);
         }
-        found.hashes
+        found.members
     }
 
     /// All zones, by their numbers.

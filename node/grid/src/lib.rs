@@ -1,7 +1,7 @@
 //! Which clients are where: an index of hashes of clients by cells of the earth.
 //!
 //! The grid proposes candidates, and decides nothing: a search looks each candidate up in the map, and decides by the
-//! location there. So the grid need only know the cell of a client, and changes when the cell does. There is no
+//! location there. So the grid need only know about where a client is, to 38 m, and changes when that does. There is no
 //! clock, no runtime and no chance in here.
 //!
 //! Begin with [`Grid`], then [`Frontier`], which is the order of a search; [`Circle`] and [`Rectangle`] are the areas.

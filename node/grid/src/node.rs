@@ -1,6 +1,8 @@
 //! The clients of a tile: a tree that divides itself where many clients are.
 
-use super::cell::{Cell, Level};
+use herd_crdt::QuantizedLocation;
+
+use super::cell::{CELL_KNOT_BITS, Cell, Level};
 
 /// A node that holds more clients than this is divided, if it can be.
 const FEW_MAX: usize = 256;
@@ -17,9 +19,17 @@ const CROWD_DEPTH_MAX: u32 = 5;
 /// Bits of a hash that tell parts of a crowd apart, for each division.
 const CROWD_BITS: u32 = Level::PARTS.trailing_zeros();
 
-/// A client in a tile: its hash, and its cell's row and column in the tile, in ten bytes.
-#[derive(Clone, Copy)]
-pub(crate) struct Member([u16; 5]);
+/// A client in a tile: eight bytes of its hash, and three of its knot's row and column in the tile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Member([u8; 11]);
+
+/// The rows and columns of the lattice in a tile, as a power of two.
+const TILE_KNOT_BITS: u32 = Level::Tile.cell_bits() + CELL_KNOT_BITS;
+
+/// The bits of a row or a column that tell where in a tile it is.
+const IN_TILE: u32 = (1 << TILE_KNOT_BITS) - 1;
+
+const _: () = assert!(2 * TILE_KNOT_BITS <= 24, "they are kept in three bytes");
 
 /// A node of a tile. Its depth counts divisions: the tile's is 0, that of a block 1, of a cell 2, and of parts of a crowd
 /// more.
@@ -48,39 +58,46 @@ pub(crate) struct NodeId {
 pub(crate) type Grown = i32;
 
 impl Member {
-    pub(crate) fn new(hash: u64, cell: Cell) -> Self {
-        let mask = (1 << Level::Tile.cell_bits()) - 1;
-        let place = (cell.row & mask) << Level::Tile.cell_bits() | cell.column & mask;
-        Member([
-            hash as u16,
-            (hash >> 16) as u16,
-            (hash >> 32) as u16,
-            (hash >> 48) as u16,
-            place,
-        ])
+    pub(crate) fn new(hash: u64, at: QuantizedLocation) -> Self {
+        let place = (at.row() & IN_TILE) << TILE_KNOT_BITS | at.column() & IN_TILE;
+        let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
+        let [i, j, k, _] = place.to_le_bytes();
+        Member([a, b, c, d, e, f, g, h, i, j, k])
     }
 
     pub(crate) fn hash(self) -> u64 {
-        let [a, b, c, d, _] = self.0.map(u64::from);
-        a | b << 16 | c << 32 | d << 48
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 
-    /// Its cell, if the tile's southwestern cell is this.
-    pub(crate) fn cell(self, tile: Cell) -> Cell {
-        let [.., place] = self.0;
-        let mask = (1 << Level::Tile.cell_bits()) - 1;
-        Cell {
-            row: tile.row | place >> Level::Tile.cell_bits(),
-            column: tile.column | place & mask,
-        }
+    /// Its knot, if the tile's southwestern cell is this.
+    pub(crate) fn at(self, tile: Cell) -> QuantizedLocation {
+        let (row, column) = self.in_tile();
+        QuantizedLocation::new(
+            u32::from(tile.row) << CELL_KNOT_BITS | row,
+            u32::from(tile.column) << CELL_KNOT_BITS | column,
+        )
+    }
+
+    /// The row and the column of its knot, from the tile's southwestern corner.
+    fn in_tile(self) -> (u32, u32) {
+        let [.., i, j, k] = self.0;
+        let place = u32::from_le_bytes([i, j, k, 0]);
+        (place >> TILE_KNOT_BITS, place & IN_TILE)
     }
 
     /// In which part of a node of this depth it lies.
     fn part(self, depth: u32) -> usize {
-        const TILE: Cell = Cell { row: 0, column: 0 };
+        let cell = || {
+            let (row, column) = self.in_tile();
+            Cell {
+                row: (row >> CELL_KNOT_BITS) as u16,
+                column: (column >> CELL_KNOT_BITS) as u16,
+            }
+        };
         match depth {
-            0 => Level::block_index(self.cell(TILE)),
-            1 => Level::cell_index(self.cell(TILE)),
+            0 => Level::block_index(cell()),
+            1 => Level::cell_index(cell()),
             _ => crowd_part(self.hash() >> (CROWD_BITS * (depth - 2))),
         }
     }
@@ -203,7 +220,7 @@ impl Node {
     fn remove_at(&mut self, depth: u32, member: Member) -> Option<Grown> {
         match self {
             Node::Few(members) => {
-                let at = members.iter().position(|other| other.0 == member.0)?;
+                let at = members.iter().position(|other| *other == member)?;
                 members.swap_remove(at);
                 if members.capacity() >= ROOM_KEPT * members.len().max(2) {
                     members.shrink_to(2 * members.len());
@@ -224,7 +241,7 @@ impl Node {
     fn relocate_at(&mut self, depth: u32, from: Member, to: Member) -> Option<Grown> {
         match self {
             Node::Few(members) => {
-                let member = members.iter_mut().find(|other| other.0 == from.0)?;
+                let member = members.iter_mut().find(|other| **other == from)?;
                 *member = to;
                 Some(0)
             }
@@ -306,7 +323,7 @@ mod tests {
     /// Everything below a node, with multiplicity, and how many nodes hold clients.
     #[derive(Default)]
     struct All {
-        members: BTreeMap<(u64, Cell), usize>,
+        members: Model,
         parts: Vec<NodeId>,
     }
 
@@ -314,7 +331,7 @@ mod tests {
         fn member(&mut self, member: Member) {
             *self
                 .members
-                .entry((member.hash(), member.cell(TILE)))
+                .entry((member.hash(), knot_of(member)))
                 .or_default() += 1;
         }
 
@@ -323,7 +340,7 @@ mod tests {
         }
     }
 
-    fn all(node: &Node, from: NodeId) -> BTreeMap<(u64, Cell), usize> {
+    fn all(node: &Node, from: NodeId) -> Model {
         let mut all = All::default();
         all.parts.push(from);
         while let Some(part) = all.parts.pop() {
@@ -338,17 +355,28 @@ mod tests {
         count
     }
 
-    fn cell(number: u16) -> Cell {
-        Cell {
-            row: TILE.row + number % 64,
-            column: TILE.column + number / 64 % 64,
-        }
+    /// A knot in the cell of this number in the tile.
+    fn knot(cell: u16, within: u32) -> QuantizedLocation {
+        let row = u32::from(TILE.row + cell % 64) << CELL_KNOT_BITS;
+        let column = u32::from(TILE.column + cell / 64 % 64) << CELL_KNOT_BITS;
+        QuantizedLocation::new(row | within % 32, column | within / 32 % 32)
     }
 
-    type Model = BTreeMap<(u64, Cell), usize>;
+    /// The row and the column of a member.
+    fn knot_of(member: Member) -> (u32, u32) {
+        let at = member.at(TILE);
+        (at.row(), at.column())
+    }
+
+    fn member((hash, (row, column)): (u64, (u32, u32))) -> Member {
+        Member::new(hash, QuantizedLocation::new(row, column))
+    }
+
+    /// Hashes and knots, and how often each is there.
+    type Model = BTreeMap<(u64, (u32, u32)), usize>;
 
     /// Takes one out of a model that is not empty.
-    fn take_out(model: &mut Model, number: u64) -> (u64, Cell) {
+    fn take_out(model: &mut Model, number: u64) -> (u64, (u32, u32)) {
         let (&key, _) = model.iter().nth(number as usize % model.len()).unwrap();
         let count = model.get_mut(&key).unwrap();
         *count -= 1;
@@ -363,44 +391,43 @@ mod tests {
         #[test]
         fn a_node_holds_what_was_put_in_and_not_taken_out(
             // Few cells, so that crowds are divided; some hashes that begin alike.
-            steps in prop::collection::vec((any::<u64>(), 0_u16..9, 0..5), 0..3_000),
+            steps in prop::collection::vec((any::<u64>(), 0_u16..9, 0_u32..1_024, 0..5), 0..3_000),
             alike in any::<bool>(),
         ) {
             let mut node = Node::EMPTY;
             let mut model = Model::default();
             let mut grown = 0;
-            for (hash, place, step) in steps {
+            for (hash, place, within, step) in steps {
                 let hash = if alike { hash & !0xfff } else { hash };
-                let at = cell(place * place * 50);
+                let entering = Member::new(hash, knot(place * place * 50, within));
                 if step < 2 || model.is_empty() {
-                    grown += node.insert(Member::new(hash, at));
-                    *model.entry((hash, at)).or_default() += 1;
+                    grown += node.insert(entering);
+                    *model.entry((hash, knot_of(entering))).or_default() += 1;
                 } else if step == 2 {
-                    let (hash, from) = take_out(&mut model, hash);
-                    let (from, to) = (Member::new(hash, from), Member::new(hash, at));
-                    grown += node.relocate(from, to).unwrap();
-                    *model.entry((hash, at)).or_default() += 1;
+                    let from = take_out(&mut model, hash);
+                    let to = Member::new(from.0, entering.at(TILE));
+                    grown += node.relocate(member(from), to).unwrap();
+                    *model.entry((from.0, knot_of(to))).or_default() += 1;
                 } else {
                     // Many at a time, so that nodes become one again.
                     for _ in 0..(hash % 3).min(model.len() as u64) {
-                        let (hash, at) = take_out(&mut model, hash);
-                        grown += node.remove(Member::new(hash, at)).unwrap();
+                        grown += node.remove(member(take_out(&mut model, hash))).unwrap();
                     }
                 }
             }
             prop_assert_eq!(grown, leaves(&node));
             prop_assert_eq!(node.len(), model.values().sum::<usize>());
             prop_assert_eq!(all(&node, NodeId::tile(TILE)), model);
-            let absent = Member::new(1, cell(4_095));
+            let absent = Member::new(1, knot(4_095, 0));
             prop_assert!(node.remove(absent).is_none());
-            prop_assert!(node.relocate(absent, Member::new(1, cell(0))).is_none());
+            prop_assert!(node.relocate(absent, Member::new(1, knot(0, 0))).is_none());
         }
     }
 
     #[test]
     fn a_crowd_in_one_cell_is_divided_and_found_by_parts() {
         let mut node = Node::EMPTY;
-        let at = cell(77);
+        let at = knot(77, 500);
         let hash = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         for number in 0..100_000 {
             node.insert(Member::new(hash(number), at));
@@ -427,14 +454,20 @@ mod tests {
         let mut node = Node::EMPTY;
         let hash = |number: u64| number << 40 | number;
         for number in 0..300 {
-            node.insert(Member::new(hash(number), cell(number as u16 * 13)));
+            node.insert(Member::new(
+                hash(number),
+                knot(number as u16 * 13, number as u32),
+            ));
         }
         let mut found = All::default();
         node.look(NodeId::tile(TILE), &mut found);
         let parts = found.parts;
         assert!(parts.len() > 10);
         for number in 20..300 {
-            node.remove(Member::new(hash(number), cell(number as u16 * 13)));
+            node.remove(Member::new(
+                hash(number),
+                knot(number as u16 * 13, number as u32),
+            ));
         }
         assert!(matches!(node, Node::Few(_)));
         let mut seen = 0;

@@ -93,6 +93,9 @@ const COSINE: [f64; 7] = [
     1.0 / 87_178_291_200.0,
 ];
 
+/// Below this square of half an angle, some 400 km, two terms of the series are the bound: 1e-7 of it is cut off at most.
+const NEAR_SQUARE: f64 = 1e-3;
+
 /// `1 - c0 square + c1 square^2 - ...`. Where the terms get smaller, a series that is cut off behind one that is taken
 /// away is no greater than all of it.
 fn alternating(square: f64, coefficients: &[f64; 7]) -> f64 {
@@ -103,7 +106,11 @@ fn alternating(square: f64, coefficients: &[f64; 7]) -> f64 {
 /// At most the haversine of an angle of 0 to 180 degrees, and close to it.
 pub(crate) fn haversine_at_least(degrees: f64) -> f64 {
     let half = degrees.to_radians() / 2.0;
-    half * half * alternating(half * half, &SQUARED_SINE)
+    let square = half * half;
+    if square < NEAR_SQUARE {
+        return square * (1.0 - square * SQUARED_SINE[0]);
+    }
+    square * alternating(square, &SQUARED_SINE)
 }
 
 /// At most the cosine of a latitude, and close to it; never below 0.

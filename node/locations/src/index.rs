@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use herd_crdt::QuantizedLocation;
 use herd_grid::Cell;
 
 use super::Locations;
@@ -9,8 +10,8 @@ use super::Locations;
 /// Where index and map do not agree: a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IndexFault {
-    /// Clients of the map are not in their cells.
-    #[error("{missing} clients of the map are not in their cells")]
+    /// Clients of the map are not at their knots.
+    #[error("{missing} clients of the map are not at their knots")]
     Missing {
         /// How many.
         missing: usize,
@@ -34,7 +35,7 @@ impl Locations {
     /// How index and map differ, while nothing changes; clients that are not entered yet do not count. Looks at every
     /// record, and copies the hash of each: for tests, which call [`Locations::make_index`] first.
     pub fn index_fault(&self) -> Option<IndexFault> {
-        let mut by_cell = BTreeMap::<Cell, Vec<u64>>::new();
+        let mut by_cell = BTreeMap::<Cell, Vec<_>>::new();
         let mut map = 0;
         for shard in &self.shards {
             let shard = shard.lock();
@@ -43,19 +44,23 @@ impl Locations {
                 let Some(at) = record.quantized().filter(|_| shard.indexed.has(hash)) else {
                     continue;
                 };
-                by_cell.entry(Cell::of(at)).or_default().push(hash);
+                by_cell.entry(Cell::of(at)).or_default().push((hash, at));
                 map += 1;
             }
         }
         let mut missing = 0;
         for (cell, mut expected) in by_cell {
             let mut held = self.grid.in_cell(cell);
-            expected.sort_unstable();
-            held.sort_unstable();
+            let order = |&(hash, at): &(u64, QuantizedLocation)| (hash, at.row(), at.column());
+            expected.sort_unstable_by_key(order);
+            held.sort_unstable_by_key(order);
             let mut held = held.into_iter().peekable();
-            for hash in expected {
-                while held.next_if(|&other| other < hash).is_some() {}
-                missing += usize::from(held.next_if_eq(&hash).is_none());
+            for member in expected {
+                while held
+                    .next_if(|other| order(other) < order(&member))
+                    .is_some()
+                {}
+                missing += usize::from(held.next_if_eq(&member).is_none());
             }
         }
         let index = self.grid.len();

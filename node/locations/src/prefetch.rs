@@ -1,5 +1,6 @@
 //! Before many records are merged, the entries of their clients are prefetched.
 
+use super::shard::Shard;
 use super::sharded::{Locations, shard_of};
 
 /// With fewer clients most of the map is in the processor's caches, and prefetching costs more than it saves.
@@ -22,6 +23,25 @@ impl Locations {
         hashes.extend(clients.take(records_max).map(|client| self.hash_of(client)));
         if hashes.len() >= RECORDS_MIN {
             self.prefetch(hashes);
+        }
+    }
+
+    /// Looks at the shards of these hashes, one hash after the other, once their entries are prefetched. Sorts the hashes.
+    /// All shards of the hashes are locked together: a lock waits for all reads before it, so one lock for each hash would
+    /// make the processor wait for one entry after the other.
+    pub(super) fn with_shards_of(&self, hashes: &mut [u64], mut look: impl FnMut(&Shard, u64)) {
+        // In the order of their numbers, so that two threads do not wait for each other.
+        hashes.sort_unstable_by_key(|&hash| shard_of(hash));
+        let of_shards = || hashes.chunk_by(|&a, &b| shard_of(a) == shard_of(b));
+        let mut shards = Vec::with_capacity(hashes.len());
+        for of_one in of_shards() {
+            shards.push(self.shards[shard_of(of_one[0])].lock());
+        }
+        for (shard, of_one) in shards.iter().zip(of_shards()) {
+            shard.map.prefetch(of_one.iter().copied());
+        }
+        for (shard, of_one) in shards.iter().zip(of_shards()) {
+            of_one.iter().for_each(|&hash| look(shard, hash));
         }
     }
 

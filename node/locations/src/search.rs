@@ -14,6 +14,10 @@ mod tests;
 /// A search whose answer changes while it is looked for begins anew so often.
 const RESTARTS_MAX: u32 = 2;
 
+/// Candidates that are looked up together at least, and at most. The processor waits for the memory of all of them at once.
+const BATCH_MIN: usize = 4;
+const BATCH_MAX: usize = 32;
+
 /// A question for clients in an area.
 #[derive(Clone, Debug)]
 pub struct Query {
@@ -46,7 +50,7 @@ pub struct Found {
 /// A search under way. It is carried on in pieces, so that others have their turn in between.
 ///
 /// Each record in the answer was the current one at some moment of the search, and if that took several pieces, at its end.
-/// A client that was in the area all the time, and in one cell, is in the answer.
+/// A client that was in the area all the time, and in one cell, is in the answer, if there are no more than are wanted.
 pub struct Search {
     query: Query,
     frontier: Frontier,
@@ -56,7 +60,9 @@ pub struct Search {
     hashes: HashSet<u64>,
     /// The bytes of the texts of the best.
     bytes: usize,
-    /// The results of one look-up.
+    /// Hashes of candidates that are to be looked up next, together.
+    batch: Vec<u64>,
+    /// The results of their look-up.
     looked_up: Vec<Ranked>,
     candidates: usize,
     pieces: usize,
@@ -89,6 +95,7 @@ impl Search {
             best: BinaryHeap::new(),
             hashes: HashSet::new(),
             bytes: 0,
+            batch: Vec::new(),
             looked_up: Vec::new(),
             candidates: 0,
             pieces: 0,
@@ -131,14 +138,19 @@ impl Search {
                 .step(&locations.grid, &self.query.area, bound_max)
             {
                 Step::Candidate(hash) => {
-                    self.look_up(locations, may_see, hash);
+                    self.batch.push(hash);
+                    if self.batch.len() >= self.batch_len() {
+                        self.look_up(locations, may_see);
+                    }
                     done += 1;
                 }
                 Step::Looked(candidates) => done += candidates,
+                Step::End if !self.batch.is_empty() => self.look_up(locations, may_see),
                 Step::End if self.pieces == 0 || !self.is_outdated(locations) => return true,
                 Step::End => {}
             }
         }
+        self.look_up(locations, may_see);
         self.pieces += 1;
         false
     }
@@ -169,25 +181,34 @@ impl Search {
         }
     }
 
-    /// Looks up the records of this hash in the map.
-    fn look_up(&mut self, locations: &Locations, may_see: &dyn Fn(&[u8]) -> bool, hash: u64) {
-        self.candidates += 1;
+    /// How many candidates are to be looked up together. As long as fewer are known than are wanted, the next ones are
+    /// looked up anyway; then each may show that the others are too far away.
+    fn batch_len(&self) -> usize {
+        let wanted = (self.query.limit + 1).saturating_sub(self.best.len());
+        wanted.clamp(BATCH_MIN, BATCH_MAX)
+    }
+
+    /// Looks up the records of the batch in the map.
+    fn look_up(&mut self, locations: &Locations, may_see: &dyn Fn(&[u8]) -> bool) {
         let floor_ns = locations.floor_ns();
+        let mut batch = std::mem::take(&mut self.batch);
         let mut looked_up = std::mem::take(&mut self.looked_up);
-        {
-            let shard = locations.shard(hash).lock();
+        self.candidates += batch.len();
+        locations.with_shards_of(&mut batch, |shard, hash| {
             for record in shard.map.perhaps_with_hash(hash) {
                 if record.time().ns() >= floor_ns {
                     looked_up.extend(self.ranked(locations, hash, record));
                 }
             }
-        }
+        });
         for ranked in looked_up.drain(..) {
-            // Not under the lock: a token may have many patterns.
+            // Not under the locks: a token may have many patterns.
             if may_see(ranked.hit.record.client()) {
                 self.take(ranked);
             }
         }
+        batch.clear();
+        self.batch = batch;
         self.looked_up = looked_up;
     }
 

@@ -9,7 +9,7 @@ use herd_crdt::{
     Delivery, Incoming, Merged, Outcome, Publication, Publications, PublisherId, Publishers,
     QuantizedLocation, Record, RepublishPolicy, SlotAddress, SlotId,
 };
-use herd_grid::{Cell, Grid};
+use herd_grid::Grid;
 use herd_watch::{Wakes, Watchers};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
@@ -277,7 +277,7 @@ impl Locations {
             wakes.wake();
             removed += records;
             for (hash, at) in located {
-                self.leave(hash, Some(Cell::of(at)));
+                self.leave(hash, Some(at));
             }
             tokio::task::yield_now().await;
         }
@@ -416,28 +416,28 @@ impl Locations {
         self.shard(hash).lock().map.publication(hash, client)
     }
 
-    /// A merge has put a record here, or a tombstone, which is nowhere. Returns the cell that its client leaves thereby,
-    /// which is to be told once the shard is unlocked.
+    /// A merge has put a record here, or a tombstone, which is nowhere. Returns the knot that its client leaves
+    /// thereby, which is to be told once the shard is unlocked.
     fn enter(
         &self,
         shard: &Shard,
         hash: u64,
         merged: &Merged,
         at: Option<QuantizedLocation>,
-    ) -> Option<Cell> {
+    ) -> Option<QuantizedLocation> {
         if !merged.outcome.changed() || matches!(shard.indexed, Indexed::No) {
             return None;
         }
         match at {
             Some(at) => self.grid.enter(hash, merged.replaced, at),
-            None => merged.replaced.map(Cell::of),
+            None => merged.replaced,
         }
     }
 
-    fn leave(&self, hash: u64, cell: Option<Cell>) {
-        if let Some(cell) = cell {
-            let was_there = self.grid.leave(hash, cell);
-            debug_assert!(was_there, "BUG: a client left a cell that it was not in");
+    fn leave(&self, hash: u64, at: Option<QuantizedLocation>) {
+        if let Some(at) = at {
+            let was_there = self.grid.leave(hash, at);
+            debug_assert!(was_there, "BUG: a client left a knot that it was not at");
         }
     }
 

@@ -229,7 +229,7 @@ fn the_checker_tells_of_an_update_that_is_dropped() {
         locations.hash(b"kiwi"),
         locations.find(b"kiwi").unwrap().quantized().unwrap(),
     );
-    locations.grid.leave(hash, herd_grid::Cell::of(at));
+    locations.grid.leave(hash, at);
     assert_eq!(
         locations.index_fault(),
         Some(super::super::IndexFault::Missing { missing: 1 })
