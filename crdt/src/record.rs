@@ -239,6 +239,21 @@ impl Record {
         &self.server
     }
 
+    /// A copy that shares `server`, the name of the same server, instead of the one that this record shares.
+    #[must_use]
+    pub fn copy_with(&self, server: ServerName) -> Record {
+        debug_assert_eq!(server, self.server, "BUG: another server");
+        Record {
+            text: self.text.clone(),
+            client_len: self.client_len,
+            location_len: self.location_len,
+            quantized: self.quantized,
+            server,
+            time: self.time,
+            received_ns: self.received_ns,
+        }
+    }
+
     /// That server's clock at receipt, in nanoseconds since the epoch.
     #[must_use]
     pub fn received_ns(&self) -> i64 {

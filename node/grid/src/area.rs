@@ -54,6 +54,7 @@ impl Area {
     }
 
     /// As [`Area::bound_at`] of a location in one of the rows that are `around` it: about as good a bound, and found faster.
+    #[inline]
     pub(crate) fn bound_within(&self, around: Row, at: QuantizedLocation) -> f64 {
         let (latitudes, longitudes) = edges_of(at);
         let column = self.column(longitudes);
@@ -78,6 +79,18 @@ impl Area {
         }
     }
 
+    /// The row, unless each square in it has a greater bound than this.
+    #[inline]
+    pub(crate) fn row_within(&self, latitudes: (f64, f64), bound_max: f64) -> Option<Row> {
+        if let Area::Circle(circle) = self
+            && circle.fixed(latitudes) > bound_max
+        {
+            return None;
+        }
+        Some(self.row(latitudes)).filter(|row| row.fixed <= bound_max)
+    }
+
+    #[inline]
     pub(crate) fn row(&self, latitudes: (f64, f64)) -> Row {
         match self {
             Area::Circle(circle) => circle.row(latitudes),
@@ -85,6 +98,7 @@ impl Area {
         }
     }
 
+    #[inline]
     pub(crate) fn column(&self, longitudes: (f64, f64)) -> Column {
         match self {
             Area::Circle(circle) => circle.column(longitudes),

@@ -57,6 +57,7 @@ impl Circle {
     }
 
     /// How near rows between these latitudes come, at least.
+    #[inline]
     pub(crate) fn row(&self, (south, north): (f64, f64)) -> Row {
         let narrowest = cosine_at_least(south).min(cosine_at_least(north));
         Row {
@@ -67,6 +68,7 @@ impl Circle {
     }
 
     /// The part of [`Circle::row`] that does not depend on the column.
+    #[inline]
     pub(crate) fn fixed(&self, (south, north): (f64, f64)) -> f64 {
         let latitude = self.center.latitude_degrees;
         let gap = (south - latitude).max(latitude - north).max(0.0);
@@ -74,6 +76,7 @@ impl Circle {
     }
 
     /// How near columns between these longitudes come, at least.
+    #[inline]
     pub(crate) fn column(&self, (west, east): (f64, f64)) -> Column {
         let middle = f64::midpoint(west, east);
         let gap = turn(self.center.longitude_degrees, middle) - (east - west) / 2.0;

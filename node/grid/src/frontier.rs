@@ -59,14 +59,12 @@ impl Target {
 impl Default for Frontier {
     /// All of the earth.
     fn default() -> Self {
-        let world = Entry {
-            bound: f64::NEG_INFINITY,
-            target: Target::World,
-        };
-        Frontier {
-            heap: BinaryHeap::from([world]),
+        let mut frontier = Frontier {
+            heap: BinaryHeap::new(),
             known: None,
-        }
+        };
+        frontier.begin_anew();
+        frontier
     }
 }
 
@@ -78,6 +76,21 @@ impl Frontier {
             known: Some(known.interior()),
             ..Frontier::default()
         }
+    }
+
+    /// All that was looked at is to be looked at again. Keeps its memory.
+    pub fn begin_anew(&mut self) {
+        self.heap.clear();
+        self.heap.push(Entry {
+            bound: f64::NEG_INFINITY,
+            target: Target::World,
+        });
+    }
+
+    /// How many squares and candidates it has memory for.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.heap.capacity()
     }
 
     /// Takes the next step of a search for `area`, beyond `bound_max` nothing. The bound may fall from step to step.
@@ -163,10 +176,10 @@ impl Looking<'_> {
             .collect();
         for row_number in 0..rows.min(count) {
             let row = southwest.row + ((row_number as u16) << bits);
-            let of_row = self.area.row(latitudes(row, bits));
-            if of_row.fixed > self.bound_max {
+            let latitudes = latitudes(row, bits);
+            let Some(of_row) = self.area.row_within(latitudes, self.bound_max) else {
                 continue;
-            }
+            };
             for (number, of_column) in of_columns.iter().enumerate() {
                 let bound = of_row.bound(*of_column);
                 if bound <= self.bound_max && is_occupied(row_number * columns + number) {
@@ -202,8 +215,8 @@ struct Seen<'a> {
     tile: Cell,
     /// Of the node's rows together.
     around: Row,
-    /// Of its parts, once they are needed.
-    rows: [Option<Row>; 8],
+    /// Of its parts, once they are needed; no row, if all of it is too far away.
+    rows: [Option<Option<Row>>; 8],
     columns: [Option<Column>; 8],
     looked_at: usize,
     looking: Looking<'a>,
@@ -218,12 +231,15 @@ impl Seen<'_> {
 }
 
 impl Found for Seen<'_> {
-    fn member(&mut self, member: Member) {
-        self.looked_at += 1;
-        let at = member.at(self.tile);
-        let bound = self.looking.area.bound_within(self.around, at);
-        if bound <= self.looking.bound_max && !self.looking.is_known(Cell::of(at), 0) {
-            self.push(bound, Target::Client(member.hash()));
+    fn members(&mut self, members: &[Member]) {
+        self.looked_at += members.len();
+        let area = self.looking.area;
+        for member in members {
+            let at = member.at(self.tile);
+            let bound = area.bound_within(self.around, at);
+            if bound <= self.looking.bound_max && !self.looking.is_known(Cell::of(at), 0) {
+                self.push(bound, Target::Client(member.hash()));
+            }
         }
     }
 
@@ -234,8 +250,14 @@ impl Found for Seen<'_> {
             return;
         }
         let number = |at: u16| usize::from(at >> bits) % 8;
-        let row = *self.rows[number(part.cell.row)]
-            .get_or_insert_with(|| area.row(latitudes(part.cell.row, bits)));
+        let bound_max = self.looking.bound_max;
+        let row = self.rows[number(part.cell.row)].get_or_insert_with(|| {
+            let latitudes = latitudes(part.cell.row, bits);
+            area.row_within(latitudes, bound_max)
+        });
+        let Some(row) = *row else {
+            return;
+        };
         let column = *self.columns[number(part.cell.column)]
             .get_or_insert_with(|| area.column(longitudes(part.cell.column, bits)));
         self.push(row.bound(column), Target::Node(part));

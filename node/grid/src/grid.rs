@@ -165,11 +165,11 @@ impl Grid {
             parts: Vec<NodeId>,
         }
         impl Found for InCell {
-            fn member(&mut self, member: Member) {
-                let at = member.at(self.tile);
-                if Cell::of(at) == self.cell {
-                    self.members.push((member.hash(), at));
-                }
+            fn members(&mut self, members: &[Member]) {
+                let all = members.iter();
+                let all = all.map(|member| (member.hash(), member.at(self.tile)));
+                self.members
+                    .extend(all.filter(|&(_, at)| Cell::of(at) == self.cell));
             }
             fn part(&mut self, part: NodeId) {
                 self.parts.push(part);

@@ -283,13 +283,14 @@ impl Node {
                 // It was divided when it was found, and is not any more.
                 Node::Few(members) => {
                     let of_it = members.iter().filter(|&&member| id.holds(member));
-                    return of_it.for_each(|&member| found.member(member));
+                    let of_it: Vec<Member> = of_it.copied().collect();
+                    return found.members(&of_it);
                 }
                 Node::Many(parts) => node = &parts.nodes[id.part_above(depth)],
             }
         }
         match node {
-            Node::Few(members) => members.iter().for_each(|&member| found.member(member)),
+            Node::Few(members) => found.members(members),
             Node::Many(parts) => {
                 for (number, part) in parts.nodes.iter().enumerate() {
                     if part.len() > 0 {
@@ -303,7 +304,7 @@ impl Node {
 
 /// The receiver of the parts and the clients of a node.
 pub(crate) trait Found {
-    fn member(&mut self, member: Member);
+    fn members(&mut self, members: &[Member]);
     fn part(&mut self, part: NodeId);
 }
 
@@ -328,11 +329,11 @@ mod tests {
     }
 
     impl Found for All {
-        fn member(&mut self, member: Member) {
-            *self
-                .members
-                .entry((member.hash(), knot_of(member)))
-                .or_default() += 1;
+        fn members(&mut self, members: &[Member]) {
+            for &member in members {
+                let key = (member.hash(), knot_of(member));
+                *self.members.entry(key).or_default() += 1;
+            }
         }
 
         fn part(&mut self, part: NodeId) {

@@ -54,6 +54,7 @@ impl Point {
 }
 
 /// How far two longitudes are apart, in degrees, 0 to 180.
+#[inline]
 pub(crate) fn turn(a_degrees: f64, b_degrees: f64) -> f64 {
     let apart = (a_degrees - b_degrees).abs();
     if apart > 180.0 { 360.0 - apart } else { apart }
@@ -104,6 +105,7 @@ fn alternating(square: f64, coefficients: &[f64; 7]) -> f64 {
 }
 
 /// At most the haversine of an angle of 0 to 180 degrees, and close to it.
+#[inline]
 pub(crate) fn haversine_at_least(degrees: f64) -> f64 {
     let half = degrees.to_radians() / 2.0;
     let square = half * half;

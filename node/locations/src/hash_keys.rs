@@ -1,6 +1,6 @@
 //! How clients are hashed: SipHash-1-3 under secret keys, so that nobody can choose clients whose hashes meet.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use siphasher::sip::SipHasher13;
 
@@ -34,6 +34,29 @@ impl BuildHasher for HashKeys {
 
     fn build_hasher(&self) -> SipHasher13 {
         SipHasher13::new_with_keys(self.keys.0, self.keys.1)
+    }
+}
+
+/// Hashes hashes of clients, which nobody can choose, to themselves.
+pub(super) type KeyedAlready = BuildHasherDefault<Unhashed>;
+
+/// See [`KeyedAlready`].
+#[derive(Debug, Default)]
+pub(super) struct Unhashed(u64);
+
+impl Hasher for Unhashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 

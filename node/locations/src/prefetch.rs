@@ -27,21 +27,37 @@ impl Locations {
     }
 
     /// Looks at the shards of these hashes, one hash after the other, once their entries are prefetched. Sorts the hashes.
-    /// All shards of the hashes are locked together: a lock waits for all reads before it, so one lock for each hash would
-    /// make the processor wait for one entry after the other.
+    /// The shards of the hashes are locked together: a lock waits for all reads before it, so one lock for each hash would
+    /// make the processor wait for one entry after the other. But a shard that is locked already is waited for when all
+    /// others are unlocked again.
     pub(super) fn with_shards_of(&self, hashes: &mut [u64], mut look: impl FnMut(&Shard, u64)) {
-        // In the order of their numbers, so that two threads do not wait for each other.
         hashes.sort_unstable_by_key(|&hash| shard_of(hash));
         let of_shards = || hashes.chunk_by(|&a, &b| shard_of(a) == shard_of(b));
         let mut shards = Vec::with_capacity(hashes.len());
+        let mut are_locked = false;
         for of_one in of_shards() {
-            shards.push(self.shards[shard_of(of_one[0])].lock());
+            let shard = self.shards[shard_of(of_one[0])].try_lock();
+            are_locked |= shard.is_none();
+            shards.push(shard);
         }
         for (shard, of_one) in shards.iter().zip(of_shards()) {
-            shard.map.prefetch(of_one.iter().copied());
+            if let Some(shard) = shard {
+                shard.map.prefetch(of_one.iter().copied());
+            }
         }
         for (shard, of_one) in shards.iter().zip(of_shards()) {
-            of_one.iter().for_each(|&hash| look(shard, hash));
+            if let Some(shard) = shard {
+                of_one.iter().for_each(|&hash| look(shard, hash));
+            }
+        }
+        if !are_locked {
+            return;
+        }
+        let missed: Vec<bool> = shards.iter().map(Option::is_none).collect();
+        drop(shards);
+        for (of_one, _) in of_shards().zip(missed).filter(|&(_, missed)| missed) {
+            let shard = self.shards[shard_of(of_one[0])].lock();
+            of_one.iter().for_each(|&hash| look(&shard, hash));
         }
     }
 

@@ -1,22 +1,25 @@
 //! Which clients are in an area: candidates from the index, answers from the map.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashSet};
 
-use herd_crdt::Record;
-use herd_grid::{Area, Frontier, Step};
+use herd_crdt::{Record, ServerName};
+use herd_grid::{Area, Step};
 
 use super::Locations;
 
+mod memory;
 #[cfg(test)]
 mod tests;
+
+use memory::{Memory, own_name};
 
 /// A search whose answer changes while it is looked for begins anew so often.
 const RESTARTS_MAX: u32 = 2;
 
 /// Candidates that are looked up together at least, and at most. The processor waits for the memory of all of them at once.
+/// With more, threads that search would often meet at the same shards.
 const BATCH_MIN: usize = 4;
-const BATCH_MAX: usize = 32;
+const BATCH_MAX: usize = 8;
 
 /// A question for clients in an area.
 #[derive(Clone, Debug)]
@@ -53,17 +56,9 @@ pub struct Found {
 /// A client that was in the area all the time, and in one cell, is in the answer, if there are no more than are wanted.
 pub struct Search {
     query: Query,
-    frontier: Frontier,
-    /// The best so far, the worst of them on top: one more than are wanted, which tells whether there are more.
-    best: BinaryHeap<Ranked>,
-    /// The hashes of their clients.
-    hashes: HashSet<u64>,
+    memory: Memory,
     /// The bytes of the texts of the best.
     bytes: usize,
-    /// Hashes of candidates that are to be looked up next, together.
-    batch: Vec<u64>,
-    /// The results of their look-up.
-    looked_up: Vec<Ranked>,
     candidates: usize,
     pieces: usize,
     restarts: u32,
@@ -71,7 +66,7 @@ pub struct Search {
     lost_some: bool,
 }
 
-/// A hit with its place in the order.
+/// The best are kept with the worst of them on top: one more than are wanted, which tells whether there are more.
 struct Ranked {
     haversine: f64,
     hash: u64,
@@ -91,12 +86,8 @@ impl Search {
     pub fn new(query: Query) -> Self {
         Search {
             query,
-            frontier: Frontier::default(),
-            best: BinaryHeap::new(),
-            hashes: HashSet::new(),
+            memory: Memory::take(),
             bytes: 0,
-            batch: Vec::new(),
-            looked_up: Vec::new(),
             candidates: 0,
             pieces: 0,
             restarts: 0,
@@ -113,7 +104,7 @@ impl Search {
     /// The memory of the clients that were found so far, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes + self.best.len() * size_of::<Ranked>()
+        self.bytes + self.memory.best.len() * size_of::<Ranked>()
     }
 
     /// Carries on for a piece of about this number of look-ups; says whether the search is over. Clients that
@@ -129,23 +120,24 @@ impl Search {
         }
         let mut done = 0;
         while done < piece {
-            if self.query.limit == 0 && !self.best.is_empty() {
+            if self.query.limit == 0 && !self.memory.best.is_empty() {
                 return true;
             }
             let bound_max = self.bound_max();
             match self
+                .memory
                 .frontier
                 .step(&locations.grid, &self.query.area, bound_max)
             {
                 Step::Candidate(hash) => {
-                    self.batch.push(hash);
-                    if self.batch.len() >= self.batch_len() {
+                    self.memory.batch.push(hash);
+                    if self.memory.batch.len() >= self.batch_len() {
                         self.look_up(locations, may_see);
                     }
                     done += 1;
                 }
                 Step::Looked(candidates) => done += candidates,
-                Step::End if !self.batch.is_empty() => self.look_up(locations, may_see),
+                Step::End if !self.memory.batch.is_empty() => self.look_up(locations, may_see),
                 Step::End if self.pieces == 0 || !self.is_outdated(locations) => return true,
                 Step::End => {}
             }
@@ -158,9 +150,11 @@ impl Search {
     /// The answer of a search that is over.
     #[must_use]
     pub fn into_found(self) -> Found {
-        let mut hits: Vec<Ranked> = self.best.into_vec();
+        let mut memory = self.memory;
+        let more = memory.best.len() > self.query.limit || self.lost_some;
+        let mut hits: Vec<Ranked> = memory.best.drain().collect();
+        memory.keep();
         hits.sort_unstable();
-        let more = hits.len() > self.query.limit || self.lost_some;
         hits.truncate(self.query.limit);
         Found {
             hits: hits.into_iter().map(|ranked| ranked.hit).collect(),
@@ -170,12 +164,12 @@ impl Search {
 
     /// Whether there are as many as have to be known.
     fn is_full(&self) -> bool {
-        self.best.len() > self.query.limit
+        self.memory.best.len() > self.query.limit
     }
 
     /// A square or a location with a greater bound cannot be among the best.
     fn bound_max(&self) -> f64 {
-        match self.best.peek() {
+        match self.memory.best.peek() {
             Some(worst) if self.is_full() => worst.haversine,
             _ => self.query.area.bound_max(),
         }
@@ -184,20 +178,21 @@ impl Search {
     /// How many candidates are to be looked up together. As long as fewer are known than are wanted, the next ones are
     /// looked up anyway; then each may show that the others are too far away.
     fn batch_len(&self) -> usize {
-        let wanted = (self.query.limit + 1).saturating_sub(self.best.len());
+        let wanted = (self.query.limit + 1).saturating_sub(self.memory.best.len());
         wanted.clamp(BATCH_MIN, BATCH_MAX)
     }
 
     /// Looks up the records of the batch in the map.
     fn look_up(&mut self, locations: &Locations, may_see: &dyn Fn(&[u8]) -> bool) {
         let floor_ns = locations.floor_ns();
-        let mut batch = std::mem::take(&mut self.batch);
-        let mut looked_up = std::mem::take(&mut self.looked_up);
+        let mut batch = std::mem::take(&mut self.memory.batch);
+        let mut looked_up = std::mem::take(&mut self.memory.looked_up);
+        let mut names = self.memory.names();
         self.candidates += batch.len();
         locations.with_shards_of(&mut batch, |shard, hash| {
             for record in shard.map.perhaps_with_hash(hash) {
                 if record.time().ns() >= floor_ns {
-                    looked_up.extend(self.ranked(locations, hash, record));
+                    looked_up.extend(self.ranked(locations, &mut names, (hash, record)));
                 }
             }
         });
@@ -208,12 +203,18 @@ impl Search {
             }
         }
         batch.clear();
-        self.batch = batch;
-        self.looked_up = looked_up;
+        self.memory.batch = batch;
+        self.memory.looked_up = looked_up;
+        self.memory.put_names_back(names);
     }
 
     /// A record that is among the best so far, if it is of a client with this hash.
-    fn ranked(&self, locations: &Locations, hash: u64, record: &Record) -> Option<Ranked> {
+    fn ranked(
+        &self,
+        locations: &Locations,
+        names: &mut Vec<ServerName>,
+        (hash, record): (u64, &Record),
+    ) -> Option<Ranked> {
         let area = &self.query.area;
         // Its text is not read for this.
         if area.bound_at(record.quantized()?) > self.bound_max() {
@@ -225,7 +226,7 @@ impl Search {
         }
         let (distance_m, haversine) = area.distance(&record.location()?)?;
         if self.is_full()
-            && let Some(worst) = self.best.peek()
+            && let Some(worst) = self.memory.best.peek()
             && worst.order(distance_m, client) != Ordering::Greater
         {
             return None;
@@ -235,42 +236,46 @@ impl Search {
             hash,
             hit: Hit {
                 distance_m,
-                record: record.clone(),
+                record: record.copy_with(own_name(names, record.server())),
             },
         })
     }
 
     fn take(&mut self, ranked: Ranked) {
-        if !self.hashes.insert(ranked.hash) {
+        if !self.memory.hashes.insert(ranked.hash) {
             // It has changed its cell meanwhile, and is found in both; or another client has this hash.
             let client = ranked.hit.record.client();
-            let mut best = self.best.iter();
+            let mut best = self.memory.best.iter();
             if best.any(|known| known.hit.record.client() == client) {
                 return;
             }
         }
         self.bytes += ranked.hit.record.text_len();
-        self.best.push(ranked);
-        if self.best.len() > self.query.limit + 1
-            && let Some(worst) = self.best.pop()
+        self.memory.best.push(ranked);
+        if self.memory.best.len() > self.query.limit + 1
+            && let Some(worst) = self.memory.best.pop()
         {
             self.bytes -= worst.hit.record.text_len();
-            self.hashes.remove(&worst.hash);
+            self.memory.hashes.remove(&worst.hash);
         }
     }
 
     /// Brings the best up to date. Says whether the search has to begin anew, since some of them have left.
     fn is_outdated(&mut self, locations: &Locations) -> bool {
         let was_full = self.is_full();
-        let before = self.best.len();
-        let best = std::mem::take(&mut self.best);
-        self.best = best
+        let before = self.memory.best.len();
+        let best = std::mem::take(&mut self.memory.best);
+        self.memory.best = best
             .into_iter()
             .filter_map(|known| known.now(locations, &self.query.area))
             .collect();
-        let texts = self.best.iter().map(|known| known.hit.record.text_len());
+        let texts = self
+            .memory
+            .best
+            .iter()
+            .map(|known| known.hit.record.text_len());
         self.bytes = texts.sum();
-        if !was_full || self.best.len() == before {
+        if !was_full || self.memory.best.len() == before {
             return false;
         }
         if self.restarts == RESTARTS_MAX {
@@ -278,9 +283,9 @@ impl Search {
             return false;
         }
         self.restarts += 1;
-        self.frontier = Frontier::default();
-        self.best.clear();
-        self.hashes.clear();
+        self.memory.frontier.begin_anew();
+        self.memory.best.clear();
+        self.memory.hashes.clear();
         self.bytes = 0;
         true
     }

@@ -33,7 +33,7 @@ mod watching;
 /// The count starts anew with each read, because the system's sockets give all connections a turn.
 const COMMANDS_PER_TURN: usize = 128;
 
-/// The replies to this number of commands that came together are sent after the commands of other connections were
+/// The replies to this number of commands that came together, or to a search, are sent after the commands of other connections were
 /// executed. Then the replies of several connections are sent one right after the other: a client with many
 /// connections is woken less often, and there are fewer context switches.
 const COMMANDS_BEFORE_OTHERS: usize = 8;
@@ -230,13 +230,13 @@ impl Connection {
     async fn execute(&mut self) {
         // Includes the work of other connections between turns, which is a part of the duration of commands.
         let begin = Instant::now();
-        let mut lines = 0;
+        let mut commands = 0;
         while self.lines_left && self.replies.has_room() {
             if self.turn_commands >= COMMANDS_PER_TURN {
                 self.turn_commands = 0;
                 yield_now().await;
             }
-            lines += self.execute_lines(begin);
+            commands += self.execute_lines(begin);
             if self.turn_commands < COMMANDS_PER_TURN {
                 break;
             }
@@ -247,14 +247,14 @@ impl Connection {
             pauses.fetch_add(1, Ordering::Relaxed);
         }
         self.over_budget = over_budget;
-        if lines >= COMMANDS_BEFORE_OTHERS && self.replies.has_ready() {
+        if commands >= COMMANDS_BEFORE_OTHERS && self.replies.has_ready() {
             self.turn_commands = 0;
             yield_now().await;
         }
     }
 
     /// Executes lines that were read before `begin`, as far as there is room for replies, and until the turn is
-    /// over; returns how many.
+    /// over; returns the number of commands that they took as long as.
     fn execute_lines(&mut self, begin: Instant) -> usize {
         let now_ns = self.service.clock.now_ns();
         if let Some(log) = &mut self.log {
@@ -312,7 +312,7 @@ impl Connection {
             self.refuse(foreign);
         }
         self.log_replies();
-        lines
+        commands
     }
 
     /// Prefetches the clients of lines that are about to be executed.

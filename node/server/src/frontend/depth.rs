@@ -1,4 +1,4 @@
-//! How much a connection sends at a time.
+//! How much a connection sends at a time, and how much of a thread its searches take.
 
 use std::time::Duration;
 
@@ -19,18 +19,67 @@ const READS: usize = 8;
 /// time.
 const READ_BYTES_PER_COMMAND: usize = 16;
 
+/// A connection is deep, too, when its searches take more than this share of a thread's time,
+const SEARCHING_SHARE: u32 = 500;
+
+/// until they take less than this one.
+const SELDOM_SHARE: u32 = 2_000;
+
+/// A command takes about this long.
+const COMMAND_TIME: Duration = Duration::from_nanos(400);
+
+/// A new connection has been silent for so long: some thirty searches, one right after the other, make it deep.
+const SILENT_BEFORE: Duration = Duration::from_secs(1);
+
 /// After this time without input a connection is no longer deep.
 const DEEP_FOR: Duration = Duration::from_secs(5);
 
-/// Whether a connection sends in bulk, by a moving average of the bytes of its reads.
+/// Whether a connection keeps a thread busy, by moving averages over its reads: it sends in bulk, or searches often.
 #[derive(Debug, Default)]
 pub(super) struct Depth {
     /// [`READS`] times the average.
     bytes: usize,
-    is_deep: bool,
+    is_bulk: bool,
     /// Whether a question of the last read was answered.
     has_answered: bool,
+    searching: Searching,
     read_at: Option<Instant>,
+}
+
+/// How much of a thread searches take.
+#[derive(Debug)]
+struct Searching {
+    /// How long the searches took, and the time from read to read: both [`READS`] times the average.
+    took: Duration,
+    span: Duration,
+    is_much: bool,
+}
+
+impl Default for Searching {
+    fn default() -> Self {
+        Searching {
+            took: Duration::ZERO,
+            span: SILENT_BEFORE,
+            is_much: false,
+        }
+    }
+}
+
+impl Searching {
+    fn read(&mut self, since_last: Duration) {
+        self.span = self.span - self.span / READS as u32 + since_last.min(SILENT_BEFORE);
+        let share = if self.is_much {
+            SELDOM_SHARE
+        } else {
+            SEARCHING_SHARE
+        };
+        self.is_much = self.took * share > self.span;
+        self.took -= self.took / READS as u32;
+    }
+
+    fn searched(&mut self, took: Duration) {
+        self.took += took;
+    }
 }
 
 impl Depth {
@@ -38,7 +87,10 @@ impl Depth {
     pub(super) fn read(&mut self, bytes: usize) {
         self.bytes = self.bytes - self.bytes / READS + bytes;
         self.has_answered = false;
-        self.read_at = Some(Instant::now());
+        let now = Instant::now();
+        let before = self.read_at.replace(now);
+        self.searching
+            .read(before.map_or(SILENT_BEFORE, |before| now - before));
         self.look();
     }
 
@@ -50,23 +102,29 @@ impl Depth {
         }
     }
 
+    /// Notes a search of the last read that took as long as this number of commands.
+    pub(super) fn searched(&mut self, commands: usize) {
+        self.searching
+            .searched(COMMAND_TIME * u32::try_from(commands).unwrap_or(u32::MAX));
+    }
+
     fn look(&mut self) {
         let average = self.bytes / READS;
-        let bound = if self.is_deep {
+        let bound = if self.is_bulk {
             SHALLOW_BYTES
         } else {
             DEEP_BYTES
         };
-        self.is_deep = average >= bound;
+        self.is_bulk = average >= bound;
     }
 
     pub(super) fn is_deep(&self) -> bool {
-        self.is_deep
+        self.is_bulk || self.searching.is_much
     }
 
     /// When it is not deep any more unless it sends something.
     pub(super) fn ends_at(&self) -> Option<Instant> {
-        let read_at = self.read_at.filter(|_| self.is_deep);
+        let read_at = self.read_at.filter(|_| self.is_deep());
         read_at.map(|at| at + DEEP_FOR)
     }
 
@@ -137,6 +195,28 @@ mod tests {
             !depth.is_deep()
         });
         assert!(reads.is_some_and(|reads| reads > READS), "{reads:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_searches_all_the_time_is_deep_and_who_searches_often_is_not() {
+        let mut depth = Depth::default();
+        let searches_until = async |depth: &mut Depth, pause_us, is_deep| {
+            for number in 0..200 {
+                if depth.is_deep() == is_deep {
+                    return number;
+                }
+                tokio::time::advance(Duration::from_micros(pause_us)).await;
+                depth.read(30);
+                depth.searched(26);
+                depth.answered(26);
+            }
+            200
+        };
+        assert_eq!(searches_until(&mut depth, 25_000, true).await, 200);
+        let searches = searches_until(&mut depth, 1_000, true).await;
+        assert!((9..100).contains(&searches), "{searches}");
+        assert_eq!(searches_until(&mut depth, 15_000, false).await, 200);
+        assert!(searches_until(&mut depth, 25_000, false).await < 100);
     }
 
     #[test]

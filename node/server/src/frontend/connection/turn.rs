@@ -154,6 +154,9 @@ impl Turn<'_> {
         if further > 0 {
             self.commands += further;
             self.depth.answered(further);
+            if matches!(reply, Reply::Near { .. } | Reply::In { .. }) {
+                self.depth.searched(further);
+            }
         }
     }
 
