@@ -79,6 +79,14 @@ impl Member {
         )
     }
 
+    /// The index of one that is like it.
+    fn position_in(self, members: &[Member]) -> Option<usize> {
+        // Eight bytes are compared in one step, eleven in many.
+        let hash = self.hash();
+        let mut all = members.iter();
+        all.position(|other| other.hash() == hash && *other == self)
+    }
+
     /// The row and the column of its knot, from the tile's southwestern corner.
     fn in_tile(self) -> (u32, u32) {
         let [.., i, j, k] = self.0;
@@ -220,7 +228,7 @@ impl Node {
     fn remove_at(&mut self, depth: u32, member: Member) -> Option<Grown> {
         match self {
             Node::Few(members) => {
-                let at = members.iter().position(|other| *other == member)?;
+                let at = member.position_in(members)?;
                 members.swap_remove(at);
                 if members.capacity() >= ROOM_KEPT * members.len().max(2) {
                     members.shrink_to(2 * members.len());
@@ -241,8 +249,8 @@ impl Node {
     fn relocate_at(&mut self, depth: u32, from: Member, to: Member) -> Option<Grown> {
         match self {
             Node::Few(members) => {
-                let member = members.iter_mut().find(|other| **other == from)?;
-                *member = to;
+                let at = from.position_in(members)?;
+                members[at] = to;
                 Some(0)
             }
             Node::Many(parts) => {

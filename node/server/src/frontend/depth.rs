@@ -20,15 +20,20 @@ const READS: usize = 8;
 const READ_BYTES_PER_COMMAND: usize = 16;
 
 /// A connection is deep, too, when its searches take more than this share of a thread's time,
-const SEARCHING_SHARE: u32 = 500;
+const SEARCHING_SHARE: u32 = 250;
 
 /// until they take less than this one.
-const SELDOM_SHARE: u32 = 2_000;
+const SELDOM_SHARE: u32 = 1_000;
+
+/// That average covers more reads, because searches may come in between many reports: a few that follow one another by
+/// chance are no reason to move.
+const SEARCHING_READS: u32 = 64;
 
 /// A command takes about this long.
 const COMMAND_TIME: Duration = Duration::from_nanos(400);
 
-/// A new connection has been silent for so long: some thirty searches, one right after the other, make it deep.
+/// A new connection has been silent for so long: some hundred and fifty searches, one right after
+/// the other, make it deep.
 const SILENT_BEFORE: Duration = Duration::from_secs(1);
 
 /// After this time without input a connection is no longer deep.
@@ -49,7 +54,7 @@ pub(super) struct Depth {
 /// How much of a thread searches take.
 #[derive(Debug)]
 struct Searching {
-    /// How long the searches took, and the time from read to read: both [`READS`] times the average.
+    /// How long the searches took, and the time from read to read: both [`SEARCHING_READS`] times the average.
     took: Duration,
     span: Duration,
     is_much: bool,
@@ -67,14 +72,14 @@ impl Default for Searching {
 
 impl Searching {
     fn read(&mut self, since_last: Duration) {
-        self.span = self.span - self.span / READS as u32 + since_last.min(SILENT_BEFORE);
+        self.span = self.span - self.span / SEARCHING_READS + since_last.min(SILENT_BEFORE);
         let share = if self.is_much {
             SELDOM_SHARE
         } else {
             SEARCHING_SHARE
         };
         self.is_much = self.took * share > self.span;
-        self.took -= self.took / READS as u32;
+        self.took -= self.took / SEARCHING_READS;
     }
 
     fn searched(&mut self, took: Duration) {
@@ -201,7 +206,7 @@ mod tests {
     async fn who_searches_all_the_time_is_deep_and_who_searches_often_is_not() {
         let mut depth = Depth::default();
         let searches_until = async |depth: &mut Depth, pause_us, is_deep| {
-            for number in 0..200 {
+            for number in 0..1_000 {
                 if depth.is_deep() == is_deep {
                     return number;
                 }
@@ -210,13 +215,13 @@ mod tests {
                 depth.searched(26);
                 depth.answered(26);
             }
-            200
+            1_000
         };
-        assert_eq!(searches_until(&mut depth, 25_000, true).await, 200);
+        assert_eq!(searches_until(&mut depth, 5_000, true).await, 1_000);
         let searches = searches_until(&mut depth, 1_000, true).await;
-        assert!((9..100).contains(&searches), "{searches}");
-        assert_eq!(searches_until(&mut depth, 15_000, false).await, 200);
-        assert!(searches_until(&mut depth, 25_000, false).await < 100);
+        assert!((50..400).contains(&searches), "{searches}");
+        assert_eq!(searches_until(&mut depth, 5_000, false).await, 1_000);
+        assert!(searches_until(&mut depth, 15_000, false).await < 400);
     }
 
     #[test]
