@@ -153,6 +153,12 @@ pub struct Registration {
 }
 
 impl Registration {
+    /// All watchers, of which this is one.
+    #[must_use]
+    pub fn watchers(&self) -> &Arc<Watchers> {
+        &self.watchers
+    }
+
     /// Is marked when this client changes, and no other.
     pub fn watch_client(&mut self, client: &[u8]) {
         let mut index = self.watchers.index.write();
