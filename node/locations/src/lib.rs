@@ -41,4 +41,4 @@ pub use sharded::{Locations, Reports};
 pub use walk::Walk;
 pub use watch::{CheckedWatch, Listener, Progress, Watch};
 
-pub use herd_watch::Said;
+pub use herd_watch::{Said, StreamFault};

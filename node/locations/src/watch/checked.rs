@@ -96,6 +96,14 @@ impl CheckedWatch {
         }
     }
 
+    /// One client that has changed is not told of, unless it changes again. Whether there was one. For tests of checks.
+    pub fn lose_a_mark(&mut self) -> bool {
+        let mut marks = self.watch.registration.take_marks();
+        let lost = marks.pop();
+        self.watch.registration.give_back(marks);
+        lost.is_some()
+    }
+
     /// Compares what was told with the map, if all is told and anything was since the last time.
     ///
     /// # Errors
