@@ -20,6 +20,9 @@ pub enum Said<'a> {
 }
 
 impl<'a> Said<'a> {
+    /// The first words of all lines.
+    pub const WORDS: [&'static str; 6] = ["AT", "ENTER", "LEAVE", "CENTRE", "GONE", "LIVE"];
+
     /// The record that is told, if one is.
     #[must_use]
     pub fn record(self) -> Option<&'a Record> {

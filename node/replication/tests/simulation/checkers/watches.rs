@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use herd_locations::StreamFault;
+use herd_locations::{Said, StreamFault};
 
 use super::Found;
-
-/// The first words of all lines about clients.
-const WORDS: [&str; 6] = ["AT", "ENTER", "LEAVE", "CENTRE", "GONE", "LIVE"];
 
 /// `checked` is the comparison of a stream with the map of its server.
 pub(in super::super) fn tells_what_is_so(server: &str, checked: Result<(), StreamFault>) -> Found {
@@ -16,7 +13,7 @@ pub(in super::super) fn tells_what_is_so(server: &str, checked: Result<(), Strea
 
 /// `lines` are those of many seeds, by their first words. Seeds without one of them prove nothing about it.
 pub(in super::super) fn all_words_are_told(lines: &BTreeMap<&'static str, usize>) -> Found {
-    let missed: Vec<_> = WORDS
+    let missed: Vec<_> = Said::WORDS
         .iter()
         .filter(|word| !lines.contains_key(*word))
         .collect();
@@ -54,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_word_that_is_not_told_is_found() {
-        let mut lines: BTreeMap<_, _> = WORDS.iter().map(|&word| (word, 1)).collect();
+        let mut lines: BTreeMap<_, _> = Said::WORDS.iter().map(|&word| (word, 1)).collect();
         assert_eq!(all_words_are_told(&lines), Ok(()));
         lines.remove("GONE");
         assert!(all_words_are_told(&lines).is_err());
