@@ -81,7 +81,7 @@ impl Watch {
             Subject::Area(area) => registration.watch_area(Some(&area.outer)),
             Subject::Around(around) => registration.watch_client(&around.client),
         }
-        // From now on a change is seen by a look, or its writer sees the registration.
+        // A change that began before the registration may leave no mark: looks are to see it.
         locations.await_changes_under_way();
         Watch {
             registration,

@@ -12,6 +12,7 @@ use crate::testing::AllLive;
 use crate::{Forget, Locations};
 
 mod races;
+mod under_way;
 
 /// Places at borders of the areas below, at a pole, and at 180 degrees.
 const PLACES: [&str; 12] = [

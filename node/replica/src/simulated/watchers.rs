@@ -1,6 +1,7 @@
 //! Watchers: each watches something at one server, and moves on to another when its own ends. Records expire under them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use herd_crdt::Location;
@@ -177,7 +178,7 @@ fn may_go_on(server: &str, progress: Progress) -> Result<(), String> {
 
 /// Clients are on one meridian, a degree apart.
 fn subject(rng: &mut SmallRng) -> Subject {
-    let client: Box<[u8]> = format!("client{}", rng.random_range(0..6))
+    let client: Arc<[u8]> = format!("client{}", rng.random_range(0..6))
         .into_bytes()
         .into();
     let radius_m = rng.random_bool(0.9).then(|| rng.random_range(0.0..4e5_f64));

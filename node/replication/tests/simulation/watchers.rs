@@ -2,6 +2,7 @@
 //! when it was too slow, or for no reason.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use herd_crdt::{Coordinates, Location};
 use herd_grid::{Area, Rectangle};
@@ -203,7 +204,7 @@ impl Watcher {
 
 fn subject(rng: &mut StdRng, clients: u32) -> Subject {
     let client = rng.random_range(0..clients) >> rng.random_range(0..4_u32);
-    let client: Box<[u8]> = format!("client{client}").into_bytes().into();
+    let client: Arc<[u8]> = format!("client{client}").into_bytes().into();
     let radius_m = rng.random_bool(0.9).then(|| rng.random_range(1e6..6e6_f64));
     let margin_m = [0.0, 5e5][rng.random_range(0..2)];
     match rng.random_range(0..9) {
