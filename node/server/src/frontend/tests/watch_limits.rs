@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use super::certified::Certified;
 use super::server::{TestPlaces, TestServer, eventually, soon};
 use crate::frontend::FrontendSettings;
+use crate::location_service::ServiceSettings;
 use herd_crdt::Record;
 
 /// A client, over TLS or not.
@@ -123,13 +124,13 @@ async fn a_watcher_that_ends_no_line_is_cut_off_in_time() {
 async fn who_watches_is_not_idle_and_who_ended_it_is() {
     for is_encrypted in [false, true] {
         let (server, mut watcher) = watched(is_encrypted, |settings| {
-            settings.watch_alive = Duration::from_millis(50);
-            settings.limits.idle_timeout = Some(Duration::from_millis(300));
+            settings.watch_alive = Duration::from_millis(400);
+            settings.limits.idle_timeout = Some(Duration::from_millis(200));
         })
         .await;
         watcher.send("WATCH CLIENT kiwi\n").await;
         assert_eq!(watcher.line().await, "LIVE 0");
-        for _ in 0..10 {
+        for _ in 0..3 {
             assert!(watcher.line().await.starts_with("ALIVE Hill "));
         }
         watcher.send("UNWATCH\n").await;
@@ -203,4 +204,31 @@ async fn a_stop_in_the_middle_of_a_first_state_is_told() {
         assert_eq!(watcher.line().await, "");
         soon(server.serving).await.unwrap();
     }
+}
+
+/// IDs that watchers name take memory too.
+#[tokio::test]
+async fn an_id_without_room_is_not_watched() {
+    let set = |settings: &mut ServiceSettings| settings.watch.inside_max = 3;
+    let server = TestServer::start_with_service(set, TestPlaces::new(true)).await;
+    let long = "x".repeat(200);
+    let mut first = server.connect().await;
+    first.send(format!("WATCH CLIENT {long}\n")).await;
+    first.expect("LIVE 0\n").await;
+    for subject in [
+        format!("PREFIX {long}"),
+        format!("CLIENT {long}"),
+        format!("NEARBY {long} 5"),
+    ] {
+        let said = server.says(format!("WATCH {subject}\n")).await;
+        assert_eq!(said, format!("? WATCH {subject}\n"));
+    }
+    let refused = &server.of_operations.watches.too_large;
+    assert_eq!(refused.load(Ordering::Relaxed), 3);
+    let short = server.says("WATCH CLIENT kiwi\nUNWATCH\n").await;
+    assert_eq!(short, "LIVE 0\nEND unwatched\n");
+    first.send("UNWATCH\n").await;
+    first.expect("END unwatched\n").await;
+    let long = server.says(format!("WATCH PREFIX {long}\nUNWATCH\n")).await;
+    assert_eq!(long, "LIVE 0\nEND unwatched\n");
 }
