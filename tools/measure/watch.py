@@ -11,6 +11,7 @@ by `herd bench`, so on two cores the load generators take most of the time that 
 """
 
 import argparse
+import collections
 import json
 import os
 import random
@@ -122,6 +123,7 @@ def crowd(arguments):
     count, rate, seconds = arguments.watchers, arguments.rate, arguments.seconds
     with Served(arguments, alone=True) as served:
         selector, sent, last, times = selectors.DefaultSelector(), {}, {}, []
+        halves = collections.defaultdict(bytes)
         for number in range(count):
             connection = served.connect("Hill")
             connection.sendall(f"WATCH CLIENT van{number}\n".encode())
@@ -153,9 +155,10 @@ def crowd(arguments):
         newest, lines = {}, 0
         while not stop.is_set():
             for key, _ in selector.select(timeout=0.1):
-                data = key.fileobj.recv(65_536)
+                data = halves[key.fd] + key.fileobj.recv(65_536)
                 now = time.perf_counter()
-                for line in data.splitlines():
+                *whole, halves[key.fd] = data.split(b"\n")
+                for line in whole:
                     fields = line.split(b" ")
                     if fields[0] == b"AT":
                         lines += 1
@@ -166,6 +169,15 @@ def crowd(arguments):
         missing = sum(newest.get(client) != stamp for client, stamp in last.items())
         print(f"  {len(sent):,} reports, {lines:,} lines, {missing} newest records not told, "
               f"{used:.1f} s of processor time of the server")
+
+
+def rest(pid):
+    """Waits until a process has nothing to do, or for 15 s."""
+    for _ in range(30):
+        used = cpu_seconds([pid])
+        time.sleep(0.5)
+        if cpu_seconds([pid]) - used < 0.02:
+            return
 
 
 def drain(connection):
@@ -189,7 +201,7 @@ def idle(arguments):
                 silent = [served.connect("Hill") for _ in range(1_000)]
                 for connection in silent:
                     connection.sendall(b"WATCH ALL\n")
-                time.sleep(5)
+                rest(served.process.pid)
         for name, result, mib in zip(["without", "with 1,000"], results, memory):
             latency = {kind: value.get("latency") for kind, value in result.items() if isinstance(value, dict)}
             print(f"  {name:<12} {mib:8.1f} MiB  {json.dumps(latency)[:400]}", flush=True)
@@ -205,7 +217,7 @@ def nobody(arguments):
             of_build = argparse.Namespace(**{**vars(arguments), "herd": build})
             with Served(of_build, alone=True) as served:
                 used = cpu_seconds([served.process.pid])
-                result = bench(arguments, served, "--connections=16", "--pipeline=128", "--whatsat=0",
+                result = bench(arguments, served, "--connections=16", "--pipeline=128", "--look-ups=0",
                                f"--duration={arguments.seconds}s")
                 used = cpu_seconds([served.process.pid]) - used
                 print(f"  {side:<8} {used:.2f} s of processor time  {json.dumps(result)[:300]}", flush=True)

@@ -41,6 +41,13 @@ async fn every_server_reports_its_view_of_the_others() {
     .await;
     let seen = status(&http, hill).await;
     tells_of_itself(&seen);
+    let mut watcher = herd.client("Hill").await;
+    watcher.send(b"WATCH CLIENT kiwi\n").await;
+    assert!(watcher.line().await.starts_with(b"AT Hill "));
+    assert_eq!(watcher.line().await, b"LIVE 1");
+    let watches = status(&http, hill).await["watches"].clone();
+    let told = serde_json::json!({"under_way": 1, "begun": 1, "too_slow": 0, "lines": 2});
+    assert_eq!(watches, told);
     let link = entry(&seen["links"], "neighbour", "Smith");
     assert!(link["frames_in"].as_u64() > Some(0) && link["bytes_out"].as_u64() > Some(0));
     // One machine, one clock: the offset is the age of a report's arrival.

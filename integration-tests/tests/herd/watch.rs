@@ -15,7 +15,7 @@ use rand::RngExt as _;
 const ROUNDS: usize = 3;
 
 /// Watchers that lose their server at the same moment.
-const CROWD: usize = 2_000;
+const CROWD: usize = 10_000;
 
 /// What is watched on each server: cities, a pole, 180 degrees, clients that move among them.
 const SUBJECTS: [&str; 11] = [

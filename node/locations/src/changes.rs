@@ -6,10 +6,8 @@ use herd_watch::{Change, Wakes, Watchers};
 use super::shard::Shard;
 
 /// A record of a client with this hash was merged, and its location is `to`; a tombstone has none. To be called under the
-/// lock of its shard, after the merge and after the index knows where the client is.
-///
-/// Whether anyone watches is asked last. A watcher registers before it looks at the index or the map: so if its look
-/// missed this change, the watcher is seen here.
+/// lock of its shard, after the merge and after the index knows where the client is: a look at them sees the change, or
+/// began before the marks are set.
 pub(super) fn merged(
     watchers: &Watchers,
     shard: &Shard,

@@ -72,25 +72,11 @@ impl Reports<'_> {
 
 #[cfg(test)]
 mod tests {
-    use herd_crdt::{PublisherId, Publishers, Record};
+    use herd_crdt::{PublisherId, Record};
 
     use super::super::{Locations, Room};
     use super::*;
-
-    struct AllLive;
-    impl Publishers for AllLive {
-        fn presumed_live(&self, _: PublisherId) -> bool {
-            true
-        }
-        fn outranks(&self, _: PublisherId, _: &Record) -> bool {
-            false
-        }
-    }
-
-    fn record(client: &str, time: &str) -> Record {
-        let (client, time) = (client.as_bytes(), time.as_bytes());
-        Record::new(client, b"+1+1", time, "Hill".into(), 0).unwrap()
-    }
+    use crate::testing::{AllLive, record};
 
     fn forget(locations: &Locations, client: &str, received_ns: i64) -> Forgotten {
         let server = ServerName::from("Smith");

@@ -23,6 +23,8 @@ mod search;
 mod server_map;
 mod shard;
 mod sharded;
+#[cfg(test)]
+mod testing;
 mod walk;
 mod watch;
 
@@ -37,4 +39,6 @@ pub use outcomes::OutcomeCounts;
 pub use search::{Found, Hit, Query, Search};
 pub use sharded::{Locations, Reports};
 pub use walk::Walk;
-pub use watch::{Listener, Progress, Said, Watch};
+pub use watch::{CheckedWatch, Listener, Progress, Watch};
+
+pub use herd_watch::{Said, StreamFault};

@@ -87,21 +87,12 @@ impl ClientCounts {
 
 #[cfg(test)]
 mod tests {
-    use herd_crdt::{CLIENT_ID_BYTES_MAX, PublisherId, Publishers, Record};
+    use herd_crdt::{CLIENT_ID_BYTES_MAX, PublisherId, Record};
     use proptest::prelude::*;
 
     use super::super::Locations;
     use super::*;
-
-    struct AllLive;
-    impl Publishers for AllLive {
-        fn presumed_live(&self, _: PublisherId) -> bool {
-            true
-        }
-        fn outranks(&self, _: PublisherId, _: &Record) -> bool {
-            false
-        }
-    }
+    use crate::testing::AllLive;
 
     fn summed(locations: &Locations) -> usize {
         let mut clients = 0;

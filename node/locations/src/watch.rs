@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use herd_crdt::Record;
-use herd_watch::{Registration, Share, Subject, Told, Verdict};
+use herd_watch::{Registration, Said, Share, Subject, Told, Verdict};
 
 use super::Locations;
 
+mod checked;
 mod look;
 mod scan;
+
+pub use checked::CheckedWatch;
 
 use look::Looked;
 use scan::Scan;
@@ -29,23 +32,6 @@ pub trait Listener {
 
     /// Is told.
     fn hear(&mut self, said: Said<'_>);
-}
-
-/// What is told. Each record was the current one when it was told.
-#[derive(Clone, Copy, Debug)]
-pub enum Said<'a> {
-    /// The newest record of a client.
-    At(&'a Record),
-    /// A client that is inside now.
-    Enter(&'a Record),
-    /// A client that is not inside any more.
-    Leave(&'a Record),
-    /// The client in the middle of the area.
-    Centre(&'a Record),
-    /// A client that is not known any more.
-    Gone(&'a [u8]),
-    /// All that is so now was told: so many clients.
-    Live(usize),
 }
 
 /// How far a watch has come.
@@ -95,7 +81,7 @@ impl Watch {
             Subject::Area(area) => registration.watch_area(Some(&area.outer)),
             Subject::Around(around) => registration.watch_client(&around.client),
         }
-        // From now on a change is seen by a look, or its writer sees the registration.
+        // A change that began before the registration may leave no mark: looks are to see it.
         locations.await_changes_under_way();
         Watch {
             registration,

@@ -29,6 +29,7 @@ mod simulation {
     mod scenario;
     mod seeds;
     mod trace;
+    mod watchers;
     mod word;
     mod workload;
 }

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use herd_crdt::CLIENT_ID_BYTES_MAX;
 
+use super::subject::Subject;
+
 /// An ID counts one unit more for this many bytes.
 const UNIT_BYTES: usize = 64;
 
@@ -48,6 +50,15 @@ impl Budget {
             budget: Arc::clone(self),
             counted: 0,
         }
+    }
+
+    /// Room for the ID of what is watched, for as long as the share lives: one unit for each whole 64 bytes, all of which
+    /// count. `None` if there is no room.
+    #[must_use]
+    pub fn hold(self: &Arc<Self>, subject: &Subject) -> Option<Share> {
+        let mut share = self.share();
+        let units = UNCOUNTED_UNITS + subject.id().len() / UNIT_BYTES;
+        share.set(units).then_some(share)
     }
 
     /// The units that count now.
@@ -107,6 +118,20 @@ mod tests {
         assert!(much.set(0));
         assert_eq!(budget.units(), 1);
         drop((much, little));
+        assert_eq!(budget.units(), 0);
+    }
+
+    #[test]
+    fn subjects_always_count_by_the_bytes_of_their_ids() {
+        let budget = Budget::new(CLIENT_ID_BYTES_MAX / UNIT_BYTES);
+        let long: Arc<[u8]> = vec![b'a'; CLIENT_ID_BYTES_MAX].into();
+        let prefix = budget.hold(&Subject::Prefix(Arc::clone(&long))).unwrap();
+        assert_eq!(budget.units(), CLIENT_ID_BYTES_MAX / UNIT_BYTES);
+        assert!(budget.hold(&Subject::Client(Arc::clone(&long))).is_none());
+        let short = budget.hold(&Subject::Client(long[..UNIT_BYTES - 1].into()));
+        assert!(short.is_some() && budget.hold(&Subject::All).is_some());
+        drop(prefix);
+        assert!(budget.hold(&Subject::Client(long)).is_some());
         assert_eq!(budget.units(), 0);
     }
 

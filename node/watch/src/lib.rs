@@ -11,13 +11,17 @@
 
 mod areas;
 mod budget;
+mod folded_stream;
 mod marks;
 mod prefixes;
 mod registry;
+mod said;
 mod subject;
 mod told;
 
 pub use budget::{Budget, Share, UNCOUNTED_UNITS};
+pub use folded_stream::{FoldedStream, StreamFault};
 pub use registry::{Change, Registration, Wakes, Watchers};
+pub use said::Said;
 pub use subject::{Around, Subject, WatchedArea};
 pub use told::{Told, Verdict};

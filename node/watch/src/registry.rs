@@ -53,7 +53,7 @@ pub struct Watchers {
 
 #[derive(Debug, Default)]
 struct Index {
-    by_client: HashMap<Box<[u8]>, Vec<Arc<Watcher>>>,
+    by_client: HashMap<ClientId, Vec<Arc<Watcher>>>,
     prefixes: Prefixes,
     of_all: Vec<Arc<Watcher>>,
     areas: Areas,
@@ -76,8 +76,8 @@ impl Marking<'_> {
 }
 
 impl Watchers {
-    /// Whether anyone watches. To be asked under the lock of the client's shard, after the change of map and index: then a
-    /// watcher that did not see the change there is seen here.
+    /// Whether anyone watches. To be asked under the lock of the client's shard. A new watcher waits for all who hold one
+    /// before it looks: so it sees their changes, and later ones see it.
     #[inline]
     #[must_use]
     pub fn is_any(&self) -> bool {
@@ -146,27 +146,33 @@ impl Watchers {
 pub struct Registration {
     watchers: Arc<Watchers>,
     watcher: Arc<Watcher>,
-    client: Option<Box<[u8]>>,
-    prefix: Option<Box<[u8]>>,
+    client: Option<ClientId>,
+    prefix: Option<Arc<[u8]>>,
     watches_all: bool,
     cover: Option<Cover>,
 }
 
 impl Registration {
+    /// All watchers, of which this is one.
+    #[must_use]
+    pub fn watchers(&self) -> &Arc<Watchers> {
+        &self.watchers
+    }
+
     /// Is marked when this client changes, and no other.
-    pub fn watch_client(&mut self, client: &[u8]) {
+    pub fn watch_client(&mut self, client: &Arc<[u8]>) {
         let mut index = self.watchers.index.write();
-        if let Some(before) = self.client.replace(client.into()) {
+        if let Some(before) = self.client.replace(Arc::clone(client)) {
             index.forget_client(&before, &self.watcher);
         }
-        let watchers = index.by_client.entry(client.into()).or_default();
+        let watchers = index.by_client.entry(Arc::clone(client)).or_default();
         watchers.push(Arc::clone(&self.watcher));
     }
 
     /// Is marked when a client changes whose ID begins so, and not those of an earlier call.
-    pub fn watch_prefix(&mut self, prefix: &[u8]) {
+    pub fn watch_prefix(&mut self, prefix: &Arc<[u8]>) {
         let mut index = self.watchers.index.write();
-        if let Some(before) = self.prefix.replace(prefix.into()) {
+        if let Some(before) = self.prefix.replace(Arc::clone(prefix)) {
             index.prefixes.remove(&before, &self.watcher);
         }
         index.prefixes.insert(prefix, &self.watcher);

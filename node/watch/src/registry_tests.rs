@@ -39,8 +39,8 @@ fn each_interest_is_found_and_forgotten() {
     let watchers = Arc::<Watchers>::default();
     assert!(watchers.is_empty());
     let [mut client, mut prefix, mut all, mut area] = [0; 4].map(|_| register(&watchers));
-    client.watch_client(b"kiwi");
-    prefix.watch_prefix(b"ki");
+    client.watch_client(&b"kiwi"[..].into());
+    prefix.watch_prefix(&b"ki"[..].into());
     all.watch_all();
     area.watch_area(Some(&circle("+34.07-118.44", 1_000.0)));
     assert_eq!(watchers.len(), 4);
@@ -114,7 +114,7 @@ fn one_that_waits_is_woken_once() {
     let context = Context::from_waker(&waker);
     let watchers = Arc::<Watchers>::default();
     let mut one = register(&watchers);
-    one.watch_client(b"kiwi");
+    one.watch_client(&b"kiwi"[..].into());
     assert_eq!(one.poll_marked(&context), Poll::Pending);
     for _ in 0..3 {
         change(&watchers, "kiwi", None, Some("+1+1"));

@@ -1,5 +1,7 @@
 //! What is watched.
 
+use std::sync::Arc;
+
 use herd_crdt::Coordinates;
 use herd_grid::{Area, Circle};
 
@@ -7,9 +9,9 @@ use herd_grid::{Area, Circle};
 #[derive(Clone, Debug)]
 pub enum Subject {
     /// One client.
-    Client(Box<[u8]>),
+    Client(Arc<[u8]>),
     /// All clients whose IDs begin so.
-    Prefix(Box<[u8]>),
+    Prefix(Arc<[u8]>),
     /// All clients.
     All,
     /// The clients of an area that stays where it is.
@@ -31,11 +33,23 @@ pub struct WatchedArea {
 #[derive(Clone, Debug)]
 pub struct Around {
     /// The client in the middle, which is not inside itself.
-    pub client: Box<[u8]>,
+    pub client: Arc<[u8]>,
     /// How far, in metres; `None` for no bound.
     pub radius_m: Option<f64>,
     /// How much farther a client has to be to leave, in metres.
     pub margin_m: f64,
+}
+
+impl Subject {
+    /// The ID in it, or the beginning of one; empty if there is none.
+    #[must_use]
+    pub fn id(&self) -> &[u8] {
+        match self {
+            Subject::Client(id) | Subject::Prefix(id) => id,
+            Subject::Around(around) => &around.client,
+            Subject::All | Subject::Area(_) => &[],
+        }
+    }
 }
 
 impl WatchedArea {

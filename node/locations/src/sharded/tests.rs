@@ -1,25 +1,5 @@
 use super::*;
-
-struct AllLive;
-impl Publishers for AllLive {
-    fn presumed_live(&self, _: PublisherId) -> bool {
-        true
-    }
-    fn outranks(&self, _: PublisherId, _: &Record) -> bool {
-        false
-    }
-}
-
-fn record(client: &str, time: &str) -> Record {
-    Record::new(
-        client.as_bytes(),
-        b"+1+1",
-        time.as_bytes(),
-        "Hill".into(),
-        0,
-    )
-    .unwrap()
-}
+use crate::testing::{AllLive, record};
 
 #[test]
 fn a_heard_record_is_found_and_pending_once() {

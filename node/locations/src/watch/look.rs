@@ -18,8 +18,8 @@ pub(super) enum Looked {
 }
 
 impl Locations {
-    /// Waits for changes that have begun: each is under the lock of a shard, from the change of the index until its marks
-    /// are set.
+    /// Waits for changes that have begun: each is under the lock of a shard, from the question whether anybody watches, or
+    /// the change of the index, until its marks are set.
     pub(super) fn await_changes_under_way(&self) {
         for shard in &self.shards {
             drop(shard.lock());

@@ -16,7 +16,7 @@ const INDEXED_AT_ONCE: usize = 128;
 /// What is to be gone through. When it is over, the next one follows, or none.
 pub(super) enum Scan {
     /// One client.
-    One(Box<[u8]>),
+    One(Arc<[u8]>),
     /// All clients, of which some are of interest.
     Walk(Walk, vec::IntoIter<Box<[u8]>>),
     /// The clients that were inside before the middle moved, and then those of the area but for this part.
@@ -166,7 +166,7 @@ impl Watch {
     /// left a mark: it was inside all the time, and belongs to the beginning too.
     fn area_over(&mut self, locations: &Locations, listener: &mut impl Listener) {
         if self.first.is_some() {
-            // One whose new square is in the index may not have its mark yet.
+            // A change moves a client within the index first, and marks it then.
             locations.await_changes_under_way();
             let marked = self.registration.take_marks().into_iter();
             self.scan = Some(Scan::Marked(marked, Vec::new()));

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use herd_crdt::{Location, PublisherId, Publishers, Record, ReportTime, ServerName};
+use herd_crdt::{Location, PublisherId, Record, ReportTime, ServerName};
 use herd_grid::{Area, Rectangle};
-use herd_watch::{Around, Budget, Subject, WatchedArea};
+use herd_watch::{Around, Budget, FoldedStream, Subject, WatchedArea};
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::AllLive;
 use crate::{Forget, Locations};
 
-mod folding;
 mod races;
-
-use folding::Folding;
+mod under_way;
 
 /// Places at borders of the areas below, at a pole, and at 180 degrees.
 const PLACES: [&str; 12] = [
@@ -134,70 +133,22 @@ fn forget(locations: &Locations, client: &str, time: i64, here: bool) {
     }
 }
 
-struct AllLive;
-
-impl Publishers for AllLive {
-    fn presumed_live(&self, _: PublisherId) -> bool {
-        true
-    }
-    fn outranks(&self, _: PublisherId, _: &Record) -> bool {
-        false
-    }
-}
-
-/// Reads the map as one who hears: only so many lines.
-struct Hearing<'a> {
-    locations: &'a Locations,
-    folding: &'a mut Folding,
-    lines_left: usize,
-}
-
-impl Listener for Hearing<'_> {
-    fn may_see(&self, _: &[u8]) -> bool {
-        true
-    }
-
-    fn has_room(&self) -> bool {
-        self.lines_left > 0
-    }
-
-    fn hear(&mut self, said: Said<'_>) {
-        self.lines_left = self.lines_left.saturating_sub(1);
-        self.folding.hear(said, Some(self.locations));
-    }
-}
-
-fn begin(locations: &Locations, subject: Subject) -> (Watch, Folding) {
-    let shares = [0, 1].map(|_| Budget::new(1_000).share());
-    let folding = Folding::new(subject.clone());
-    (Watch::new(locations, subject, 1_000, shares), folding)
-}
-
-fn go_on(
-    locations: &Locations,
-    (watch, folding): &mut (Watch, Folding),
-    piece: usize,
-    lines_left: usize,
-) -> Progress {
-    let mut hearing = Hearing {
-        locations,
-        folding,
-        lines_left,
-    };
-    watch.carry_on(locations, &mut hearing, piece)
+fn begin(locations: &Locations, subject: Subject) -> CheckedWatch {
+    CheckedWatch::begin(locations, subject, 1_000)
 }
 
 /// Reads until nothing is left, and compares with the map.
-fn settle(locations: &Locations, watch: &mut (Watch, Folding)) -> Result<(), String> {
-    while go_on(locations, watch, 1_000, 1_000) != Progress::Idle {}
-    watch.1.check(locations)
+fn settle(locations: &Locations, watch: &mut CheckedWatch) -> Result<(), String> {
+    assert_eq!(watch.catch_up(locations), Progress::Idle);
+    let checked = watch.check(locations);
+    checked.map_err(|fault| fault.to_string())
 }
 
 fn run(operations: Vec<Operation>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.unwrap();
     let locations = Locations::default();
-    let mut watches: Vec<(Watch, Folding)> = Vec::new();
+    let mut watches: Vec<CheckedWatch> = Vec::new();
     for operation in operations {
         match operation {
             Operation::Report(client, place, time, here) => {
@@ -220,7 +171,7 @@ fn run(operations: Vec<Operation>) -> Result<(), String> {
             }
             Operation::GoOn(watch, piece, lines) if !watches.is_empty() => {
                 let watch = watch.index(watches.len());
-                go_on(&locations, &mut watches[watch], piece, lines);
+                let _ = watches[watch].go_on(&locations, piece, lines);
             }
             Operation::End(watch) if watches.len() > 3 => {
                 watches.swap_remove(watch.index(watches.len()));
@@ -261,7 +212,7 @@ fn a_lost_mark_is_found() {
         locations.report(record("a", "+10.005+10", 2, true));
         settle(&locations, &mut watch).unwrap();
         locations.report(record("a", "+10.2+10", 3, true));
-        assert_eq!(watch.0.registration.take_marks().len(), 1);
+        assert_eq!(watch.watch.registration.take_marks().len(), 1);
         assert!(settle(&locations, &mut watch).is_err());
     }
 }
@@ -275,7 +226,7 @@ fn a_lost_mark_of_the_middle_is_found() {
     let mut watch = begin(&locations, around("a", Some(1_000.0), 0.0));
     settle(&locations, &mut watch).unwrap();
     locations.report(record("a", "+10.2+10", 2, true));
-    assert_eq!(watch.0.registration.take_marks().len(), 1);
+    assert_eq!(watch.watch.registration.take_marks().len(), 1);
     assert!(settle(&locations, &mut watch).is_err());
 }
 
@@ -288,8 +239,8 @@ fn who_is_forgotten_behind_the_middle_is_gone() {
     let mut watch = begin(&locations, around("b", Some(1_100.0), 300.0));
     settle(&locations, &mut watch).unwrap();
     locations.report(record("b", "+10.2+10", 2, true));
-    while watch.1.centre_time_s() != Some(2) {
-        go_on(&locations, &mut watch, 1, 9);
+    while watch.counts()["CENTRE"] < 2 {
+        watch.go_on(&locations, 1, 9);
     }
     forget(&locations, "a", 2, true);
     settle(&locations, &mut watch).unwrap();
@@ -303,20 +254,17 @@ fn who_reads_late_is_told_once_and_the_newest() {
     for time in 1..100 {
         locations.report(record("a", "+10+10", time, true));
     }
-    let before = watch.1.lines();
     settle(&locations, &mut watch).unwrap();
-    assert_eq!(watch.1.lines() - before, 1);
+    assert_eq!(watch.counts()["AT"], 1);
 }
 
 #[test]
 fn too_many_marks_end_a_watch() {
     let locations = Locations::default();
-    let shares = [0, 1].map(|_| Budget::new(1_000).share());
-    let watch = Watch::new(&locations, Subject::All, 3, shares);
-    let mut watch = (watch, Folding::new(Subject::All));
+    let mut watch = CheckedWatch::begin(&locations, Subject::All, 3);
     settle(&locations, &mut watch).unwrap();
     for client in &CLIENTS[..4] {
         locations.report(record(client, "+10+10", 1, true));
     }
-    assert_eq!(go_on(&locations, &mut watch, 9, 9), Progress::TooSlow);
+    assert_eq!(watch.go_on(&locations, 9, 9), Progress::TooSlow);
 }

@@ -19,6 +19,7 @@ use super::faults::{Fault, Position, lie};
 use super::links::Message;
 use super::server::{Server, Settings};
 use super::topology::{NAMES, all_links};
+use super::watchers::Watchers;
 use crate::incarnation::Incarnation;
 
 /// A message takes up to this long.
@@ -109,6 +110,7 @@ pub(super) struct Herd {
     pub(super) links: Vec<(Position, Position)>,
     pub(super) servers: Vec<Option<Server>>,
     pub(super) trouble: Trouble,
+    pub(super) watchers: Watchers,
     pub(super) generations: Generations,
     /// Nothing befell it that a record on a disk cannot outlive.
     pub(super) keeps_all: bool,
@@ -158,6 +160,7 @@ impl Herd {
             links: all_links(),
             servers: NAMES.iter().map(|_| None).collect(),
             trouble: Trouble::default(),
+            watchers: Watchers::new(seed, start),
             generations: Generations::default(),
             keeps_all: true,
             was_garbled: false,
@@ -228,6 +231,8 @@ impl Herd {
                 self.happen(event);
             }
             self.act();
+            let told = self.watchers.look(&self.servers, &self.trouble, at);
+            self.found.extend(told.err());
         }
     }
 

@@ -16,3 +16,4 @@ mod publish;
 mod seeds;
 mod server;
 mod topology;
+mod watchers;

@@ -1,5 +1,6 @@
 //! Seeds: herds under faults that have to settle, each the same way each time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -14,6 +15,7 @@ use super::herd::{Herd, Report, ReportTime};
 use super::server::Settings;
 use super::topology::{LEAVER, TOPOLOGIES};
 use herd_expiry::floor_clock::FIRST_CLOCKS_WAIT;
+use herd_locations::Said;
 
 /// The first seed, in place of 1.
 const SEED_VARIABLE: &str = "HERD_REPLICA_SEED";
@@ -46,6 +48,8 @@ struct Outcome {
     trace: u64,
     events: u64,
     passed: Duration,
+    /// How many lines watchers heard, by their first words.
+    lines: BTreeMap<&'static str, usize>,
 }
 
 /// All that a seed decides before anything happens.
@@ -151,10 +155,16 @@ impl Plan {
 
 /// Runs a seed. What it finds comes with all that befell the herd.
 fn run(seed: u64) -> Result<Outcome, String> {
+    run_with(seed, false)
+}
+
+/// The same; perhaps one notification of a watcher is lost, which has to be found.
+fn run_with(seed: u64, loses_notification: bool) -> Result<Outcome, String> {
     let mut rng = SmallRng::seed_from_u64(seed);
     let plan = Plan::draw(&mut rng, seed);
     let mut herd = Herd::new(seed, plan.settings);
     herd.run(Duration::from_secs(2));
+    herd.watchers.loses_one = loses_notification;
     plan.set_faults(&mut rng, &mut herd);
     plan.set_reports(&mut rng, &mut herd);
     herd.run(plan.episode);
@@ -175,6 +185,7 @@ fn end(plan: &Plan, rng: &mut SmallRng, herd: &mut Herd) -> Result<Outcome, Stri
     let gone = is_one_gone.then(|| rng.random_range(0..TOPOLOGIES[0].servers.len()));
     herd.heal(gone);
     let mut passed = plan.episode + settle(herd)?;
+    herd.watchers.quiet(&herd.servers)?;
     let disks_are_back = plan.settings.has_disks && gone.is_none();
     if herd.keeps_all && (!plan.crashes || disks_are_back) {
         nothing_is_lost(herd)?;
@@ -194,11 +205,14 @@ fn end(plan: &Plan, rng: &mut SmallRng, herd: &mut Herd) -> Result<Outcome, Stri
         passed += quiet;
         let mut servers = herd.servers.iter().flatten();
         servers.try_for_each(|server| nothing_stays(server.map.len()))?;
+        herd.watchers.quiet(&herd.servers)?;
     }
     if let Some(found) = herd.found.first() {
         return Err(found.clone());
     }
+    herd.watchers.leave();
     Ok(Outcome {
+        lines: std::mem::take(&mut herd.watchers.lines),
         trace: herd.trace(),
         events: herd.events,
         passed,
@@ -230,19 +244,41 @@ fn herds_settle_after_whatever_befell_them() {
     let first = variable(SEED_VARIABLE, 1);
     let count = variable(SEEDS_VARIABLE, SEEDS);
     let (mut events, mut passed) = (0, Duration::ZERO);
+    let mut lines = BTreeMap::<_, usize>::new();
     let mut failures = Vec::new();
     for seed in first..first + count {
         match run(seed) {
             Ok(outcome) => {
                 events += outcome.events;
                 passed += outcome.passed;
+                for (word, count) in outcome.lines {
+                    *lines.entry(word).or_default() += count;
+                }
             }
             Err(found) => failures.push(format!("seed {seed}: {found}")),
         }
     }
     let hours = passed.as_secs() / 3_600;
     println!("{count} seeds from {first}: {hours} h of the herd's time, {events} events");
+    println!("watchers: {lines:?}");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let is_told = |word: &&str| lines.contains_key(word);
+    assert!(
+        count < SEEDS || Said::WORDS.iter().all(is_told),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_lost_notification_of_a_watcher_is_found() {
+    let is_found = |seed: &u64| {
+        let found = run_with(*seed, true).err();
+        found.is_some_and(|found| found.contains("a watcher of "))
+    };
+    // The others are told of a later change of the same client.
+    let found: Vec<u64> = (1..=7).filter(is_found).collect();
+    println!("{found:?}");
+    assert!(found.len() >= 2, "{found:?}");
 }
 
 #[test]

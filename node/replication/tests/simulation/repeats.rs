@@ -4,6 +4,7 @@ use super::run::{Outcome, run};
 use super::scenario::Scenario;
 use super::seeds::{on_paused_time, variable};
 use super::trace::{Trace, compare};
+use super::watchers::Heard;
 
 /// How many seeds are run twice, in place of [`SEEDS`].
 const SEEDS_VARIABLE: &str = "HERD_SIM_REPEATED_SEEDS";
@@ -18,9 +19,10 @@ fn trace_of(seed: u64) -> std::thread::JoinHandle<Vec<String>> {
         on_paused_time(async {
             let trace = Trace::begin();
             let outcome = run(&Scenario::of(seed), &trace).await;
-            // As with the bytes of frames.
+            // As with the bytes of frames. In which order marks are read is drawn too.
             let outcome = outcome.map(|outcome| Outcome {
                 bytes: 0,
+                heard: Heard::default(),
                 ..outcome
             });
             trace.add(|| format!("{outcome:?}"));

@@ -20,6 +20,7 @@ use super::operation::Timed;
 use super::promise::Held;
 use super::scenario::Scenario;
 use super::trace::Trace;
+use super::watchers::{Heard, Watchers};
 
 /// What servers answer is looked at this often, and after every operation.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -47,6 +48,8 @@ pub(super) struct Outcome {
     pub(super) settled_after: Vec<Duration>,
     /// Frames' bytes between all servers.
     pub(super) bytes: u64,
+    /// What watchers heard.
+    pub(super) heard: Heard,
     /// Of everything that clients saw: which replies they got, and what was answered in the end.
     pub(super) digest: u64,
 }
@@ -60,11 +63,15 @@ pub(super) async fn run(scenario: &Scenario, trace: &Trace) -> Result<Outcome, S
     let _watching = bugs.watch();
     let mut run = Run {
         herd: Herd::new(scenario, trace),
+        watchers: Watchers::of(scenario),
         scenario,
         bugs,
         outcome: Outcome::default(),
     };
     for (number, episode) in scenario.episodes.iter().enumerate() {
+        if scenario.loses_notification {
+            run.watchers.lose_one();
+        }
         let is_last = number + 1 == scenario.episodes.len();
         let in_episode = |error| format!("episode {number}: {error}");
         run.herd.set_weather(scenario.weather);
@@ -74,11 +81,13 @@ pub(super) async fn run(scenario: &Scenario, trace: &Trace) -> Result<Outcome, S
             .map_err(|error| format!("after episode {number}: {error}"))?;
     }
     run.outcome.passed = run.herd.now();
+    run.outcome.heard = run.watchers.end();
     Ok(run.outcome)
 }
 
 struct Run<'a> {
     herd: Herd,
+    watchers: Watchers,
     scenario: &'a Scenario,
     bugs: Bugs,
     outcome: Outcome,
@@ -127,7 +136,7 @@ impl Run<'_> {
             let who = format!("{}, started again at {now:?},", server.name);
             nothing_promised_is_lost(&who, &map, word)?;
         }
-        Ok(())
+        self.watchers.look(&self.herd.servers)
     }
 
     /// Heals the herd, and waits until it is as it should.
@@ -151,6 +160,7 @@ impl Run<'_> {
             }
         }
         self.outcome.settled_after.push(healed.elapsed());
+        self.watchers.quiet(&self.herd.servers)?;
         self.check()
     }
 

@@ -55,6 +55,8 @@ pub(super) struct Scenario {
     /// Of each server, how many of its processes speak the former version of links. Later ones speak the present.
     pub(super) former_lives: Vec<u64>,
     pub(super) episodes: Vec<Vec<Timed>>,
+    /// One notification of a watcher is lost in each episode: a run that has to fail.
+    pub(super) loses_notification: bool,
 }
 
 impl Shape {
@@ -108,6 +110,7 @@ impl Scenario {
             clients,
             former_lives: former_lives(seed, shape),
             episodes,
+            loses_notification: false,
         }
     }
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::checkers::watches::all_words_are_told;
 use super::marks::every_mark_was_reached;
 use super::run::{Outcome, run};
 use super::scenario::Scenario;
 use super::trace::Trace;
+use super::watchers::Heard;
 
 /// The first seed, in place of [`FIRST_SEED`].
 const SEED_VARIABLE: &str = "HERD_SIM_SEED";
@@ -88,6 +90,11 @@ fn no_seed_breaks_a_promise() {
         sum(|outcome| outcome.unacknowledged),
         sum(|outcome| outcome.outlived),
     );
+    let mut heard = Heard::default();
+    outcomes
+        .iter()
+        .for_each(|outcome| heard.add(&outcome.heard));
+    println!("watchers: {heard:?}");
     if let [(seed, _), ..] = failures.as_slice() {
         let found: Vec<&str> = failures.iter().map(|(_, found)| found.as_str()).collect();
         panic!(
@@ -101,5 +108,24 @@ fn no_seed_breaks_a_promise() {
     assert_eq!(outcomes.len() as u64, count);
     if count >= SEEDS {
         every_mark_was_reached();
+        assert_eq!(all_words_are_told(&heard.lines), Ok(()));
+        assert!(heard.too_slow > 0, "{heard:?}");
     }
+}
+
+/// The checker of watches has something to find.
+#[test]
+fn a_lost_notification_of_a_watcher_is_found() {
+    let is_found = |seed: &u64| {
+        let scenario = Scenario {
+            loses_notification: true,
+            ..Scenario::of(*seed)
+        };
+        let found = on_paused_time(run(&scenario, &Trace::default()));
+        found.is_err_and(|found| found.contains("a watcher of "))
+    };
+    // The others are told of a later change of the same client.
+    let found: Vec<u64> = (1..=8).filter(is_found).collect();
+    println!("{found:?}");
+    assert!(found.len() >= 2, "{found:?}");
 }

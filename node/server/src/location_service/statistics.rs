@@ -43,7 +43,8 @@ pub struct WatchStatistics {
     pub refused_address: AtomicU64,
     /// Watches that have ended, since more clients had changed than a watcher may leave unread.
     pub too_slow: AtomicU64,
-    /// Watches that have ended, since more clients are inside than all watchers together may remember.
+    /// Watches that have ended, since more clients are inside than all watchers together may remember; or were refused,
+    /// since there was no room for the ID that they name.
     pub too_large: AtomicU64,
     /// How long it took until all that was so at the beginning was told.
     pub first_states: Histogram,

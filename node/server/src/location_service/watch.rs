@@ -20,7 +20,7 @@ use crate::access::Principal;
 use herd_admission::{AddressShare, Addresses};
 use herd_locations::{AnswerableAfter, Listener, Locations, Progress, Said, Watch};
 use herd_protocol::{EndReason, Watch as WatchCommand};
-use herd_watch::{Budget, Subject};
+use herd_watch::{Budget, Share, Subject};
 
 /// A watch looks at about this number of clients, before others have their turn.
 const PIECE: usize = 128;
@@ -34,7 +34,7 @@ pub enum WatchRefusal {
     /// The corners make no rectangle.
     #[error("the corners make no rectangle")]
     NoArea,
-    /// As many watch as may, in all or of this address.
+    /// As many watch as may, in all or of this address; or there is no room for the ID.
     #[error("too many watch")]
     TooMany,
 }
@@ -68,7 +68,7 @@ pub struct WatchFigures {
     pub watchers: usize,
     /// Marks that count towards the bound of all, in units: each one, and one more for each 64 bytes of its ID.
     pub marks: usize,
-    /// The same of clients that are inside of areas.
+    /// The same of clients that are inside of areas, and of what is watched.
     pub inside: usize,
 }
 
@@ -82,7 +82,7 @@ pub struct WatchStream {
     tokens: Option<watch::Receiver<u64>>,
     turn: Option<OwnedSemaphorePermit>,
     begun: Instant,
-    _places: (Waiting, AddressShare),
+    _places: (Waiting, AddressShare, Share),
 }
 
 enum Stage {
@@ -162,6 +162,8 @@ impl LocationService {
         let waiting = waiting.ok_or_else(|| refused(&counts.refused))?;
         let share = watches.addresses.enter(address, Instant::now());
         let share = share.ok_or_else(|| refused(&counts.refused_address))?;
+        let room = watches.inside.hold(&subject);
+        let room = room.ok_or_else(|| refused(&counts.too_large))?;
         counts.begun.fetch_add(1, Ordering::Relaxed);
         Ok(WatchStream {
             stage: self.stage(subject),
@@ -170,7 +172,7 @@ impl LocationService {
             tokens: principal.changes(),
             turn: None,
             begun: Instant::now(),
-            _places: (waiting, share),
+            _places: (waiting, share, room),
         })
     }
 

@@ -228,7 +228,7 @@ Limits {
         "A client counts once more for each 64 bytes of its ID. Beyond it those with more end with `END slow`.";
     WatchInsideMax watch_inside_max: usize, Counts::up_to(COUNT_MAX), default 4_000_000,
         for [Serve], "Maximal number of clients inside the areas of all WATCHes together, the first 129 of each not counted",
-        "A client counts once more for each 64 bytes of its ID. A WATCH that would exceed it ends with `END refused`.";
+        "A client counts once more for each 64 bytes of its ID, and an ID that is watched once for each. A WATCH that would exceed it ends with `END refused`, or gets the error reply.";
     WatchScansMax watch_scans_max: Option<usize>, auto_or(Counts::up_to(1_024)), default None,
         for [Serve], "Number of first states of WATCHes that are worked on at a time; `auto` is half of the cores",
         "The others wait for their turn.";

@@ -1,6 +1,6 @@
 use super::super::document::{
     LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, SearchStatus, StorageStatus,
-    TopologyStatus,
+    TopologyStatus, WatchStatus,
 };
 use super::*;
 
@@ -81,6 +81,7 @@ fn well(server: &str) -> Status {
             fallback: None,
         },
         searches: SearchStatus::default(),
+        watches: WatchStatus::default(),
     }
 }
 

@@ -43,6 +43,9 @@ pub struct Status {
     /// Searches for clients in an area; nothing of a version that has none.
     #[serde(default)]
     pub searches: SearchStatus,
+    /// Watches of clients; nothing of a version that has none.
+    #[serde(default)]
+    pub watches: WatchStatus,
 }
 
 /// The map of a server.
@@ -72,6 +75,19 @@ pub struct SearchStatus {
     pub hits: u64,
     /// Long ones that are under way now.
     pub in_flight: u64,
+}
+
+/// Watches of clients, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchStatus {
+    /// Those that are under way now.
+    pub under_way: u64,
+    /// Those that have begun.
+    pub begun: u64,
+    /// Those that ended because they were read too slowly.
+    pub too_slow: u64,
+    /// Lines about clients that they were sent.
+    pub lines: u64,
 }
 
 /// The herd as the topology has it.

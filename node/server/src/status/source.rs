@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::document::{
     LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, SearchStatus, Status,
-    StorageStatus, ToldLink, TopologyStatus,
+    StorageStatus, ToldLink, TopologyStatus, WatchStatus,
 };
 use crate::config::ServeSettings;
 use crate::http::Health;
@@ -19,6 +19,7 @@ use herd_clock::clock::{self, SharedClock};
 use herd_gossip::links::Links;
 use herd_gossip::neighbour::Neighbour;
 use herd_places::{PlacesSettings, ProviderName};
+use herd_protocol::EndReason;
 use herd_replica::status::MemberStatus;
 use herd_replication::figures::Figures;
 use herd_replication::store_handle::StoreHandle;
@@ -109,6 +110,7 @@ impl StatusSource {
             storage: self.storage(),
             places: self.places.clone(),
             searches: self.searches(),
+            watches: self.watches(),
         }
     }
 
@@ -119,6 +121,16 @@ impl StatusSource {
             candidates: counted.candidates.load(Ordering::Relaxed),
             hits: counted.hits.load(Ordering::Relaxed),
             in_flight: self.service.searches_in_flight() as u64,
+        }
+    }
+
+    fn watches(&self) -> WatchStatus {
+        let counted = &self.service.statistics().watches;
+        WatchStatus {
+            under_way: self.service.watch_figures().watchers as u64,
+            begun: counted.begun.load(Ordering::Relaxed),
+            too_slow: counted.ended[EndReason::Slow as usize].load(Ordering::Relaxed),
+            lines: counted.told.load(Ordering::Relaxed),
         }
     }
 

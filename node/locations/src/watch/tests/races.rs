@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use super::super::checked::located;
 use super::*;
 
 /// How often each kind of watch begins.
 const ROUNDS: usize = 10;
 
 /// Takes lines without a look at the map, which changes meanwhile.
-struct Fold<'a>(&'a mut Folding);
+struct Fold<'a>(&'a mut FoldedStream);
 
 impl Listener for Fold<'_> {
     fn may_see(&self, _: &[u8]) -> bool {
@@ -21,7 +22,7 @@ impl Listener for Fold<'_> {
     }
 
     fn hear(&mut self, said: Said<'_>) {
-        self.0.hear(said, None);
+        self.0.hear(said);
     }
 }
 
@@ -39,16 +40,18 @@ fn nothing_falls_between_registration_and_look() {
                     thread::spawn(move || report_until(&locations, &stop, reporter + 2 * round))
                 })
                 .collect();
-            let (mut watch, mut folding) = begin(&locations, subject.clone());
+            let shares = [0, 1].map(|_| Budget::new(1_000).share());
+            let mut watch = Watch::new(&locations, subject.clone(), 1_000, shares);
+            let mut stream = FoldedStream::new(subject.clone());
             for _ in 0..20 {
-                watch.carry_on(&locations, &mut Fold(&mut folding), 7);
+                watch.carry_on(&locations, &mut Fold(&mut stream), 7);
             }
             stop.store(true, Ordering::SeqCst);
             reporters
                 .into_iter()
                 .for_each(|reporter| reporter.join().unwrap());
-            while watch.carry_on(&locations, &mut Fold(&mut folding), 7) != Progress::Idle {}
-            assert_eq!(folding.check(&locations), Ok(()));
+            while watch.carry_on(&locations, &mut Fold(&mut stream), 7) != Progress::Idle {}
+            assert_eq!(stream.check(&located(&locations)), Ok(()));
         }
     }
 }

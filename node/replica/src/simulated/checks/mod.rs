@@ -10,3 +10,4 @@ pub(super) mod generations;
 pub(super) mod order;
 pub(super) mod settled;
 pub(super) mod survival;
+pub(super) mod watches;

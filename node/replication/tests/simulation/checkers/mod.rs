@@ -9,6 +9,7 @@ pub(super) mod oblivion;
 pub(super) mod publication;
 pub(super) mod survival;
 pub(super) mod truth;
+pub(super) mod watches;
 
 /// What a checker found wrong.
 pub(super) type Found = Result<(), String>;

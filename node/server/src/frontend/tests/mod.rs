@@ -15,5 +15,6 @@ mod server;
 mod stop;
 mod watch;
 mod watch_encrypted;
+mod watch_limits;
 mod watch_tokens;
 mod whatsat;
