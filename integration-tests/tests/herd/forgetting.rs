@@ -18,6 +18,9 @@ const ERASE_WITHIN: Duration = Duration::from_secs(8);
 /// Longer, since machines of tests are slow.
 const ERASED_AFTER: Duration = Duration::from_secs(60);
 
+/// A server forgets when all others have said what they read; much longer, since machines of tests are slow.
+const FORGETS_AFTER: Duration = Duration::from_secs(60);
+
 /// Locations that nothing else in a folder looks like, of which compression leaves the digits as they are.
 const SECRETS: [&str; 4] = [
     "+12.739184620573-098.462819305746",
@@ -51,12 +54,21 @@ fn written(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Tells a server to forget a client, until it does: one that has just started waits for a word of the others.
 async fn forget(herd: &Herd, server: &str, client: &str) -> String {
-    let mut connection = herd.client(server).await;
-    connection
-        .send(format!("FORGET {client}\n").as_bytes())
-        .await;
-    String::from_utf8(connection.line().await).unwrap()
+    let began = tokio::time::Instant::now();
+    loop {
+        let mut connection = herd.client(server).await;
+        connection
+            .send(format!("FORGET {client}\n").as_bytes())
+            .await;
+        let said = String::from_utf8(connection.line().await).unwrap();
+        if said.starts_with("GONE ") {
+            return said;
+        }
+        assert!(began.elapsed() < FORGETS_AFTER, "{said}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn is_unknown_everywhere(herd: &Herd, client: &str) {
@@ -162,4 +174,67 @@ async fn load(herd: &Herd, server: &str, lines: &[Vec<u8>]) {
     let path = herd.folder().join("loaded");
     fs::write(&path, dump).unwrap();
     herd.server(server).load(&path).await.unwrap();
+}
+
+/// Copies a folder and all in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_copy_of_a_data_folder_revives_nobody() {
+    let mut herd = Herd::builder(herd_integration_tests::Topology::five())
+        .on_disk()
+        .start()
+        .await;
+    herd.linked().await;
+    let line = herd.client("Hill").await.report("kiwi", UCLA, TIME).await;
+    for name in NAMES {
+        herd.knows(name, "kiwi", &line).await;
+    }
+    // Hill heard it, and Smith, whose place in the herd is another, has it from there.
+    let copies = tempfile::tempdir().unwrap();
+    for name in ["Hill", "Smith"] {
+        herd.server_mut(name).terminate().await;
+        copy(herd.server(name).data_folder(), &copies.path().join(name));
+        herd.server_mut(name).restart().await;
+    }
+    herd.linked().await;
+    let said = forget(&herd, "Campbell", "kiwi").await;
+    assert!(said.starts_with("GONE Campbell kiwi "), "{said}");
+    is_unknown_everywhere(&herd, "kiwi").await;
+    for name in ["Hill", "Smith"] {
+        herd.server_mut(name).terminate().await;
+        let folder = herd.server(name).data_folder().to_owned();
+        fs::remove_dir_all(&folder).unwrap();
+        copy(&copies.path().join(name), &folder);
+    }
+    for name in ["Hill", "Smith"] {
+        herd.server_mut(name).restart().await;
+    }
+    herd.linked().await;
+    is_unknown_everywhere(&herd, "kiwi").await;
+    // Nor when only they are left, and start again with what they learnt.
+    for name in ["Jaquez", "Campbell", "Singleton"] {
+        herd.server_mut(name).kill();
+    }
+    for name in ["Hill", "Smith"] {
+        herd.server_mut(name).terminate().await;
+        herd.server_mut(name).restart().await;
+    }
+    for name in ["Hill", "Smith"] {
+        assert!(
+            herd.client(name).await.find("kiwi").await.is_none(),
+            "{name}"
+        );
+    }
 }
