@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use herd_crdt::{Record, ServerName};
+use herd_crdt::group::GroupFormat;
+use herd_crdt::{Merged, Outcome, Record, ServerName};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use super::Locations;
+use super::shard::Shard;
 
 /// Clients that are noted one by one, of 16 bytes each. With more of them, all clients that are forgotten count as
 /// forgotten lately.
@@ -18,7 +21,20 @@ pub(super) struct Forgettings {
     noted: Mutex<Noted>,
     /// Nobody takes them.
     is_ignored: AtomicBool,
-    unread_by: Mutex<Option<ServerName>>,
+    read: watch::Sender<TombstonesRead>,
+}
+
+/// Whether all live servers read tombstones, as far as is known. Until one that does not is upgraded it would go on to
+/// answer for clients that are forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TombstonesRead {
+    /// They do.
+    #[default]
+    ByAll,
+    /// The release of this one does not.
+    NotBy(ServerName),
+    /// Nobody knows yet: this server has just started.
+    Unknown,
 }
 
 /// Clients that were forgotten, and when.
@@ -69,6 +85,20 @@ impl Noted {
         self.by_hash.contains_key(&hash) || self.all && is_forgotten()
     }
 
+    /// Whether a group holds a location that has to leave. One that cannot be read holds none that was ever in the map.
+    #[must_use]
+    pub fn is_shown_by(&self, group: &[u8], format: GroupFormat, locations: &Locations) -> bool {
+        let has_client = format.has_client(group, |client| self.means(locations, client, i64::MIN));
+        // Only then the rest is read.
+        if !has_client.unwrap_or(false) {
+            return false;
+        }
+        format.read(group).is_ok_and(|group| {
+            let mut records = group.records().filter(|record| !record.is_tombstone());
+            records.any(|record| self.means(locations, record.client(), record.time().ns()))
+        })
+    }
+
     /// How many there are, at least.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -116,16 +146,50 @@ impl Locations {
         self.forgettings.noted.lock().add(noted);
     }
 
-    /// A live server whose release does not read tombstones, as far as is known. Until it is upgraded it would go on
-    /// to answer for clients that are forgotten.
-    pub fn unread_by(&self) -> Option<ServerName> {
-        self.forgettings.unread_by.lock().clone()
+    /// Whether all live servers read tombstones.
+    pub fn tombstones_read(&self) -> TombstonesRead {
+        self.forgettings.read.borrow().clone()
     }
 
-    /// Sets [`Locations::unread_by`].
-    pub fn set_unread_by(&self, server: Option<ServerName>) {
-        *self.forgettings.unread_by.lock() = server;
+    /// Sets [`Locations::tombstones_read`].
+    pub fn set_tombstones_read(&self, read: TombstonesRead) {
+        self.forgettings.read.send_replace(read);
     }
+
+    /// Resolves when [`Locations::tombstones_read`] is known.
+    pub async fn tombstone_readers_known(&self) {
+        let mut read = self.forgettings.read.subscribe();
+        // The sender lives in `self`.
+        let _ = read.wait_for(|read| *read != TombstonesRead::Unknown).await;
+    }
+}
+
+/// Up to which time the locations of a client have to leave all groups, now that a tombstone of `time_ns` was merged. They
+/// have to even if the client has reported later than it: earlier ones may still stand in groups. A tombstone that lost to
+/// another is covered by that.
+pub(super) fn forgets_up_to_ns(
+    shard: &Shard,
+    hash: u64,
+    merged: &Merged,
+    time_ns: i64,
+) -> Option<i64> {
+    let is_located = || {
+        let mut records = shard.map.with_hash(hash);
+        records.any(|record| !record.is_tombstone())
+    };
+    let is_noted = merged.outcome.changed() || merged.outcome == Outcome::Stale && is_located();
+    is_noted.then_some(time_ns)
+}
+
+/// The same, now that a location was delivered: if a tombstone has kept it out. A server that was away has published it,
+/// so it stands in groups and stores once more.
+pub(super) fn kept_out_up_to_ns(shard: &Shard, hash: u64, merged: &Merged) -> Option<i64> {
+    if !matches!(merged.outcome, Outcome::Stale | Outcome::TieLost) {
+        return None;
+    }
+    let mut records = shard.map.with_hash(hash);
+    let tombstone = records.find(|record| record.is_tombstone())?;
+    Some(tombstone.time().ns())
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ mod watch;
 
 pub use admission_control::AdmissionControl;
 pub use forget::{Forget, Forgotten};
-pub use forgotten::{FORGOTTEN_NOTED_MAX, Noted};
+pub use forgotten::{FORGOTTEN_NOTED_MAX, Noted, TombstonesRead};
 pub use hash_keys::HashKeys;
 pub use index::IndexFault;
 pub use loading::{AnswerableAfter, ClientSearch, Loading};

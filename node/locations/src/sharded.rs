@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::admission_control::AdmissionControl;
 use super::changes::{self, removal};
-use super::forgotten::Forgettings;
+use super::forgotten::{Forgettings, forgets_up_to_ns, kept_out_up_to_ns};
 use super::hash_keys::HashKeys;
 use super::indexing::Indexed;
 use super::loading::Loading;
@@ -95,7 +95,11 @@ impl Reports<'_> {
         let before = shard.size();
         shard.index_before(&locations.grid, hash);
         let merged = shard.map.merge_heard_with(hash, record, self.policy);
-        let is_noted = at.is_none() && must_be_noted(&shard, hash, &merged);
+        // A report that a tombstone keeps out is in no group.
+        let is_forgetting = at.is_none();
+        let noted_ns = is_forgetting
+            .then(|| forgets_up_to_ns(&shard, hash, &merged, time_ns))
+            .flatten();
         let left = locations.enter(&shard, hash, &merged, at);
         let wakes = changes::merged(&locations.watchers, &shard, hash, &merged, at);
         // Not with the other counters: how much there may be at most is looked up for each report.
@@ -104,8 +108,8 @@ impl Reports<'_> {
         drop(shard);
         wakes.wake();
         locations.leave(hash, left);
-        if is_noted {
-            locations.forgettings.note(hash, time_ns);
+        if let Some(noted_ns) = noted_ns {
+            locations.forgettings.note(hash, noted_ns);
         }
         if !merged.outcome.changed() && self.policy != RepublishPolicy::Never {
             // At once: a round that begins later is told.
@@ -207,7 +211,10 @@ impl Locations {
             let before = shard.size();
             shard.index_before(&self.grid, hash);
             let merged = shard.map.merge_delivered(hash, record, from, publishers);
-            let is_noted = at.is_none() && must_be_noted(&shard, hash, &merged);
+            let noted_ns = match at {
+                None => forgets_up_to_ns(&shard, hash, &merged, time_ns),
+                Some(_) => kept_out_up_to_ns(&shard, hash, &merged),
+            };
             let left = self.enter(&shard, hash, &merged, at);
             let wakes = changes::merged(&self.watchers, &shard, hash, &merged, at);
             self.counted.changed(before, shard.size());
@@ -216,8 +223,8 @@ impl Locations {
             wakes.wake();
             self.leave(hash, left);
             merges.count(&merged, queued);
-            if is_noted {
-                self.forgettings.note(hash, time_ns);
+            if let Some(noted_ns) = noted_ns {
+                self.forgettings.note(hash, noted_ns);
             }
             if merged.outcome.changed() {
                 delivery.changed += 1;
@@ -469,16 +476,6 @@ impl Locations {
     pub(super) fn shard(&self, hash: u64) -> &Mutex<Shard> {
         &self.shards[shard_of(hash)]
     }
-}
-
-/// Whether the locations before a tombstone that was merged have to leave. They have to even if the client has reported
-/// later than it: earlier ones may still stand in groups. One that lost to a tombstone is covered by that.
-fn must_be_noted(shard: &Shard, hash: u64, merged: &Merged) -> bool {
-    let is_located = || {
-        let mut records = shard.map.with_hash(hash);
-        records.any(|record| !record.is_tombstone())
-    };
-    merged.outcome.changed() || merged.outcome == Outcome::Stale && is_located()
 }
 
 /// Which shard a client is in, by its hash.

@@ -107,7 +107,7 @@ pub enum Effect {
         /// In ns since the POSIX epoch.
         heard_ns: i64,
     },
-    /// This live server's release does not read tombstones, or all do.
+    /// This live server's release does not read tombstones, or all do. A look that does not know says nothing.
     TombstonesUnreadBy(Option<ServerName>),
     /// This incarnation has to end.
     End(IncarnationVerdict),

@@ -26,7 +26,7 @@ use herd_gossip::entropy::Entropy;
 use herd_gossip::link::network::Network;
 use herd_gossip::link::{accept, dial};
 use herd_gossip::links::{HerdView, LinkObserver, Links};
-use herd_locations::Locations;
+use herd_locations::{Locations, TombstonesRead};
 use herd_replica::membership::Membership;
 use herd_replica::receiving::{Known, Readers};
 use herd_replica::store_feed::StoreFeed;
@@ -87,6 +87,10 @@ impl Replication {
             store: StoreWriter::default(),
         };
         let others = view.servers.iter().filter(|&name| *name != view.me);
+        if others.clone().next().is_some() {
+            // Until it has heard of them.
+            locations.set_tombstones_read(TombstonesRead::Unknown);
+        }
         let figures = Arc::new(Figures::new(others));
         locations.set_republish_policy(acknowledgements.level().republish_policy());
         Replication {

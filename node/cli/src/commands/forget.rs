@@ -112,7 +112,8 @@ impl Told {
     fn advice(&self) -> String {
         format!(
             "the server refused {} of the clients. The token may not cover them with `forget=`, a server of the herd may \
-             be of a release that cannot forget, or the server could not make it safe in time: its log says which",
+             be of a release that cannot forget, or the server could not make it safe in time or has just started: its log \
+             says which",
             self.refused
         )
     }

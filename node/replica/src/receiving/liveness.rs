@@ -43,7 +43,7 @@ impl Receiving {
         let adopted_any = taken_up || self.adopted > adopted;
         self.tell_settlement(adopted_any, around.rounds, ground);
         self.review_kept(around.rounds, now, ground);
-        let unread_by = match self.tombstones_read(ground.known, sightings) {
+        let unread_by = match self.tombstones_read(ground.known, sightings, now) {
             TombstonesRead::ByAll => Some(None),
             TombstonesRead::NotBy(server) => Some(Some(server)),
             // What was known before holds until more is known.

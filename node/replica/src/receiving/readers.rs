@@ -2,6 +2,7 @@
 //! it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use herd_crdt::ServerName;
 use herd_crdt::group::TOMBSTONES_VERSION;
@@ -9,6 +10,7 @@ use herd_crdt::group::TOMBSTONES_VERSION;
 use super::{Known, Receiving};
 use crate::incarnation::Incarnation;
 use crate::membership::Sighting;
+use crate::timing::GONE_AFTER;
 
 /// The newest version that the latest incarnation of each server says that it reads. It outlives incarnations of this
 /// server, which begin without knowing any other.
@@ -16,6 +18,8 @@ use crate::membership::Sighting;
 pub struct Readers {
     /// By server: the generation, and the version.
     reads_up_to: BTreeMap<ServerName, (u64, u8)>,
+    /// All live servers read tombstones once: those that were there when this process began are known.
+    were_all_known: bool,
 }
 
 impl Readers {
@@ -53,13 +57,31 @@ pub(super) enum TombstonesRead {
 }
 
 impl Receiving {
-    /// Whether all live servers read tombstones. Of an incarnation of which nothing is merged yet nobody knows that.
-    pub(super) fn tombstones_read(&self, known: &Known, sightings: &[Sighting]) -> TombstonesRead {
+    /// Whether all live servers read tombstones. Of an incarnation of which nothing is merged yet nobody knows that. A
+    /// process that has just begun knows of nobody: it waits for a word of every server of the topology, for as long as it
+    /// takes until a silent one counts as gone.
+    pub(super) fn tombstones_read(
+        &self,
+        known: &mut Known,
+        sightings: &[Sighting],
+        now: Instant,
+    ) -> TombstonesRead {
+        let me = &self.me.server;
         if !self.format.has_tombstones() {
-            return TombstonesRead::NotBy(self.me.server.clone());
+            return TombstonesRead::NotBy(me.clone());
         }
+        let is_new =
+            !known.readers.were_all_known && now.saturating_duration_since(self.began) < GONE_AFTER;
         let mut read = TombstonesRead::ByAll;
-        for Sighting { incarnation, .. } in sightings.iter().filter(|sighting| sighting.live) {
+        for Sighting {
+            incarnation, live, ..
+        } in sightings
+        {
+            let id = known.membership.id_of(incarnation, now);
+            let may_live = is_new && known.membership.gone_for(id, now).is_none();
+            if !live && !may_live {
+                continue;
+            }
             match known.readers.reads_up_to(incarnation) {
                 Some(reads_up_to) if reads_up_to >= TOMBSTONES_VERSION => {}
                 // It says so before anything else, or is of a release that does not.
@@ -67,6 +89,11 @@ impl Receiving {
                 Some(_) | None => return TombstonesRead::NotBy(incarnation.server.clone()),
             }
         }
+        let mut others = self.servers.iter().filter(|&server| server != me);
+        if is_new && !others.all(|server| known.readers.reads_up_to.contains_key(server)) {
+            return TombstonesRead::Unknown;
+        }
+        known.readers.were_all_known |= read == TombstonesRead::ByAll;
         read
     }
 

@@ -307,8 +307,33 @@ fn unread_by(server: &mut ReceivingServer) -> Option<Option<ServerName>> {
 }
 
 #[test]
+fn a_process_that_begins_waits_for_a_word_of_each_server() {
+    let smith = incarnation("Smith", 3);
+    let mut server = ReceivingServer::new();
+    assert_eq!(unread_by(&mut server), None, "nobody has said anything");
+    // Not held for live yet, and the neighbour's copy of its groups is not merged.
+    server.sight(3, false);
+    assert_eq!(unread_by(&mut server), None);
+    server.receiving.note_merged(vec![(smith.clone(), 7)]);
+    assert_eq!(
+        unread_by(&mut server),
+        Some(Some("Smith".into())),
+        "it may live, and its release says nothing"
+    );
+    server.known.readers.note(&smith, 2);
+    assert_eq!(unread_by(&mut server), Some(None));
+    // Who says nothing for that long counts as gone.
+    let mut server = ReceivingServer::new();
+    server.sight(3, false);
+    server.look();
+    server.now += GONE_AFTER;
+    assert_eq!(unread_by(&mut server), Some(None));
+}
+
+#[test]
 fn an_unknown_server_leaves_what_is_known_of_tombstones() {
     let mut server = ReceivingServer::new();
+    server.now += GONE_AFTER;
     assert_eq!(unread_by(&mut server), Some(None));
     server.sight(3, true);
     assert_eq!(unread_by(&mut server), None, "nothing is merged of it");

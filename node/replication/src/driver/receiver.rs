@@ -13,7 +13,7 @@ use crate::incarnation::Incarnation;
 use crate::lasting::Lasting;
 use crate::parts::Parts;
 use herd_gossip::engine::Engine;
-use herd_locations::Locations;
+use herd_locations::{Locations, TombstonesRead};
 use herd_replica::changes::Change;
 use herd_replica::clocks::ClockWatch;
 use herd_replica::receiving::merging::GROUPS_PER_YIELD;
@@ -243,7 +243,10 @@ impl ReceiverTask {
                         propagation.observe(travelled, 1);
                     }
                 }
-                Effect::TombstonesUnreadBy(server) => self.parts.locations.set_unread_by(server),
+                Effect::TombstonesUnreadBy(server) => {
+                    let read = server.map_or(TombstonesRead::ByAll, TombstonesRead::NotBy);
+                    self.parts.locations.set_tombstones_read(read);
+                }
                 Effect::End(verdict) => links.note_verdict(verdict),
                 Effect::Show(status) => self.parts.figures.set_status(status),
             }

@@ -6,7 +6,8 @@ use herd_acknowledgement::AckLevel;
 use herd_clock::clock::WallClock as _;
 use herd_crdt::group::GroupFormat;
 use herd_crdt::{Outcome, Record, TOMBSTONE_SLACK_NS};
-use herd_storage::{Crash, ModelledDisk, Store as _};
+use herd_locations::TombstonesRead;
+use herd_storage::{Crash, ModelledDisk};
 
 use super::harness::{Herd, Server, eventually};
 use super::network::Stretch;
@@ -171,11 +172,19 @@ async fn nobody_forgets_while_a_server_cannot_read_of_it() {
     let mut herd = Herd::five_stopped();
     herd.formats[SMITH] = GroupFormat::before_tombstones();
     herd.start_all();
+    // Not even before anything is known of Smith.
+    for _ in 0..1_000 {
+        for server in herd.running() {
+            let read = server.locations.tombstones_read();
+            assert_ne!(read, TombstonesRead::ByAll, "at {}", server.name);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     herd.linked().await;
     for server in herd.running() {
         let what = format!("{} knows that Smith is old", server.name);
         eventually(&what, || {
-            server.locations.unread_by().as_deref() == Some("Smith")
+            server.locations.tombstones_read() == TombstonesRead::NotBy("Smith".into())
         })
         .await;
     }
@@ -183,7 +192,10 @@ async fn nobody_forgets_while_a_server_cannot_read_of_it() {
     herd.linked().await;
     for server in herd.running() {
         let what = format!("{} may forget", server.name);
-        eventually(&what, || server.locations.unread_by().is_none()).await;
+        eventually(&what, || {
+            server.locations.tombstones_read() == TombstonesRead::ByAll
+        })
+        .await;
     }
     // An old server that is down keeps nobody from it; it learns of it with its upgrade.
     herd.server(0).report("kiwi", 1);
@@ -236,26 +248,24 @@ async fn tombstones_go_some_time_after_the_floor_has_passed_them() {
     }
 }
 
-/// How many stored groups of a disk hold a location of this client.
+/// How many groups on a disk hold a location of this client, overwritten ones too.
 fn stored_locations(disk: &ModelledDisk, client: &str) -> usize {
     stored_until(disk, client, i64::MAX)
 }
 
 /// The same of locations up to a time.
 fn stored_until(disk: &ModelledDisk, client: &str, time_ns: i64) -> usize {
-    let mut found = 0;
-    let loaded = disk.copied().open().load(&mut |stored| {
-        let records: Vec<Record> = GroupFormat::PRESENT.decode(&stored.group).unwrap();
+    let holds_any = |group: &[u8]| {
+        let records: Vec<Record> = GroupFormat::PRESENT.decode(group).unwrap();
         let mut records = records.iter();
-        let is_found = records.any(|record| {
+        records.any(|record| {
             !record.is_tombstone()
                 && record.client() == client.as_bytes()
                 && record.time().ns() <= time_ns
-        });
-        found += usize::from(is_found);
-    });
-    loaded.unwrap();
-    found
+        })
+    };
+    let groups = disk.all_groups();
+    groups.iter().filter(|group| holds_any(group)).count()
 }
 
 #[tokio::test(start_paused = true)]
@@ -331,5 +341,39 @@ async fn a_later_report_keeps_no_earlier_location() {
         assert_eq!(stored_until(disk, "kiwi", 5_000_000_000), 0, "{name}");
         assert!(stored_locations(disk, "kiwi") > 0, "{name}");
         assert!(stored_locations(disk, "moa") > 0, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_brings_back_leaves_all_disks_again() {
+    let mut herd = Herd::five_stopped();
+    herd.keep_on_disk(AckLevel::Memory);
+    herd.start_all();
+    herd.linked().await;
+    for client in ["kiwi", "emu"] {
+        herd.server(4).report(client, 1);
+    }
+    herd.all_hold(2).await;
+    pass(5).await;
+    herd.crash(4, Crash::Process).await;
+    herd.server(0).forget("kiwi", 5_000_000_000);
+    // Until Singleton's copy is buried, and all the others have erased everything.
+    pass(1_800).await;
+    let disks: Vec<ModelledDisk> = herd.disks.iter().flatten().cloned().collect();
+    for disk in &disks[..4] {
+        assert_eq!(stored_locations(disk, "kiwi"), 0);
+    }
+    // It has no neighbour at first: what its disk has is published before it hears of the tombstone.
+    herd.isolate(4, Stretch::Cut);
+    herd.restart(4);
+    pass(5).await;
+    assert!(herd.server(4).time_of("kiwi").is_some());
+    herd.isolate(4, Stretch::Whole);
+    herd.linked().await;
+    all_have_forgotten(&herd, "kiwi").await;
+    pass(600).await;
+    for (disk, name) in disks.iter().zip(herd.names()) {
+        assert_eq!(stored_locations(disk, "kiwi"), 0, "on the disk of {name}");
+        assert!(stored_locations(disk, "emu") > 0, "on the disk of {name}");
     }
 }

@@ -12,10 +12,15 @@ use super::session::{ControlSession, IDLE_MAX, SessionError};
 use super::{
     DumpLoadReport, InvalidEndLine, InvalidRecordLine, ReportLine, parse_end, parse_record,
 };
+use herd_locations::TombstonesRead;
 use herd_protocol::{Fields, Line};
 
 /// How often the other side hears that the server is still at it.
 const WAIT_LINE_GAP: Duration = Duration::from_secs(5);
+
+/// The longest wait until a server that has just started knows whether the others read tombstones: less than the other
+/// side waits for a sign of life.
+const READERS_WAIT_MAX: Duration = Duration::from_secs(45);
 
 /// Names of servers that are shared between records. A herd has far fewer.
 const SHARED_NAMES_MAX: usize = 1_024;
@@ -24,6 +29,9 @@ const SHARED_NAMES_MAX: usize = 1_024;
 pub(super) async fn run(session: &mut ControlSession) -> Result<(), SessionError> {
     let control = session.control.clone();
     let begun = control.confirm.begin();
+    // If that is not known by then, tombstones are refused.
+    let readers_known = control.locations.tombstone_readers_known();
+    let _ = timeout(READERS_WAIT_MAX, readers_known).await;
     let mut intake = Intake::new(&control);
     loop {
         while let Some(line) = session.reader.next_line() {
@@ -166,8 +174,12 @@ impl<'a> Intake<'a> {
                 return Err(InvalidRecordLine::Ahead);
             }
         }
-        if record.is_tombstone() && self.control.locations.unread_by().is_some() {
-            return Err(InvalidRecordLine::Unread);
+        if record.is_tombstone() {
+            match self.control.locations.tombstones_read() {
+                TombstonesRead::ByAll => {}
+                TombstonesRead::NotBy(_) => return Err(InvalidRecordLine::Unread),
+                TombstonesRead::Unknown => return Err(InvalidRecordLine::ReadersUnknown),
+            }
         }
         Ok(record)
     }

@@ -48,6 +48,11 @@ pub enum InvalidRecordLine {
         "it forgets a client, which a server of the herd is too old for; upgrade that server first"
     )]
     Unread,
+    /// This server has just started.
+    #[error(
+        "it forgets a client, and the server does not know yet whether all other servers can; load it again in a moment"
+    )]
+    ReadersUnknown,
     /// The floor of expiry keeps it out, though it is not old by the server's clock.
     #[error(
         "the server's floor of expiry is ahead of its clock, and keeps the record out though it has not expired; see \

@@ -330,7 +330,7 @@ fn forget_effect<'a, 'b: 'a>(
         }
         // Counted with the tokens.
         Err(ForgetRefusal::Forbidden) => return (None, None),
-        Err(ForgetRefusal::Unread) => CommandOutcome::ForgetUnread,
+        Err(ForgetRefusal::Unread | ForgetRefusal::ReadersUnknown) => CommandOutcome::ForgetUnread,
         Err(ForgetRefusal::ClientTooLong) => CommandOutcome::ForgetInvalid,
         Err(ForgetRefusal::Full) => CommandOutcome::ForgetFull,
         Err(ForgetRefusal::KeptOut) => CommandOutcome::ForgetKeptOut,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use herd_crdt::{Outcome, ReportTime, ServerName};
-use herd_locations::{Forget, Full};
+use herd_locations::{Forget, Full, TombstonesRead};
 
 use super::asked::Later;
 use super::intake::Batch;
@@ -28,6 +28,9 @@ pub enum ForgetRefusal {
     /// A live server would not understand.
     #[error("a server of the herd is of a release that cannot forget; upgrade it first")]
     Unread,
+    /// This server has just started.
+    #[error("the server does not know yet whether all others can forget; repeat it in a moment")]
+    ReadersUnknown,
     /// The client is not known here, and its ID is none, or longer than is allowed here.
     #[error("the client's id is longer than this server allows")]
     ClientTooLong,
@@ -44,7 +47,8 @@ pub enum Forgetting<'a> {
     /// The tombstone is in the map, and is as safe as the server promises with the ticket of the batch.
     Now(Gone<&'a ServerName>),
     /// The tombstone is in the map, but the store is still read and may hold a later record: the answer comes when that
-    /// is forgotten too, and all is as safe as the server promises. `None` if that did not come to be in time.
+    /// is forgotten too, and all is as safe as the server promises. `None` if that did not come to be in time, or the
+    /// store was not read in time.
     AfterLoading(Later<Option<Gone<ServerName>>>),
 }
 
@@ -89,15 +93,7 @@ impl<'a> Batch<'a> {
     fn check_forget(&self, client: &[u8]) -> Result<(), ForgetRefusal> {
         let service = self.service;
         let locations = &service.locations;
-        if let Some(server) = locations.unread_by() {
-            if service.unread_warning.is_due() {
-                tracing::warn!(
-                    %server,
-                    "this server is of a release that cannot forget clients: FORGET is refused until it is upgraded"
-                );
-            }
-            return Err(ForgetRefusal::Unread);
-        }
+        self.check_readers()?;
         // While the store is read, one that is not found may be known all the same.
         if locations.loading().is_running() || locations.held(client).is_some() {
             return Ok(());
@@ -112,6 +108,32 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Whether all live servers would understand.
+    fn check_readers(&self) -> Result<(), ForgetRefusal> {
+        let service = self.service;
+        match service.locations.tombstones_read() {
+            TombstonesRead::ByAll => Ok(()),
+            TombstonesRead::NotBy(server) => {
+                if service.unread_warning.is_due() {
+                    tracing::warn!(
+                        %server,
+                        "this server is of a release that cannot forget clients: FORGET is refused until it is upgraded"
+                    );
+                }
+                Err(ForgetRefusal::Unread)
+            }
+            TombstonesRead::Unknown => {
+                if service.unread_warning.is_due() {
+                    tracing::warn!(
+                        "FORGET is refused until all other servers have said whether they can forget clients, for some \
+                         seconds after this one has joined them"
+                    );
+                }
+                Err(ForgetRefusal::ReadersUnknown)
+            }
+        }
+    }
+
     /// Forgets the client once more, if the store turns out to hold a later record of it: one that a server heard before
     /// this request.
     fn forget_again(&self, client: &[u8], time: ReportTime) -> Later<Option<Gone<ServerName>>> {
@@ -121,7 +143,12 @@ impl<'a> Batch<'a> {
         let acknowledgements = Arc::clone(&self.service.acknowledgements);
         let after = locations.loading().ask(&client);
         Box::pin(async move {
-            wait_for_store(&locations, after).await;
+            if !wait_for_store(&locations, after).await {
+                tracing::warn!(
+                    "FORGET is refused: the store is still being read, and may hold a later record of the client; repeat it"
+                );
+                return None;
+            }
             let (time, ticket) = {
                 let mut reports = locations.begin_reports();
                 let forget = Forget {

@@ -32,8 +32,10 @@ impl LocationService {
 }
 
 /// While the store is read a client that is not found may be in the rest of it; and so may a greater record than the one
-/// that is found, perhaps one that was acknowledged. So the groups that hold the client are merged first.
-pub(super) async fn wait_for_store(locations: &Locations, after: AnswerableAfter) {
+/// that is found, perhaps one that was acknowledged. So the groups that hold the client are merged first. Says whether they
+/// are: no question waits for longer than [`LOADING_WAIT_MAX`].
+pub(super) async fn wait_for_store(locations: &Locations, after: AnswerableAfter) -> bool {
     let answerable = locations.loading().answerable(after);
-    let _ = tokio::time::timeout(LOADING_WAIT_MAX, answerable).await;
+    let waited = tokio::time::timeout(LOADING_WAIT_MAX, answerable).await;
+    waited.is_ok()
 }

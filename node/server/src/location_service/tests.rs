@@ -272,3 +272,33 @@ async fn large_answers_take_a_bounded_amount_of_memory() {
             .is_ok()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_not_read_in_time_refuses_to_forget() {
+    let service = service(|_| {});
+    let locations = service.locations();
+    locations.loading().begin();
+    let forget = || {
+        let mut batch = service.begin_batch(7);
+        let Ok(Forgetting::AfterLoading(gone)) = batch.forget(&Principal::Anyone, b"kiwi") else {
+            panic!("it does not wait for the store");
+        };
+        let _ = batch.finish();
+        gone
+    };
+    assert!(
+        forget().await.is_none(),
+        "the store may hold a later record"
+    );
+    assert!(
+        locations
+            .held(b"kiwi")
+            .is_some_and(|held| held.is_tombstone())
+    );
+    // Repeated, and the store is read at last: it held a record from before, of a later time.
+    let gone = forget();
+    report(&service, "kiwi", "+1+1");
+    locations.loading().end();
+    assert_eq!(gone.await.unwrap().time.ns(), 1_000_000_001);
+    assert!(locations.find(b"kiwi").is_none());
+}

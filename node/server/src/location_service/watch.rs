@@ -184,7 +184,9 @@ impl LocationService {
             Subject::Client(client) => locations.loading().ask(client),
             _ => AnswerableAfter::Load,
         };
-        let waiting = async move { wait_for_store(&locations, after).await };
+        let waiting = async move {
+            wait_for_store(&locations, after).await;
+        };
         Stage::Loading(Box::pin(waiting), subject)
     }
 

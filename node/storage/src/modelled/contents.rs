@@ -17,6 +17,12 @@ pub(super) struct Contents {
 }
 
 impl Contents {
+    /// Its groups alone.
+    pub(super) fn into_groups(self) -> impl Iterator<Item = Bytes> {
+        let slots = self.groups.into_values().flat_map(BTreeMap::into_values);
+        slots.map(|(_, group)| group)
+    }
+
     pub(super) fn apply(&mut self, writes: &[Write]) {
         for write in writes {
             match write {

@@ -5,6 +5,7 @@
 //! of power as the seed says. Everything depends on the calls and their seeds only.
 
 mod contents;
+mod remains;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -12,12 +13,14 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 
 use self::contents::Contents;
+use self::remains::Remains;
 pub use self::store::ModelledStore;
 use super::Write;
 
@@ -63,6 +66,8 @@ struct DiskState {
     synced: Contents,
     /// Commits behind the last sync, oldest first.
     unsynced: Vec<Vec<Write>>,
+    /// What was overwritten.
+    remains: Remains,
     /// Rises with each crash; a store of an earlier one is dead.
     life: u64,
     /// Commits that were lost or torn by the last crash, not yet reported.
@@ -77,6 +82,17 @@ struct DiskState {
     stall_once: Duration,
     /// A load stalls after this number of groups, instead of before it begins.
     groups_before_stall: Option<usize>,
+}
+
+impl DiskState {
+    /// What a process reads from it now.
+    fn present(&self) -> Contents {
+        let mut present = self.synced.clone();
+        for writes in &self.unsynced {
+            present.apply(writes);
+        }
+        present
+    }
 }
 
 impl Default for ModelledDisk {
@@ -101,17 +117,23 @@ impl ModelledDisk {
     pub fn open(&self) -> ModelledStore {
         let mut state = self.state.lock();
         state.life += 1;
+        state.remains.begin_process();
         ModelledStore::new(self.clone(), state.life)
+    }
+
+    /// All groups that are anywhere on it: those that it stores, and those that were overwritten or forgotten since the last
+    /// purge, as the files of a real disk have them.
+    #[must_use]
+    pub fn all_groups(&self) -> Vec<Bytes> {
+        let state = self.state.lock();
+        let stored = state.present().into_groups();
+        stored.chain(state.remains.groups().cloned()).collect()
     }
 
     /// A disk of its own with a copy of all that is on this one.
     #[must_use]
     pub fn copied(&self) -> Self {
-        let state = self.state.lock();
-        let mut synced = state.synced.clone();
-        for writes in &state.unsynced {
-            synced.apply(writes);
-        }
+        let synced = self.state.lock().present();
         let copy = ModelledDisk::new();
         copy.state.lock().synced = synced;
         copy

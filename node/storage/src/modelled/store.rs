@@ -112,10 +112,7 @@ impl Store for ModelledStore {
         if state.sync_failed {
             return Err(damaged("a sync of it failed in an earlier run"));
         }
-        let mut now = state.synced.clone();
-        for writes in &state.unsynced {
-            now.apply(writes);
-        }
+        let now = state.present();
         let mut report = LoadReport {
             floor_ns: now.floor_ns,
             own_generation: now.own_generation,
@@ -153,13 +150,16 @@ impl Store for ModelledStore {
             _ => None,
         };
         if fault.is_none() {
-            // Each of the model's slots is overwritten in place.
-            for write in writes {
-                if let Write::Purge(reply) = write {
-                    reply.succeeded();
+            state.unsynced.push(writes.to_vec());
+            if state.remains.note(writes) {
+                let stored = state.present().into_groups();
+                state.remains.purge(stored);
+                for write in writes {
+                    if let Write::Purge(reply) = write {
+                        reply.succeeded();
+                    }
                 }
             }
-            state.unsynced.push(writes.to_vec());
         }
         drop(state);
         let kind = match fault {

@@ -94,3 +94,27 @@ fn a_wiped_disk_is_empty_and_good_again() {
     disk.crash(Crash::Wipe);
     assert!(slots(&disk).is_empty());
 }
+
+#[test]
+fn what_was_overwritten_is_on_the_disk_until_a_purge() {
+    let (disk, mut store) = disk();
+    let group = |text: &'static str| {
+        let mut writes = put(0);
+        if let Write::Put { group, .. } = &mut writes[0] {
+            *group = Bytes::from_static(text.as_bytes());
+        }
+        writes
+    };
+    let holds = |text: &str| disk.all_groups().iter().any(|group| *group == text);
+    store.commit(&group("earlier")).unwrap();
+    store.commit(&group("later")).unwrap();
+    assert!(holds("earlier") && holds("later"));
+    let (reply, _end) = crate::purging();
+    store.commit(&[Write::Filler, Write::Purge(reply)]).unwrap();
+    assert!(holds("earlier"), "the journal is too short to go");
+    let (reply, _end) = crate::purging();
+    let mut writes = vec![Write::Filler; crate::FILLERS];
+    writes.push(Write::Purge(reply));
+    store.commit(&writes).unwrap();
+    assert!(!holds("earlier") && holds("later"));
+}

@@ -10,7 +10,7 @@ use super::whatsat::ZERO;
 use crate::access::{Access, Grant, Token, Tokens, grant_line};
 use crate::frontend::{CommandOutcome, Word};
 use herd_acknowledgement::{AckLevel, Written};
-use herd_locations::Room;
+use herd_locations::{Room, TombstonesRead};
 
 const GONE: &str = "GONE Hill kiwi 1520023935.182837383\n";
 
@@ -86,14 +86,19 @@ async fn what_cannot_be_forgotten_is_refused() {
     assert_eq!(said, format!("{GONE}? FORGET emu\n{held}"));
     assert_eq!(server.statistics.commands(CommandOutcome::ForgetFull), 1);
     // Nor while a server would not understand.
-    server.locations.set_unread_by(Some("Smith".into()));
-    assert_eq!(server.says("FORGET kiwi\n").await, "? FORGET kiwi\n");
-    server.locations.set_unread_by(None);
+    for read in [
+        TombstonesRead::NotBy("Smith".into()),
+        TombstonesRead::Unknown,
+    ] {
+        server.locations.set_tombstones_read(read);
+        assert_eq!(server.says("FORGET kiwi\n").await, "? FORGET kiwi\n");
+    }
+    server.locations.set_tombstones_read(TombstonesRead::ByAll);
     assert_eq!(
         server.says("FORGET kiwi\n").await,
         GONE.replace("383\n", "384\n")
     );
-    assert_eq!(server.statistics.commands(CommandOutcome::ForgetUnread), 1);
+    assert_eq!(server.statistics.commands(CommandOutcome::ForgetUnread), 2);
 }
 
 #[tokio::test]
