@@ -12,6 +12,7 @@ mod simulation {
     mod bugs;
     mod checkers;
     mod clock;
+    mod erasing;
     mod fate;
     mod faults;
     mod growing;

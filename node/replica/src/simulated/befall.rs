@@ -15,6 +15,9 @@ use crate::timing::{LINK_SILENCE_MAX, LOOK_LATE_MAX};
 /// While a herd is healed, one server after the other starts anew where that is needed, this far apart.
 const RESTART_GAP: Duration = Duration::from_secs(20);
 
+/// The least time in which a server starts anew.
+const RESTART_TIME: Duration = Duration::from_millis(2);
+
 impl Herd {
     pub(super) fn befall(&mut self, fault: Fault) {
         let Some(fault) = self.trouble.note(fault) else {
@@ -272,6 +275,8 @@ impl Herd {
             if gone == Some(position) {
                 continue;
             }
+            // A process that begins in the millisecond of another has its generation.
+            self.run(RESTART_TIME);
             self.change(position);
             self.run(RESTART_GAP);
         }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use herd_crdt::ServerName;
-use herd_crdt::group::{GROUP_FORMAT_VERSION, GroupError, GroupFormat};
+use herd_crdt::group::{GroupError, GroupFormat};
 
 use crate::changes::{Change, Changes};
 use crate::incarnation::Incarnation;
@@ -85,6 +85,8 @@ pub(super) struct Gossip {
     ids: KnownIds,
     /// The most values in one delta.
     values_max: usize,
+    /// The newest version of the group format that its server reads.
+    reads_up_to: u8,
     /// Some group in it may be garbled.
     is_garbled: bool,
     changed: bool,
@@ -96,6 +98,7 @@ impl Gossip {
         me: Incarnation,
         servers: &[ServerName],
         values_max: usize,
+        format: GroupFormat,
         now: Instant,
     ) -> Self {
         let mut gossip = Gossip {
@@ -105,6 +108,7 @@ impl Gossip {
             again: Vec::new(),
             ids: KnownIds::new(servers),
             values_max,
+            reads_up_to: format.reads_up_to(),
             is_garbled: false,
             changed: false,
         };
@@ -120,7 +124,7 @@ impl Gossip {
         self.noted.clear();
         self.again.clear();
         self.changed = false;
-        self.set(Change::Tells(GROUP_FORMAT_VERSION), now);
+        self.set(Change::Tells(self.reads_up_to), now);
         self.tell(Settlement::default(), now);
     }
 
@@ -155,6 +159,15 @@ impl Gossip {
             version,
         };
         self.set(Change::Settled(told), now);
+    }
+
+    /// All groups of all copies, its own too, with whoever published them.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (&Incarnation, &Change)> {
+        self.copies.iter().flat_map(|(incarnation, copy)| {
+            let changes = copy.values.values().map(|(_, change)| change);
+            let groups = changes.filter(|change| matches!(change, Change::Group { .. }));
+            groups.map(move |group| (incarnation, group))
+        })
     }
 
     /// All incarnations that it knows.

@@ -15,6 +15,7 @@ use super::checks::expiry::{Times, is_not_early};
 use super::checks::generations::Generations;
 use super::clock::{Clock, Wall};
 use super::disk::Disk;
+use super::erasing::old_servers;
 use super::faults::{Fault, Position, lie};
 use super::links::Message;
 use super::server::{Server, Settings};
@@ -135,11 +136,18 @@ impl Herd {
     /// All servers of the first topology up.
     pub(super) fn new(seed: u64, settings: Settings) -> Self {
         let start = crate::testing::start();
-        let place = |&name: &&str| Place {
+        let old = match settings.crashes {
+            true => old_servers(seed),
+            false => Vec::new(),
+        };
+        let place = |(position, &name): (Position, &&str)| Place {
             name: name.into(),
             wall: Wall::right(start),
             topology: 0,
-            format: GroupFormat::PRESENT,
+            format: match old.contains(&position) {
+                true => GroupFormat::before_tombstones(),
+                false => GroupFormat::PRESENT,
+            },
             disk: Disk::default(),
             acknowledged: Vec::new(),
         };
@@ -153,7 +161,7 @@ impl Herd {
             seed,
             settings,
             lives: 0,
-            places: NAMES.iter().map(place).collect(),
+            places: NAMES.iter().enumerate().map(place).collect(),
             topology: 0,
             links: all_links(),
             servers: NAMES.iter().map(|_| None).collect(),
@@ -387,6 +395,9 @@ impl Herd {
     fn report(&mut self, report: Report) {
         self.note(&report);
         if self.trouble.paused.contains_key(&report.server) {
+            return;
+        }
+        if report.forgets && !self.may_forget(report.server) {
             return;
         }
         let Some(server) = &mut self.servers[report.server] else {

@@ -7,6 +7,8 @@ mod befall;
 mod checks;
 mod clock;
 mod disk;
+mod eraser;
+mod erasing;
 mod faults;
 mod floor;
 mod gossip;

@@ -25,7 +25,7 @@ impl Server {
             question: 0,
             asks: false,
             unneeded: std::collections::BTreeSet::new(),
-            forgotten: None,
+            forgotten: self.eraser.question.take(),
         };
         let mut effects = Vec::new();
         let progress = self.progress(now);
@@ -40,7 +40,7 @@ impl Server {
         };
         let mut groups = Some(
             self.publishing
-                .begin(start, &around, &mut &self.map, &mut effects),
+                .begin(start, &around, &mut &*self.map, &mut effects),
         );
         while let Some(set) = groups {
             let mut version = self.publishing.version();
@@ -56,7 +56,7 @@ impl Server {
                 version = self.gossip.set(change, now);
             }
             self.publishing.note_set(version);
-            groups = self.publishing.next(&around, &mut &self.map, &mut effects);
+            groups = self.publishing.next(&around, &mut &*self.map, &mut effects);
         }
         self.publishing.note_round(now);
         self.next_publish = now + self.publishing.tick(false);
@@ -64,6 +64,7 @@ impl Server {
             match effect {
                 publishing::Effect::KickAll => self.kick_all(),
                 publishing::Effect::Written(written) => self.syncing.note_written(written),
+                publishing::Effect::LookedThrough(own) => self.note_looked_through(own, now),
                 publishing::Effect::SlowClients(is_slowing) => self.slow(is_slowing, &progress),
                 _ => {}
             }

@@ -9,6 +9,7 @@ use super::checks::copies::the_superseded_are_forgotten;
 use super::checks::expiry::nothing_stays;
 use super::checks::settled::is_settled;
 use super::checks::survival::{no_acknowledged_report_is_lost, nothing_is_lost};
+use super::erasing::forget_some;
 use super::faults::{Flood, Frame, draw, drift, flood};
 use super::herd::{Herd, Report, ReportTime};
 use super::server::Settings;
@@ -69,14 +70,16 @@ impl Plan {
         };
         let expires = rng.random_range(0..4) == 0;
         let values_max = [usize::MAX, usize::MAX, 4, 1][rng.random_range(0..4)];
+        let crashes = rng.random();
         Plan {
             settings: Settings {
                 has_disks,
+                crashes,
                 values_max,
                 expire_after: expires.then(|| Duration::from_secs(expiry)),
             },
             is_long,
-            crashes: rng.random(),
+            crashes,
             episode: Duration::from_secs(episode),
             longest: Duration::from_secs(longest),
         }
@@ -173,6 +176,8 @@ fn run(seed: u64) -> Result<Outcome, String> {
 fn end(plan: &Plan, rng: &mut SmallRng, herd: &mut Herd) -> Result<Outcome, String> {
     let is_one_gone = plan.crashes && rng.random();
     let gone = is_one_gone.then(|| rng.random_range(0..TOPOLOGIES[0].servers.len()));
+    // Not if it leaves another alone for good.
+    let gone = gone.filter(|&gone| !TOPOLOGIES[herd.topology].needs(gone));
     herd.heal(gone);
     let mut passed = plan.episode + settle(herd)?;
     let disks_are_back = plan.settings.has_disks && gone.is_none();
@@ -182,6 +187,7 @@ fn end(plan: &Plan, rng: &mut SmallRng, herd: &mut Herd) -> Result<Outcome, Stri
     if disks_are_back && herd.topology != LEAVER {
         no_acknowledged_report_is_lost(herd)?;
     }
+    passed += forget_some(herd, herd.seed)?;
     if plan.is_long {
         herd.run(FORGOTTEN_AFTER);
         passed += FORGOTTEN_AFTER;

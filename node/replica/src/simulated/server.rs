@@ -1,7 +1,8 @@
 //! One server of a simulated herd: its values, and what a driver keeps beside them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use herd_crdt::group::GroupFormat;
@@ -12,13 +13,14 @@ use super::checks::burials::{Burial, SignsOfLife, is_due};
 use super::checks::garbled::overreported;
 use super::clock::Clock;
 use super::disk::{Disk, Syncing};
+use super::eraser::Eraser;
 use super::floor::Floor;
 use super::gossip::Gossip;
 use super::links::{Message, Neighbour};
 use crate::changes::Change;
 use crate::incarnation::Incarnation;
 use crate::life::{Ended, Facts, Life, Then};
-use crate::membership::Membership;
+use crate::membership::{Membership, Sighting};
 use crate::pacing::Pacing;
 use crate::publishing::Publishing;
 use crate::receiving::{self, Effect, Ground, Known, Readers, Receiving};
@@ -27,7 +29,7 @@ use crate::store::WriteNumber;
 use crate::store_feed::StoreFeed;
 use crate::timing::{RECEIVER_TICK, REPORT_GAP, REPORT_INTERVAL};
 use crate::verdict::IncarnationVerdict;
-use herd_locations::{HashKeys, Locations};
+use herd_locations::{HashKeys, Locations, TombstonesRead};
 
 /// Records of a backlog that are published at a time.
 const BACKLOG_RECORDS: usize = 3;
@@ -51,6 +53,8 @@ pub(super) struct Start<'a> {
 pub(super) struct Settings {
     /// Servers have disks.
     pub(super) has_disks: bool,
+    /// Processes may end.
+    pub(super) crashes: bool,
     /// The most values in one delta.
     pub(super) values_max: usize,
     pub(super) expire_after: Option<Duration>,
@@ -60,7 +64,7 @@ pub(super) struct Settings {
 pub(super) struct Server {
     pub(super) name: ServerName,
     servers: Vec<ServerName>,
-    pub(super) map: Locations,
+    pub(super) map: Arc<Locations>,
     pub(super) known: Known,
     settlements: Settlements,
     life: Life,
@@ -78,7 +82,7 @@ pub(super) struct Server {
     /// An incarnation begins then, if none runs.
     begins: Option<Instant>,
     pub(super) rounds: u64,
-    format: GroupFormat,
+    pub(super) format: GroupFormat,
     pub(super) has_disk: bool,
     /// Its disk has not answered since this process began, which has this number.
     pub(super) waits_for_disk: Option<u64>,
@@ -95,6 +99,9 @@ pub(super) struct Server {
     pub(super) is_slowing: bool,
     pub(super) slowing: Slowing,
     pub(super) signs: SignsOfLife,
+    pub(super) eraser: Eraser,
+    /// Whom it saw alive when it looked last, and had groups of.
+    pub(super) seen: BTreeSet<Incarnation>,
     /// Rules that it broke.
     pub(super) found: Vec<String>,
     pub(super) out: Vec<(ServerName, Message)>,
@@ -119,7 +126,7 @@ impl Server {
         let mut server = Server {
             name: name.clone(),
             servers: servers.to_vec(),
-            map: Locations::with_hash_keys(HashKeys::from_seed(start.seed)),
+            map: Arc::new(Locations::with_hash_keys(HashKeys::from_seed(start.seed))),
             known: Known {
                 membership: Membership::new(name.clone(), servers.to_vec()),
                 feed: StoreFeed::new(name.clone()),
@@ -129,7 +136,7 @@ impl Server {
             life: Life::begin(now),
             receiving: receiving_of(&me, servers, format, now),
             publishing: publishing_at(format, now),
-            gossip: Gossip::begin(me.clone(), servers, settings.values_max, now),
+            gossip: Gossip::begin(me.clone(), servers, settings.values_max, format, now),
             neighbours: neighbours.collect(),
             next_look: now,
             next_publish: now,
@@ -150,9 +157,13 @@ impl Server {
             is_slowing: false,
             slowing: Slowing::default(),
             signs: SignsOfLife::default(),
+            eraser: Eraser::begin(now),
+            seen: BTreeSet::new(),
             found: Vec::new(),
             out: Vec::new(),
         };
+        // Until it has heard of the others.
+        server.map.set_tombstones_read(TombstonesRead::Unknown);
         if let Some(disk) = start.disk {
             server.load(disk, now);
         }
@@ -169,6 +180,11 @@ impl Server {
     /// Its own name had this generation.
     pub(super) fn note_generation(&mut self, generation: u64) {
         raise(&mut self.generations, &self.name, generation);
+    }
+
+    fn note_seen(&mut self, sightings: &[Sighting]) {
+        let seen = sightings.iter().filter(|one| one.live && one.holds_slots);
+        self.seen = seen.map(|one| one.incarnation.clone()).collect();
     }
 
     /// Whether an incarnation runs.
@@ -210,7 +226,8 @@ impl Server {
 
     /// What became of an incarnation: the next one begins later, or the process ends, which this returns.
     pub(super) fn end(&mut self, end: &Ended, now: Instant) -> bool {
-        self.receiving.end(&self.known.feed, &mut &self.map);
+        self.receiving.end(&self.known.feed, &mut &*self.map);
+        self.stop_erasing(now);
         let own = self.gossip.me().generation;
         let facts = Facts {
             now,
@@ -249,7 +266,8 @@ impl Server {
         let merges = self.gossip.has_changed().then_some(now);
         let floor = self.floor.as_ref().map(|floor| floor.next_look);
         let disk = self.syncing.wakes_at();
-        let others = [paces, merges, floor, disk].into_iter().flatten();
+        let eraser = self.eraser.wakes_at();
+        let others = [paces, merges, floor, disk, eraser].into_iter().flatten();
         let others = others.min().unwrap_or(self.next_look);
         reports.min(publishes).min(self.next_look).min(others)
     }
@@ -269,6 +287,7 @@ impl Server {
             return self.end(&end, now);
         }
         self.publish(now);
+        self.erase(now);
         self.report(clock);
         let names: Vec<ServerName> = self.neighbours.keys().cloned().collect();
         for name in names {
@@ -303,6 +322,7 @@ impl Server {
         self.gossip.beat();
         let sightings = self.gossip.sightings(now);
         self.signs.note(&sightings, now);
+        self.note_seen(&sightings);
         let mut live = BTreeMap::new();
         for sighting in &sightings {
             let Incarnation { server, generation } = &sighting.incarnation;
@@ -340,7 +360,7 @@ impl Server {
     ) -> (T, Vec<Effect>) {
         let mut effects = Vec::new();
         let mut ground = Ground {
-            map: &mut &self.map,
+            map: &mut &*self.map,
             known: &mut self.known,
             store: &mut (),
             settlements: &mut self.settlements,
@@ -371,10 +391,11 @@ impl Server {
             }
             Effect::End(IncarnationVerdict::Overstated(_)) => return Some(Ended::Overstated),
             Effect::Recount => self.gossip.recount(),
-            Effect::TellLinks(_)
-            | Effect::Travelled { .. }
-            | Effect::TombstonesUnreadBy(_)
-            | Effect::Show(_) => {}
+            Effect::TombstonesUnreadBy(server) => {
+                let read = server.map_or(TombstonesRead::ByAll, TombstonesRead::NotBy);
+                self.map.set_tombstones_read(read);
+            }
+            Effect::TellLinks(_) | Effect::Travelled { .. } | Effect::Show(_) => {}
         }
         None
     }

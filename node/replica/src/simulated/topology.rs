@@ -63,6 +63,12 @@ impl Topology {
         others.map(|other| NAMES[other].into()).collect()
     }
 
+    /// Whether a server has no neighbour but this one.
+    pub(super) fn needs(&self, one: Position) -> bool {
+        let mut servers = self.servers.iter();
+        servers.any(|&server| self.neighbours_at(server) == [one])
+    }
+
     pub(super) fn has_link(&self, one: Position, other: Position) -> bool {
         self.links.contains(&(one, other)) || self.links.contains(&(other, one))
     }

@@ -9,7 +9,7 @@ use herd_crdt::{Publication, Record, ServerName};
 use herd_gossip::link::offer::Offer;
 use herd_gossip::links::HerdView;
 use herd_gossip::neighbour::NeighbourConfig;
-use herd_locations::{Forget, Locations};
+use herd_locations::{Forget, Locations, TombstonesRead};
 use herd_replication::run::ReplicationEnd;
 use herd_storage::{Crash, ModelledDisk, Store as _};
 use parking_lot::Mutex;
@@ -36,7 +36,7 @@ const SYNC_TIME: Duration = Duration::from_millis(2);
 pub(super) struct Server {
     pub(super) name: ServerName,
     clock: Arc<SimClock>,
-    disk: Option<ModelledDisk>,
+    pub(super) disk: Option<ModelledDisk>,
     pub(super) process: Option<Process>,
     lives: u64,
     pub(super) monotony: Monotony,
@@ -195,6 +195,10 @@ impl Herd {
         let Some(process) = &server.process else {
             return;
         };
+        if report.location.is_none() && process.locations.tombstones_read() != TombstonesRead::ByAll
+        {
+            return;
+        }
         let client = report.client_id();
         let received_ns = server.clock.now_ns();
         server.reports.push(now);

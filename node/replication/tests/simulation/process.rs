@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::SimClock;
+use super::erasing::ERASE_WITHIN;
 use super::network::SimNetwork;
 
 /// How long a client waits for its reply.
@@ -72,7 +73,8 @@ impl Process {
         // Few records are to be enough for compactions.
         .with_spare_slots(0)
         // And for a backlog of several rounds.
-        .with_backlog_records(BACKLOG_RECORDS);
+        .with_backlog_records(BACKLOG_RECORDS)
+        .with_erasing(ERASE_WITHIN);
         if let Some(disk) = start.disk {
             let policy = if start.level.needs_disk() {
                 SyncPolicy::EachCommit

@@ -168,6 +168,7 @@ impl Run<'_> {
             for (server, process) in self.herd.running() {
                 the_superseded_are_buried(&server.name, &process.figures.status().members)?;
             }
+            self.herd.the_forgotten_are_erased()?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 pub(super) mod convergence;
 pub(super) mod copies;
+pub(super) mod erasure;
 pub(super) mod index;
 pub(super) mod monotony;
 pub(super) mod oblivion;
