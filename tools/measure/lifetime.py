@@ -299,30 +299,6 @@ def restart(arguments):
                   f"after {first:.2f} s, all read after {ready:.2f} s; {known} of every thousandth known", flush=True)
 
 
-def tombstones(arguments):
-    """A server that has forgotten all clients: its memory, its start, and reports among the tombstones."""
-    load = ["--duration=8s", "--clients=10000", "--connections=16", "--pipeline=16"]
-    with Servers(arguments, ["Hill"], ["--data-dir", "data", "--drain-delay", "0s"]) as servers:
-        (hill,) = servers.all
-        (empty,) = resident_mib(servers.pids())
-        usual = result_of(bench([hill], arguments, *load))
-        start = time.monotonic()
-        fill(hill, arguments.clients, forgets=True)
-        took = time.monotonic() - start
-        time.sleep(3)
-        (full,) = resident_mib(servers.pids())
-        among = result_of(bench([hill], arguments, *load))
-        time.sleep(3)
-        hill.end(signal.SIGTERM)
-        start = hill.start()
-        wait_for(hill.is_ready, "all is read")
-        ready = time.monotonic() - start
-    print(f"{arguments.clients:,} clients forgotten in {took:.2f} s: {full:.0f} MiB, {empty:.0f} MiB empty, "
-          f"{(full - empty) * (1 << 20) / arguments.clients:.0f} bytes a tombstone; start {ready:.2f} s; reports "
-          f"p99 {p99_ms(among):.2f} ms, {p99_ms(usual):.2f} ms before; "
-          f"{among['iamat']['per_second']:,.0f} a second, {usual['iamat']['per_second']:,.0f} before")
-
-
 class Proxy:
     """Passes one server's connections to another on, until it is cut."""
 
@@ -480,6 +456,8 @@ def spread(values):
 
 
 def main():
+    from tombstones import tombstones  # It needs what is above.
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--herd", default="target/release/herd", help="the program")
     parser.add_argument("--folder", help="where servers write; it should be on a disk")

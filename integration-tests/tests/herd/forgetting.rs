@@ -163,3 +163,66 @@ async fn load(herd: &Herd, server: &str, lines: &[Vec<u8>]) {
     fs::write(&path, dump).unwrap();
     herd.server(server).load(&path).await.unwrap();
 }
+
+/// Copies a folder and all in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_copy_of_a_data_folder_revives_nobody() {
+    let mut herd = Herd::builder(herd_integration_tests::Topology::five())
+        .on_disk()
+        .start()
+        .await;
+    herd.linked().await;
+    let line = herd.client("Hill").await.report("kiwi", UCLA, TIME).await;
+    for name in NAMES {
+        herd.knows(name, "kiwi", &line).await;
+    }
+    // Hill heard it, and Smith, whose place in the herd is another, has it from there.
+    let copies = tempfile::tempdir().unwrap();
+    for name in ["Hill", "Smith"] {
+        herd.server_mut(name).terminate().await;
+        copy(herd.server(name).data_folder(), &copies.path().join(name));
+        herd.server_mut(name).restart().await;
+    }
+    herd.linked().await;
+    let said = forget(&herd, "Campbell", "kiwi").await;
+    assert!(said.starts_with("GONE Campbell kiwi "), "{said}");
+    is_unknown_everywhere(&herd, "kiwi").await;
+    for name in ["Hill", "Smith"] {
+        herd.server_mut(name).terminate().await;
+        let folder = herd.server(name).data_folder().to_owned();
+        fs::remove_dir_all(&folder).unwrap();
+        copy(&copies.path().join(name), &folder);
+    }
+    for name in ["Hill", "Smith"] {
+        herd.server_mut(name).restart().await;
+    }
+    herd.linked().await;
+    is_unknown_everywhere(&herd, "kiwi").await;
+    // Nor when only they are left, and start again with what they learnt.
+    for name in ["Jaquez", "Campbell", "Singleton"] {
+        herd.server_mut(name).kill();
+    }
+    for name in ["Hill", "Smith"] {
+        herd.server_mut(name).terminate().await;
+        herd.server_mut(name).restart().await;
+    }
+    for name in ["Hill", "Smith"] {
+        assert!(
+            herd.client(name).await.find("kiwi").await.is_none(),
+            "{name}"
+        );
+    }
+}

@@ -14,6 +14,7 @@ mod dump_and_load;
 mod expired;
 mod fifos;
 mod floor;
+mod forget;
 mod invariants;
 mod local;
 mod logs;

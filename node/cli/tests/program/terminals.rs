@@ -15,7 +15,7 @@ use crate::process::{PATIENCE, POLL, command, free_ports, herd, wait_until_gone}
 const PROGRAM: &str = env!("CARGO_BIN_EXE_herd");
 
 /// Runs a command of the shell at a terminal of its own, in `folder`.
-fn at_a_terminal(shell: &str, folder: &Path) -> Option<Command> {
+pub(crate) fn at_a_terminal(shell: &str, folder: &Path) -> Option<Command> {
     if !Path::new("/usr/bin/script").exists() {
         eprintln!("SKIPPED: there is no `script`");
         return None;

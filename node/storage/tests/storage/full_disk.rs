@@ -9,6 +9,7 @@ use herd_storage::{StorageWriter, Store, SyncPolicy};
 
 use crate::model::{Model, load, noise, put};
 use crate::on_disk;
+use crate::purge::{holds, is_success, purge, secret};
 
 /// A mounted file system, which goes with this.
 struct Mounted<'a>(&'a Path);
@@ -20,11 +21,9 @@ impl Drop for Mounted<'_> {
     }
 }
 
-fn mount(path: &Path) -> Option<Mounted<'_>> {
+fn mount<'a>(path: &'a Path, size: &str) -> Option<Mounted<'a>> {
     let mut mount = Command::new("mount");
-    mount
-        .args(["-t", "tmpfs", "-o", "size=24m", "none"])
-        .arg(path);
+    mount.args(["-t", "tmpfs", "-o", size, "none"]).arg(path);
     if mount.output().is_ok_and(|output| output.status.success()) {
         return Some(Mounted(path));
     }
@@ -38,7 +37,7 @@ fn mount(path: &Path) -> Option<Mounted<'_>> {
 #[tokio::test]
 async fn synced_writes_survive_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mounted) = mount(folder.path()) else {
+    let Some(mounted) = mount(folder.path(), "size=24m") else {
         return;
     };
     let filler = folder.path().join("filler");
@@ -86,5 +85,38 @@ async fn synced_writes_survive_a_full_disk() {
     store.commit(&[put(99, b"goes on")]).unwrap();
     store.sync().unwrap();
     drop(store);
+    drop(mounted);
+}
+
+#[tokio::test]
+async fn a_purge_without_room_fails_and_is_done_when_there_is_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mounted) = mount(folder.path(), "size=96m") else {
+        return;
+    };
+    let data = folder.path().join("data");
+    let mut store = on_disk::open(&data).unwrap();
+    load(&mut store).unwrap();
+    store.commit(&[put(0, &secret(1))]).unwrap();
+    store.commit(&[put(0, &secret(2))]).unwrap();
+    for _ in 0..2 {
+        let end = purge(&mut store);
+        assert!(!is_success(end).await, "it has too little room");
+        assert!(holds(&data, &secret(1)));
+        // The store goes on as if nothing had been asked.
+        store.commit(&[put(1, &secret(3))]).unwrap();
+        store.sync().unwrap();
+    }
+    let mut remount = Command::new("mount");
+    remount.args(["-o", "remount,size=400m"]).arg(folder.path());
+    assert!(remount.status().unwrap().success());
+    let end = purge(&mut store);
+    assert!(is_success(end).await);
+    assert!(!holds(&data, &secret(1)) && holds(&data, &secret(2)));
+    drop(store);
+    let (found, _) = on_disk::open_and_load(&data).unwrap();
+    let mut expected = Model::default();
+    expected.apply(&[put(0, &secret(2)), put(1, &secret(3))]);
+    assert_eq!(found, expected);
     drop(mounted);
 }

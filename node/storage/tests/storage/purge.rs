@@ -10,12 +10,12 @@ use crate::model::{load, noise, put};
 use crate::on_disk::{files, open, open_and_load};
 
 /// Cannot be compressed, and differs from one number to the next.
-fn secret(number: u32) -> Vec<u8> {
+pub(crate) fn secret(number: u32) -> Vec<u8> {
     noise(number, 300)
 }
 
 /// Whether any file of the store holds it.
-fn holds(data: &Path, secret: &[u8]) -> bool {
+pub(crate) fn holds(data: &Path, secret: &[u8]) -> bool {
     let needle = &secret[..32];
     files(&data.join("store")).iter().any(|file| {
         let bytes = fs::read(file).unwrap_or_default();
@@ -23,7 +23,7 @@ fn holds(data: &Path, secret: &[u8]) -> bool {
     })
 }
 
-fn purge(store: &mut dyn Store) -> PurgeEnd {
+pub(crate) fn purge(store: &mut dyn Store) -> PurgeEnd {
     let (reply, end) = purging();
     for _ in 0..FILLERS / 8 {
         store.commit(&vec![Write::Filler; 8]).unwrap();
@@ -32,7 +32,7 @@ fn purge(store: &mut dyn Store) -> PurgeEnd {
     end
 }
 
-async fn is_success(end: PurgeEnd) -> bool {
+pub(crate) async fn is_success(end: PurgeEnd) -> bool {
     let ended = tokio::time::timeout(Duration::from_secs(120), end.is_success());
     ended.await.expect("a purge comes to its end")
 }
