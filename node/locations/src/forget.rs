@@ -199,6 +199,23 @@ mod tests {
     }
 
     #[test]
+    fn a_delivered_location_that_a_tombstone_keeps_out_is_noted() {
+        let locations = Locations::default();
+        forget(&locations, "kiwi", 6_000_000_000);
+        locations.take_forgettings();
+        assert_eq!(locations.report(record("kiwi", "5")), Outcome::Stale);
+        assert!(
+            locations.take_forgettings().is_empty(),
+            "a report is in no group"
+        );
+        locations.deliver([record("kiwi", "5")], PublisherId(1), &AllLive);
+        let noted = locations.take_forgettings();
+        assert!(noted.means(&locations, b"kiwi", 6_000_000_000));
+        locations.deliver([record("kiwi", "7")], PublisherId(1), &AllLive);
+        assert!(locations.take_forgettings().is_empty(), "it is known again");
+    }
+
+    #[test]
     fn only_the_record_that_is_meant_is_forgotten() {
         let locations = Locations::default();
         locations.report(record("kiwi", "5"));

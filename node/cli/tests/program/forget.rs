@@ -4,16 +4,17 @@ use std::path::Path;
 
 use crate::process::{Herd, free_ports, herd};
 
-/// Hill in memory, with these arguments besides, and where its clients connect.
+/// Hill in memory, the only server of its herd, with these arguments besides; and where its clients connect. In a larger
+/// herd it would wait until it has heard of the others.
 async fn hill(folder: &Path, more: &[&str]) -> (Herd, String) {
     let base = free_ports(3);
-    let listen = |purpose: &str, port: u16| format!("--{purpose}-listen=127.0.0.1:{port}");
-    let (client, peer, http) = (
-        listen("client", base),
-        listen("peer", base + 1),
-        listen("http", base + 2),
+    let topology = format!(
+        "cluster one\nserver Hill client 127.0.0.1:{base} peer 127.0.0.1:{} http 127.0.0.1:{}\n",
+        base + 1,
+        base + 2
     );
-    let arguments = ["serve", "--name=Hill", &client, &peer, &http, "--ephemeral"];
+    std::fs::write(folder.join("topology"), topology).unwrap();
+    let arguments = ["serve", "--name=Hill", "--topology=topology", "--ephemeral"];
     let arguments = [&arguments[..], more].concat();
     let mut server = herd(&arguments).in_folder(folder).start();
     server.wait_for("listening").await;
