@@ -18,6 +18,9 @@ const ERASE_WITHIN: Duration = Duration::from_secs(8);
 /// Longer, since machines of tests are slow.
 const ERASED_AFTER: Duration = Duration::from_secs(60);
 
+/// A server forgets when all others have said what they read; much longer, since machines of tests are slow.
+const FORGETS_AFTER: Duration = Duration::from_secs(60);
+
 /// Locations that nothing else in a folder looks like, of which compression leaves the digits as they are.
 const SECRETS: [&str; 4] = [
     "+12.739184620573-098.462819305746",
@@ -51,12 +54,21 @@ fn written(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Tells a server to forget a client, until it does: one that has just started waits for a word of the others.
 async fn forget(herd: &Herd, server: &str, client: &str) -> String {
-    let mut connection = herd.client(server).await;
-    connection
-        .send(format!("FORGET {client}\n").as_bytes())
-        .await;
-    String::from_utf8(connection.line().await).unwrap()
+    let began = tokio::time::Instant::now();
+    loop {
+        let mut connection = herd.client(server).await;
+        connection
+            .send(format!("FORGET {client}\n").as_bytes())
+            .await;
+        let said = String::from_utf8(connection.line().await).unwrap();
+        if said.starts_with("GONE ") {
+            return said;
+        }
+        assert!(began.elapsed() < FORGETS_AFTER, "{said}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn is_unknown_everywhere(herd: &Herd, client: &str) {
