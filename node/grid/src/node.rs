@@ -368,7 +368,7 @@ mod tests {
     fn knot(cell: u16, within: u32) -> QuantizedLocation {
         let row = u32::from(TILE.row + cell % 64) << CELL_KNOT_BITS;
         let column = u32::from(TILE.column + cell / 64 % 64) << CELL_KNOT_BITS;
-        QuantizedLocation::new(row | within % 32, column | within / 32 % 32)
+        QuantizedLocation::new(row | (within % 32), column | (within / 32 % 32))
     }
 
     /// The row and the column of a member.
