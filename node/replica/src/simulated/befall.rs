@@ -17,6 +17,7 @@ const RESTART_GAP: Duration = Duration::from_secs(20);
 
 impl Herd {
     pub(super) fn befall(&mut self, fault: Fault) {
+        self.was_lied_to |= matches!(fault, Fault::Lie(_));
         let Some(fault) = self.trouble.note(fault) else {
             return;
         };
@@ -139,7 +140,7 @@ impl Herd {
             name: &place.name,
             servers: &topology.names(),
             neighbours: &topology.neighbours(position),
-            seed: self.seed.rotate_left(32) ^ self.lives,
+            seed: self.clock.seed.rotate_left(32) ^ self.lives,
             clock: self.clock_of(position),
             disk,
             format: place.format,
@@ -272,8 +273,8 @@ impl Herd {
             if gone == Some(position) {
                 continue;
             }
-            self.change(position);
             self.run(RESTART_GAP);
+            self.change(position);
         }
         if self.was_garbled {
             // What nobody can read is published again.

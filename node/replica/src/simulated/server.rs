@@ -10,6 +10,8 @@ use herd_crdt::{Publisher, ServerName};
 use super::checks::admission::Slowing;
 use super::checks::burials::{Burial, SignsOfLife, is_due};
 use super::checks::garbled::overreported;
+use super::checks::pace::Pace;
+use super::checks::room::Room;
 use super::clock::Clock;
 use super::disk::{Disk, Syncing};
 use super::floor::Floor;
@@ -64,6 +66,7 @@ pub(super) struct Server {
     pub(super) known: Known,
     settlements: Settlements,
     life: Life,
+    pace: Pace,
     receiving: Receiving,
     pub(super) publishing: Publishing,
     pub(super) gossip: Gossip,
@@ -95,6 +98,7 @@ pub(super) struct Server {
     pub(super) is_slowing: bool,
     pub(super) slowing: Slowing,
     pub(super) signs: SignsOfLife,
+    room: Room,
     /// Rules that it broke.
     pub(super) found: Vec<String>,
     pub(super) out: Vec<(ServerName, Message)>,
@@ -127,6 +131,7 @@ impl Server {
             },
             settlements: Settlements::default(),
             life: Life::begin(now),
+            pace: Pace::begin(now),
             receiving: receiving_of(&me, servers, format, now),
             publishing: publishing_at(format, now),
             gossip: Gossip::begin(me.clone(), servers, settings.values_max, now),
@@ -150,6 +155,7 @@ impl Server {
             is_slowing: false,
             slowing: Slowing::default(),
             signs: SignsOfLife::default(),
+            room: Room::default(),
             found: Vec::new(),
             out: Vec::new(),
         };
@@ -179,6 +185,7 @@ impl Server {
     fn begin(&mut self, me: Incarnation, now: Instant) {
         self.begins = None;
         self.life.next(now);
+        self.pace.note_begun(now);
         self.receiving = receiving_of(&me, &self.servers, self.format, now);
         self.publishing = publishing_at(self.format, now);
         self.slowing = Slowing::default();
@@ -222,6 +229,9 @@ impl Server {
         match self.life.after(end, facts) {
             Then::Stop | Then::GiveWay => return true,
             Then::Begin { exceed, pause, .. } => {
+                let early = self.pace.note_ended(end, pause, now).err();
+                let early = early.map(|found| format!("{}: {found}", self.name));
+                self.found.extend(early);
                 self.generations.insert(self.name.clone(), exceed);
                 self.begins = Some(now + pause);
             }
@@ -316,6 +326,10 @@ impl Server {
                 raise(&mut live, name, reported.incarnation.generation);
             }
         }
+        let ids_were_full = self.gossip.take_was_full();
+        let full = self.room.note(ids_were_full, now).err();
+        let full = full.map(|found| format!("{}: {found}", self.name));
+        self.found.extend(full);
         let generations = self.generations.clone();
         let of = |map: &BTreeMap<ServerName, u64>, name: &str| map.get(name).copied().unwrap_or(0);
         let around = receiving::Surroundings {
@@ -326,7 +340,7 @@ impl Server {
             links: Vec::new(),
             rounds: self.rounds,
             rejoin: std::mem::take(&mut self.rejoins),
-            ids_were_full: self.gossip.take_was_full(),
+            ids_were_full,
         };
         let ((), effects) = self.decide(|receiving, ground| receiving.look(around, ground));
         effects

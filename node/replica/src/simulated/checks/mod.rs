@@ -8,5 +8,8 @@ pub(super) mod expiry;
 pub(super) mod garbled;
 pub(super) mod generations;
 pub(super) mod order;
+pub(super) mod pace;
+pub(super) mod rival;
+pub(super) mod room;
 pub(super) mod settled;
 pub(super) mod survival;
