@@ -28,7 +28,7 @@ const LOG_VARIABLE: &str = "HERD_REPLICA_LOG";
 const WITHOUT_VARIABLE: &str = "HERD_REPLICA_WITHOUT";
 
 /// As many as every run of the tests has time for.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 32;
 
 /// In one of so many seeds faults last long enough for burials.
 const LONG_SEEDS: u64 = 8;
