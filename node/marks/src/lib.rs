@@ -1,5 +1,5 @@
 //! Marks on branches that tests have to reach. In debug builds each counts how often it was; release
-//! builds know nothing of them.
+//! builds know nothing of them, and nothing is ever decided by one. Begin with [`reach`].
 //!
 //! A branch that no test reaches may be wrong without anyone noticing. A mark makes a test fail when that
 //! happens: `node/replication/tests/simulation/marks.rs` names the marks that its seeds reach.

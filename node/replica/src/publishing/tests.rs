@@ -118,6 +118,7 @@ fn what_is_pending_is_written_before_neighbours_hear_of_it() {
         panic!("{effects:?}");
     };
     assert_eq!((written.version, written.question), (1, 3));
+    assert_eq!(written.last_write, WriteNumber(1), "its own write is over");
     assert_eq!((slots.live_records, slots.version, slots.rounds), (1, 1, 1));
     let (steps, effects) = server.round(BTreeSet::new());
     assert_eq!((steps, effects.len()), (vec![0], 3), "there is no news");
@@ -203,6 +204,29 @@ fn slots_and_forgotten_incarnations_wait_for_the_disk() {
     let (_, effects) = server.round([request.clone()].into());
     assert_eq!(effects[0], Effect::Forget(request));
     assert_eq!(PublishingServer::shown(&effects).free, 1);
+}
+
+#[test]
+fn records_in_slots_of_which_little_lives_are_moved() {
+    let mut server = PublishingServer::new(100);
+    let clients: Vec<String> = (1..=16).map(|number| format!("client{number}")).collect();
+    for (client, time) in clients.iter().zip(1..) {
+        server.report(client, "1");
+        server.report("kiwi", &time.to_string());
+        server.round(BTreeSet::new());
+    }
+    let (_, effects) = server.round(BTreeSet::new());
+    let slots = PublishingServer::shown(&effects);
+    assert!(slots.slots - slots.free < 8, "{slots:?}");
+    for client in &clients {
+        let publication = server.map.publication(client.as_bytes());
+        let Some((Publication::InSlot(slot), _)) = publication else {
+            panic!("{client} is in no slot");
+        };
+        let group = GroupFormat::PRESENT.decode(&server.out[&slot]).unwrap();
+        let mut records = group.iter();
+        assert!(records.any(|record| record.client() == client.as_bytes()));
+    }
 }
 
 #[test]

@@ -25,6 +25,8 @@ struct ReceivingServer {
     start: Instant,
     now: Instant,
     smiths: Vec<Sighting>,
+    /// Somebody wants everything merged again.
+    rejoin: bool,
 }
 
 fn incarnation(server: &str, generation: u64) -> Incarnation {
@@ -53,6 +55,7 @@ impl ReceivingServer {
             start: now,
             now,
             smiths: Vec::new(),
+            rejoin: false,
         }
     }
 
@@ -76,10 +79,15 @@ impl ReceivingServer {
         let client = client.as_bytes();
         let record = Record::new(client, b"+1+1", b"1", "Smith".into(), heard_ns);
         assert!(builder.try_push(&record.unwrap()));
+        self.smith_sets_group(generation, Some(builder.finish()))
+    }
+
+    /// Smith sets a slot to this group, or to a text that is none.
+    fn smith_sets_group(&mut self, generation: u64, group: Option<Vec<u8>>) -> (bool, Vec<Effect>) {
         let change = Change::Group {
             slot: SlotId(0),
             version: 7,
-            group: Some(Bytes::from(builder.finish())),
+            group: group.map(Bytes::from),
         };
         let (now, mut effects) = (self.now, Vec::new());
         let (receiving, mut ground) = self.ground(&mut effects);
@@ -121,7 +129,7 @@ impl ReceivingServer {
             known_generation: &|_| 0,
             links: Vec::new(),
             rounds: 0,
-            rejoin: false,
+            rejoin: std::mem::take(&mut self.rejoin),
             ids_were_full: false,
         };
         let (receiving, mut ground) = self.ground(&mut effects);
@@ -278,8 +286,66 @@ fn records_of_an_earlier_life_are_taken_up_at_once() {
     let record = Record::new(b"kiwi", b"+1+1", b"1", "Hill".into(), 100).unwrap();
     let membership = &server.known.membership;
     server.map.deliver([record], id, membership);
-    server.look();
+    server.sight(1, true);
+    let effects = server.look();
     assert_eq!(server.map.backlog_len(), 1);
+    // The living may have delivered some of them before, at a time when that did not count.
+    let again = Effect::NoteAgain(incarnation("Smith", 1));
+    assert!(effects.contains(&again));
+    assert!(!server.look().contains(&again), "once");
+}
+
+#[test]
+fn what_a_publisher_delivers_is_looked_at_again_when_it_is_back() {
+    let mut server = ReceivingServer::new();
+    let again = Effect::NoteAgain(incarnation("Smith", 1));
+    server.sight(1, true);
+    assert!(!server.look().contains(&again));
+    server.sight(1, false);
+    assert!(!server.look_for(GONE_AFTER).contains(&again));
+    server.sight(1, true);
+    assert!(server.look().contains(&again));
+}
+
+#[test]
+fn after_a_step_back_of_the_clock_all_is_merged_again() {
+    let mut server = ReceivingServer::new();
+    server.sight(1, false);
+    server.rejoin = true;
+    let again = Effect::NoteAgain(incarnation("Smith", 1));
+    assert!(server.look().contains(&again), "be it live or not");
+    assert!(!server.look().contains(&again));
+}
+
+#[test]
+fn neither_a_garbled_group_nor_a_text_that_is_none_is_merged() {
+    let mut cut_short = herd_crdt::group::empty_group();
+    cut_short.pop();
+    for group in [None, Some(cut_short)] {
+        let mut server = ReceivingServer::new();
+        let smith = incarnation("Smith", 1);
+        server.smith_sets_group(1, group);
+        server.receiving.note_merged(vec![(smith.clone(), 9)]);
+        let feed = &mut server.known.feed;
+        let report = server.receiving.report(WriteNumber::default(), feed);
+        assert_eq!(report.of(&smith).merged, 6);
+    }
+}
+
+#[test]
+fn a_copy_with_a_group_of_a_later_format_is_not_buried() {
+    let mut server = ReceivingServer::new();
+    server.sight(1, true);
+    server.look();
+    let mut builder = GroupBuilder::new(GroupFormat::next());
+    let record = Record::new(b"kiwi", b"+1+1", b"1", "Smith".into(), 0);
+    assert!(builder.try_push(&record.unwrap()));
+    let (news, _) = server.smith_sets_group(1, Some(builder.finish()));
+    assert!(!news, "it cannot be read here");
+    server.sight(2, true);
+    let bury = Effect::Bury(incarnation("Smith", 1));
+    let effects = server.look_for(GONE_AFTER + BURIAL_AFTER_SUPERSEDED);
+    assert!(!effects.contains(&bury));
 }
 
 #[test]

@@ -15,11 +15,9 @@ use crate::timing::{LINK_SILENCE_MAX, LOOK_LATE_MAX};
 /// While a herd is healed, one server after the other starts anew where that is needed, this far apart.
 const RESTART_GAP: Duration = Duration::from_secs(20);
 
-/// The least time in which a server starts anew.
-const RESTART_TIME: Duration = Duration::from_millis(2);
-
 impl Herd {
     pub(super) fn befall(&mut self, fault: Fault) {
+        self.was_lied_to |= matches!(fault, Fault::Lie(_));
         let Some(fault) = self.trouble.note(fault) else {
             return;
         };
@@ -142,7 +140,7 @@ impl Herd {
             name: &place.name,
             servers: &topology.names(),
             neighbours: &topology.neighbours(position),
-            seed: self.seed.rotate_left(32) ^ self.lives,
+            seed: self.clock.seed.rotate_left(32) ^ self.lives,
             clock: self.clock_of(position),
             disk,
             format: place.format,
@@ -275,10 +273,8 @@ impl Herd {
             if gone == Some(position) {
                 continue;
             }
-            // A process that begins in the millisecond of another has its generation.
-            self.run(RESTART_TIME);
-            self.change(position);
             self.run(RESTART_GAP);
+            self.change(position);
         }
         if self.was_garbled {
             // What nobody can read is published again.

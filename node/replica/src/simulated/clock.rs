@@ -1,10 +1,12 @@
 //! The wall clocks of a herd: each may be ahead, and may run too fast or too slowly.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Instant;
 
 use herd_crdt::ServerName;
+use uuid::Uuid;
 
-use crate::incarnation::Incarnation;
+use crate::incarnation::{Incarnation, next_generation};
 
 /// A wall clock showed this at the start of a simulation: it never goes back beyond the epoch.
 const START_MS: i64 = 1_700_000_000_000;
@@ -14,6 +16,8 @@ const NS_PER_MS: i64 = 1_000_000;
 /// The time of a herd, as one server sees it.
 #[derive(Clone, Copy)]
 pub(super) struct Clock {
+    /// Of the herd.
+    pub(super) seed: u64,
     pub(super) start: Instant,
     pub(super) now: Instant,
     /// By how much the server's wall clock is ahead.
@@ -49,10 +53,15 @@ impl Clock {
 
     /// An incarnation that begins now, and exceeds this generation.
     pub(super) fn incarnation(self, server: &ServerName, exceed: u64) -> Incarnation {
+        let mut chance = DefaultHasher::new();
+        (self.seed, self.since_start_ns(), server).hash(&mut chance);
+        let chance = chance.finish();
         let shown_ms = u64::try_from(self.wall_ns() / NS_PER_MS).unwrap_or(0);
+        let from_clock = shown_ms << 16 | 7 << 12 | chance >> 52;
+        let id = Uuid::from_u64_pair(from_clock, chance);
         Incarnation {
             server: server.clone(),
-            generation: exceed.max(shown_ms) + 1,
+            generation: next_generation(id, exceed),
         }
     }
 }

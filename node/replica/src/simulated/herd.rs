@@ -13,6 +13,7 @@ use super::checks::acknowledged::are_there;
 use super::checks::copies::a_server_has_few;
 use super::checks::expiry::{Times, is_not_early};
 use super::checks::generations::Generations;
+use super::checks::rival::is_rival;
 use super::clock::{Clock, Wall};
 use super::disk::Disk;
 use super::erasing::old_servers;
@@ -101,7 +102,6 @@ pub(super) struct Place {
 pub(super) struct Herd {
     pub(super) clock: Clock,
     pub(super) rng: SmallRng,
-    pub(super) seed: u64,
     pub(super) settings: Settings,
     /// How many servers were started.
     pub(super) lives: u64,
@@ -115,6 +115,8 @@ pub(super) struct Herd {
     pub(super) generations: Generations,
     /// Nothing befell it that a record on a disk cannot outlive.
     pub(super) keeps_all: bool,
+    /// A server lied once.
+    pub(super) was_lied_to: bool,
     /// Groups were garbled once.
     pub(super) was_garbled: bool,
     /// All faults so far, and when.
@@ -155,12 +157,12 @@ impl Herd {
         };
         let mut herd = Herd {
             clock: Clock {
+                seed,
                 start,
                 now: start,
                 ahead_ns: 0,
             },
             rng: SmallRng::seed_from_u64(seed),
-            seed,
             settings,
             lives: 0,
             places: NAMES.iter().enumerate().map(place).collect(),
@@ -171,6 +173,7 @@ impl Herd {
             watchers: Watchers::new(seed, start),
             generations: Generations::default(),
             keeps_all: true,
+            was_lied_to: false,
             was_garbled: false,
             befallen: Vec::new(),
             found: Vec::new(),
@@ -287,6 +290,8 @@ impl Herd {
             self.check_floor(position);
             self.flush(position);
             if has_ended {
+                let name = &self.places[position].name;
+                self.found.extend(is_rival(name, self.was_lied_to).err());
                 self.stop(position);
                 self.start(position);
             }

@@ -11,6 +11,8 @@ use herd_crdt::{Publisher, ServerName};
 use super::checks::admission::Slowing;
 use super::checks::burials::{Burial, SignsOfLife, is_due};
 use super::checks::garbled::overreported;
+use super::checks::pace::Pace;
+use super::checks::room::Room;
 use super::clock::Clock;
 use super::disk::{Disk, Syncing};
 use super::eraser::Eraser;
@@ -68,6 +70,7 @@ pub(super) struct Server {
     pub(super) known: Known,
     settlements: Settlements,
     life: Life,
+    pace: Pace,
     receiving: Receiving,
     pub(super) publishing: Publishing,
     pub(super) gossip: Gossip,
@@ -102,6 +105,7 @@ pub(super) struct Server {
     pub(super) eraser: Eraser,
     /// Whom it saw alive when it looked last, and had groups of.
     pub(super) seen: BTreeSet<Incarnation>,
+    room: Room,
     /// Rules that it broke.
     pub(super) found: Vec<String>,
     pub(super) out: Vec<(ServerName, Message)>,
@@ -134,6 +138,7 @@ impl Server {
             },
             settlements: Settlements::default(),
             life: Life::begin(now),
+            pace: Pace::begin(now),
             receiving: receiving_of(&me, servers, format, now),
             publishing: publishing_at(format, now),
             gossip: Gossip::begin(me.clone(), servers, settings.values_max, format, now),
@@ -159,6 +164,7 @@ impl Server {
             signs: SignsOfLife::default(),
             eraser: Eraser::begin(now),
             seen: BTreeSet::new(),
+            room: Room::default(),
             found: Vec::new(),
             out: Vec::new(),
         };
@@ -195,6 +201,7 @@ impl Server {
     fn begin(&mut self, me: Incarnation, now: Instant) {
         self.begins = None;
         self.life.next(now);
+        self.pace.note_begun(now);
         self.receiving = receiving_of(&me, &self.servers, self.format, now);
         self.publishing = publishing_at(self.format, now);
         self.slowing = Slowing::default();
@@ -239,6 +246,9 @@ impl Server {
         match self.life.after(end, facts) {
             Then::Stop | Then::GiveWay => return true,
             Then::Begin { exceed, pause, .. } => {
+                let early = self.pace.note_ended(end, pause, now).err();
+                let early = early.map(|found| format!("{}: {found}", self.name));
+                self.found.extend(early);
                 self.generations.insert(self.name.clone(), exceed);
                 self.begins = Some(now + pause);
             }
@@ -336,6 +346,10 @@ impl Server {
                 raise(&mut live, name, reported.incarnation.generation);
             }
         }
+        let ids_were_full = self.gossip.take_was_full();
+        let full = self.room.note(ids_were_full, now).err();
+        let full = full.map(|found| format!("{}: {found}", self.name));
+        self.found.extend(full);
         let generations = self.generations.clone();
         let of = |map: &BTreeMap<ServerName, u64>, name: &str| map.get(name).copied().unwrap_or(0);
         let around = receiving::Surroundings {
@@ -346,7 +360,7 @@ impl Server {
             links: Vec::new(),
             rounds: self.rounds,
             rejoin: std::mem::take(&mut self.rejoins),
-            ids_were_full: self.gossip.take_was_full(),
+            ids_were_full,
         };
         let ((), effects) = self.decide(|receiving, ground| receiving.look(around, ground));
         effects

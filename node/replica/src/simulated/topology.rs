@@ -22,7 +22,7 @@ pub(super) struct Topology {
 }
 
 /// The five servers of the protocol come first. Then Franklin joins them, and two of them lose their link; or Jaquez
-/// leaves them.
+/// leaves them. Whichever server is gone, the others are connected.
 pub(super) static TOPOLOGIES: [Topology; 3] = [
     Topology {
         servers: &[0, 1, 2, 3, 4],
@@ -30,7 +30,7 @@ pub(super) static TOPOLOGIES: [Topology; 3] = [
     },
     Topology {
         servers: &[0, 1, 2, 3, 4, 5],
-        links: &[(0, 2), (1, 4), (2, 4), (3, 4), (2, 3), (0, 5), (3, 5)],
+        links: &[(0, 1), (0, 2), (1, 4), (3, 4), (2, 3), (0, 5), (3, 5)],
     },
     Topology {
         servers: &[0, 2, 3, 4],

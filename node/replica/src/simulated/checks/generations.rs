@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use herd_crdt::ServerName;
 
 use crate::incarnation::Incarnation;
+use crate::timing::IDS_PER_SERVER_CROWDED;
 
 /// All incarnations that there ever were.
 #[derive(Debug, Default)]
@@ -15,6 +16,15 @@ pub(in super::super) struct Generations {
 }
 
 impl Generations {
+    /// Whether some server had so many incarnations that gossip thinned them out.
+    pub(in super::super) fn has_crowd(&self) -> bool {
+        let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+        for incarnation in &self.begun {
+            *count.entry(&*incarnation.server).or_default() += 1;
+        }
+        count.values().any(|count| *count >= IDS_PER_SERVER_CROWDED)
+    }
+
     /// A process has begun, and has read this generation on its disk; 0, if it has read none.
     pub(in super::super) fn begin_process(&mut self, server: &ServerName, on_disk: u64) {
         self.on_disk.insert(server.clone(), on_disk);

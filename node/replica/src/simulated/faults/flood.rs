@@ -5,8 +5,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
 
-use super::super::herd::{Report, ReportTime};
-use super::{Fault, Position};
+use super::{Drawn, Fault, Frame, Position, Report};
 
 /// So many reports, each in a group of its own,
 const REPORTS: u32 = 400;
@@ -17,21 +16,13 @@ const GAP: Duration = Duration::from_millis(6);
 /// Everything reaches the neighbours so late.
 const DELAY_MS: std::ops::Range<u64> = 0..2_500;
 
-/// All of it, with the times from its beginning.
-pub(in super::super) struct Flood {
-    /// What the neighbours of the server suffer.
-    pub(in super::super) faults: Vec<(Duration, Fault)>,
-    /// What clients report to it.
-    pub(in super::super) reports: Vec<(Duration, Report)>,
-}
-
-/// Reports to this server; `time` is that in each of them, by its number.
+/// To this server, whose neighbours suffer.
 pub(in super::super) fn flood(
     rng: &mut SmallRng,
     server: Position,
     neighbours: &[Position],
-    time: impl Fn(u32) -> ReportTime,
-) -> Flood {
+    frame: Frame<'_>,
+) -> Drawn {
     let mut faults = Vec::new();
     for &neighbour in neighbours {
         let time = Duration::from_millis(rng.random_range(DELAY_MS));
@@ -47,7 +38,7 @@ pub(in super::super) fn flood(
         let report = Report {
             server,
             client: number % 16,
-            time: time(number),
+            time: frame.present(number),
             zeros: 0,
             latitude: rng.random_range(-4..=4),
             forgets: rng.random_bool(0.1),
@@ -55,7 +46,8 @@ pub(in super::super) fn flood(
         };
         (GAP * number, report)
     });
-    Flood {
+    Drawn {
+        kind: "flood",
         faults,
         reports: reports.collect(),
     }

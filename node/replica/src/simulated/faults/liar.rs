@@ -23,7 +23,7 @@ pub(super) fn draw(rng: &mut SmallRng, frame: Frame<'_>) -> Vec<(Duration, Fault
 }
 
 /// One in so many digests overstates the heartbeats of the living, and one in so many deltas what they have published.
-const OVERSTATED: u64 = 32;
+const OVERSTATED: u64 = 8;
 
 /// By so much.
 const HEARTBEATS_MORE: u64 = 1_000_000;

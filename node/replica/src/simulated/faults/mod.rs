@@ -20,9 +20,10 @@ mod slow_disk;
 mod topology;
 mod upgrade;
 
-pub(super) use drift::draw as drift;
-pub(super) use flood::{Flood, flood};
+use super::herd::{Report, ReportTime};
 
+pub(super) use drift::draw as drift;
+pub(super) use flood::flood;
 pub(super) use liar::lie;
 
 /// A server, by its position in the herd.
@@ -81,6 +82,8 @@ pub(super) struct Frame<'a> {
     pub(super) servers: usize,
     pub(super) links: &'a [(Position, Position)],
     pub(super) longest: Duration,
+    /// Records expire.
+    pub(super) expires: bool,
 }
 
 impl Frame<'_> {
@@ -88,26 +91,51 @@ impl Frame<'_> {
         self.longest.mul_f64(rng.random())
     }
 
+    /// The time in a report that is not old, by the number of the report.
+    fn present(&self, number: u32) -> ReportTime {
+        match self.expires {
+            true => ReportTime::Ago(0),
+            false => ReportTime::Second(6 + number),
+        }
+    }
+
     fn server(&self, rng: &mut SmallRng) -> Position {
         rng.random_range(0..self.servers)
     }
 }
 
-/// A fault and its end, with the times from its beginning. `crashes` says whether processes may end.
-pub(super) fn draw(rng: &mut SmallRng, frame: Frame<'_>, crashes: bool) -> Vec<(Duration, Fault)> {
-    match rng.random_range(0..100) {
-        0..25 if crashes => process::draw(rng, frame),
-        25..29 if crashes => crash_loop::draw(rng, frame),
-        29..34 if crashes => hanging_disk::draw(rng, frame),
-        34..37 if crashes => topology::draw(rng, frame),
-        37..41 if crashes => upgrade::draw(rng, frame),
-        41..47 => slow_disk::draw(rng, frame, crashes),
-        47..55 => clock::draw(rng, frame),
-        55..60 => drift::draw(rng, frame),
-        60..69 => pause::draw(rng, frame),
-        69..74 => liar::draw(rng, frame),
-        74..79 => garbling::draw(rng, frame),
-        79..82 => incarnations::draw(rng, frame),
-        _ => link::draw(rng, frame),
+/// A fault of one kind, with the times from its beginning.
+#[derive(Debug)]
+pub(super) struct Drawn {
+    /// The name of the kind's file.
+    pub(super) kind: &'static str,
+    /// Its beginning and its end.
+    pub(super) faults: Vec<(Duration, Fault)>,
+    /// What clients report meanwhile.
+    pub(super) reports: Vec<(Duration, Report)>,
+}
+
+/// Draws a fault of some kind. `crashes` says whether processes may end.
+pub(super) fn draw(rng: &mut SmallRng, frame: Frame<'_>, crashes: bool) -> Drawn {
+    let mut reports = Vec::new();
+    let (kind, faults) = match rng.random_range(0..100) {
+        0..20 if crashes => ("process", process::draw(rng, frame)),
+        20..25 if crashes => ("crash_loop", crash_loop::draw(rng, frame, &mut reports)),
+        25..31 if crashes => ("hanging_disk", hanging_disk::draw(rng, frame)),
+        31..37 if crashes => ("topology", topology::draw(rng, frame)),
+        37..42 if crashes => ("upgrade", upgrade::draw(rng, frame)),
+        42..48 => ("slow_disk", slow_disk::draw(rng, frame, crashes)),
+        48..56 => ("clock", clock::draw(rng, frame)),
+        56..60 => ("drift", drift::draw(rng, frame)),
+        60..67 => ("pause", pause::draw(rng, frame)),
+        67..74 => ("liar", liar::draw(rng, frame)),
+        74..79 => ("garbling", garbling::draw(rng, frame)),
+        79..85 => ("incarnations", incarnations::draw(rng, frame)),
+        _ => ("link", link::draw(rng, frame)),
+    };
+    Drawn {
+        kind,
+        faults,
+        reports,
     }
 }

@@ -15,6 +15,11 @@ pub(in super::super) struct Monotony {
 }
 
 impl Monotony {
+    /// Whether the process answered this when it was looked at last.
+    pub(in super::super) fn has_seen_last(&self, now: &Map) -> bool {
+        self.last == *now
+    }
+
     /// The process answers this now.
     pub(in super::super) fn see(&mut self, who: &str, now: &Map) -> Found {
         for (client, before) in &self.last {
