@@ -41,6 +41,13 @@ pub(super) fn resolve(
             reason: "without HTTP nothing can show locations",
         });
     }
+    if !shows_locations && let Some(given) = resolver.given(Setting::HttpCorsOrigin) {
+        resolver.mistake(Mistake::Meaningless {
+            setting: Setting::HttpCorsOrigin,
+            origin: given.origin,
+            reason: "HTTP shows no locations; set http_locations".to_owned(),
+        });
+    }
     Some(HttpSettings {
         listen,
         shows_locations,

@@ -51,7 +51,8 @@ impl Limits {
             displaced_timeout: Duration::from_secs(1),
             write_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(3),
-            head_bytes_max: 16 * 1024,
+            // Room for the longest client ID with every byte percent-encoded.
+            head_bytes_max: 32 * 1024,
         }
     }
 

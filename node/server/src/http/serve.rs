@@ -105,7 +105,7 @@ impl Serving {
         {
             debug!(%peer, "an http connection has no write timeout: {error}");
         }
-        let requests = Requests::new(routes, seat, statistics, limits.write_timeout);
+        let requests = Requests::new(routes, peer.ip(), seat, statistics, limits.write_timeout);
         serve_over(stream, requests, limits, shutdown).await;
     }
 }

@@ -288,7 +288,11 @@ async fn a_list_has_what_a_token_may_ask_about() {
     for principal in [Principal::Anyone, holder()] {
         let page = service.list(&principal, query.clone()).answer().await;
         let listed = page.unwrap().listed;
-        let ids: Vec<&[u8]> = listed.records.iter().map(|record| record.client()).collect();
+        let ids: Vec<&[u8]> = listed
+            .records
+            .iter()
+            .map(|record| record.client())
+            .collect();
         assert_eq!(ids, [&b"van-1997"[..], b"van-1998"]);
         assert_eq!(listed.next.as_deref(), Some(&b"van-1998"[..]));
     }
