@@ -43,7 +43,7 @@ async fn start(limits: Limits) -> TestServing {
     let task = tokio::spawn(serve(
         listener,
         routes,
-        limits,
+        (limits, None),
         statistics.clone(),
         shutdown.clone(),
     ));

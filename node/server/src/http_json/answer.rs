@@ -34,6 +34,13 @@ pub(super) fn bytes_of_type(bytes: Bytes, media_type: &'static str) -> Response 
     response
 }
 
+/// Says that the answer depends on the media types that the client takes.
+pub(super) fn by_media_type(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
 /// Keeps the memory of an answer counted until it is sent.
 pub(super) fn keeping(response: Response, bytes: AnswerBytes) -> Response {
     if !bytes.is_counted() {

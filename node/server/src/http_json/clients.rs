@@ -246,7 +246,7 @@ pub(super) async fn list(
         let clients = clients.collect();
         answer::json(&PageView { clients, next })
     };
-    Ok(answer::keeping(response, page.bytes))
+    Ok(answer::keeping(answer::by_media_type(response), page.bytes))
 }
 
 impl HttpApi {

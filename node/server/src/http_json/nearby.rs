@@ -154,5 +154,5 @@ fn told(answer: SearchAnswer, now_ns: i64, has_distances: bool, headers: &Header
         let (clients, more) = (clients.collect(), found.more);
         answer::json(&FoundView { clients, more })
     };
-    answer::keeping(response, bytes)
+    answer::keeping(answer::by_media_type(response), bytes)
 }

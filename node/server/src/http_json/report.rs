@@ -1,19 +1,20 @@
 //! A report in JSON, and all that is wrong with it.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use herd_crdt::{Operands, ReportTime};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use self::members::{Members, Value};
 use super::decimal;
 use super::problem::{Fault, Problem};
 use super::query::{client_fault, degrees_wanted, is_degrees};
 use super::rfc3339;
+
+mod members;
 
 /// A report as the document describes it. It is read without being built: see [`ReportTexts`].
 #[derive(ToSchema)]
@@ -191,123 +192,6 @@ impl Location<'_> {
     }
 }
 
-/// The members of a report, as they stand in its text.
-#[derive(Default)]
-struct Members<'a> {
-    client: Option<&'a RawValue>,
-    client_base64: Option<&'a RawValue>,
-    latitude: Option<&'a RawValue>,
-    longitude: Option<&'a RawValue>,
-    location: Option<&'a RawValue>,
-    time: Option<&'a RawValue>,
-    faults: Vec<Fault>,
-}
-
-/// The value of a member.
-enum Value<'a> {
-    Text(Cow<'a, str>),
-    Number(&'a str),
-    Other,
-}
-
-/// The name of a member, borrowed if it has no escapes.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'a> Members<'a> {
-    fn read(json: &'a [u8]) -> Result<Self, Problem> {
-        serde_json::from_slice(json)
-            .map_err(|error| Problem::malformed(vec![Fault::of("body", &error)]))
-    }
-
-    fn place(&mut self, name: &str) -> Option<&mut Option<&'a RawValue>> {
-        Some(match name {
-            "client" => &mut self.client,
-            "client_base64" => &mut self.client_base64,
-            "latitude" => &mut self.latitude,
-            "longitude" => &mut self.longitude,
-            "location" => &mut self.location,
-            "time" => &mut self.time,
-            _ => return None,
-        })
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a report")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Members::default();
-                while let Some(Name(name)) = map.next_key()? {
-                    let value: &'de RawValue = map.next_value()?;
-                    let Some(place) = members.place(&name) else {
-                        let name: String = name.chars().take(64).collect();
-                        members
-                            .faults
-                            .push(Fault::new(name, "is no member of a report"));
-                        continue;
-                    };
-                    if place.is_some() {
-                        return Err(A::Error::custom(format!("`{name}` is there twice")));
-                    }
-                    if value.get() != "null" {
-                        *place = Some(value);
-                    }
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(Reader)
-    }
-}
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a member")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(name)))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Reader)
-    }
-}
-
-impl<'a> Value<'a> {
-    fn of(raw: &'a RawValue) -> Self {
-        let text = raw.get();
-        match text.as_bytes().first() {
-            Some(b'"') if !text.contains('\\') => {
-                let inside = text.get(1..text.len() - 1).unwrap_or_default();
-                Value::Text(Cow::Borrowed(inside))
-            }
-            Some(b'"') => match serde_json::from_str(text) {
-                Ok(text) => Value::Text(Cow::Owned(text)),
-                // Such as half of a pair of surrogates, which is no text.
-                Err(_) => Value::Other,
-            },
-            Some(b'-' | b'0'..=b'9') => Value::Number(text),
-            _ => Value::Other,
-        }
-    }
-}
-
 fn client<'a>(
     text: Option<&'a RawValue>,
     base64: Option<&'a RawValue>,
@@ -421,154 +305,4 @@ fn time<'a>(value: Option<&'a RawValue>, faults: &mut Vec<Fault>) -> Option<Cow<
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// The three texts of a report of no path, or the fields that are wrong.
-    fn read(json: &str) -> Result<[String; 3], Vec<String>> {
-        let fields = |problem: Problem| -> Vec<String> {
-            let problem = serde_json::to_value(problem.view()).unwrap();
-            let faults = problem["errors"].as_array().unwrap().iter();
-            faults
-                .map(|fault| fault["field"].as_str().unwrap().to_owned())
-                .collect()
-        };
-        let texts = ReportTexts::read(json.as_bytes(), None).map_err(fields)?;
-        let operands = texts.operands("7.5").map_err(fields)?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok([
-            text(operands.client()),
-            text(operands.location()),
-            text(operands.time()),
-        ])
-    }
-
-    #[test]
-    fn texts_are_kept_and_numbers_are_canonical() {
-        for (json, expected) in [
-            (
-                r#"{"client":"van7","latitude":34.068930,"longitude":-118.445127,"time":"1520023934.918963997"}"#,
-                ["van7", "+34.06893-118.445127", "1520023934.918963997"],
-            ),
-            (
-                r#" { "client" : "van\u0037" , "latitude" : "34.068930", "longitude":"-0118.10" , "time" : 15.20 } "#,
-                ["van7", "+34.068930-0118.10", "15.2"],
-            ),
-            (
-                r#"{"client_base64":"dmFuNw==","location":"+34.068930-118.445127","time":null}"#,
-                ["van7", "+34.068930-118.445127", "7.5"],
-            ),
-            (
-                r#"{"client":"Zürich","latitude":1e1,"longitude":-0,"time":"2018-03-02T20:52:14.9Z"}"#,
-                ["Zürich", "+10+0", "1520023934.9"],
-            ),
-        ] {
-            assert_eq!(
-                read(json)
-                    .as_ref()
-                    .map(|texts| texts.each_ref().map(String::as_str)),
-                Ok(expected),
-                "{json}"
-            );
-        }
-    }
-
-    #[test]
-    fn every_mistake_of_a_report_is_named() {
-        for (json, fields) in [
-            ("", &["body"][..]),
-            ("[]", &["body"]),
-            ("{} x", &["body"]),
-            (r#"{"client":"a","client":"b"}"#, &["body"]),
-            (
-                r#"{"client":"a","latitude":1,"longitude":2,"latitude":3}"#,
-                &["body"],
-            ),
-            ("{}", &["client", "latitude", "longitude"]),
-            (
-                r#"{"lat":1,"client":1,"latitude":[],"longitude":true,"time":{}}"#,
-                &["lat", "client", "latitude", "longitude", "time"],
-            ),
-            (
-                r#"{"client":"a b","latitude":91,"longitude":181,"time":9223372037}"#,
-                &["client", "latitude", "longitude", "time"],
-            ),
-            (r#"{"client":"a","location":"34-118"}"#, &["location"]),
-            (
-                r#"{"client":"a","location":"+1+1","latitude":1}"#,
-                &["location"],
-            ),
-            (
-                r#"{"client":"a","client_base64":"YQ==","location":"+1+1"}"#,
-                &["client_base64"],
-            ),
-            (
-                r#"{"client_base64":"?","location":1}"#,
-                &["client_base64", "location"],
-            ),
-            (r#"{"client":"\ud800","location":"+1+1"}"#, &["client"]),
-            (
-                r#"{"client":"a","location":"+1+1","time":"yesterday at 12:00"}"#,
-                &["time"],
-            ),
-            (
-                r#"{"client":"a","location":"+1+1","time":1.0123456789}"#,
-                &["time"],
-            ),
-            (
-                r#"{"client":"a","latitude":"","longitude":"+1+1"}"#,
-                &["latitude", "longitude"],
-            ),
-            (
-                r#"{"client":"a","latitude":1e64,"longitude":0}"#,
-                &["latitude"],
-            ),
-        ] {
-            let expected: Vec<String> = fields.iter().map(|&field| field.to_owned()).collect();
-            assert_eq!(read(json), Err(expected), "{json}");
-        }
-    }
-
-    #[test]
-    fn the_client_of_the_path_is_the_clients() {
-        let read = |json: &'static str, of: &'static [u8]| {
-            let texts = ReportTexts::read(json.as_bytes(), Some(of));
-            texts.map(|texts| texts.client().to_vec()).ok()
-        };
-        let rest = r#"{"location":"+1+1"}"#;
-        assert_eq!(read(rest, b"\xff"), Some(b"\xff".to_vec()));
-        assert_eq!(
-            read(r#"{"client":"a","location":"+1+1"}"#, b"a"),
-            Some(b"a".to_vec())
-        );
-        assert_eq!(read(r#"{"client":"b","location":"+1+1"}"#, b"a"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_a_report_or_refused(bytes: Vec<u8>) {
-            if let Ok(texts) = ReportTexts::read(&bytes, None) {
-                let _ = texts.operands("1");
-            }
-        }
-
-        #[test]
-        fn any_members_are_a_report_or_refused(
-            members in prop::collection::vec(
-                ("client|client_base64|latitude|longitude|location|time|x", "\"[-+.0-9eTZ:a=\\\\]{0,9}\"|-?[0-9.e]{1,6}|null|\\[\\]"),
-                0..6,
-            )
-        ) {
-            let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-            let json = format!("{{{}}}", members.join(","));
-            if let Ok(texts) = ReportTexts::read(json.as_bytes(), None)
-                && let Err(problem) = texts.operands("1")
-            {
-                let problem = serde_json::to_value(problem.view()).unwrap();
-                prop_assert!(!problem["errors"].as_array().unwrap().is_empty());
-            }
-        }
-    }
-}
+mod tests;

@@ -118,7 +118,9 @@ impl Views {
             settings.values.http_hosts.as_deref().unwrap_or_default(),
         );
         let routes = http::for_own_names(routes, names);
-        http::serve(listener, routes, settings.limits.http, statistics, shutdown)
+        let tls = core.tls.clients.clone().filter(|_| settings.http.tls);
+        let limits = (settings.limits.http, tls);
+        http::serve(listener, routes, limits, statistics, shutdown)
     }
 
     fn endpoints(

@@ -90,6 +90,9 @@ Server {
     HttpCorsOrigin http_cors_origin: Vec<Arc<str>>, Origins, otherwise "none",
         for [Serve], "Let web pages of these origins use HTTP/JSON, with commas between them; `*` is every page",
         "Other pages from elsewhere can read nothing and [write nothing](security.md#pages-from-elsewhere).";
+    HttpTls http_tls: bool, Switch, default false,
+        for [Serve], "Speak TLS only at the HTTP port, with the certificate of the client port",
+        "It needs `client_tls_cert`. Probes have to speak TLS then, and to show a certificate where `client_tls_ca` is set.";
     MaxClockSkew max_clock_skew: Option<Duration>, UnlessZero, default Some(2 * HOUR),
         for [Serve, Local],
         "Refuse reports whose time is further ahead of the server's clock than this; `0` for no limit";

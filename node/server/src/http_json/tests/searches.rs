@@ -55,6 +55,7 @@ async fn a_box_may_cross_180_degrees() {
         (&json!(true), 1)
     );
     assert_eq!(map["features"][0]["id"], "east");
+    assert_eq!(within.header("vary"), "Accept");
     for query in ["", "bbox=1,2,3,1", "bbox=1,2,3", "bbox=a,0,0,0"] {
         let answer = api.get(&format!("/v1/within?{query}")).await;
         assert_eq!(
