@@ -164,13 +164,11 @@ pub(crate) async fn slow_bodies(address: SocketAddr, over: Over) {
                  content-length: 16000000\r\n\r\n[";
     let mut connections = Vec::new();
     while !is_over(&over) {
-        while connections.len() < FEW {
-            match connect(address).await {
-                Some(mut stream) if stream.write_all(head).await.is_ok() => {
-                    connections.push(stream)
-                }
-                _ => break,
-            }
+        while connections.len() < FEW
+            && let Some(mut stream) = connect(address).await
+            && stream.write_all(head).await.is_ok()
+        {
+            connections.push(stream);
         }
         let mut left = Vec::new();
         for mut stream in connections {

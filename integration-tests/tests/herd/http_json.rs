@@ -156,6 +156,81 @@ fn closed(document: &Value, schema: &Value) -> Value {
     json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "allOf": [schema], "components": document["components"]})
 }
 
+const GEO: &str = "application/geo+json";
+const REPORT: &str = "{\"latitude\": 1, \"longitude\": 2}";
+const REPORTS: &str = "[{\"client\": \"a\", \"location\": \"+1+1\"}, {}]";
+const KIWI: &str = "/v1/clients/kiwi";
+const EMU: &str = "/v1/clients/emu";
+const CLIENT: &str = "/v1/clients/{id}";
+const CLIENTS: &str = "/v1/clients";
+
+/// A request: method, path, its path in the document, its body, and the media type that it asks for.
+type Described = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+);
+
+const DESCRIBED: [Described; 14] = [
+    ("get", KIWI, CLIENT, "", ""),
+    ("get", "/v1/clients/nobody", CLIENT, "", ""),
+    ("put", EMU, CLIENT, REPORT, ""),
+    ("put", EMU, CLIENT, REPORTS, ""),
+    ("delete", EMU, CLIENT, "", ""),
+    ("get", "/v1/clients?limit=1", CLIENTS, "", ""),
+    ("get", "/v1/clients?limit=1", CLIENTS, "", GEO),
+    ("get", "/v1/clients?limit=x", CLIENTS, "", ""),
+    ("get", "/v1/nearby?client=kiwi", "/v1/nearby", "", ""),
+    (
+        "get",
+        "/v1/nearby?latitude=34&longitude=-118",
+        "/v1/nearby",
+        "",
+        GEO,
+    ),
+    (
+        "get",
+        "/v1/within?bbox=-180,-90,180,90",
+        "/v1/within",
+        "",
+        "",
+    ),
+    ("get", "/v1/places?client=kiwi", "/v1/places", "", ""),
+    ("post", "/v1/reports", "/v1/reports", REPORTS, ""),
+    ("get", "/v1/watch", "/v1/watch", "", ""),
+];
+
+/// Sends a request, and checks the answer against the document.
+async fn is_as_described(http: &Client, hill: SocketAddr, document: &Value, request: Described) {
+    let (method, path, described, body, accept) = request;
+
+    let url = format!("http://{hill}{path}");
+    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
+    let mut request = http.request(method.clone(), url).header("accept", accept);
+    if !body.is_empty() {
+        request = request
+            .header("content-type", "application/json")
+            .body(body);
+    }
+    let response = within(path, request.send()).await.unwrap();
+    let status = response.status().as_str().to_owned();
+    let media_type = response.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let answer = json(response).await;
+    let method = method.as_str().to_ascii_lowercase();
+    let schema = schema(document, described, &method, &status, &media_type);
+    let validator = jsonschema::validator_for(&closed(document, schema)).unwrap();
+    let faults: Vec<String> = validator
+        .iter_errors(&answer)
+        .map(|fault| fault.to_string())
+        .collect();
+    assert!(faults.is_empty(), "{method} {path}: {answer}\n{faults:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_are_as_they_are_described() {
     let (http, herd) = (http(), herd_with_http().await);
@@ -175,77 +250,9 @@ async fn answers_are_as_they_are_described() {
         &json!({"location": UCLA, "time": TIME}),
     )
     .await;
-    let no_body = Value::Null;
-    let report = json!({"latitude": 1, "longitude": 2});
-    let reports = json!([{"client": "a", "location": "+1+1"}, {}]);
-    let geo = "application/geo+json";
-    let mut checked = 0;
-    for (method, path, described, body, accept) in [
-        ("get", "/v1/clients/kiwi", "/v1/clients/{id}", &no_body, ""),
-        (
-            "get",
-            "/v1/clients/nobody",
-            "/v1/clients/{id}",
-            &no_body,
-            "",
-        ),
-        ("put", "/v1/clients/emu", "/v1/clients/{id}", &report, ""),
-        ("put", "/v1/clients/emu", "/v1/clients/{id}", &reports, ""),
-        (
-            "delete",
-            "/v1/clients/emu",
-            "/v1/clients/{id}",
-            &no_body,
-            "",
-        ),
-        ("get", "/v1/clients?limit=1", "/v1/clients", &no_body, ""),
-        ("get", "/v1/clients?limit=1", "/v1/clients", &no_body, geo),
-        ("get", "/v1/clients?limit=x", "/v1/clients", &no_body, ""),
-        ("get", "/v1/nearby?client=kiwi", "/v1/nearby", &no_body, ""),
-        (
-            "get",
-            "/v1/nearby?latitude=34&longitude=-118",
-            "/v1/nearby",
-            &no_body,
-            geo,
-        ),
-        (
-            "get",
-            "/v1/within?bbox=-180,-90,180,90",
-            "/v1/within",
-            &no_body,
-            "",
-        ),
-        ("get", "/v1/places?client=kiwi", "/v1/places", &no_body, ""),
-        ("post", "/v1/reports", "/v1/reports", &reports, ""),
-        ("get", "/v1/watch", "/v1/watch", &no_body, ""),
-    ] {
-        let url = format!("http://{hill}{path}");
-        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
-        let mut request = http.request(method.clone(), url).header("accept", accept);
-        if !body.is_null() {
-            request = request
-                .header("content-type", "application/json")
-                .body(body.to_string());
-        }
-        let response = within(path, request.send()).await.unwrap();
-        let status = response.status().as_str().to_owned();
-        let media_type = response.headers()["content-type"]
-            .to_str()
-            .unwrap()
-            .to_owned();
-        let answer = json(response).await;
-        let method = method.as_str().to_ascii_lowercase();
-        let schema = schema(&document, described, &method, &status, &media_type);
-        let validator = jsonschema::validator_for(&closed(&document, schema)).unwrap();
-        let faults: Vec<String> = validator
-            .iter_errors(&answer)
-            .map(|fault| fault.to_string())
-            .collect();
-        assert!(faults.is_empty(), "{method} {path}: {answer}\n{faults:?}");
-        checked += 1;
+    for described in DESCRIBED {
+        is_as_described(&http, hill, &document, described).await;
     }
-    assert_eq!(checked, 14);
     let problem = closed(&document, &json!({"$ref": "#/components/schemas/Problem"}));
     let validator = jsonschema::validator_for(&problem).unwrap();
     assert!(

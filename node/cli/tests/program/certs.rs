@@ -47,7 +47,7 @@ async fn links_beyond_loopback_need_certificates() {
     let (code, output) = check(folder.path(), &["--insecure-links"]).await;
     assert_eq!(code, 0, "{output}");
     assert!(
-        output.contains("insecure_links  true  (--insecure-links)\n"),
+        output.contains("insecure_links   true  (--insecure-links)\n"),
         "{output}"
     );
 
@@ -56,7 +56,7 @@ async fn links_beyond_loopback_need_certificates() {
     let (code, output) = check(folder.path(), &[]).await;
     assert_eq!(code, 0, "{output}");
     assert!(
-        output.contains("links_certs     certs  (default)\n"),
+        output.contains("links_certs      certs  (default)\n"),
         "{output}"
     );
     let (code, output) = check(folder.path(), &["--links-certs=certs", "--insecure-links"]).await;
@@ -223,20 +223,25 @@ async fn clients_speak_tls_and_show_certificates() {
     }
     let (code, output) = send(&mine).await;
     assert_eq!(code, 0, "{output}");
-    let http = format!("--to=127.0.0.1:{}", base + 2);
+    http_shows_its_status_over_tls(folder.path(), base + 2, &mine).await;
+}
+
+/// `mine` are the options of a client that the server trusts.
+async fn http_shows_its_status_over_tls(folder: &Path, port: u16, mine: &[&str]) {
+    let http = format!("--to=127.0.0.1:{port}");
     let status = async |more: &[&str]| {
         let arguments = [&["status", &http], more].concat();
-        herd(&arguments).in_folder(folder.path()).run().await
+        herd(&arguments).in_folder(folder).run().await
     };
     // Its neighbour does not run, which is the only trouble.
-    let (code, output) = status(&mine).await;
+    let (code, output) = status(mine).await;
     assert_eq!(code, 1, "{output}");
     assert!(output.contains("barn"), "{output}");
     for more in [
-        &[trust][..],
+        &mine[..1],
         &[],
         &["--tls"],
-        &[&mine[..], &["--tls-name=field"]].concat()[..],
+        &[mine, &["--tls-name=field"]].concat()[..],
     ] {
         let (code, output) = status(more).await;
         assert_eq!(code, 69, "{more:?}: {output}");

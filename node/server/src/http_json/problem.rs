@@ -96,101 +96,88 @@ pub(super) struct ProblemView<'a> {
 }
 
 impl Kind {
-    /// Its status, its word and its text.
-    fn parts(self) -> (StatusCode, &'static str, &'static str) {
-        use StatusCode as Code;
+    /// Its status.
+    pub(super) fn status(self) -> StatusCode {
         match self {
-            Kind::Malformed => (Code::BAD_REQUEST, "malformed", "the request is malformed"),
-            Kind::Ahead => (
-                Code::BAD_REQUEST,
-                "ahead-of-clock",
-                "the time lies too far ahead of the server's clock",
-            ),
-            Kind::IdTooLong => (
-                Code::BAD_REQUEST,
-                "id-too-long",
-                "the client's id is longer than this server allows",
-            ),
-            Kind::TokenNeeded => (
-                Code::UNAUTHORIZED,
-                "token-needed",
-                "a token is needed; send it as `Authorization: Bearer TOKEN`",
-            ),
-            Kind::Forbidden => (
-                Code::FORBIDDEN,
-                "forbidden",
-                "the token does not allow this",
-            ),
-            Kind::FromElsewhere => (
-                Code::FORBIDDEN,
-                "page-from-elsewhere",
-                "a web page from elsewhere may not do this; http_cors_origin (--http-cors-origin, \
-                 HERD_HTTP_CORS_ORIGIN) can let its origin in",
-            ),
-            Kind::NotShown => (
-                Code::FORBIDDEN,
-                "locations-not-shown",
-                "this server neither takes nor shows locations over HTTP; start it with --http-locations \
-                 (http_locations = true, HERD_HTTP_LOCATIONS=true)",
-            ),
-            Kind::UnknownClient => (Code::NOT_FOUND, "unknown-client", "the client is not known"),
-            Kind::NoSuchPath => (
-                Code::NOT_FOUND,
-                "no-such-path",
-                "there is no such path; /v1/ lists those that are",
-            ),
-            Kind::Method => (
-                Code::METHOD_NOT_ALLOWED,
-                "method",
-                "the path does not take this method; the header Allow has those that it takes",
-            ),
-            Kind::Slow => (
-                Code::REQUEST_TIMEOUT,
-                "slow",
-                "the body did not come in time",
-            ),
-            Kind::TooLarge => (
-                Code::PAYLOAD_TOO_LARGE,
-                "too-large",
-                "the body is too large",
-            ),
-            Kind::MediaType => (
-                Code::UNSUPPORTED_MEDIA_TYPE,
-                "media-type",
-                "the Content-Type is none that this path takes",
-            ),
-            Kind::TooMany => (
-                Code::TOO_MANY_REQUESTS,
-                "too-many",
-                "as many of these as may be are under way, or were in this second; try again",
-            ),
-            Kind::Full => (
-                Code::SERVICE_UNAVAILABLE,
-                "full",
-                "the server has no room for further clients",
-            ),
-            Kind::KeptOut => (
-                Code::SERVICE_UNAVAILABLE,
-                "kept-out",
-                "the floor of expiry is ahead of the server's clock",
-            ),
-            Kind::CannotForget => (
-                Code::SERVICE_UNAVAILABLE,
-                "cannot-forget",
-                "a server of the herd is of a release that cannot forget; upgrade it first",
-            ),
-            Kind::Unconfirmed => (
-                Code::SERVICE_UNAVAILABLE,
-                "unconfirmed",
-                "it did not become as safe as the server promises in time; it may be known all the same",
-            ),
-            Kind::Stopping => (Code::SERVICE_UNAVAILABLE, "stopping", "the server stops"),
+            Kind::Malformed | Kind::Ahead | Kind::IdTooLong => StatusCode::BAD_REQUEST,
+            Kind::TokenNeeded => StatusCode::UNAUTHORIZED,
+            Kind::Forbidden | Kind::FromElsewhere | Kind::NotShown => StatusCode::FORBIDDEN,
+            Kind::UnknownClient | Kind::NoSuchPath => StatusCode::NOT_FOUND,
+            Kind::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Kind::Slow => StatusCode::REQUEST_TIMEOUT,
+            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Kind::Full
+            | Kind::KeptOut
+            | Kind::CannotForget
+            | Kind::Unconfirmed
+            | Kind::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    /// Its status.
-    pub(super) fn status(self) -> StatusCode {
-        self.parts().0
+    /// Its word, for programs.
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Malformed => "malformed",
+            Kind::Ahead => "ahead-of-clock",
+            Kind::IdTooLong => "id-too-long",
+            Kind::TokenNeeded => "token-needed",
+            Kind::Forbidden => "forbidden",
+            Kind::FromElsewhere => "page-from-elsewhere",
+            Kind::NotShown => "locations-not-shown",
+            Kind::UnknownClient => "unknown-client",
+            Kind::NoSuchPath => "no-such-path",
+            Kind::Method => "method",
+            Kind::Slow => "slow",
+            Kind::TooLarge => "too-large",
+            Kind::MediaType => "media-type",
+            Kind::TooMany => "too-many",
+            Kind::Full => "full",
+            Kind::KeptOut => "kept-out",
+            Kind::CannotForget => "cannot-forget",
+            Kind::Unconfirmed => "unconfirmed",
+            Kind::Stopping => "stopping",
+        }
+    }
+
+    /// Its text, for people.
+    fn text(self) -> &'static str {
+        match self {
+            Kind::Malformed => "the request is malformed",
+            Kind::Ahead => "the time lies too far ahead of the server's clock",
+            Kind::IdTooLong => "the client's id is longer than this server allows",
+            Kind::TokenNeeded => "a token is needed; send it as `Authorization: Bearer TOKEN`",
+            Kind::Forbidden => "the token does not allow this",
+            Kind::FromElsewhere => {
+                "a web page from elsewhere may not do this; http_cors_origin (--http-cors-origin, \
+                 HERD_HTTP_CORS_ORIGIN) can let its origin in"
+            }
+            Kind::NotShown => {
+                "this server neither takes nor shows locations over HTTP; start it with --http-locations \
+                 (http_locations = true, HERD_HTTP_LOCATIONS=true)"
+            }
+            Kind::UnknownClient => "the client is not known",
+            Kind::NoSuchPath => "there is no such path; /v1/ lists those that are",
+            Kind::Method => {
+                "the path does not take this method; the header Allow has those that it takes"
+            }
+            Kind::Slow => "the body did not come in time",
+            Kind::TooLarge => "the body is too large",
+            Kind::MediaType => "the Content-Type is none that this path takes",
+            Kind::TooMany => {
+                "as many of these as may be are under way, or were in this second; try again"
+            }
+            Kind::Full => "the server has no room for further clients",
+            Kind::KeptOut => "the floor of expiry is ahead of the server's clock",
+            Kind::CannotForget => {
+                "a server of the herd is of a release that cannot forget; upgrade it first"
+            }
+            Kind::Unconfirmed => {
+                "it did not become as safe as the server promises in time; it may be known all the same"
+            }
+            Kind::Stopping => "the server stops",
+        }
     }
 
     /// After how many seconds it is worth another try.
@@ -227,7 +214,7 @@ impl Problem {
     pub(super) fn new(kind: Kind) -> Self {
         Problem {
             kind,
-            detail: Cow::Borrowed(kind.parts().2),
+            detail: Cow::Borrowed(kind.text()),
             faults: Vec::new(),
         }
     }
@@ -260,11 +247,11 @@ impl Problem {
 
     /// As it is sent.
     pub(super) fn view(&self) -> ProblemView<'_> {
-        let (status, code, _) = self.kind.parts();
+        let status = self.kind.status();
         ProblemView {
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
-            code,
+            code: self.kind.word(),
             detail: &self.detail,
             errors: &self.faults,
         }
