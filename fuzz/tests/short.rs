@@ -10,10 +10,11 @@ use herd_fuzz::{TARGETS, Target, corpus, long_run, short_run};
 /// Changed inputs for each target. Those that start a runtime or touch a file take longer.
 const RUNS: u32 = 20_000;
 const SLOW_RUNS: u32 = 2_000;
-const SLOW: [&str; 8] = [
+const SLOW: [&str; 9] = [
     "gossip",
     "handshake",
     "http",
+    "http_json",
     "config",
     "table",
     "certificates",
@@ -50,7 +51,7 @@ macro_rules! short_runs {
 
 short_runs! {
     lines commands groups frames hello reports gossip handshake slot_values link_words certificates topology config tokens control
-    import_csv import_geojson import_osm_pbf table providers http questions searches store
+    import_csv import_geojson import_osm_pbf table providers http http_json http_reports questions searches store
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod groups;
 mod handshake;
 mod hello;
 mod http;
+mod http_json;
 mod imports;
 mod lines;
 mod link_words;
@@ -116,6 +117,14 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "http",
         run: http::run,
+    },
+    Target {
+        name: "http_json",
+        run: http_json::run,
+    },
+    Target {
+        name: "http_reports",
+        run: http_json::run_reports,
     },
     Target {
         name: "questions",

@@ -19,7 +19,7 @@ use herd_server::settings::Values;
 const LINES_MAX: usize = 64;
 
 /// Nobody asks for places here.
-struct NoPlaces;
+pub(super) struct NoPlaces;
 
 #[async_trait::async_trait]
 impl Places for NoPlaces {

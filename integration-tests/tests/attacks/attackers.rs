@@ -157,6 +157,46 @@ pub(crate) async fn times_out_of_range(address: SocketAddr, over: Over) {
     }
 }
 
+/// Bodies of which a byte comes now and then, and which never end.
+pub(crate) async fn slow_bodies(address: SocketAddr, over: Over) {
+    let head =
+        b"POST /v1/reports HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                 content-length: 16000000\r\n\r\n[";
+    let mut connections = Vec::new();
+    while !is_over(&over) {
+        while connections.len() < FEW
+            && let Some(mut stream) = connect(address).await
+            && stream.write_all(head).await.is_ok()
+        {
+            connections.push(stream);
+        }
+        let mut left = Vec::new();
+        for mut stream in connections {
+            if stream.write_all(b" ").await.is_ok() {
+                left.push(stream);
+            }
+        }
+        connections = left;
+        sleep(PAUSE).await;
+    }
+}
+
+/// Watches of everything, without a reader of the events.
+pub(crate) async fn deaf_watchers(address: SocketAddr, over: Over) {
+    let mut connections = Vec::new();
+    while !is_over(&over) {
+        if let Some(mut stream) = connect(address).await {
+            let request = b"GET /v1/watch?all HTTP/1.1\r\nhost: localhost\r\n\r\n";
+            let _ = stream.write_all(request).await;
+            connections.push(stream);
+        }
+        if connections.len() > FEW {
+            connections.clear();
+        }
+        sleep(PAUSE).await;
+    }
+}
+
 /// Requests that are none, too long, or never end.
 pub(crate) async fn bad_requests(address: SocketAddr, over: Over) {
     let long = [b"GET / HTTP/1.1\r\nx: ".to_vec(), vec![b'y'; 64 * 1024]].concat();

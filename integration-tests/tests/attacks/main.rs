@@ -97,6 +97,7 @@ async fn attacked(limit: Option<&str>, strangers: &Handle) {
 async fn herd_to_attack(limit: Option<&str>) -> Herd {
     let mut herd = Herd::builder(Topology::five())
         .argument("--half-line-timeout=3s")
+        .argument("--http-locations")
         .argument(&format!("--max-clients={CLIENTS_MAX}"));
     if let Some(limit) = limit {
         herd = herd.argument(limit);
@@ -123,6 +124,8 @@ fn attacks(on: &Addresses, generation: u64, over: &Arc<AtomicBool>) -> Vec<Attac
         Box::pin(attackers::flood_of_ids(on.client, over())),
         Box::pin(attackers::times_out_of_range(on.client, over())),
         Box::pin(attackers::bad_requests(on.http, over())),
+        Box::pin(attackers::slow_bodies(on.http, over())),
+        Box::pin(attackers::deaf_watchers(on.http, over())),
         Box::pin(peers::half_open(on.peer, over())),
         Box::pin(peers::frames_cut_at_every_byte(on.peer, generation, over())),
         Box::pin(peers::replayed_handshakes(on.peer, generation, over())),

@@ -15,6 +15,7 @@ mod examples;
 mod foreign_page;
 mod forgetting;
 mod frozen_disk;
+mod http_json;
 mod kills;
 mod local;
 mod metrics;

@@ -71,17 +71,7 @@ impl Addresses {
     pub fn enter(self: &Arc<Self>, address: IpAddr, now: Instant) -> Option<AddressShare> {
         let address = one_host(address);
         let mut entries = self.entries.lock();
-        entries.sweep(now);
-        let entry = entries
-            .by_address
-            .entry(address)
-            .or_insert_with(|| AddressUse {
-                connections: 0,
-                rate_limiter: self.commands_per_second.map(|count| {
-                    let rate_limiter = RateLimiter::new(count.get(), Duration::from_secs(1), now);
-                    Arc::new(Mutex::new(rate_limiter))
-                }),
-            });
+        let entry = entries.entry(address, self.commands_per_second, now);
         if self
             .connections_max
             .is_some_and(|max| entry.connections >= max)
@@ -95,9 +85,37 @@ impl Addresses {
             rate_limiter: entry.rate_limiter.clone(),
         })
     }
+
+    /// The commands that an address may execute, if that is limited: for those that come over no connection of its
+    /// share.
+    pub fn rate_limiter(&self, address: IpAddr, now: Instant) -> Option<Arc<Mutex<RateLimiter>>> {
+        self.commands_per_second?;
+        let mut entries = self.entries.lock();
+        let entry = entries.entry(one_host(address), self.commands_per_second, now);
+        entry.rate_limiter.clone()
+    }
 }
 
 impl Entries {
+    /// That of an address, which is a new one if there is none.
+    fn entry(
+        &mut self,
+        address: IpAddr,
+        commands_per_second: Option<NonZeroU32>,
+        now: Instant,
+    ) -> &mut AddressUse {
+        self.sweep(now);
+        self.by_address
+            .entry(address)
+            .or_insert_with(|| AddressUse {
+                connections: 0,
+                rate_limiter: commands_per_second.map(|count| {
+                    let rate_limiter = RateLimiter::new(count.get(), Duration::from_secs(1), now);
+                    Arc::new(Mutex::new(rate_limiter))
+                }),
+            })
+    }
+
     /// Bounds the remembered addresses: an address is forgotten at the latest a second after its last command.
     fn sweep(&mut self, now: Instant) {
         if self.by_address.len() < self.sweep_at {
@@ -194,5 +212,13 @@ mod tests {
         assert!(addresses.entries.lock().by_address.len() <= FORMER_KEPT);
         let share = addresses.enter(ip("10.0.0.1"), now).unwrap();
         assert_eq!(left(&share, now), 0, "it owes, so it was remembered");
+        drop(share);
+        let limiter = addresses.rate_limiter(ip("::ffff:10.0.0.1"), now).unwrap();
+        assert_eq!(limiter.lock().left(now), 0, "with or without a connection");
+        assert!(
+            Addresses::new(None, None)
+                .rate_limiter(ip("10.0.0.1"), now)
+                .is_none()
+        );
     }
 }

@@ -79,11 +79,11 @@ impl Walk {
         Some(records)
     }
 
-    /// The same with the IDs of those clients only that are `wanted`.
+    /// The same with the IDs of those clients only whose records are `wanted`, which is asked under a lock.
     pub fn next_ids(
         &mut self,
         locations: &Locations,
-        wanted: impl Fn(&[u8]) -> bool,
+        wanted: impl Fn(&Record) -> bool,
     ) -> Option<Vec<Box<[u8]>>> {
         let shard = self.next_shard(locations)?.lock();
         let mut ids = Vec::new();
@@ -94,7 +94,7 @@ impl Walk {
             }
             let Some(hash) = self.hashes.pop() else { break };
             for record in shard.map.with_hash(hash) {
-                if wanted(record.client()) {
+                if wanted(record) {
                     bytes += record.client().len();
                     ids.push(record.client().into());
                 }

@@ -21,8 +21,10 @@ pub use foreign::Foreign;
 pub use forget::Forget;
 pub use iamat::{Iamat, clients_ahead};
 pub use line::{LINE_BYTES_MAX, Line, LineReader, OVERSIZED_COPY_BYTES};
-pub use nearby::{CLIENTS_MAX, Center, Nearby, REACH_KM_MAX, Within};
+pub use nearby::{
+    CLIENTS_MAX, Center, Nearby, REACH_KM_MAX, Within, check_corners, parse_limit, parse_reach,
+};
 pub use reply::{ACCEPTED_LINE, AtLine, GoneLine, Reply, difference_text};
 pub use stream::{EndReason, StreamLine};
-pub use watch::Watch;
-pub use whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Radius, Whatsat};
+pub use watch::{Watch, parse_margin};
+pub use whatsat::{RADIUS_KM_MAX, RESULTS_MAX, Radius, Whatsat, parse_results_max};

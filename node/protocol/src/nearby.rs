@@ -87,8 +87,11 @@ impl<'a> Within<'a> {
     }
 }
 
-/// Reads a radius in kilometres, or a star for no bound.
-pub(super) fn parse_reach(text: &[u8]) -> Result<Option<Radius>, InvalidOperand> {
+/// Reads a radius in kilometres, 0 to [`REACH_KM_MAX`], or a star for no bound.
+///
+/// # Errors
+/// [`InvalidOperand::Reach`].
+pub fn parse_reach(text: &[u8]) -> Result<Option<Radius>, InvalidOperand> {
     if text == ANY_RADIUS {
         return Ok(None);
     }
@@ -96,8 +99,11 @@ pub(super) fn parse_reach(text: &[u8]) -> Result<Option<Radius>, InvalidOperand>
     radius.map(Some).ok_or(InvalidOperand::Reach)
 }
 
-/// Checks two corners of a box.
-pub(super) fn check_corners(southwest: &[u8], northeast: &[u8]) -> Result<(), InvalidOperand> {
+/// Checks two corners of a box, the southwestern one first.
+///
+/// # Errors
+/// One is no location, or the first lies north of the second.
+pub fn check_corners(southwest: &[u8], northeast: &[u8]) -> Result<(), InvalidOperand> {
     let (south, north) = (Location::parse(southwest)?, Location::parse(northeast)?);
     if south.latitude().compare(&north.latitude()) == Ordering::Greater {
         return Err(InvalidOperand::UpsideDown);
@@ -105,7 +111,11 @@ pub(super) fn check_corners(southwest: &[u8], northeast: &[u8]) -> Result<(), In
     Ok(())
 }
 
-fn parse_limit(text: &[u8]) -> Result<usize, InvalidOperand> {
+/// Reads how many clients are wanted at most, 0 to [`CLIENTS_MAX`].
+///
+/// # Errors
+/// [`InvalidOperand::Limit`].
+pub fn parse_limit(text: &[u8]) -> Result<usize, InvalidOperand> {
     parse_bound(text, CLIENTS_MAX).ok_or(InvalidOperand::Limit)
 }
 

@@ -68,7 +68,7 @@ impl<'a> Watch<'a> {
             (b"POINT", Some(center), Some(radius), margin) => Ok(Watch::Point {
                 center: Location::parse(center)?,
                 radius: parse_reach(radius)?,
-                margin: parse_margin(margin)?,
+                margin: margin.map(parse_margin).transpose()?,
             }),
             (b"WITHIN", Some(southwest), Some(northeast), None) => {
                 check_corners(southwest, northeast)?;
@@ -82,7 +82,7 @@ impl<'a> Watch<'a> {
                 Ok(Watch::Nearby {
                     client,
                     radius: parse_reach(radius)?,
-                    margin: parse_margin(margin)?,
+                    margin: margin.map(parse_margin).transpose()?,
                 })
             }
             (b"CLIENT" | b"PREFIX" | b"ALL" | b"POINT" | b"WITHIN" | b"NEARBY", ..) => {
@@ -93,12 +93,12 @@ impl<'a> Watch<'a> {
     }
 }
 
-fn parse_margin(text: Option<&[u8]>) -> Result<Option<Radius>, InvalidOperand> {
-    let margin = text.map(|text| Radius::parse_up_to(text, REACH_KM_MAX));
-    match margin {
-        Some(None) => Err(InvalidOperand::Margin),
-        margin => Ok(margin.flatten()),
-    }
+/// Reads a margin in kilometres, 0 to [`REACH_KM_MAX`].
+///
+/// # Errors
+/// [`InvalidOperand::Margin`].
+pub fn parse_margin(text: &[u8]) -> Result<Radius, InvalidOperand> {
+    Radius::parse_up_to(text, REACH_KM_MAX).ok_or(InvalidOperand::Margin)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl<'a> Whatsat<'a> {
         Ok(Whatsat {
             client,
             radius: Radius::parse(radius).ok_or(InvalidOperand::Radius)?,
-            results_max: parse_bound(bound, RESULTS_MAX).ok_or(InvalidOperand::Bound)?,
+            results_max: parse_results_max(bound)?,
         })
     }
 }
@@ -95,6 +95,14 @@ fn thousandfold(decimal: Decimal<'_>) -> f64 {
         fraction,
     }
     .to_f64()
+}
+
+/// Reads how many places are wanted at most, 0 to [`RESULTS_MAX`].
+///
+/// # Errors
+/// [`InvalidOperand::Bound`].
+pub fn parse_results_max(text: &[u8]) -> Result<usize, InvalidOperand> {
+    parse_bound(text, RESULTS_MAX).ok_or(InvalidOperand::Bound)
 }
 
 /// Reads digits without a sign, 0 to `max`.

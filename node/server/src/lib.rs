@@ -1,8 +1,9 @@
 //! One server of a herd: the ports and pages for clients, people and monitoring, over the crates that do the work.
 //!
 //! Nothing here decides how records are ordered, replicated or stored. Begin with [`server`], which starts the parts
-//! in order and stops them; [`frontend`] serves the client port, [`http`] probes, metrics and the live page, and
-//! [`settings`] is the table of settings, of which [`config`] makes the settings of a command.
+//! in order and stops them; [`frontend`] serves the client port, [`http`] probes, metrics and the live page,
+//! [`http_json`] the operations over HTTP, and [`settings`] is the table of settings, of which [`config`] makes the
+//! settings of a command.
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +13,7 @@ pub mod config;
 pub mod control;
 pub mod frontend;
 pub mod http;
+pub mod http_json;
 mod line_queue;
 pub mod listeners;
 pub mod live;

@@ -54,7 +54,7 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
         }
     };
     match runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(status(&targets, token.as_ref(), args.json)),
+        Ok(runtime) => runtime.block_on(status(&targets, token.as_ref(), args)),
         Err(error) => {
             complain(format_args!("cannot start: {error}"));
             exit_code::INTERNAL
@@ -62,10 +62,10 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
     }
 }
 
-async fn status(targets: &[StatusTarget], token: Option<&Token>, json: bool) -> u8 {
-    let answers = ask_all(targets, token).await;
+async fn status(targets: &[StatusTarget], token: Option<&Token>, args: &StatusArgs) -> u8 {
+    let answers = ask_all(targets, token, &args.targets.tls).await;
     let comparison = compare(&answers);
-    let text = if json {
+    let text = if args.json {
         let json = Json {
             version: JSON_VERSION,
             troubles: &comparison.troubles,

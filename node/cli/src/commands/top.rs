@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use self::rates::UpdateRates;
 use self::screen::Screen;
 use super::report::complain;
+use super::send::tls_options::TlsOptions;
 use super::status::ask::ask_all;
 use super::status::targets::{StatusTarget, TargetOptions};
 use super::stop_signals::StopSignals;
@@ -64,6 +65,7 @@ pub(super) fn run(args: &TopArgs) -> u8 {
     let asked = Asked {
         targets,
         token,
+        tls: args.targets.tls.clone(),
         interval: args.interval,
     };
     let runtime = runtime::Builder::new_multi_thread()
@@ -106,6 +108,7 @@ fn stop_on_signal(runtime: &Runtime) -> io::Result<CancellationToken> {
 struct Asked {
     targets: Vec<StatusTarget>,
     token: Option<Token>,
+    tls: TlsOptions,
     interval: Duration,
 }
 
@@ -117,7 +120,8 @@ fn show(
 ) -> io::Result<()> {
     let ask = || {
         let asked = Arc::clone(asked);
-        runtime.spawn(async move { ask_all(&asked.targets, asked.token.as_ref()).await })
+        runtime
+            .spawn(async move { ask_all(&asked.targets, asked.token.as_ref(), &asked.tls).await })
     };
     let interval = asked.interval;
     let mut asking = Some(ask());

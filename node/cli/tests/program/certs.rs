@@ -47,7 +47,7 @@ async fn links_beyond_loopback_need_certificates() {
     let (code, output) = check(folder.path(), &["--insecure-links"]).await;
     assert_eq!(code, 0, "{output}");
     assert!(
-        output.contains("insecure_links  true  (--insecure-links)\n"),
+        output.contains("insecure_links   true  (--insecure-links)\n"),
         "{output}"
     );
 
@@ -56,7 +56,7 @@ async fn links_beyond_loopback_need_certificates() {
     let (code, output) = check(folder.path(), &[]).await;
     assert_eq!(code, 0, "{output}");
     assert!(
-        output.contains("links_certs     certs  (default)\n"),
+        output.contains("links_certs      certs  (default)\n"),
         "{output}"
     );
     let (code, output) = check(folder.path(), &["--links-certs=certs", "--insecure-links"]).await;
@@ -169,7 +169,7 @@ async fn an_unused_authority_is_no_longer_trusted() {
     assert_eq!(trusted.matches("BEGIN CERTIFICATE").count(), 1);
 }
 
-/// The client port with TLS, and with certificates of clients.
+/// The client port and HTTP with TLS, and with certificates of clients.
 #[tokio::test]
 async fn clients_speak_tls_and_show_certificates() {
     let folder = folder();
@@ -188,6 +188,8 @@ async fn clients_speak_tls_and_show_certificates() {
         "--client-tls-cert=certs/barn.cert.pem".to_owned(),
         "--client-tls-key=certs/barn.key.pem".to_owned(),
         "--client-tls-ca=certs/trusted.pem".to_owned(),
+        "--http-tls".to_owned(),
+        "--http-locations".to_owned(),
     ];
     for (place, purpose) in (0_u16..).zip(["client", "peer", "http"]) {
         arguments.push(format!("--{purpose}-listen=127.0.0.1:{}", base + place));
@@ -221,4 +223,27 @@ async fn clients_speak_tls_and_show_certificates() {
     }
     let (code, output) = send(&mine).await;
     assert_eq!(code, 0, "{output}");
+    http_shows_its_status_over_tls(folder.path(), base + 2, &mine).await;
+}
+
+/// `mine` are the options of a client that the server trusts.
+async fn http_shows_its_status_over_tls(folder: &Path, port: u16, mine: &[&str]) {
+    let http = format!("--to=127.0.0.1:{port}");
+    let status = async |more: &[&str]| {
+        let arguments = [&["status", &http], more].concat();
+        herd(&arguments).in_folder(folder).run().await
+    };
+    // Its neighbour does not run, which is the only trouble.
+    let (code, output) = status(mine).await;
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("barn"), "{output}");
+    for more in [
+        &mine[..1],
+        &[],
+        &["--tls"],
+        &[mine, &["--tls-name=field"]].concat()[..],
+    ] {
+        let (code, output) = status(more).await;
+        assert_eq!(code, 69, "{more:?}: {output}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The commands of the README and the examples of the protocol, as they stand there.
 
 mod blocks;
+mod http;
 mod pattern;
 
 use std::path::Path;
@@ -213,6 +214,18 @@ async fn the_examples_of_the_protocol_hold_to_the_byte() {
     running.signal(Signal::SIGTERM);
     let (code, output) = running.end().await;
     assert_eq!(code, 0, "{output}");
+}
+
+#[tokio::test]
+async fn the_examples_of_http_are_answered_as_shown() {
+    let document = include_str!("../../../../docs/http.md");
+    http::hold_examples("docs/http.md", document, 9).await;
+}
+
+#[tokio::test]
+async fn the_examples_of_phones_are_answered_as_shown() {
+    let document = include_str!("../../../../docs/phones.md");
+    http::hold_examples("docs/phones.md", document, 3).await;
 }
 
 /// Sends the commands of the block until the shown replies come back, because reports take a moment to spread.

@@ -115,7 +115,7 @@ impl Watch {
             return 1;
         }
         let told = &self.told;
-        match walk.next_ids(locations, |client| told.concerns(client)) {
+        match walk.next_ids(locations, |record| told.concerns(record.client())) {
             None => {
                 self.go_live(listener);
                 1

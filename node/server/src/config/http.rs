@@ -11,6 +11,8 @@ pub struct HttpSettings {
     pub listen: Option<Listen>,
     /// Whether HTTP shows the locations of clients and the inside of the herd.
     pub shows_locations: bool,
+    /// Whether HTTP speaks TLS, with the certificate of the client port.
+    pub tls: bool,
 }
 
 /// Where the user says, else where the topology says.
@@ -41,8 +43,23 @@ pub(super) fn resolve(
             reason: "without HTTP nothing can show locations",
         });
     }
+    if !shows_locations && let Some(given) = resolver.given(Setting::HttpCorsOrigin) {
+        resolver.mistake(Mistake::Meaningless {
+            setting: Setting::HttpCorsOrigin,
+            origin: given.origin,
+            reason: "HTTP shows no locations; set http_locations".to_owned(),
+        });
+    }
+    if values.http_tls && values.client_tls_cert.is_none() {
+        resolver.mistake(Mistake::Meaningless {
+            setting: Setting::HttpTls,
+            origin: resolver.origin(Setting::HttpTls),
+            reason: "the client port has no certificate; set client_tls_cert".to_owned(),
+        });
+    }
     Some(HttpSettings {
         listen,
         shows_locations,
+        tls: values.http_tls,
     })
 }

@@ -81,6 +81,12 @@ impl Frontend {
         Arc::clone(&self.service.statistics)
     }
 
+    /// The connections and rates of addresses.
+    #[must_use]
+    pub fn addresses(&self) -> Arc<Addresses> {
+        Arc::clone(&self.service.addresses)
+    }
+
     /// The watchdog of the loop that accepts connections.
     #[must_use]
     pub fn watchdog(&self) -> Arc<Watchdog> {

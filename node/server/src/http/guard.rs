@@ -24,7 +24,7 @@ pub(super) const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
 /// How a client is asked for its token. The second one makes a browser ask for it, as the password of any user.
-const CHALLENGES: [&str; 2] = [
+pub(crate) const CHALLENGES: [&str; 2] = [
     "Bearer realm=\"herd\"",
     "Basic realm=\"herd\", charset=\"UTF-8\"",
 ];
@@ -62,12 +62,16 @@ async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) 
 
 /// The token of a request that opens HTTP.
 fn opener(access: &Access, headers: &HeaderMap) -> Option<TokenHash> {
+    shown_token(headers).filter(|token| opens(access, token))
+}
+
+/// The token that a request shows, known or not. One that shows two shows none.
+pub(crate) fn shown_token(headers: &HeaderMap) -> Option<TokenHash> {
     let mut shown = headers.get_all(AUTHORIZATION).iter();
     let (Some(shown), None) = (shown.next(), shown.next()) else {
         return None;
     };
-    let token = TokenHash::of_shown(&token_of(shown.as_bytes())?)?;
-    opens(access, &token).then_some(token)
+    TokenHash::of_shown(&token_of(shown.as_bytes())?)
 }
 
 fn opens(access: &Access, token: &TokenHash) -> bool {

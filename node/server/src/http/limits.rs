@@ -21,6 +21,8 @@ pub struct Limits {
     /// How long a client may take for the head of a request, and how long a connection may be idle
     /// between two requests.
     pub header_read_timeout: Duration,
+    /// How long a client may take for the handshake of TLS.
+    pub handshake_timeout: Duration,
     /// How long a client at one of the places for probes may take for the head of its request.
     pub probe_read_timeout: Duration,
     /// How long a connection may finish a small reply that was displaced before its request was taken up.
@@ -47,11 +49,13 @@ impl Limits {
                 .unwrap_or(Some(share)),
             probes_max: 16,
             header_read_timeout: Duration::from_secs(5),
+            handshake_timeout: Duration::from_secs(5),
             probe_read_timeout: Duration::from_secs(2),
             displaced_timeout: Duration::from_secs(1),
             write_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(3),
-            head_bytes_max: 16 * 1024,
+            // Room for the longest client ID with every byte percent-encoded.
+            head_bytes_max: 32 * 1024,
         }
     }
 

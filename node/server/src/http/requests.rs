@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,10 +26,15 @@ use super::places::Seat;
 const ONLY_HEALTH: &str =
     "too many HTTP connections: only /healthz and /readyz are answered now; try again\n";
 
+/// Where the connection of a request comes from: an extension of each request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerAddress(pub(crate) IpAddr);
+
 /// Passes the requests of one connection on, and tells meanwhile that it does not wait for one.
 #[derive(Clone)]
 pub(super) struct Requests {
     routes: TowerToHyperService<Router>,
+    peer: PeerAddress,
     is_for_probes: bool,
     statistics: Arc<HttpStatistics>,
     answering: Arc<Answering>,
@@ -38,12 +44,14 @@ impl Requests {
     /// Requests of a connection that was let in.
     pub(super) fn new(
         routes: Router,
+        peer: IpAddr,
         seat: Seat,
         statistics: Arc<HttpStatistics>,
         send_timeout: Duration,
     ) -> Self {
         Requests {
             routes: TowerToHyperService::new(routes),
+            peer: PeerAddress(peer),
             is_for_probes: seat.is_for_probes,
             statistics,
             answering: Answering::new(Some(seat.admitted), send_timeout),
@@ -54,6 +62,7 @@ impl Requests {
     pub(super) fn unbounded(routes: Router) -> Self {
         Requests {
             routes: TowerToHyperService::new(routes),
+            peer: PeerAddress(Ipv4Addr::LOCALHOST.into()),
             is_for_probes: false,
             statistics: Arc::default(),
             answering: Answering::new(None, Duration::MAX),
@@ -86,12 +95,13 @@ impl Service<Request<Incoming>> for Requests {
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let has_place = self.answering.begins();
         let in_hand = InHand(self.answering.clone());
         if let Some(refusal) = self.refusal(&request, has_place) {
             return Box::pin(async move { Ok(in_hand.until_taken(refusal)) });
         }
+        request.extensions_mut().insert(self.peer);
         let answer = self.routes.call(request);
         Box::pin(async move { Ok(in_hand.until_taken(answer.await?)) })
     }

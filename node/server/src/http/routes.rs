@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::{Endpoints, Health};
+use crate::http_json;
 use crate::live;
 use crate::metrics;
 
@@ -31,6 +32,10 @@ pub fn routes(endpoints: Endpoints) -> Router {
             get(async || (StatusCode::FORBIDDEN, LOCATIONS_NOT_SHOWN)),
         ),
     };
+    let page = match endpoints.shows_locations {
+        true => page,
+        false => page.merge(http_json::closed_routes()),
+    };
     Router::new()
         .route("/metrics", get(metrics))
         .route("/status", get(status))
@@ -40,7 +45,7 @@ pub fn routes(endpoints: Endpoints) -> Router {
         .fallback(async || {
             (
                 StatusCode::NOT_FOUND,
-                "not found; try /, /healthz, /readyz, /metrics or /status\n",
+                "not found; try /, /v1/, /healthz, /readyz, /metrics or /status\n",
             )
         })
         .method_not_allowed_fallback(async || {

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
@@ -21,13 +22,15 @@ use super::places::{Doors, Seat};
 use super::requests::Requests;
 use super::{HttpStatistics, Limits};
 use herd_admission::AcceptFailures;
+use herd_tls::TlsFault;
+use herd_tls::client_port::{self, ClientPeer, ClientPortCredentials};
 
-/// Serves `routes` until `shutdown`; then accepts no more, and returns when requests in flight are
-/// answered or [`Limits::drain_timeout`] is over.
+/// Serves `routes`, over TLS if there is any, until `shutdown`; then accepts no more, and returns when requests in flight
+/// are answered or [`Limits::drain_timeout`] is over.
 pub async fn serve(
     listener: TcpListener,
     routes: Router,
-    limits: Limits,
+    (limits, tls): (Limits, Option<Arc<ClientPortCredentials>>),
     statistics: Arc<HttpStatistics>,
     shutdown: CancellationToken,
 ) {
@@ -47,7 +50,8 @@ pub async fn serve(
                     Ok((stream, peer)) => {
                         failures.ended();
                         if let Some(seat) = doors.let_in(peer.ip()) {
-                            let serving = Serving { stream, peer, seat, limits };
+                            let tls = tls.clone();
+                            let serving = Serving { stream, peer, seat, limits, tls };
                             connections.spawn(serving.run(routes.clone(), statistics.clone(), shutdown.clone()));
                         }
                     }
@@ -85,6 +89,7 @@ struct Serving {
     peer: SocketAddr,
     seat: Seat,
     limits: Limits,
+    tls: Option<Arc<ClientPortCredentials>>,
 }
 
 impl Serving {
@@ -99,14 +104,69 @@ impl Serving {
             peer,
             seat,
             limits,
+            tls,
         } = self;
         // Without it, a client that never reads its replies would hold its place for ever.
         if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.write_timeout))
         {
             debug!(%peer, "an http connection has no write timeout: {error}");
         }
-        let requests = Requests::new(routes, seat, statistics, limits.write_timeout);
-        serve_over(stream, requests, limits, shutdown).await;
+        let counts = Arc::clone(&statistics);
+        let requests = Requests::new(routes, peer.ip(), seat, statistics, limits.write_timeout);
+        let Some(tls) = tls else {
+            serve_over(stream, requests, limits, shutdown).await;
+            return;
+        };
+        let shaking = shake_hands(&tls, stream, &requests, &limits, &shutdown);
+        match Box::pin(shaking).await {
+            Ok(Some((stream, client))) => {
+                let serving = serve_over(stream, requests, limits, shutdown);
+                tokio::select! {
+                    () = serving => {}
+                    fault = distrusted(client.as_ref()) => {
+                        debug!(%peer, "an http connection is cut off: {fault}");
+                    }
+                }
+            }
+            Ok(None) => {}
+            Err(fault) => {
+                counts.tls_failed.fetch_add(1, Ordering::Relaxed);
+                debug!(%peer, "an http connection has no TLS: {fault}");
+            }
+        }
+    }
+}
+
+/// A connection over TLS, with the certificate of its client if it had to show one.
+type Encrypted = (TlsStream<TcpStream>, Option<ClientPeer>);
+
+/// Agrees on TLS. Nothing if the server stops, a newcomer needs the place, or it takes too long.
+async fn shake_hands(
+    tls: &Arc<ClientPortCredentials>,
+    stream: TcpStream,
+    requests: &Requests,
+    limits: &Limits,
+    shutdown: &CancellationToken,
+) -> Result<Option<Encrypted>, TlsFault> {
+    let limit = match requests.is_for_probes() {
+        true => limits.probe_read_timeout,
+        false => limits.handshake_timeout,
+    };
+    tokio::select! {
+        accepted = timeout(limit, client_port::accept(tls, stream)) => match accepted {
+            Ok(accepted) => accepted.map(Some),
+            Err(_) => Ok(None),
+        },
+        () = requests.answering().displaced() => Ok(None),
+        () = shutdown.cancelled() => Ok(None),
+    }
+}
+
+/// Resolves when the certificate of the client is no longer good, if it had to show one.
+async fn distrusted(client: Option<&ClientPeer>) -> TlsFault {
+    match client {
+        Some(client) => client.distrusted().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -43,7 +43,7 @@ async fn start(limits: Limits) -> TestServing {
     let task = tokio::spawn(serve(
         listener,
         routes,
-        limits,
+        (limits, None),
         statistics.clone(),
         shutdown.clone(),
     ));
@@ -93,7 +93,7 @@ async fn known_and_unknown_paths() {
         (
             "GET /elsewhere",
             "404 Not Found",
-            "not found; try /, /healthz, /readyz, /metrics or /status\n",
+            "not found; try /, /v1/, /healthz, /readyz, /metrics or /status\n",
         ),
         ("GET /", "403 Forbidden", LOCATIONS_NOT_SHOWN),
         ("GET /status", "403 Forbidden", LOCATIONS_NOT_SHOWN),
@@ -140,7 +140,7 @@ async fn a_client_that_sends_no_request_is_dropped() {
 async fn a_head_that_is_too_large_is_refused() {
     let serving = start(Limits::default()).await;
     let mut stream = serving.connect().await;
-    let head = format!("GET /healthz HTTP/1.1\r\nx: {}\r\n", "y".repeat(20 * 1024));
+    let head = format!("GET /healthz HTTP/1.1\r\nx: {}\r\n", "y".repeat(40 * 1024));
     stream.write_all(head.as_bytes()).await.unwrap();
     let reply = read_all(&mut stream).await;
     assert!(reply.starts_with("HTTP/1.1 431 "), "{reply}");

@@ -15,6 +15,8 @@ pub struct HttpStatistics {
     pub connections_displaced: AtomicU64,
     /// Connections that were closed at once, since not even a place for probes was free. Only grows.
     pub connections_refused: AtomicU64,
+    /// Connections that did not agree on TLS. Only grows.
+    pub tls_failed: AtomicU64,
     /// Requests that were refused, since their connection had a place for probes. Only grows.
     pub requests_refused: AtomicU64,
     /// Live pages that were refused because the limit was reached. Only grows.

@@ -15,6 +15,19 @@ pub enum Asked<T> {
     AfterLoading(Later<T>),
 }
 
+impl<T: Send + 'static> Asked<T> {
+    /// The same with another answer.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U + Send + 'static) -> Asked<U> {
+        match self {
+            Asked::Now(answer) => Asked::Now(change(answer)),
+            Asked::Later(later) => Asked::Later(Box::pin(async { change(later.await) })),
+            Asked::AfterLoading(later) => {
+                Asked::AfterLoading(Box::pin(async { change(later.await) }))
+            }
+        }
+    }
+}
+
 impl<T> Asked<T> {
     /// Waits for it.
     pub async fn answer(self) -> T {

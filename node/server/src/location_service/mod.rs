@@ -1,5 +1,5 @@
-//! The operations of a server: take in a report, forget a client, locate a client, find the clients of an area, watch
-//! clients, and find the places near a client.
+//! The operations of a server: take in a report, forget a client, locate a client, list clients, find those of an area,
+//! watch clients, and find the places near a client.
 //!
 //! Every interface turns bytes into these operations, and results into bytes. The rules are here, once: scopes of tokens,
 //! the clock skew, limits, how safe a report has to be, the floor of expiry, and the wait for the store.
@@ -12,6 +12,7 @@ mod asked;
 mod forget;
 mod in_flight;
 mod intake;
+mod list;
 mod locate;
 mod places;
 mod rare_warning;
@@ -29,6 +30,7 @@ pub use answer_bytes::AnswerBytes;
 pub use asked::{Asked, Later};
 pub use forget::{ForgetRefusal, Forgetting, Gone};
 pub use intake::{Batch, Refusal, Taken};
+pub use list::{ListAnswer, ListPage};
 pub use places::PlacesNear;
 pub use search::{SearchAnswer, SearchRefusal, Searched};
 pub use service::LocationService;

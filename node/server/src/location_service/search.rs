@@ -56,10 +56,10 @@ pub enum SearchRefusal {
 
 /// The state that all searches share.
 pub(super) struct Searches {
-    locations: Arc<Locations>,
+    pub(super) locations: Arc<Locations>,
     statistics: Arc<ServiceStatistics>,
     in_flight: Arc<InFlight>,
-    answers: Arc<AnswerBudget>,
+    pub(super) answers: Arc<AnswerBudget>,
     /// Pieces of long searches that may be worked on at a time, first come first served.
     turns: Semaphore,
     /// The threads for long searches.
@@ -182,11 +182,24 @@ impl Searches {
                 bytes: AnswerBytes::of(&self.answers),
             }));
         }
-        let mut search = Search::new(query);
+        let told = {
+            let searches = Arc::clone(&self);
+            move |(search, bytes): Worked<Search>| searches.told(search, bytes, begin)
+        };
+        self.work(principal, Search::new(query))
+            .map(|worked| worked.and_then(told))
+    }
+
+    /// Carries something on to its end: at once if that takes no longer than some hundred reports, else in pieces in turn
+    /// with others, as many of them as may be under way.
+    pub(super) fn work<W: Work>(
+        self: Arc<Self>,
+        principal: Principal,
+        mut work: W,
+    ) -> Asked<Result<Worked<W>, SearchRefusal>> {
         let may_see = |client: &[u8]| principal.may_see(client);
-        if search.carry_on(&self.locations, &may_see, FIRST_PIECE) {
-            let bytes = AnswerBytes::of(&self.answers);
-            return Asked::Now(self.told(search, bytes, begin));
+        if work.carry_on(&self.locations, &may_see, FIRST_PIECE) {
+            return Asked::Now(Ok((work, AnswerBytes::of(&self.answers))));
         }
         let Some(waiting) = self.in_flight.enter() else {
             return Asked::Now(Err(self.refusal()));
@@ -194,17 +207,19 @@ impl Searches {
         let long = &self.statistics.searches.long;
         long.fetch_add(1, Ordering::Relaxed);
         let long = Long {
-            search,
+            work,
             principal,
             bytes: AnswerBytes::of(&self.answers),
-            begin,
             _waiting: waiting,
         };
         Asked::Later(self.in_background(long))
     }
 
-    /// Goes on with a search on the background threads. Dropping the future ends the search.
-    fn in_background(self: Arc<Self>, long: Long) -> Later<Searched> {
+    /// Goes on with it on the background threads. Dropping the future ends it.
+    fn in_background<W: Work>(
+        self: Arc<Self>,
+        long: Long<W>,
+    ) -> Later<Result<Worked<W>, SearchRefusal>> {
         let background = self.background.clone();
         let going_on = self.go_on(long);
         let Some(background) = background else {
@@ -215,25 +230,28 @@ impl Searches {
         Box::pin(async { task.await.unwrap_or(Err(SearchRefusal::TooMany)) })
     }
 
-    async fn go_on(self: Arc<Self>, mut long: Long) -> Searched {
+    async fn go_on<W: Work>(
+        self: Arc<Self>,
+        mut long: Long<W>,
+    ) -> Result<Worked<W>, SearchRefusal> {
         loop {
             let is_over = {
                 let _turn = self.turns.acquire().await;
                 let principal = &long.principal;
                 let may_see = |client: &[u8]| principal.may_see(client);
-                long.search.carry_on(&self.locations, &may_see, PIECE)
+                long.work.carry_on(&self.locations, &may_see, PIECE)
             };
             if is_over {
-                return self.told(long.search, long.bytes, long.begin);
+                return Ok((long.work, long.bytes));
             }
-            if !long.bytes.set(long.search.bytes()) {
+            if !long.bytes.set(long.work.bytes()) {
                 return Err(self.refusal());
             }
             yield_now().await;
         }
     }
 
-    fn refusal(&self) -> SearchRefusal {
+    pub(super) fn refusal(&self) -> SearchRefusal {
         let refused = &self.statistics.searches.refused;
         refused.fetch_add(1, Ordering::Relaxed);
         SearchRefusal::TooMany
@@ -261,11 +279,42 @@ impl Searches {
     }
 }
 
-/// A search that goes on in pieces.
-struct Long {
-    search: Search,
+/// Something that looks at many clients, piece by piece.
+pub(super) trait Work: Send + 'static {
+    /// Carries on for a piece of about this number of clients; says whether it is over.
+    fn carry_on(
+        &mut self,
+        locations: &Locations,
+        may_see: &dyn Fn(&[u8]) -> bool,
+        piece: usize,
+    ) -> bool;
+
+    /// The memory of what was found so far.
+    fn bytes(&self) -> usize;
+}
+
+/// Work that is over, and the part of its answer in the memory of all.
+pub(super) type Worked<W> = (W, AnswerBytes);
+
+impl Work for Search {
+    fn carry_on(
+        &mut self,
+        locations: &Locations,
+        may_see: &dyn Fn(&[u8]) -> bool,
+        piece: usize,
+    ) -> bool {
+        Search::carry_on(self, locations, may_see, piece)
+    }
+
+    fn bytes(&self) -> usize {
+        Search::bytes(self)
+    }
+}
+
+/// Work that goes on in pieces.
+struct Long<W> {
+    work: W,
     principal: Principal,
     bytes: AnswerBytes,
-    begin: Instant,
     _waiting: Waiting,
 }

@@ -12,6 +12,7 @@ use super::watch::Watches;
 use herd_acknowledgement::{Acknowledgements, Ticket};
 use herd_locations::Locations;
 use herd_places::Places;
+use tokio::runtime::Handle;
 
 /// The operations of a server. See [`super`].
 pub struct LocationService {
@@ -81,6 +82,12 @@ impl LocationService {
     #[must_use]
     pub fn searches_in_flight(&self) -> usize {
         self.searches.in_flight()
+    }
+
+    /// The threads for those who send many commands at a time, if there are any.
+    #[must_use]
+    pub fn bulk(&self) -> Option<&Handle> {
+        self.settings.background.as_ref()
     }
 
     /// Whether replies to reports wait for anything: for [`LocationService::confirmed`].

@@ -10,7 +10,7 @@ use super::*;
 use crate::access::{Access, Grant, Principal, Token, Tokens, grant_line};
 use crate::settings::Values;
 use herd_acknowledgement::{AckLevel, Acknowledgements};
-use herd_locations::Locations;
+use herd_locations::{ListQuery, Locations};
 use herd_places::{NearbyQuery, Places};
 use herd_protocol::{Center, Command, Nearby, Whatsat};
 use std::sync::Arc;
@@ -301,4 +301,40 @@ async fn a_store_that_is_not_read_in_time_refuses_to_forget() {
     locations.loading().end();
     assert_eq!(gone.await.unwrap().time.ns(), 1_000_000_001);
     assert!(locations.find(b"kiwi").is_none());
+}
+
+#[tokio::test]
+async fn a_list_has_what_a_token_may_ask_about() {
+    let service = service(|settings| settings.searches_in_flight_max = 1);
+    for number in 0..2_000 {
+        report(&service, &format!("van-{number:04}"), "+1+1");
+        report(&service, &format!("bus-{number:04}"), "+1+1");
+    }
+    let query = ListQuery {
+        prefix: Box::default(),
+        after: Some((*b"van-1996").into()),
+        limit: 2,
+    };
+    for principal in [Principal::Anyone, holder()] {
+        let page = service.list(&principal, query.clone()).answer().await;
+        let listed = page.unwrap().listed;
+        let ids: Vec<&[u8]> = listed
+            .records
+            .iter()
+            .map(|record| record.client())
+            .collect();
+        assert_eq!(ids, [&b"van-1997"[..], b"van-1998"]);
+        assert_eq!(listed.next.as_deref(), Some(&b"van-1998"[..]));
+    }
+    let all = ListQuery {
+        limit: 1,
+        ..ListQuery::default()
+    };
+    let first = service.list(&holder(), all.clone()).answer().await.unwrap();
+    assert_eq!(first.listed.records[0].client(), b"van-0000");
+    // It counts as a long search.
+    let held = service.list(&Principal::Anyone, all.clone());
+    let refused = service.list(&Principal::Anyone, all).answer().await;
+    assert_eq!(refused.err(), Some(SearchRefusal::TooMany));
+    assert!(held.answer().await.is_ok());
 }

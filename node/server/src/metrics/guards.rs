@@ -137,6 +137,7 @@ pub(super) fn strangers(families: &mut Vec<Family>, http: &HttpStatistics, links
     let http_closed = [
         ("displaced", &http.connections_displaced),
         ("full", &http.connections_refused),
+        ("tls", &http.tls_failed),
     ]
     .map(|(reason, count)| (label("reason", reason), load(count)));
     families.extend([

@@ -11,6 +11,7 @@ mod commands;
 mod encode;
 mod family;
 mod guards;
+mod http_json;
 mod process;
 mod replication;
 mod searches;

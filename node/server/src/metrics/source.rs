@@ -8,6 +8,7 @@ use herd_crdt::Outcome as Merge;
 use super::commands::{clients, places};
 use super::family::{Family, flag, gauge, label, load};
 use super::guards::{certificates, gossip, limits, strangers, tokens};
+use super::http_json::http_json;
 use super::process;
 use super::replication::{links, others, publishing};
 use super::searches::searches;
@@ -15,6 +16,7 @@ use super::watches::watches;
 use crate::access::Access;
 use crate::frontend::Statistics;
 use crate::http::HttpStatistics;
+use crate::http_json::HttpApiStatistics;
 use crate::location_service::LocationService;
 use crate::logging;
 use crate::status::{Status, StatusSource};
@@ -54,6 +56,8 @@ pub struct MetricsParts {
     pub tls: TlsStatus,
     /// HTTP connections.
     pub http: Arc<HttpStatistics>,
+    /// HTTP/JSON, if it is on.
+    pub api: Option<Arc<HttpApiStatistics>>,
     /// The provider of places.
     pub places: Arc<OnlineStatistics>,
 }
@@ -84,6 +88,7 @@ impl MetricsSource {
         clients(&mut families, &self.parts.frontend, counted);
         searches(&mut families, &self.parts.service);
         watches(&mut families, &self.parts.service);
+        http_json(&mut families, self.parts.api.as_deref());
         tokens(&mut families, self.parts.access.as_deref());
         limits(
             &mut families,

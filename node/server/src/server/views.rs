@@ -11,6 +11,7 @@ use super::Stop;
 use super::core::Core;
 use crate::frontend::{Frontend, Statistics};
 use crate::http::{self, Endpoints, Health, HttpStatistics};
+use crate::http_json::{self, HttpApi, HttpApiSettings};
 use crate::live::{Figures, HerdSource, LivePages, PropagationCounts};
 use crate::location_service::LocationService;
 use crate::metrics::{self, MetricsParts, MetricsSource};
@@ -30,6 +31,8 @@ pub(super) struct Views {
     status: Arc<StatusSource>,
     floor: Option<FloorWatch>,
     live: Option<Arc<LivePages>>,
+    /// HTTP/JSON, if locations are shown.
+    api: Option<Arc<HttpApi>>,
     frontend: Arc<Statistics>,
     http: Arc<HttpStatistics>,
     replication: ReplicationView,
@@ -61,10 +64,21 @@ impl Views {
         ));
         let http = Arc::<HttpStatistics>::default();
         let live = has_http.then(|| live_page(core, replication, &http, &stop.stop));
+        let api = core.settings.http.shows_locations.then(|| {
+            HttpApi::new(
+                HttpApiSettings::new(&core.settings.values),
+                service.clone(),
+                core.clock.clone(),
+                core.access.clone(),
+                frontend.addresses(),
+                stop.stop.clone(),
+            )
+        });
         Views {
             health,
             status,
             floor,
+            api,
             live: live.flatten(),
             frontend: frontend.statistics(),
             http,
@@ -92,14 +106,21 @@ impl Views {
     ) -> impl Future<Output = ()> + Send + use<> {
         let statistics = self.http.clone();
         let settings = &core.settings;
+        let api = self.api.clone();
         let routes = http::routes(self.endpoints(core, counted));
-        let routes = http::guarded(routes, core.access.clone());
+        let mut routes = http::guarded(routes, core.access.clone());
+        if let Some(api) = api {
+            // Each of its operations asks for a token with the scope of its command.
+            routes = routes.merge(http_json::routes(api));
+        }
         let names = http::OwnNames::new(
             &settings.topology,
             settings.values.http_hosts.as_deref().unwrap_or_default(),
         );
         let routes = http::for_own_names(routes, names);
-        http::serve(listener, routes, settings.limits.http, statistics, shutdown)
+        let tls = core.tls.clients.clone().filter(|_| settings.http.tls);
+        let limits = (settings.limits.http, tls);
+        http::serve(listener, routes, limits, statistics, shutdown)
     }
 
     fn endpoints(
@@ -120,6 +141,7 @@ impl Views {
             access: core.access.clone(),
             tls: core.tls.clone(),
             http: self.http,
+            api: self.api.map(|api| api.statistics().clone()),
             places,
         };
         let metrics = MetricsSource::new(parts, &core.clock);

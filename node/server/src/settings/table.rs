@@ -16,9 +16,9 @@ use reqwest::Url;
 
 use super::definition::{Described, default_text, either, field_type, resolved, settings};
 use super::kinds::{
-    Choice, Counts, Durations, EVER, FileToAppend, Filter, HostNames, Kind, Listen, OneOf, PathTo,
-    Port, Rates, Secrets, Servers, Sizes, Socket, Switch, Text, UnlessZero, WebAddress, auto_or,
-    off_or,
+    Choice, Counts, Durations, EVER, FileToAppend, Filter, HostNames, Kind, Listen, OneOf, Origins,
+    PathTo, Port, Rates, Secrets, Servers, Sizes, Socket, Switch, Text, UnlessZero, WebAddress,
+    auto_or, off_or,
 };
 use super::{Command, ConfigError, Environment, Flags, Group, Resolver, Secret, Ways};
 use crate::logging::{LogFilter, LogFormat};
@@ -81,12 +81,18 @@ Server {
     HttpLocations http_locations: bool, Switch,
         otherwise "`false`; `herd local`: `true` where HTTP listens on loopback",
         for [Serve, Local], "Show locations and the inside of the herd to everyone who reaches HTTP",
-        "It opens the page at `/` and [`/status`](operations.md#status). `/healthz`, `/readyz` and `/metrics` tell no \
-         location and are always open.";
+        "It opens the page at `/`, [`/status`](operations.md#status) and [HTTP/JSON](http.md), which takes reports too. \
+         `/healthz`, `/readyz` and `/metrics` tell no location and are always open.";
     HttpHosts http_hosts: Vec<Arc<str>>, HostNames, otherwise "none",
         for [Serve], "Answer HTTP under these names too, with commas between them",
         "HTTP always answers to IP addresses, `localhost` and the names in the topology. Further names are those of a \
          proxy or of a Service; [why](security.md#pages-from-elsewhere).";
+    HttpCorsOrigin http_cors_origin: Vec<Arc<str>>, Origins, otherwise "none",
+        for [Serve], "Let web pages of these origins use HTTP/JSON, with commas between them; `*` is every page",
+        "Other pages from elsewhere can read nothing and [write nothing](security.md#pages-from-elsewhere).";
+    HttpTls http_tls: bool, Switch, default false,
+        for [Serve], "Speak TLS only at the HTTP port, with the certificate of the client port",
+        "It needs `client_tls_cert`. Probes have to speak TLS then, and to show a certificate where `client_tls_ca` is set.";
     MaxClockSkew max_clock_skew: Option<Duration>, UnlessZero, default Some(2 * HOUR),
         for [Serve, Local],
         "Refuse reports whose time is further ahead of the server's clock than this; `0` for no limit";
@@ -205,7 +211,8 @@ Limits {
         for [Serve], "Maximal number of lines of a connection that are executed per second";
     CommandsPerSecondPerAddress commands_per_second_per_address: Option<NonZeroU32>, off_or(Rates { max: RATE_MAX }),
         default None,
-        for [Serve], "Maximal number of lines of all connections of an address that are executed per second";
+        for [Serve], "Maximal number of lines of all connections of an address that are executed per second",
+        "Requests over [HTTP](http.md) and each of many reports in one count as lines.";
     IdleTimeout idle_timeout: Option<Duration>, off_or(Durations::up_to(WEEK)), default None,
         for [Serve], "Close connections that are silent for this time while no reply waits";
     HalfLineTimeout half_line_timeout: Option<Duration>, off_or(Durations::up_to(WEEK)), default Some(2 * MINUTE),

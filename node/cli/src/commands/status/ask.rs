@@ -1,4 +1,4 @@
-//! Asks servers for `/status`, over plain HTTP/1.0: one request, one reply, no redirects.
+//! Asks servers for `/status`, over HTTP/1.0, with TLS or without: one request, one reply, no redirects.
 
 use std::io;
 use std::time::Duration;
@@ -10,9 +10,12 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::targets::StatusTarget;
+use crate::commands::send::tls_options::TlsOptions;
+use herd_gossip::link::network::LinkStream;
 use herd_server::access::Token;
 use herd_server::status::comparison::StatusAnswer;
 use herd_server::status::{STATUS_VERSION, Status};
+use herd_tls::{TlsError, TlsFault};
 
 /// How long a server may take to answer.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -33,6 +36,10 @@ enum AskError {
     Connect(io::Error),
     #[error("no answer within {} s", ANSWER_WAIT_MAX.as_secs())]
     TooSlow,
+    #[error("no TLS: {0}")]
+    Tls(#[from] TlsFault),
+    #[error(transparent)]
+    TlsFiles(#[from] TlsError),
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
     #[error("the answer is not HTTP; is this another port of the server?")]
@@ -53,10 +60,11 @@ enum AskError {
 pub(in crate::commands) async fn ask_all(
     targets: &[StatusTarget],
     token: Option<&Token>,
+    tls: &TlsOptions,
 ) -> Vec<StatusAnswer> {
     stream::iter(targets.to_vec())
         .map(async |target: StatusTarget| {
-            let (status, error) = match ask(&target.at, token).await {
+            let (status, error) = match ask(&target.at, token, tls).await {
                 Ok(status) => (Some(status), None),
                 Err(error) => (None, Some(error.to_string())),
             };
@@ -72,9 +80,14 @@ pub(in crate::commands) async fn ask_all(
         .await
 }
 
-async fn ask(at: &str, token: Option<&Token>) -> Result<Status, AskError> {
+async fn ask(at: &str, token: Option<&Token>, tls: &TlsOptions) -> Result<Status, AskError> {
     let asked = timeout(ANSWER_WAIT_MAX, async {
-        let mut stream = TcpStream::connect(at).await.map_err(AskError::Connect)?;
+        let tls = tls.client(at)?;
+        let stream = TcpStream::connect(at).await.map_err(AskError::Connect)?;
+        let mut stream = match tls {
+            None => Box::new(stream) as Box<dyn LinkStream>,
+            Some((tls, host)) => Box::new(tls.connect(stream, &host).await?),
+        };
         let shown = token.map_or_else(String::new, |token| {
             format!("authorization: Bearer {}\r\n", token.reveal())
         });
@@ -153,7 +166,7 @@ mod tests {
             at: socket.local_addr().unwrap().to_string(),
             name: Some("Hill".to_owned()),
         };
-        let answers = ask_all(&[target], None).await;
+        let answers = ask_all(&[target], None, &TlsOptions::default()).await;
         let error = answers[0].error.as_ref().unwrap();
         assert!(error.starts_with("cannot connect: "), "{error}");
         assert_eq!(answers[0].label(), "Hill");

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::commands::options::{SettingFlags, Status};
+use crate::commands::send::tls_options::TlsOptions;
 use crate::commands::send::token;
 use herd_server::access::Token;
 use herd_server::settings::{
@@ -19,6 +20,8 @@ pub(in crate::commands) struct TargetOptions {
     to: Vec<HostPort>,
     #[command(flatten)]
     settings: SettingFlags<Status>,
+    #[command(flatten)]
+    pub(in crate::commands) tls: TlsOptions,
 }
 
 /// One server to ask.
@@ -97,6 +100,7 @@ mod tests {
         let options = TargetOptions {
             to: to.iter().map(|at| at.parse().unwrap()).collect(),
             settings: flags.into(),
+            tls: TlsOptions::default(),
         };
         let environment = Environment::new([("HERD_TOPOLOGY".into(), variable.into())]);
         let chosen = options.chosen(&environment);

@@ -97,6 +97,36 @@ impl Kind for HostNames {
     }
 }
 
+/// Origins of web pages between commas, or a star.
+pub(in crate::settings) struct Origins;
+
+impl Kind for Origins {
+    type Value = Vec<Arc<str>>;
+
+    fn parse(&self, text: &str) -> Result<Vec<Arc<str>>, String> {
+        let origins = text.split(',').map(|origin| {
+            let origin = origin.trim();
+            let parsed = Url::parse(origin).map(|url| url.origin().ascii_serialization());
+            let is_origin = parsed.is_ok_and(|parsed| parsed.eq_ignore_ascii_case(origin));
+            if origin == "*" || is_origin {
+                return Ok(origin.into());
+            }
+            Err(format!(
+                "holds {origin:?}, which is not an origin such as https://maps.example.org"
+            ))
+        });
+        origins.collect()
+    }
+
+    fn show(&self, value: &Vec<Arc<str>>) -> String {
+        value.join(", ")
+    }
+
+    fn unit(&self) -> String {
+        "ORIGINS".to_owned()
+    }
+}
+
 /// Ports of servers between commas.
 pub(in crate::settings) struct Servers;
 
@@ -174,6 +204,26 @@ mod tests {
         assert!(Listen.parse("[::]:0").is_ok());
         for text in ["localhost:1", ":1", "of"] {
             assert!(Listen.parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn origins_have_a_scheme_a_host_and_no_path() {
+        let origins = Origins
+            .parse("https://maps.example.org, http://localhost:8080,*")
+            .unwrap();
+        assert_eq!(
+            Origins.show(&origins),
+            "https://maps.example.org, http://localhost:8080, *"
+        );
+        for text in [
+            "maps.example.org",
+            "https://maps.example.org/",
+            "null",
+            "",
+            "https://a:443",
+        ] {
+            assert!(Origins.parse(text).is_err(), "{text}");
         }
     }
 

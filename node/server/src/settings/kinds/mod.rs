@@ -8,7 +8,7 @@ mod or_word;
 mod paths;
 mod secrets;
 
-pub(super) use addresses::{HostNames, Listen, Port, Servers, Text, WebAddress};
+pub(super) use addresses::{HostNames, Listen, Origins, Port, Servers, Text, WebAddress};
 pub(super) use choices::{Choice, Filter, OneOf, Switch};
 pub(super) use counts::{Counts, Rates, Sizes};
 pub use durations::{Durations, duration};

@@ -1,0 +1,279 @@
+use super::*;
+
+/// What the app for Android sends, with a topic of another user.
+const OWNTRACKS: &str = r#"{"_type":"location","BSSID":"02:00:00:00:00:00","SSID":"home","acc":12,"alt":103,"batt":87,
+    "bs":1,"conn":"w","created_at":1520023940,"lat":34.0689301,"lon":-118.445127,"m":1,"tid":"ne","topic":"owntracks/x/y",
+    "tst":1520023934,"vac":3,"vel":0,"_id":"abc"}"#;
+
+impl TestApi {
+    async fn owntracks(&self, user: &str, device: &str, body: &str) -> Answer {
+        let headers = [
+            ("x-limit-u", user),
+            ("x-limit-d", device),
+            ("content-type", "application/json"),
+        ];
+        self.ask("POST", "/owntracks", &headers, body).await
+    }
+}
+
+#[tokio::test]
+async fn owntracks_reports_and_shows_the_friends() {
+    let api = start();
+    let first = api.owntracks("ada", "phone", OWNTRACKS).await;
+    let own = json!([{"_type": "location", "tid": "ne", "lat": 34.0689301, "lon": -118.445127, "tst": 1520023934, "topic": "owntracks/ada/phone"}]);
+    assert_eq!((first.status, first.json()), (200, own), "{}", first.text);
+    let record = api
+        .service
+        .locations()
+        .find(b"owntracks/ada/phone")
+        .unwrap();
+    assert_eq!(
+        (record.location_text(), record.time_text()),
+        (&b"+34.0689301-118.445127"[..], &b"1520023934"[..])
+    );
+    api.report("van7", 1.0, 2.0).await;
+    let later = OWNTRACKS.replace("\"tst\":1520023934", "\"tst\":1520023935");
+    let friends = api.owntracks("bob", "phone", &later).await.json();
+    let topics: Vec<&Value> = friends
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|friend| &friend["topic"])
+        .collect();
+    assert_eq!(topics, ["owntracks/bob/phone", "owntracks/ada/phone"]);
+    assert_ne!(friends[0]["tid"], friends[1]["tid"]);
+    api.ask("DELETE", "/v1/clients/owntracks/bob/phone", &[], "")
+        .await;
+    let friends = api
+        .ask(
+            "POST",
+            "/pub?u=eve&d=tab",
+            &[],
+            &OWNTRACKS.replace("owntracks/x/y", ""),
+        )
+        .await
+        .json();
+    let topics: Vec<&Value> = friends
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|friend| &friend["topic"])
+        .collect();
+    assert_eq!(topics.len(), 2, "{friends}");
+    assert!(topics.contains(&&json!("owntracks/eve/tab")));
+}
+
+#[tokio::test]
+async fn owntracks_is_told_200_where_it_would_send_again_for_ever() {
+    let api = start();
+    for body in [
+        "",
+        " \n",
+        r#"{"_type":"encrypted","data":"x"}"#,
+        r#"{"_type":"waypoint","lat":1,"lon":1,"tst":1}"#,
+        r#"{"_type":"lwt","tst":1}"#,
+        "{}",
+    ] {
+        let answer = api.owntracks("ada", "phone", body).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, "[]"), "{body}");
+    }
+    let ahead = OWNTRACKS.replace("\"tst\":1520023934", "\"tst\":9000000000");
+    assert_eq!(api.owntracks("ada", "phone", &ahead).await.status, 200);
+    assert_eq!(api.service.locations().len(), 0);
+    let no_place = api
+        .owntracks("ada", "phone", r#"{"_type":"location","lat":91,"tst":1}"#)
+        .await;
+    assert_eq!(no_place.status, 400);
+    let nobody = api
+        .ask(
+            "POST",
+            "/owntracks",
+            &[],
+            &OWNTRACKS.replace("owntracks/x/y", "x"),
+        )
+        .await;
+    assert_eq!(
+        (nobody.status, nobody.fields()),
+        (400, vec!["topic".to_owned()])
+    );
+    let slow = start_with(|setup| setup.ack = AckLevel::Disk);
+    assert_eq!(slow.owntracks("ada", "phone", OWNTRACKS).await.status, 503);
+    let full = start_with(|setup| setup.service.room.clients_max = Some(0));
+    assert_eq!(full.owntracks("ada", "phone", OWNTRACKS).await.status, 503);
+}
+
+#[tokio::test]
+async fn a_phone_sees_the_friends_of_its_token() {
+    let mut grant = Grant::new("ada").unwrap();
+    grant.report.add("owntracks/ada/*").unwrap();
+    grant.ask.add("owntracks/ada/*").unwrap();
+    let mut api = start_with(|setup| setup.token = Some((Token::random(), grant)));
+    let other =
+        herd_crdt::Record::new(b"owntracks/bob/phone", b"+1+1", b"1", "Smith".into(), 0).unwrap();
+    api.service.locations().report(other);
+    let friends = api.owntracks("ada", "phone", OWNTRACKS).await.json();
+    assert_eq!(friends.as_array().unwrap().len(), 1, "{friends}");
+    assert_eq!(api.owntracks("bob", "phone", OWNTRACKS).await.status, 403);
+    // As the app shows it: the password of its user.
+    let token = api.token.take().unwrap();
+    use base64::Engine as _;
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("ada:{}", token.reveal()));
+    let headers = [
+        ("x-limit-u", "ada"),
+        ("x-limit-d", "phone"),
+        ("authorization", &*format!("Basic {basic}")),
+    ];
+    assert_eq!(
+        api.ask("POST", "/owntracks", &headers, OWNTRACKS)
+            .await
+            .status,
+        200
+    );
+    assert_eq!(api.owntracks("ada", "phone", OWNTRACKS).await.status, 401);
+}
+
+#[tokio::test]
+async fn osmand_reports_in_address_form_and_json() {
+    let api = start();
+    let old = "/osmand?id=van7&lat=34.06893&lon=-118.445127&timestamp=1520023934918&hdop=3&altitude=103&speed=0&batt=87.0";
+    let answer = api.ask("GET", old, &[("user-agent", "OsmAnd")], "").await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+    let record = api.service.locations().find(b"van7").unwrap();
+    assert_eq!(
+        (record.location_text(), record.time_text()),
+        (&b"+34.06893-118.445127"[..], &b"1520023934.918"[..])
+    );
+    let form = "deviceid=van8&lat=1.5&lon=2.5&timestamp=2018-03-02T20:52:14Z";
+    assert_eq!(
+        api.ask(
+            "POST",
+            "/osmand",
+            &[("content-type", "application/x-www-form-urlencoded")],
+            form
+        )
+        .await
+        .status,
+        200
+    );
+    let new = r#"{"location":{"timestamp":"2018-03-02T20:52:14.918Z","coords":{"latitude":34.06893,"longitude":-118.445127,
+        "accuracy":3.8,"speed":0,"heading":-1,"altitude":103},"is_moving":true,"event":"motionchange",
+        "battery":{"level":0.87,"is_charging":false},"activity":{"type":"still"},"extras":{}},"device_id":"van9"}"#;
+    assert_eq!(
+        api.ask(
+            "POST",
+            "/osmand",
+            &[("content-type", "application/json")],
+            new
+        )
+        .await
+        .status,
+        200
+    );
+    for client in ["van8", "van9"] {
+        assert_eq!(
+            api.get(&format!("/v1/clients/{client}")).await.status,
+            200,
+            "{client}"
+        );
+    }
+    let ahead = "/osmand?id=van7&lat=1&lon=1&timestamp=9000000000";
+    assert_eq!(api.ask("GET", ahead, &[], "").await.status, 200);
+    for wrong in [
+        "/osmand",
+        "/osmand?id=van7&lat=x&lon=1",
+        "/osmand?lat=1&lon=1",
+        "/osmand?id=a&lat=1&lon=1&timestamp=soon",
+    ] {
+        assert_eq!(api.ask("GET", wrong, &[], "").await.status, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_reports_nothing_as_a_phone() {
+    let api = start();
+    let address = "/osmand?id=victim&lat=1&lon=1";
+    let image = api
+        .ask("GET", address, &[("user-agent", "Mozilla/5.0 (X11)")], "")
+        .await;
+    assert_eq!(image.status, 403);
+    let form = api
+        .ask("POST", address, &[("origin", "http://evil.example")], "")
+        .await;
+    assert_eq!(form.status, 403);
+    let text = api
+        .ask(
+            "POST",
+            "/owntracks?u=a&d=b",
+            &[("origin", "null"), ("content-type", "text/plain")],
+            OWNTRACKS,
+        )
+        .await;
+    assert_eq!(text.status, 403);
+    assert_eq!(api.service.locations().len(), 0);
+}
+
+/// What Overland sends.
+fn overland(times: &[&str], device: &str) -> String {
+    let locations = times.iter().map(|time| {
+        json!({
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [-118.445127, 34.06893]},
+            "properties": {"timestamp": time, "device_id": device, "altitude": 103, "speed": 4, "horizontal_accuracy": 30,
+                "motion": ["driving"], "battery_level": 0.87, "wifi": "home"}
+        })
+    });
+    let mut locations: Vec<Value> = locations.collect();
+    locations.push(json!({"type": "Feature", "geometry": null, "properties": {"type": "trip"}}));
+    json!({"locations": locations, "trip": {}}).to_string()
+}
+
+#[tokio::test]
+async fn overland_is_told_ok_when_all_is_safe() {
+    let api = start();
+    let headers = [("content-type", "application/json")];
+    let batch = overland(
+        &[
+            "2018-03-02T12:52:13-0800",
+            "2018-03-02T12:52:14-0800",
+            "9999-01-01T00:00:00Z",
+            "soon",
+        ],
+        "bike",
+    );
+    let answer = api.ask("POST", "/overland", &headers, &batch).await;
+    assert_eq!(
+        (answer.status, answer.json()),
+        (200, json!({"result": "ok"}))
+    );
+    let record = api.service.locations().find(b"bike").unwrap();
+    assert_eq!(
+        (record.location_text(), record.time_text()),
+        (&b"+34.06893-118.445127"[..], &b"1520023934"[..])
+    );
+    let nameless = api
+        .ask(
+            "POST",
+            "/overland",
+            &headers,
+            &overland(&["2018-03-02T12:52:13Z"], ""),
+        )
+        .await;
+    assert_eq!(
+        (nameless.status, nameless.fields()),
+        (400, vec!["client".to_owned()])
+    );
+    assert_eq!(
+        api.ask("POST", "/overland", &headers, "{").await.status,
+        400
+    );
+    let slow = start_with(|setup| setup.ack = AckLevel::Disk);
+    assert_eq!(
+        slow.ask("POST", "/overland", &headers, &batch).await.status,
+        503
+    );
+    let full = start_with(|setup| setup.service.room.clients_max = Some(0));
+    assert_eq!(
+        full.ask("POST", "/overland", &headers, &batch).await.status,
+        503
+    );
+}

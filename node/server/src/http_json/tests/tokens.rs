@@ -1,0 +1,89 @@
+use super::*;
+
+#[tokio::test]
+async fn each_operation_takes_the_scope_of_its_command() {
+    let api = start_with(with_vans);
+    api.report("van7", 1.0, 2.0).await;
+    let report = json!({"location": "+1+1", "time": 1});
+    for (method, path, status) in [
+        ("GET", "/v1/clients/van7", 200),
+        ("GET", "/v1/clients/van8", 403),
+        ("DELETE", "/v1/clients/van8", 200),
+        ("DELETE", "/v1/clients/van7", 403),
+        ("GET", "/v1/nearby?client=van7", 200),
+        ("GET", "/v1/nearby?client=bus", 403),
+        ("GET", "/v1/places?client=bus", 403),
+        ("GET", "/v1/watch?client=bus", 403),
+        ("GET", "/v1/watch?near=bus&radius_km=1", 403),
+    ] {
+        let answer = api.ask(method, path, &[], "").await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+    }
+    assert_eq!(api.put("/v1/clients/bus", &report).await.status, 403);
+    let batch =
+        "[{\"client\":\"bus\",\"location\":\"+1+1\"},{\"client\":\"van9\",\"location\":\"+1+1\"}]";
+    let answer = api.post("application/json", batch).await;
+    assert_eq!(
+        (
+            answer.status,
+            &answer.json()[0]["status"],
+            &answer.json()[1]["status"]
+        ),
+        (207, &json!(403), &json!(200))
+    );
+    // Others do not exist for it.
+    assert_eq!(ids(&api.get("/v1/clients").await), ["van7"]);
+    assert_eq!(
+        ids(&api.get("/v1/within?bbox=-180,-90,180,90").await),
+        ["van7"]
+    );
+}
+
+#[tokio::test]
+async fn who_may_not_ask_is_told_only_what_it_said() {
+    let api = start_with(with_vans);
+    let secret = herd_crdt::Record::new(b"van8", b"+8+8", b"1000", "Smith".into(), 0).unwrap();
+    api.service.locations().report(secret);
+    let report = json!({"location": "+1+1", "time": 1});
+    let answer = api.put("/v1/clients/van8", &report).await;
+    assert_eq!(
+        (answer.status, &answer.json()["location"]),
+        (200, &json!("+1+1"))
+    );
+}
+
+#[tokio::test]
+async fn without_a_known_token_nothing_is_told() {
+    let mut api = start_with(with_vans);
+    for token in [None, Some(Token::random())] {
+        api.token = token;
+        for (method, path) in [
+            ("GET", "/v1/clients/van7"),
+            ("PUT", "/v1/clients/van7"),
+            ("POST", "/v1/reports"),
+            ("GET", "/v1/watch?all"),
+        ] {
+            let answer = api
+                .ask(method, path, &[("content-type", "application/json")], "{}")
+                .await;
+            assert_eq!(
+                (answer.status, &answer.json()["code"]),
+                (401, &json!("token-needed")),
+                "{path}"
+            );
+            assert_eq!(answer.headers.get_all("www-authenticate").iter().count(), 2);
+        }
+    }
+    for path in ["/v1/", "/v1/openapi.json"] {
+        assert_eq!(api.get(path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_its_rate() {
+    let api = start_with(|setup| setup.per_second = NonZeroU32::new(2));
+    assert_eq!(api.get("/v1/clients/kiwi").await.status, 404);
+    assert_eq!(api.get("/v1/clients/kiwi").await.status, 404);
+    let answer = api.get("/v1/clients/kiwi").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (429, "1"));
+}
