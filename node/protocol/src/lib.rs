@@ -11,6 +11,7 @@ mod forget;
 mod iamat;
 mod line;
 mod nearby;
+mod read_buffer;
 mod reply;
 mod stream;
 mod watch;

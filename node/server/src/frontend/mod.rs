@@ -5,16 +5,19 @@
 //! (for a provider of places) keep their place in the order, and other commands go on behind them.
 
 mod accept;
+mod batch;
 mod connection;
 mod depth;
-mod execute;
 mod limits;
+mod lines;
 mod moving_stream;
 mod replies;
 mod service;
 mod settings;
 mod statistics;
+mod turn;
 mod watching;
+mod weights;
 
 pub use limits::{LimitStatistics, Limits};
 pub use service::Frontend;

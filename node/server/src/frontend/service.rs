@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::accept::accept_connections;
-use super::execute::Executor;
 use super::limits::ReplyBudget;
+use super::lines::Executor;
 use super::settings::FrontendSettings;
 use super::statistics::Statistics;
 use crate::location_service::LocationService;
