@@ -50,7 +50,7 @@ macro_rules! short_runs {
 
 short_runs! {
     lines commands groups frames hello reports gossip handshake slot_values link_words certificates topology config tokens control
-    import_csv import_geojson import_osm_pbf table providers http questions searches store
+    import_csv import_geojson import_osm_pbf table providers http questions searches resp store
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod link_words;
 mod providers;
 mod questions;
 mod reports;
+mod resp;
 mod searches;
 mod slot_values;
 mod store;
@@ -124,6 +125,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "searches",
         run: searches::run,
+    },
+    Target {
+        name: "resp",
+        run: resp::run,
     },
     Target {
         name: "store",

@@ -14,12 +14,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Batch;
+use super::codec::{Codec, Protocol};
 use super::depth::Depth;
 use super::limits::{Overdue, Pace, Quiet};
-use super::lines::LineCodec;
 use super::replies::Replies;
 use super::service::Service;
-use super::turn::{Allowance, Executed, Held, Turn};
+use super::turn::{Allowance, Executed, Held, InputEnd, Turn};
 use super::watching::WatchLane;
 use crate::access::AccessSession;
 use crate::wire_log::ConnectionLog;
@@ -78,7 +78,7 @@ enum InputState {
     Cut,
     /// The client speaks another protocol: nothing more is executed.
     Foreign,
-    /// A watch has ended the connection: nothing more is executed.
+    /// The client has taken its leave, or a watch has ended the connection: nothing more is executed.
     Over,
 }
 
@@ -87,7 +87,7 @@ pub(super) struct Connection {
     service: Arc<Service>,
     peer: SocketAddr,
     /// Its protocol.
-    codec: LineCodec,
+    codec: Codec,
     replies: Replies,
     log: Option<ConnectionLog>,
     input: InputState,
@@ -115,6 +115,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(
         service: Arc<Service>,
+        protocol: Protocol,
         peer: SocketAddr,
         place: Option<AddressShare>,
     ) -> Self {
@@ -123,7 +124,7 @@ impl Connection {
             pace: Pace::new(limits, place),
             quiet: Quiet::new(limits, Instant::now()),
             session: service.settings.access.clone().map(AccessSession::new),
-            codec: LineCodec::new(service.settings.line_bytes_max),
+            codec: Codec::new(protocol, &service),
             replies: Replies::new(
                 service.settings.unanswered_max,
                 service.reply_budget.share(),
@@ -132,7 +133,7 @@ impl Connection {
             log: service
                 .wire_log
                 .clone()
-                .map(|log| ConnectionLog::new(log, peer)),
+                .map(|log| ConnectionLog::new(log, peer, protocol)),
             input: InputState::Open,
             commands_left: false,
             turn_commands: 0,
@@ -281,8 +282,13 @@ impl Connection {
         let commands = turn.finish();
         self.turn_commands += commands;
         self.executed(executed, executed.read >= allowance.by_pace, commands);
-        if let Some(foreign) = executed.end {
-            self.refuse(foreign);
+        match executed.end {
+            Some(InputEnd::Foreign(foreign)) => self.refuse(foreign),
+            Some(InputEnd::Over) => {
+                self.input = InputState::Over;
+                self.commands_left = false;
+            }
+            None => {}
         }
         self.log_replies();
         commands
@@ -354,7 +360,7 @@ impl Connection {
 async fn read(
     service: &Service,
     pace: &Pace,
-    codec: &mut LineCodec,
+    codec: &mut Codec,
     read_half: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<usize> {
     let admission = service.operations.locations().admission();

@@ -10,6 +10,9 @@ use crate::location_service::AnswerBytes;
 use herd_protocol::Reply;
 
 mod lines;
+mod written;
+
+pub(super) use written::Written;
 
 /// Replies that can go out are gathered up to this size before they must, in bytes.
 const READY_BYTES_MAX: usize = 64 * 1024;
@@ -56,18 +59,6 @@ pub(super) struct Replies {
     answers: Vec<AnswerBytes>,
     /// The memory of all this, in the budget of all connections.
     share: ReplyShare,
-}
-
-/// A reply that can be written.
-pub(super) trait Written {
-    /// Appends its bytes.
-    fn write(&self, out: &mut Vec<u8>);
-}
-
-impl Written for Reply<'_> {
-    fn write(&self, out: &mut Vec<u8>) {
-        Reply::write(self, out);
-    }
 }
 
 /// A reply that has to wait for something.

@@ -38,19 +38,17 @@ pub(super) struct Allowance {
     pub(super) in_turn: usize,
 }
 
-/// The numbers of commands whose replies are held.
+/// The numbers of commands whose replies are held, and of the records that they report or forget.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Held {
-    reports: u64,
-    forgotten: u64,
+    commands: [u64; Word::ALL.len()],
+    records: u64,
 }
 
 impl Held {
-    fn count(&mut self, word: Word) {
-        match word {
-            Word::Forget => self.forgotten += 1,
-            _ => self.reports += 1,
-        }
+    fn count(&mut self, word: Word, records: usize) {
+        self.commands[word as usize] += 1;
+        self.records += records as u64;
     }
 }
 
@@ -62,7 +60,16 @@ pub(super) struct Executed {
     /// Whether nothing whole is left of the bytes that were read.
     pub(super) is_all: bool,
     /// Why nothing that follows may be executed.
-    pub(super) end: Option<Foreign>,
+    pub(super) end: Option<InputEnd>,
+}
+
+/// Why nothing more of a connection is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InputEnd {
+    /// The client speaks another protocol.
+    Foreign(Foreign),
+    /// The client has taken its leave, or what it sends cannot be understood any more.
+    Over,
 }
 
 impl Turn<'_> {
@@ -81,7 +88,12 @@ impl Turn<'_> {
 
     /// Adds the reply to a command that was taken in, which goes out when all of its records are as safe as the server
     /// promises; else `refusal` does.
-    pub(super) fn taken<R: Written + ?Sized>(&mut self, reply: &R, refusal: &R, word: Word) {
+    pub(super) fn taken<R: Written + ?Sized>(
+        &mut self,
+        reply: &R,
+        refusal: &R,
+        (word, records): (Word, usize),
+    ) {
         self.commands += 1;
         if !self.service.operations.holds_replies() {
             self.replies.push(reply);
@@ -89,7 +101,7 @@ impl Turn<'_> {
         }
         self.replies.hold(reply, refusal);
         self.batch.wait(word, 1);
-        self.held.count(word);
+        self.held.count(word, records);
     }
 
     /// Adds a reply that comes later to a command of `command_bytes`.
@@ -138,14 +150,15 @@ fn acknowledge(
     let Some(held) = replies.take_held() else {
         return;
     };
-    let Held { reports, forgotten } = numbers;
-    let confirmed = service.operations.confirmed(ticket, reports + forgotten);
+    let confirmed = service.operations.confirmed(ticket, numbers.records);
     let statistics = Arc::clone(&service.statistics);
     let (bytes, commands) = held.size();
     let decided = async move {
         let confirmed = confirmed.await;
-        for (word, count) in [(Word::Iamat, reports), (Word::Forget, forgotten)] {
-            statistics.latency(word).observe(begin.elapsed(), count);
+        for (word, count) in Word::ALL.into_iter().zip(numbers.commands) {
+            if count > 0 {
+                statistics.latency(word).observe(begin.elapsed(), count);
+            }
         }
         Arrived::Decided(held, confirmed)
     };

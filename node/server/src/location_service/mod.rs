@@ -9,10 +9,13 @@
 
 mod answer_bytes;
 mod asked;
+mod counting;
 mod forget;
 mod in_flight;
 mod intake;
 mod locate;
+mod members;
+mod own_time;
 mod places;
 mod rare_warning;
 mod search;
@@ -29,6 +32,8 @@ pub use answer_bytes::AnswerBytes;
 pub use asked::{Asked, Later};
 pub use forget::{ForgetRefusal, Forgetting, Gone};
 pub use intake::{Batch, Refusal, Taken};
+pub use members::{Around, AroundCenter, AroundShape};
+pub use own_time::{Placed, PlacingRefusal, ReportIf};
 pub use places::PlacesNear;
 pub use search::{SearchAnswer, SearchRefusal, Searched};
 pub use service::LocationService;

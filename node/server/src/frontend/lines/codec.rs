@@ -1,7 +1,7 @@
 //! Lines, as a connection executes them.
 
 use crate::access::AccessSession;
-use crate::frontend::turn::{Executed, Turn};
+use crate::frontend::turn::{Executed, InputEnd, Turn};
 use crate::wire_log::ConnectionLog;
 use herd_protocol::{Foreign, Line, LineReader, clients_ahead};
 
@@ -76,7 +76,7 @@ impl LineCodec {
         Executed {
             read,
             is_all,
-            end: foreign.or(stopped),
+            end: foreign.or(stopped).map(InputEnd::Foreign),
         }
     }
 

@@ -259,7 +259,7 @@ fn forget_effect<'a, 'b: 'a>(
 ) -> Executed<'a> {
     let client = forget.client;
     let refused = match batch.reports.forget(principal, client) {
-        Ok(Forgetting::Now(Gone { server, time })) => {
+        Ok(Forgetting::Now(Gone { server, time, .. })) => {
             let gone = GoneLine {
                 server,
                 client,
@@ -272,7 +272,7 @@ fn forget_effect<'a, 'b: 'a>(
             let (client, text) = (client.to_vec(), text.to_vec());
             let reply = async move {
                 match gone.await {
-                    Some(Gone { server, time }) => Arrived::of(&Reply::Gone(GoneLine {
+                    Some(Gone { server, time, .. }) => Arrived::of(&Reply::Gone(GoneLine {
                         server: &server,
                         client: &client,
                         time,

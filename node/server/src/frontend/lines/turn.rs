@@ -28,7 +28,9 @@ impl Turn<'_> {
                 self.weigh_search(further_commands(&reply));
                 self.replies.push_found(&reply, bytes);
             }
-            Effect::Taken(reply, word) => self.taken(&reply, &Reply::Invalid(text(line)), word),
+            Effect::Taken(reply, word) => {
+                self.taken(&reply, &Reply::Invalid(text(line)), (word, 1));
+            }
             Effect::Watch(stream) => {
                 self.commands += SEARCH_COMMANDS;
                 let alive = service.settings.watch_alive;
