@@ -38,6 +38,7 @@ mod loopback;
 mod patience;
 mod process;
 mod proxy;
+pub mod redis;
 mod rights;
 mod series;
 mod server;

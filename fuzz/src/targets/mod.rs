@@ -17,6 +17,7 @@ mod link_words;
 mod providers;
 mod questions;
 mod reports;
+mod resp;
 mod searches;
 mod slot_values;
 mod store;
@@ -133,6 +134,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "searches",
         run: searches::run,
+    },
+    Target {
+        name: "resp",
+        run: resp::run,
     },
     Target {
         name: "store",

@@ -3,6 +3,7 @@
 use herd_crdt::{Location, QuantizedLocation};
 
 use super::cell::edges_of;
+use super::centered_box::CenteredBox;
 use super::circle::Circle;
 use super::rectangle::Rectangle;
 
@@ -13,6 +14,8 @@ pub enum Area {
     Circle(Circle),
     /// Between two corners, in any order.
     Rectangle(Rectangle),
+    /// Around a point, as wide and high as it is, nearest first.
+    Box(CenteredBox),
 }
 
 /// The part of a row of squares in the bound on their distance.
@@ -43,6 +46,7 @@ impl Area {
         match self {
             Area::Circle(circle) => circle.haversine_max(),
             Area::Rectangle(_) => Rectangle::BOUND_MAX,
+            Area::Box(boxed) => boxed.circle().haversine_max(),
         }
     }
 
@@ -58,16 +62,16 @@ impl Area {
     pub(crate) fn bound_within(&self, around: Row, at: QuantizedLocation) -> f64 {
         let (latitudes, longitudes) = edges_of(at);
         let column = self.column(longitudes);
-        match self {
-            Area::Circle(circle) => {
-                let row = Row {
-                    fixed: circle.fixed(latitudes),
-                    factor: around.factor,
-                };
-                row.bound(column)
-            }
-            Area::Rectangle(rectangle) => rectangle.row(latitudes).bound(column),
-        }
+        let circle = match self {
+            Area::Circle(circle) => circle,
+            Area::Box(boxed) => boxed.circle(),
+            Area::Rectangle(rectangle) => return rectangle.row(latitudes).bound(column),
+        };
+        let row = Row {
+            fixed: circle.fixed(latitudes),
+            factor: around.factor,
+        };
+        row.bound(column)
     }
 
     /// How far a location is, as metres and as a haversine, if it lies in the area; 0 in a rectangle.
@@ -76,6 +80,7 @@ impl Area {
         match self {
             Area::Circle(circle) => circle.distance(location),
             Area::Rectangle(rectangle) => rectangle.contains(location).then_some((0.0, 0.0)),
+            Area::Box(boxed) => boxed.distance(location),
         }
     }
 
@@ -95,6 +100,7 @@ impl Area {
         match self {
             Area::Circle(circle) => circle.row(latitudes),
             Area::Rectangle(rectangle) => rectangle.row(latitudes),
+            Area::Box(boxed) => boxed.circle().row(latitudes),
         }
     }
 
@@ -103,6 +109,7 @@ impl Area {
         match self {
             Area::Circle(circle) => circle.column(longitudes),
             Area::Rectangle(rectangle) => rectangle.column(longitudes),
+            Area::Box(boxed) => boxed.circle().column(longitudes),
         }
     }
 }

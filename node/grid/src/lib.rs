@@ -11,6 +11,7 @@
 mod area;
 mod cap;
 mod cell;
+mod centered_box;
 mod circle;
 mod frontier;
 mod grid;
@@ -22,6 +23,7 @@ mod square;
 pub use area::Area;
 pub use cap::{Cap, Direction};
 pub use cell::Cell;
+pub use centered_box::CenteredBox;
 pub use circle::Circle;
 pub use frontier::{Frontier, Step};
 pub use grid::Grid;

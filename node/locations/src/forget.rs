@@ -22,6 +22,8 @@ pub struct Forgotten {
     pub time: ReportTime,
     /// How it compared with the record that was there. [`Outcome::Expired`] says that the floor keeps it out.
     pub outcome: Outcome,
+    /// Whether the client was known, and not forgotten before.
+    pub was_known: bool,
 }
 
 impl Reports<'_> {
@@ -58,15 +60,26 @@ impl Reports<'_> {
         let held = shard.map.find(hash, forget.client);
         let after_held_ns = held.map_or(i64::MIN, |held| held.time().ns().saturating_add(1));
         let time = ReportTime::of_ns(after_held_ns.max(forget.received_ns));
+        let floor_ns = self.locations.floor_ns();
+        let was_known =
+            held.is_some_and(|held| !held.is_tombstone() && held.time().ns() >= floor_ns);
         if !is_meant(held.map(|held| held.borrowed())) {
             let outcome = Outcome::Same;
-            return Ok(Forgotten { time, outcome });
+            return Ok(Forgotten {
+                time,
+                outcome,
+                was_known,
+            });
         }
         let text = time.to_text();
         let operands = Operands::tombstone(forget.client, text.as_bytes())?;
         let tombstone = BorrowedRecord::of(operands, forget.server, forget.received_ns);
         let outcome = self.report_into(shard, hash, tombstone);
-        Ok(Forgotten { time, outcome })
+        Ok(Forgotten {
+            time,
+            outcome,
+            was_known,
+        })
     }
 }
 

@@ -20,6 +20,7 @@ mod memory;
 mod outbox;
 mod outcomes;
 mod prefetch;
+mod report_if;
 mod search;
 mod server_map;
 mod shard;

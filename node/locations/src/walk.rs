@@ -6,6 +6,8 @@ use parking_lot::Mutex;
 use super::Locations;
 use super::shard::Shard;
 
+mod counting;
+
 /// A piece is complete with this many records, or
 const PIECE_RECORDS_MAX: usize = 256;
 

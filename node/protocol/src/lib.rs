@@ -1,4 +1,5 @@
-//! The client text protocol, pure: bytes to lines, lines to commands, replies to bytes.
+//! The protocols of clients, pure. The text protocol: bytes to lines, lines to commands, replies to bytes. [`resp`] is
+//! that of Redis clients.
 //!
 //! Everything here is total: no input makes it panic, and none makes it store more than the limits
 //! that [`LineReader`] was given. There are no sockets, no clock and no runtime in here. Begin with [`Command`].
@@ -11,7 +12,9 @@ mod forget;
 mod iamat;
 mod line;
 mod nearby;
+mod read_buffer;
 mod reply;
+pub mod resp;
 mod stream;
 mod watch;
 mod whatsat;

@@ -3,18 +3,13 @@
 use memchr::memchr;
 
 use super::foreign::Tail;
+use super::read_buffer::ReadBuffer;
 
 /// The limit that a server sets unless it is told another, in bytes before the LF.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// How much of a line beyond the limit is kept for its error reply, in bytes.
 pub const OVERSIZED_COPY_BYTES: usize = 1_024;
-
-/// Room for one read of a connection that sends little, in bytes.
-const READ_BYTES_MIN: usize = 4 * 1024;
-
-/// Room for one read of a connection that fills its reads, in bytes.
-const READ_BYTES_MAX: usize = 64 * 1024;
 
 /// One line, borrowed from the reader's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,15 +33,9 @@ pub enum Line<'a> {
 #[derive(Debug)]
 pub struct LineReader {
     limit_bytes: usize,
-    buffer: Vec<u8>,
-    /// Where the next line starts in `buffer`.
-    start: usize,
-    /// Up to here no LF was found.
+    buffer: ReadBuffer,
+    /// So many bytes from the start of the next line on no LF was found.
     searched: usize,
-    /// The end of the read bytes in `buffer`.
-    end: usize,
-    /// How much room the next read gets, in bytes.
-    read_bytes: usize,
     /// Whether the rest of an oversized line is still to come.
     discarding: bool,
     /// The end of an oversized line, if it is looked at.
@@ -61,11 +50,8 @@ impl LineReader {
     pub fn new(limit_bytes: usize) -> Self {
         LineReader {
             limit_bytes,
-            buffer: Vec::new(),
-            start: 0,
+            buffer: ReadBuffer::new(limit_bytes),
             searched: 0,
-            end: 0,
-            read_bytes: READ_BYTES_MIN,
             discarding: false,
             tail: None,
             stopped: false,
@@ -89,66 +75,29 @@ impl LineReader {
     /// Where to read the next bytes to; never empty. Take all lines out before, or the stored bytes grow beyond the
     /// limit.
     pub fn room(&mut self) -> &mut [u8] {
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.searched -= self.start;
-            self.start = 0;
-        }
-        if self.end == 0 && self.buffer.len() > self.read_bytes {
-            // Grown for one long line, or for reads that brought more; do not hold that for the life of the connection.
-            self.buffer.truncate(self.read_bytes);
-            self.buffer.shrink_to_fit();
-        }
-        let bytes_max = (self.limit_bytes + 1).max(self.read_bytes);
-        let wanted = if self.end < bytes_max {
-            (self.end + self.read_bytes).min(bytes_max)
-        } else {
-            // Lines were not taken out.
-            self.end + READ_BYTES_MIN
-        };
-        let is_short = self.buffer.len() - self.end < self.read_bytes / 2;
-        if is_short && self.buffer.len() < wanted {
-            // Exactly: a vector by itself would reserve as much again.
-            self.buffer.reserve_exact(wanted - self.buffer.len());
-            self.buffer.resize(wanted, 0);
-        }
-        &mut self.buffer[self.end..]
+        self.buffer.room()
     }
 
     /// Says how many bytes were read into [`LineReader::room`].
     pub fn filled(&mut self, read_bytes: usize) {
-        let room = self.buffer.len() - self.end;
-        self.end += read_bytes.min(room);
-        if read_bytes >= room && room >= self.read_bytes / 2 {
-            self.read_bytes = (self.read_bytes * 4).min(READ_BYTES_MAX);
-        } else if read_bytes < room.min(self.read_bytes) / 16 {
-            self.read_bytes = (self.read_bytes / 4).max(READ_BYTES_MIN);
-        }
+        self.buffer.filled(read_bytes);
     }
 
     /// Adds bytes that were read elsewhere.
-    pub fn push(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let room = self.room();
-            let len = room.len().min(bytes.len());
-            let (now, later) = bytes.split_at(len);
-            room[..len].copy_from_slice(now);
-            self.filled(len);
-            bytes = later;
-        }
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.push(bytes);
     }
 
     /// The bytes that come next and have been read: lines, the last of which may not be whole.
     #[must_use]
     pub fn ahead(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
+        self.buffer.stored()
     }
 
     /// The next line, or `None` until more bytes come.
     pub fn next_line(&mut self) -> Option<Line<'_>> {
         if self.discarding {
-            let rest = &self.buffer[self.start..self.end];
+            let rest = self.buffer.stored();
             let lf = memchr(b'\n', rest);
             if let Some(tail) = &mut self.tail {
                 tail.push(&rest[..lf.unwrap_or(rest.len())]);
@@ -156,11 +105,11 @@ impl LineReader {
             match lf {
                 Some(lf) => {
                     self.discarding = false;
-                    self.next_starts_at(self.start + lf + 1);
+                    self.buffer.take(lf + 1);
                     self.oversized_ended();
                 }
                 None => {
-                    self.next_starts_at(self.end);
+                    self.buffer.take(usize::MAX);
                     return None;
                 }
             }
@@ -168,46 +117,48 @@ impl LineReader {
         if self.stopped {
             return None;
         }
-        let start = self.start;
-        if let Some(lf) = memchr(b'\n', &self.buffer[self.searched..self.end]) {
-            let lf = self.searched + lf;
-            self.next_starts_at(lf + 1);
-            if lf - start > self.limit_bytes {
-                self.oversized(start, lf);
+        let stored = self.buffer.stored();
+        if let Some(lf) = memchr(b'\n', &stored[self.searched..]) {
+            let lf = std::mem::take(&mut self.searched) + lf;
+            if lf > self.limit_bytes {
+                self.oversized(lf);
                 self.oversized_ended();
             }
-            return Some(self.line(start, lf, true));
+            let bytes = self.buffer.take(lf + 1);
+            return Some(line(&bytes[..lf], true, self.limit_bytes));
         }
-        if self.end - start > self.limit_bytes {
+        let bytes = stored.len();
+        if bytes > self.limit_bytes {
             self.discarding = true;
-            self.next_starts_at(self.end);
-            self.oversized(start, self.end);
-            return Some(self.line(start, self.end, false));
+            self.searched = 0;
+            self.oversized(bytes);
+            let bytes = self.buffer.take(bytes);
+            return Some(line(bytes, false, self.limit_bytes));
         }
-        self.searched = self.end;
+        self.searched = bytes;
         None
     }
 
     /// Whether the reader holds the beginning of a line without its end. Take all lines out before.
     #[must_use]
     pub fn is_inside_line(&self) -> bool {
-        !self.stopped && (self.discarding || self.start < self.end)
+        !self.stopped && (self.discarding || !self.buffer.stored().is_empty())
     }
 
     /// The last line when the stream ended without an LF. Take all other lines out before.
     pub fn finish(&mut self) -> Option<Line<'_>> {
-        let (start, end) = (self.start, self.end);
-        self.next_starts_at(end);
-        if std::mem::take(&mut self.discarding) || self.stopped || start == end {
+        self.searched = 0;
+        let bytes = self.buffer.take(usize::MAX);
+        if std::mem::take(&mut self.discarding) || self.stopped || bytes.is_empty() {
             return None;
         }
-        Some(self.line(start, end, false))
+        Some(line(bytes, false, self.limit_bytes))
     }
 
-    /// The bytes between belong to a line that is too long.
-    fn oversized(&mut self, start: usize, end: usize) {
+    /// The next `bytes` belong to a line that is too long.
+    fn oversized(&mut self, bytes: usize) {
         if let Some(tail) = &mut self.tail {
-            tail.push(&self.buffer[start..end]);
+            tail.push(&self.buffer.stored()[..bytes]);
         }
     }
 
@@ -216,23 +167,17 @@ impl LineReader {
             self.stopped |= std::mem::take(tail).ends_in_http();
         }
     }
+}
 
-    fn next_starts_at(&mut self, at: usize) {
-        self.start = at;
-        self.searched = at;
+fn line(bytes: &[u8], before_lf: bool, limit_bytes: usize) -> Line<'_> {
+    if bytes.len() > limit_bytes {
+        // Not more than the limit, so that the copy is the same however the bytes were cut.
+        let copy_bytes = OVERSIZED_COPY_BYTES.min(limit_bytes);
+        return Line::Oversized(&bytes[..copy_bytes]);
     }
-
-    fn line(&self, start: usize, end: usize, before_lf: bool) -> Line<'_> {
-        let bytes = &self.buffer[start..end];
-        if bytes.len() > self.limit_bytes {
-            // Not more than the limit, so that the copy is the same however the bytes were cut.
-            let copy_bytes = OVERSIZED_COPY_BYTES.min(self.limit_bytes);
-            return Line::Oversized(&bytes[..copy_bytes]);
-        }
-        match bytes.split_last() {
-            Some((b'\r', text)) if before_lf => Line::Text(text),
-            _ => Line::Text(bytes),
-        }
+    match bytes.split_last() {
+        Some((b'\r', text)) if before_lf => Line::Text(text),
+        _ => Line::Text(bytes),
     }
 }
 
@@ -240,6 +185,7 @@ impl LineReader {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::read_buffer::{READ_BYTES_MAX, READ_BYTES_MIN};
     use super::*;
 
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,7 +214,7 @@ mod tests {
             while let Some(line) = reader.next_line() {
                 all.push(seen(line));
             }
-            stored_max = stored_max.max(reader.end - reader.start);
+            stored_max = stored_max.max(reader.ahead().len());
         }
         all.extend(reader.finish().map(seen));
         assert_eq!(reader.finish(), None);

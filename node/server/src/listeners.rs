@@ -1,4 +1,4 @@
-//! The three ports of a server: bound before anything runs, so that a port that is taken is one
+//! The ports of a server: bound before anything runs, so that a port that is taken is one
 //! clear error at the start.
 
 use std::fmt;
@@ -70,6 +70,8 @@ impl fmt::Display for Listen {
 pub enum Purpose {
     /// The text protocol.
     Clients,
+    /// RESP, for Redis clients.
+    Resp,
     /// Links from neighbours.
     Peers,
     /// HTTP endpoints.
@@ -80,6 +82,7 @@ impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Purpose::Clients => "clients",
+            Purpose::Resp => "Redis clients",
             Purpose::Peers => "links between servers",
             Purpose::Http => "HTTP",
         })
@@ -124,6 +127,8 @@ pub struct BoundSockets {
     pub peer: TcpListener,
     /// For HTTP, unless that is off.
     pub http: Option<TcpListener>,
+    /// For Redis clients, if they are to be served.
+    pub resp: Option<TcpListener>,
 }
 
 impl BoundSockets {
@@ -135,16 +140,23 @@ impl BoundSockets {
         client: Listen,
         peer: Listen,
         http: Option<Listen>,
+        resp: Option<Listen>,
     ) -> Result<Self, Vec<BindError>> {
         let client = bind(Purpose::Clients, client);
         let peer = bind(Purpose::Peers, peer);
         let http = http.map(|listen| bind(Purpose::Http, listen)).transpose();
-        match (client, peer, http) {
-            (Ok(client), Ok(peer), Ok(http)) => Ok(BoundSockets { client, peer, http }),
-            (client, peer, http) => Err([client.err(), peer.err(), http.err()]
-                .into_iter()
-                .flatten()
-                .collect()),
+        let resp = resp.map(|listen| bind(Purpose::Resp, listen)).transpose();
+        match (client, peer, http, resp) {
+            (Ok(client), Ok(peer), Ok(http), Ok(resp)) => Ok(BoundSockets {
+                client,
+                peer,
+                http,
+                resp,
+            }),
+            (client, peer, http, resp) => {
+                let errors = [client.err(), peer.err(), http.err(), resp.err()];
+                Err(errors.into_iter().flatten().collect())
+            }
         }
     }
 }
@@ -210,11 +222,12 @@ mod tests {
 
     #[tokio::test]
     async fn every_taken_port_is_named_with_its_purpose() {
-        let holder = BoundSockets::bind(free(), free(), Some(free())).unwrap();
+        let holder = BoundSockets::bind(free(), free(), Some(free()), Some(free())).unwrap();
         let taken = |listener: &TcpListener| Listen::Address(listener.local_addr().unwrap());
         let peer = taken(&holder.peer);
         let http = taken(holder.http.as_ref().unwrap());
-        let errors = BoundSockets::bind(free(), peer, Some(http)).unwrap_err();
+        let resp = taken(holder.resp.as_ref().unwrap());
+        let errors = BoundSockets::bind(free(), peer, Some(http), Some(resp)).unwrap_err();
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(
             errors,
@@ -224,14 +237,17 @@ mod tests {
                      another process"
                 ),
                 format!("cannot listen on {http} for HTTP: the port is taken by another process"),
+                format!(
+                    "cannot listen on {resp} for Redis clients: the port is taken by another process"
+                ),
             ]
         );
     }
 
     #[tokio::test]
-    async fn http_can_be_off() {
-        let bound = BoundSockets::bind(free(), free(), None).unwrap();
-        assert!(bound.http.is_none());
+    async fn http_and_resp_can_be_off() {
+        let bound = BoundSockets::bind(free(), free(), None, None).unwrap();
+        assert!(bound.http.is_none() && bound.resp.is_none());
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,7 @@ use tracing::{error, info};
 
 use crate::client_threads::ClientHandles;
 use crate::config::ServeSettings;
+use crate::frontend::{Frontend, Protocol};
 use crate::listeners::BoundSockets;
 use crate::wire_log::{WireLog, WireLogWriter};
 use herd_clock::clock::{SharedClock, SystemClock};
@@ -95,7 +97,7 @@ pub async fn run(
     if let Some(page) = page {
         parts.spawn(Part::Page, page);
     }
-    let serving = frontend.serve(bound.client, shutdown.clone());
+    let serving = serve_clients(frontend, bound.client, bound.resp, shutdown.clone());
     parts.spawn_on(&clients.prompt, Part::Frontend, serving);
     if let Some(socket) = control_socket {
         parts.spawn(Part::Control, core.control().serve(socket, shutdown));
@@ -114,6 +116,20 @@ pub async fn run(
     parts.cut_off().await;
     close(wire_log_writer).await;
     ended
+}
+
+/// Serves clients at the port of each protocol, until all have ended.
+async fn serve_clients(
+    frontend: Frontend,
+    text: TcpListener,
+    resp: Option<TcpListener>,
+    shutdown: CancellationToken,
+) {
+    let listeners = [(Some(text), Protocol::Text), (resp, Protocol::Resp)];
+    let serving = listeners.into_iter().filter_map(|(listener, protocol)| {
+        Some(frontend.serve(listener?, protocol, shutdown.clone()))
+    });
+    join_all(serving).await;
 }
 
 /// Opens files anew whenever it is asked to, until the server stops: it has no end of its own.
@@ -150,6 +166,7 @@ fn log_addresses(settings: &ServeSettings, bound: &BoundSockets) {
         clients = address(&bound.client),
         peers = address(&bound.peer),
         http = bound.http.as_ref().map_or("off".to_owned(), address),
+        resp = bound.resp.as_ref().map_or("off".to_owned(), address),
         "listening"
     );
     match (&bound.http, settings.http.shows_locations) {

@@ -54,7 +54,7 @@ impl Cover {
             squares: area.cover(SQUARES_MAX),
             region: match area {
                 Area::Circle(circle) => Region::Cap(circle.cap()),
-                Area::Rectangle(_) => Region::Other(Arc::new(area.clone())),
+                Area::Rectangle(_) | Area::Box(_) => Region::Other(Arc::new(area.clone())),
             },
         }
     }

@@ -152,6 +152,7 @@ impl Prepared {
             settings.client_listen,
             settings.peer_listen,
             settings.http.listen,
+            settings.resp_listen,
         );
         let bound = bound.map_err(|errors| {
             for error in errors {

@@ -57,7 +57,7 @@ pub async fn run(
     program: &Path,
     orders: Orders,
 ) -> Result<(), LocalError> {
-    ports::check(&settings.topology.topology)?;
+    ports::check(&settings.topology.topology, &settings.resp_listen)?;
     let data_dir = match &settings.durability.data_dir {
         Some(path) => Some(DataDir::open(path, &settings.topology.topology)?),
         None => None,
@@ -176,6 +176,11 @@ impl HerdProcesses {
             let shows_locations = self.shows_locations(http);
             set(Setting::HttpLocations, shows_locations.to_string());
         }
+        let servers = self.settings.topology.topology.servers().iter();
+        let mut listens = servers.zip(&self.settings.resp_listen);
+        if let Some((_, resp)) = listens.find(|(known, _)| *known.name == *server) {
+            set(Setting::RespListen, resp.to_string());
+        }
         if let Some((setting, folder)) = self.certificates.argument() {
             set(setting, folder);
         }
@@ -213,7 +218,8 @@ impl HerdProcesses {
                     let folder = self.data_dir.as_ref().map(DataDir::path);
                     let program = shell::command_line([&*self.program.to_string_lossy()]);
                     let shows_page = |server: &Server| self.shows_locations(http_listen(&server.http));
-                    let text = welcome::text(&topology, folder, &program, shows_page);
+                    let resp = self.settings.resp_listen.first();
+                    let text = welcome::text(&topology, folder, (&program, resp.copied()), shows_page);
                     self.console.say(text);
                     for name in silent {
                         self.console.note(&format!("{name} does not answer yet"));

@@ -1,7 +1,7 @@
 //! The first words to a person who has just started a herd.
 
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use herd_topology::{Host, HostPort, Server, Topology};
@@ -9,12 +9,12 @@ use herd_topology::{Host, HostPort, Server, Topology};
 /// Servers that are listed one by one.
 const LISTED_MAX: usize = 20;
 
-/// The addresses to connect to, commands to type, and the folders of files. `program` is how this program was called.
-/// `shows_page` tells whether a server shows the live page.
+/// The addresses to connect to, commands to type, and the folders of files. `program` is how this program was called,
+/// and `resp` where the first server listens for Redis clients. `shows_page` tells whether a server shows the live page.
 pub(super) fn text(
     topology: &Topology,
     data_dir: Option<&Path>,
-    program: &str,
+    (program, resp): (&str, Option<SocketAddr>),
     shows_page: impl Fn(&Server) -> bool,
 ) -> String {
     let mut text = format!(
@@ -64,6 +64,7 @@ pub(super) fn text(
             "The same in one line:\n\n  {program} send --to {to} 'WHATSAT kiwi.cs.ucla.edu 10 5'\n"
         );
     }
+    text.push_str(&for_redis_clients(topology, resp));
     match data_dir {
         Some(path) => {
             let path = path.display();
@@ -73,6 +74,17 @@ pub(super) fn text(
     }
     text.push_str("Ctrl-C stops all servers.\n\n");
     text
+}
+
+/// What users of Redis clients need to know, if these are served.
+fn for_redis_clients(topology: &Topology, resp: Option<SocketAddr>) -> String {
+    let (Some(resp), Some(server)) = (resp, topology.servers().first()) else {
+        return String::new();
+    };
+    let (name, port) = (&server.name, resp.port());
+    format!(
+        "Redis clients are served too: redis-cli -p {port} asks {name}, the next port the next server.\n\n"
+    )
 }
 
 /// The address to connect to for a server that listens at `address`.
@@ -98,7 +110,7 @@ mod tests {
         let text = text(
             &builtin(PortBases::default()),
             Some(Path::new("/tmp/herd-data")),
-            "./herd",
+            ("./herd", Some("127.0.0.1:15000".parse().unwrap())),
             |_| true,
         );
         for part in [
@@ -108,6 +120,7 @@ mod tests {
             "\nSee it run: open http://127.0.0.1:13000/ in a browser",
             "IAMAT ",
             "  ./herd send --to 127.0.0.1:12004 'WHATSAT ",
+            "redis-cli -p 15000 asks Hill",
             "in /tmp/herd-data\n",
         ] {
             assert!(text.contains(part), "{part}: {text}");
@@ -118,12 +131,15 @@ mod tests {
     fn names_addresses_that_can_be_connected_to() {
         let topology =
             parse("cluster c\nserver A client 0.0.0.0:1 peer a:2 http [::]:3\n").unwrap();
-        let text = text(&topology, None, "herd", |_| false);
+        let text = text(&topology, None, ("herd", None), |_| false);
         assert!(
             text.contains("  A  nc 127.0.0.1 1   http://[::1]:3/healthz\n"),
             "{text}"
         );
         assert!(text.contains("Nothing is written to disk"), "{text}");
-        assert!(!text.contains("See it run"), "{text}");
+        assert!(
+            !text.contains("See it run") && !text.contains("redis"),
+            "{text}"
+        );
     }
 }

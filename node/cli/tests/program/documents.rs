@@ -29,14 +29,14 @@ struct Ports {
 impl Ports {
     fn free() -> Self {
         Ports {
-            builtin: free_ports(15),
-            own: free_ports(6),
+            builtin: free_ports(20),
+            own: free_ports(8),
         }
     }
 
     fn replace(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for (kind, first) in (0..).zip([12_000_u16, 13_000, 14_000]) {
+        for (kind, first) in (0..).zip([12_000_u16, 13_000, 14_000, 15_000]) {
             for place in 0..5 {
                 let port = self.builtin + 5 * kind + place;
                 text = text.replace(&(first + place).to_string(), &port.to_string());
@@ -50,10 +50,16 @@ impl Ports {
     }
 
     /// The options with which the built-in herd runs there.
-    fn options(&self) -> [String; 3] {
+    fn options(&self) -> [String; 4] {
         let base = self.builtin;
-        [("client", base), ("http", base + 5), ("peer", base + 10)]
-            .map(|(kind, port)| format!("--{kind}-port-base={port}"))
+        let (resp, peer) = (base + 15, base + 10);
+        [
+            ("client", base),
+            ("http", base + 5),
+            ("peer", peer),
+            ("resp", resp),
+        ]
+        .map(|(kind, port)| format!("--{kind}-port-base={port}"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A herd of processes on this machine.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::{Signal, kill};
@@ -11,16 +12,30 @@ use crate::process::{self, Start, free_ports, get, healthz, herd, wait_until_gon
 const NAMES: [&str; 5] = ["Hill", "Jaquez", "Smith", "Campbell", "Singleton"];
 const WELCOME: &str = "Ctrl-C stops all servers.";
 
-/// `herd local` on fifteen free ports: the first of them, for clients, then HTTP and peers.
+/// `herd local` on twenty free ports: the first of them, for clients, then HTTP and peers.
 fn local(arguments: &[&str]) -> (u16, Start) {
-    let base = free_ports(15);
+    let base = free_ports(20);
     let mut all = vec!["local".to_owned()];
-    for (flag, port) in [("client", base), ("http", base + 5), ("peer", base + 10)] {
+    for (flag, port) in [
+        ("client", base),
+        ("http", base + 5),
+        ("peer", base + 10),
+        ("resp", base + 15),
+    ] {
         all.push(format!("--{flag}-port-base={port}"));
     }
     all.extend(arguments.iter().map(|&argument| argument.to_owned()));
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     (base, herd(&all))
+}
+
+/// The answer to a Redis client.
+fn ping(port: u16) -> [u8; 7] {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"*1\r\n$4\r\nPING\r\n").unwrap();
+    let mut reply = [0; 7];
+    stream.read_exact(&mut reply).unwrap();
+    reply
 }
 
 #[tokio::test]
@@ -31,6 +46,7 @@ async fn runs_five_servers_until_told_to_stop() {
     herd.wait_for(WELCOME).await;
     for place in 0..5 {
         assert!(healthz(base + 5 + place).await.ends_with("ok\n"));
+        assert_eq!(ping(base + 15 + place), *b"+PONG\r\n");
         // Loopback only, so the inside of the herd is shown.
         let status = get(base + 5 + place, "/status").await;
         assert!(status.starts_with("HTTP/1.0 200 OK\r\n"), "{status}");

@@ -279,11 +279,16 @@ async fn a_hangup_opens_the_wire_log_anew_and_ends_nothing() {
     serves_and_stops(server, base).await;
 }
 
-/// `herd local` on fifteen free ports, the first of them for clients.
+/// `herd local` on twenty free ports, the first of them for clients.
 fn local(arguments: &[&str]) -> (u16, Start) {
-    let base = free_ports(15);
+    let base = free_ports(20);
     let mut all = vec!["local".to_owned()];
-    for (flag, port) in [("client", base), ("http", base + 5), ("peer", base + 10)] {
+    for (flag, port) in [
+        ("client", base),
+        ("http", base + 5),
+        ("peer", base + 10),
+        ("resp", base + 15),
+    ] {
         all.push(format!("--{flag}-port-base={port}"));
     }
     all.extend(arguments.iter().map(|&argument| argument.to_owned()));

@@ -148,14 +148,19 @@ async fn the_old_google_is_passed_on_and_its_key_is_in_no_log() {
 #[tokio::test]
 async fn a_herd_hands_its_settings_and_its_key_to_its_servers() {
     let stand_in = StandIn::start([json("{\"places\": []}")]).await;
-    let base = free_ports(15);
-    let ports = [("client", base), ("http", base + 5), ("peer", base + 10)];
+    let base = free_ports(20);
+    let ports = [
+        ("client", base),
+        ("http", base + 5),
+        ("peer", base + 10),
+        ("resp", base + 15),
+    ];
     let mut arguments: Vec<String> = ports
         .iter()
         .map(|(flag, port)| format!("--{flag}-port-base={port}"))
         .collect();
     arguments.extend(["local", "--ephemeral", "--places=google"].map(str::to_owned));
-    arguments.rotate_left(3);
+    arguments.rotate_left(4);
     let all: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut herd = herd(&all)
         .env("HERD_PLACES_KEY", KEY)

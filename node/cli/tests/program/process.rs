@@ -216,16 +216,17 @@ pub(crate) async fn wait_until_gone(pids: &[i32]) {
     assert!(gone.await.is_ok(), "some of {pids:?} run on");
 }
 
-/// The first of `count` ports, at most 16, that are free now, below those that the system gives
+/// The first of `count` ports, at most 20, that are free now, below those that the system gives
 /// out. No two calls of this process get the same.
 pub(crate) fn free_ports(count: u16) -> u16 {
-    const FIRST: u16 = 15_000;
-    const RANGES: u16 = 1_000;
+    const FIRST: u16 = 16_000;
+    const RANGES: u16 = 750;
+    const RANGE: u16 = 20;
     static START: LazyLock<u16> = LazyLock::new(|| rand::random_range(0..RANGES));
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
         let range = (*START + NEXT.fetch_add(1, Ordering::Relaxed)) % RANGES;
-        let base = FIRST + range * 16;
+        let base = FIRST + range * RANGE;
         let bound: Vec<_> = (base..base + count)
             .map_while(|port| TcpListener::bind(("127.0.0.1", port)).ok())
             .collect();

@@ -101,11 +101,12 @@ async fn a_hangup_while_a_server_stops_does_not_end_it_at_once() {
 #[tokio::test]
 async fn a_herd_whose_terminal_is_closed_stops_in_good_order() {
     let folder = tempfile::tempdir().unwrap();
-    let base = free_ports(15);
+    let base = free_ports(20);
     let shell = format!(
-        "exec {PROGRAM} local --client-port-base={base} --http-port-base={} --peer-port-base={}",
+        "exec {PROGRAM} local --client-port-base={base} --http-port-base={} --peer-port-base={} --resp-port-base={}",
         base + 5,
-        base + 10
+        base + 10,
+        base + 15
     );
     let Some(mut script) = at_a_terminal(&shell, folder.path()) else {
         return;

@@ -68,7 +68,7 @@ impl Watch {
                 let Some(client) = inside.next() else {
                     let frontier = match &before {
                         Some(Area::Circle(circle)) => Frontier::beyond(circle),
-                        Some(Area::Rectangle(_)) | None => Frontier::default(),
+                        Some(Area::Rectangle(_) | Area::Box(_)) | None => Frontier::default(),
                     };
                     self.scan = Some(Scan::Area(Box::new(frontier)));
                     return 1;

@@ -23,6 +23,12 @@ pub enum Principal {
 }
 
 impl Principal {
+    /// Whether a token is needed and none that is known was shown; a refusal is counted.
+    #[must_use]
+    pub fn is_refused_as_stranger(&self) -> bool {
+        matches!(self, Principal::Holder { grant: None, .. }) && !self.allows(|_| true)
+    }
+
     /// Whether this client may be reported; a refusal is counted.
     #[must_use]
     pub fn may_report(&self, client: &[u8]) -> bool {

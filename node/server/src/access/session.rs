@@ -51,20 +51,34 @@ impl AccessSession {
             return None;
         }
         let shown = fields.next().filter(|_| fields.next().is_none());
+        Some(if self.show(shown) {
+            LineVerdict::Accepted
+        } else {
+            LineVerdict::Refused
+        })
+    }
+
+    /// Takes a token; says whether it is known. If not, or if there is none, the rights of the one before end too.
+    pub fn show(&mut self, shown: Option<&[u8]>) -> bool {
         let version = self.access.version();
-        // A token that is not known takes the rights of the one before it, too.
         let hash = shown.and_then(TokenHash::of_shown);
         let is_known = self.set(hash);
         self.hash = hash.filter(|_| is_known);
         self.version = version;
         let statistics = self.access.statistics();
-        let (counter, verdict) = if is_known {
-            (&statistics.tokens_accepted, LineVerdict::Accepted)
+        let counter = if is_known {
+            &statistics.tokens_accepted
         } else {
-            (&statistics.tokens_refused, LineVerdict::Refused)
+            &statistics.tokens_refused
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        Some(verdict)
+        is_known
+    }
+
+    /// Forgets the token that was shown, as if none had been.
+    pub fn forget_token(&mut self) {
+        self.hash = None;
+        self.set(None);
     }
 
     /// Who asks over this connection, by the tokens file of now.

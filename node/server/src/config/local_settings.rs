@@ -1,8 +1,11 @@
 //! The settings of a herd on this machine.
 
-use super::{Durability, TopologyChoice, durability, places, topology_choice};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::{Durability, MadeFrom, TopologyChoice, durability, places, topology_choice};
 use crate::settings::{
-    Command, ConfigError, DATA_DIR, Environment, Flags, Resolver, Secret, Setting, Values,
+    Command, ConfigError, DATA_DIR, Environment, Flags, Mistake, RESP_PORT_BASE, Resolver, Secret,
+    Setting, Values,
 };
 
 /// The name of a server's own folder in [`DATA_DIR`]. Names of servers are safe in a path, and the ending keeps
@@ -13,11 +16,12 @@ pub fn data_folder_name(server: &str) -> String {
 }
 
 /// The settings that `herd local` gives each server itself; it passes on all others that it was given.
-const SAID_TO_EACH: [Setting; 7] = [
+const SAID_TO_EACH: [Setting; 8] = [
     Setting::Topology,
     Setting::ClientPortBase,
     Setting::HttpPortBase,
     Setting::PeerPortBase,
+    Setting::RespPortBase,
     Setting::HttpLocations,
     Setting::DataDir,
     Setting::Ephemeral,
@@ -28,6 +32,8 @@ const SAID_TO_EACH: [Setting; 7] = [
 pub struct LocalSettings {
     /// The herd.
     pub topology: TopologyChoice,
+    /// Where each server listens for Redis clients, in the order of the topology; nothing if none does.
+    pub resp_listen: Vec<SocketAddr>,
     /// The folder for data, wire logs and logs, and the promise of a reply.
     pub durability: Durability,
     /// The given settings.
@@ -61,8 +67,10 @@ fn resolve(resolver: &mut Resolver<'_>) -> Option<LocalSettings> {
         .filter_map(|setting| Some((setting, resolver.given(setting)?.text)));
     let (passed_on, secrets): (Vec<_>, Vec<_>) = given.partition(|(setting, _)| setting.has_flag());
     let secrets = secrets.into_iter();
+    let topology = topology?;
     Some(LocalSettings {
-        topology: topology?,
+        resp_listen: resp_listen(resolver, &values, &topology)?,
+        topology,
         durability,
         values,
         passed_on,
@@ -70,6 +78,37 @@ fn resolve(resolver: &mut Resolver<'_>) -> Option<LocalSettings> {
             .map(|(setting, text)| (setting, Secret::new(text)))
             .collect(),
     })
+}
+
+/// The ports for Redis clients: from the base on, one for each server.
+fn resp_listen(
+    resolver: &mut Resolver<'_>,
+    values: &Values,
+    topology: &TopologyChoice,
+) -> Option<Vec<SocketAddr>> {
+    let default = match topology.made_from {
+        MadeFrom::Builtin(_) => Some(RESP_PORT_BASE),
+        // It may run beside another herd.
+        MadeFrom::File(_) => None,
+    };
+    let Some(base) = values.resp_port_base.unwrap_or(default) else {
+        return Some(Vec::new());
+    };
+    let servers = topology.topology.servers().len();
+    let ports: Option<Vec<u16>> = (0..servers)
+        .map(|place| base.checked_add(u16::try_from(place).ok()?))
+        .collect();
+    let Some(ports) = ports else {
+        let mistake = Mistake::Value {
+            origin: resolver.origin(Setting::RespPortBase),
+            text: base.to_string(),
+            reason: format!("leaves no port for each of {servers} servers"),
+        };
+        resolver.mistake(mistake);
+        return None;
+    };
+    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    Some(ports.into_iter().map(local).collect())
 }
 
 #[cfg(test)]
@@ -99,6 +138,20 @@ mod tests {
         assert!(matches!(settings.topology.made_from, MadeFrom::Builtin(b) if b == bases));
         assert_eq!(settings.topology.topology.servers().len(), 5);
         assert_eq!(settings.passed_on, []);
+        assert_eq!(settings.resp_listen.len(), 5);
+        assert_eq!(settings.resp_listen[4], "127.0.0.1:15004".parse().unwrap());
+    }
+
+    #[test]
+    fn every_server_has_a_port_for_redis_clients_or_none_has() {
+        let of = |base| load(&[(Setting::RespPortBase, base)], &[]);
+        assert_eq!(of("off").unwrap().resp_listen, []);
+        assert_eq!(of("7000").unwrap().resp_listen[1].port(), 7001);
+        let error = of("65533").unwrap_err();
+        assert!(
+            error.contains("--resp-port-base: `65533` leaves no port for each of 5 servers"),
+            "{error}"
+        );
     }
 
     #[test]

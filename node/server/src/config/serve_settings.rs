@@ -35,6 +35,8 @@ pub struct ServeSettings {
     pub client_listen: Listen,
     /// Where to listen for neighbours.
     pub peer_listen: Listen,
+    /// Where to listen for Redis clients, if anywhere.
+    pub resp_listen: Option<Listen>,
     /// The settings of HTTP.
     pub http: HttpSettings,
     /// The settings of the log.
@@ -117,10 +119,8 @@ fn resolve(resolver: &mut Resolver<'_>) -> Option<ServeSettings> {
     let limits = limits::resolve(resolver, &values);
 
     let (client, peer, http) = (client?, peer?, http?);
-    refuse_same_addresses(
-        resolver,
-        &[Some(client), Some(peer), Listening::of_http(&http)],
-    );
+    let (of_http, of_resp) = (Listening::of_http(&http), Listening::of_resp(&values));
+    refuse_same_addresses(resolver, &[Some(client), Some(peer), of_http, of_resp]);
     let (given_name, choice, own) = (given_name?, choice.as_ref()?, own?);
     resolver.show(Setting::Name, &*own.name, given_name.origin());
     resolver.hide([Setting::PodName]);
@@ -132,6 +132,7 @@ fn resolve(resolver: &mut Resolver<'_>) -> Option<ServeSettings> {
         topology: choice.topology.clone(),
         client_listen: client.listen,
         peer_listen: peer.listen,
+        resp_listen: values.resp_listen.map(Listen::Address),
         http,
         log: LogSettings {
             filter: values.log.clone(),
@@ -180,10 +181,17 @@ impl Listening {
             listen,
         })
     }
+
+    fn of_resp(values: &Values) -> Option<Self> {
+        values.resp_listen.map(|address| Listening {
+            setting: Setting::RespListen,
+            listen: Listen::Address(address),
+        })
+    }
 }
 
 /// Two purposes cannot share a port.
-fn refuse_same_addresses(resolver: &mut Resolver<'_>, listens: &[Option<Listening>; 3]) {
+fn refuse_same_addresses(resolver: &mut Resolver<'_>, listens: &[Option<Listening>; 4]) {
     let listens: Vec<&Listening> = listens.iter().flatten().collect();
     for (later, b) in listens.iter().enumerate() {
         for a in &listens[..later] {

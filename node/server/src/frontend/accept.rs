@@ -8,6 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::codec::Protocol;
 use super::connection::Connection;
 use super::service::Service;
 use herd_admission::AcceptFailures;
@@ -18,16 +19,15 @@ use herd_telemetry::watchdog::HEARTBEAT_INTERVAL;
 pub(super) async fn accept_connections(
     service: &Arc<Service>,
     listener: TcpListener,
+    protocol: Protocol,
     shutdown: CancellationToken,
 ) {
     let statistics = &service.statistics;
     let mut connections = JoinSet::new();
     let mut failures = AcceptFailures::default();
-    let watched = service.accepting.begin();
+    let watched = service.accepting(protocol).begin();
     loop {
         watched.heartbeat();
-        let open = connections.len() as u64;
-        statistics.connections_open.store(open, Ordering::Relaxed);
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
@@ -36,14 +36,15 @@ pub(super) async fn accept_connections(
             accepted = failures.pass(listener.accept()) => match accepted {
                 Ok((stream, peer)) => {
                     failures.ended();
-                    if connections.len() >= service.settings.connections_max {
+                    let Some(open) = OpenConnection::new(service) else {
+                        let open = service.settings.connections_max;
                         statistics.connections_refused.fetch_add(1, Ordering::Relaxed);
                         tracing::warn!(
                             open,
                             "too many connections: new ones are closed at once until others end"
                         );
                         continue;
-                    }
+                    };
                     let Some(place) = service.addresses.enter(peer.ip(), Instant::now()) else {
                         let refused = &statistics.limits.connections_refused_address;
                         refused.fetch_add(1, Ordering::Relaxed);
@@ -52,8 +53,13 @@ pub(super) async fn accept_connections(
                         continue;
                     };
                     statistics.connections_accepted.fetch_add(1, Ordering::Relaxed);
-                    let connection = Connection::new(Arc::clone(service), peer, Some(place));
-                    connections.spawn(connection.run(stream, shutdown.child_token()));
+                    let service = Arc::clone(service);
+                    let connection = Connection::new(service, protocol, peer, Some(place));
+                    let serving = connection.run(stream, shutdown.child_token());
+                    connections.spawn(async move {
+                        let _open = open;
+                        serving.await;
+                    });
                 }
                 Err(error) => {
                     statistics.accept_errors.fetch_add(1, Ordering::Relaxed);
@@ -91,8 +97,26 @@ async fn drain(service: &Service, mut connections: JoinSet<()>) {
     // Those that were cut off elsewhere have been told so, and end when they wait next.
     service.in_bulk.close();
     service.in_bulk.wait().await;
-    let open = &service.statistics.connections_open;
-    open.store(0, Ordering::Relaxed);
+}
+
+/// One open connection, as long as this is not dropped.
+struct OpenConnection(Arc<Service>);
+
+impl OpenConnection {
+    /// One more, unless as many are open as may be.
+    fn new(service: &Arc<Service>) -> Option<Self> {
+        let count = &service.statistics.connections_open;
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        let open = OpenConnection(Arc::clone(service));
+        (before < service.settings.connections_max as u64).then_some(open)
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        let count = &self.0.statistics.connections_open;
+        count.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 fn note_end(ended: Result<(), JoinError>) {

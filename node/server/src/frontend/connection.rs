@@ -13,20 +13,21 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::turn::{Held, Turn};
+use super::batch::Batch;
+use super::codec::{Codec, Protocol};
 use super::depth::Depth;
 use super::limits::{Overdue, Pace, Quiet};
 use super::replies::Replies;
 use super::service::Service;
+use super::turn::{Allowance, Executed, Held, InputEnd, Turn};
 use super::watching::WatchLane;
 use crate::access::AccessSession;
 use crate::wire_log::ConnectionLog;
 use herd_admission::AddressShare;
-use herd_protocol::{Foreign, Line, LineReader, clients_ahead};
+use herd_protocol::Foreign;
 use herd_tls::TlsFault;
 
 mod serving;
-mod turn;
 mod watching;
 
 /// After this number of commands of one read, some 50 us of reports, the task yields to connections that have work.
@@ -77,7 +78,7 @@ enum InputState {
     Cut,
     /// The client speaks another protocol: nothing more is executed.
     Foreign,
-    /// A watch has ended the connection: nothing more is executed.
+    /// The client has taken its leave, or a watch has ended the connection: nothing more is executed.
     Over,
 }
 
@@ -85,14 +86,13 @@ enum InputState {
 pub(super) struct Connection {
     service: Arc<Service>,
     peer: SocketAddr,
-    reader: LineReader,
+    /// Its protocol.
+    codec: Codec,
     replies: Replies,
     log: Option<ConnectionLog>,
     input: InputState,
-    /// Whether the reader may hold lines that were not executed.
-    lines_left: bool,
-    /// Whether no line was executed yet.
-    is_new: bool,
+    /// Whether the codec may hold commands that were not executed.
+    commands_left: bool,
     /// The number of commands executed in this turn of this read.
     turn_commands: usize,
     depth: Depth,
@@ -115,6 +115,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(
         service: Arc<Service>,
+        protocol: Protocol,
         peer: SocketAddr,
         place: Option<AddressShare>,
     ) -> Self {
@@ -123,7 +124,7 @@ impl Connection {
             pace: Pace::new(limits, place),
             quiet: Quiet::new(limits, Instant::now()),
             session: service.settings.access.clone().map(AccessSession::new),
-            reader: LineReader::new(service.settings.line_bytes_max).stopping_at_http(),
+            codec: Codec::new(protocol, &service),
             replies: Replies::new(
                 service.settings.unanswered_max,
                 service.reply_budget.share(),
@@ -132,10 +133,9 @@ impl Connection {
             log: service
                 .wire_log
                 .clone()
-                .map(|log| ConnectionLog::new(log, peer)),
+                .map(|log| ConnectionLog::new(log, peer, protocol)),
             input: InputState::Open,
-            lines_left: false,
-            is_new: true,
+            commands_left: false,
             turn_commands: 0,
             depth: Depth::default(),
             is_in_bulk: false,
@@ -166,7 +166,7 @@ impl Connection {
             }
             let has_ready = self.replies.has_ready();
             let has_later = self.replies.has_later();
-            let reading = self.input == InputState::Open && !self.lines_left;
+            let reading = self.input == InputState::Open && !self.commands_left;
             if !has_ready {
                 self.unread_since = None;
             }
@@ -193,7 +193,7 @@ impl Connection {
                     self.replies.arrived(reply);
                     self.take_arrived();
                 }
-                read = read(&self.service, &self.pace, &mut self.reader, read_half), if reading => {
+                read = read(&self.service, &self.pace, &mut self.codec, read_half), if reading => {
                     self.read(read?);
                 }
                 () = watching::ready(&mut self.lane), if may_watch => self.go_on_watching(),
@@ -216,7 +216,7 @@ impl Connection {
 
     fn is_over(&self) -> bool {
         let is_said = self.replies.is_empty() && self.lane.is_none();
-        self.input != InputState::Open && !self.lines_left && is_said
+        self.input != InputState::Open && !self.commands_left && is_said
     }
 
     /// Whether the threads that it is not on are the ones for it.
@@ -225,23 +225,23 @@ impl Connection {
         open && self.depth.is_deep() != self.is_in_bulk
     }
 
-    /// Executes the lines that were read, in turns, as far as there is room for replies, which go out when it
+    /// Executes the commands that were read, in turns, as far as there is room for replies, which go out when it
     /// returns: a client that sends much at a time gets much at a time.
     async fn execute(&mut self) {
         // Includes the work of other connections between turns, which is a part of the duration of commands.
         let begin = Instant::now();
         let mut commands = 0;
-        while self.lines_left && self.replies.has_room() {
+        while self.commands_left && self.replies.has_room() {
             if self.turn_commands >= COMMANDS_PER_TURN {
                 self.turn_commands = 0;
                 yield_now().await;
             }
-            commands += self.execute_lines(begin);
+            commands += self.execute_commands(begin);
             if self.turn_commands < COMMANDS_PER_TURN {
                 break;
             }
         }
-        let over_budget = self.lines_left && self.replies.is_over_budget();
+        let over_budget = self.commands_left && self.replies.is_over_budget();
         if over_budget && !self.over_budget {
             let pauses = &self.service.statistics.limits.pauses_replies;
             pauses.fetch_add(1, Ordering::Relaxed);
@@ -253,95 +253,64 @@ impl Connection {
         }
     }
 
-    /// Executes lines that were read before `begin`, as far as there is room for replies, and until the turn is
+    /// Executes commands that were read before `begin`, as far as there is room for replies, and until the turn is
     /// over; returns the number of commands that they took as long as.
-    fn execute_lines(&mut self, begin: Instant) -> usize {
+    fn execute_commands(&mut self, begin: Instant) -> usize {
         let now_ns = self.service.clock.now_ns();
         if let Some(log) = &mut self.log {
             log.begin(now_ns);
         }
-        let lines_max = self.pace.left();
-        self.prefetch(lines_max);
+        let allowance = Allowance {
+            by_pace: self.pace.left(),
+            in_turn: COMMANDS_PER_TURN.saturating_sub(self.turn_commands),
+        };
+        let reports = self.service.operations.begin_batch(now_ns);
         let mut turn = Turn {
-            batch: self.service.executor.begin_batch(now_ns, self.peer.ip()),
+            batch: Batch::new(reports, self.peer.ip()),
             service: &self.service,
             replies: &mut self.replies,
             depth: &mut self.depth,
             lane: &mut self.lane,
             begin,
+            allowance,
             held: Held::default(),
             commands: 0,
         };
-        let mut foreign = None;
-        let mut lines = 0;
-        while foreign.is_none()
-            && lines < lines_max
-            && self.turn_commands + turn.commands < COMMANDS_PER_TURN
-            && turn.replies.has_room()
-            && !turn.waits_for_watch()
-        {
-            let line = match self.reader.next_line() {
-                Some(line) => Some(line),
-                // The last one needs no LF.
-                None if self.input == InputState::Ended => self.reader.finish(),
-                None => None,
-            };
-            let Some(line) = line else {
-                self.lines_left = false;
-                break;
-            };
-            lines += 1;
-            let is_first = std::mem::take(&mut self.is_new);
-            if let Some(log) = &mut self.log {
-                match line {
-                    Line::Text(text) => log.line_in(text),
-                    Line::Oversized(start) => log.cut_line_in(start),
-                }
-            }
-            foreign = if turn.lane.is_some() {
-                turn.execute_watching(line, is_first)
-            } else {
-                turn.execute_or_authenticate(line, self.session.as_mut(), is_first)
-            };
-        }
+        let has_ended = self.input == InputState::Ended;
+        let (session, log) = (self.session.as_mut(), &mut self.log);
+        let executed = self.codec.execute(&mut turn, session, log, has_ended);
         let commands = turn.finish();
         self.turn_commands += commands;
-        let stopped = self.reader.is_stopped().then_some(Foreign::Http);
-        self.executed(lines, lines == lines_max, commands);
-        if let Some(foreign) = foreign.or(stopped) {
-            self.refuse(foreign);
+        self.executed(executed, executed.read >= allowance.by_pace, commands);
+        match executed.end {
+            Some(InputEnd::Foreign(foreign)) => self.refuse(foreign),
+            Some(InputEnd::Over) => {
+                self.input = InputState::Over;
+                self.commands_left = false;
+            }
+            None => {}
         }
         self.log_replies();
         commands
     }
 
-    /// Prefetches the clients of lines that are about to be executed.
-    fn prefetch(&self, lines_max: usize) {
-        let commands_left = COMMANDS_PER_TURN.saturating_sub(self.turn_commands);
-        let locations = self.service.operations.locations();
-        locations.prefetch_clients(
-            clients_ahead(self.reader.ahead()),
-            commands_left.min(lines_max),
-        );
-    }
-
     /// Notes the executed commands, perhaps all that may be executed now.
-    fn executed(&mut self, lines: usize, are_all_allowed: bool, commands: usize) {
-        let is_inside_line = self.reader.is_inside_line();
-        if !is_inside_line {
-            self.lines_left = false;
+    fn executed(&mut self, executed: Executed, are_all_allowed: bool, commands: usize) {
+        let is_inside_command = self.codec.is_inside_command();
+        if executed.is_all || !is_inside_command {
+            self.commands_left = false;
         }
-        let exhausted = self.lines_left && are_all_allowed;
+        let exhausted = self.commands_left && are_all_allowed;
         let limits = &self.service.statistics.limits;
         self.pace.asked(commands);
-        self.pace.executed(lines, exhausted, limits);
-        self.quiet.noted_lines(lines > 0, is_inside_line);
+        self.pace.executed(executed.read, exhausted, limits);
+        self.quiet.noted_lines(executed.read > 0, is_inside_command);
     }
 
     /// Nothing that follows is executed: a web page could have written it.
     fn refuse(&mut self, foreign: Foreign) {
         self.input = InputState::Foreign;
-        self.lines_left = false;
+        self.commands_left = false;
         self.lane = None;
         serving::note_foreign(&self.service, self.peer, foreign);
     }
@@ -374,11 +343,11 @@ impl Connection {
     }
 
     fn read(&mut self, bytes: usize) {
-        self.reader.filled(bytes);
+        self.codec.filled(bytes);
         self.depth.read(bytes);
         self.turn_commands = 0;
         self.quiet.moved();
-        self.lines_left = true;
+        self.commands_left = true;
         if bytes == 0 {
             self.input = InputState::Ended;
         }
@@ -391,16 +360,16 @@ impl Connection {
 async fn read(
     service: &Service,
     pace: &Pace,
-    reader: &mut LineReader,
+    codec: &mut Codec,
     read_half: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<usize> {
     let admission = service.operations.locations().admission();
     if !admission.is_overloaded() || !pace.is_light() {
         admission.admit().await;
-        return read_half.read(reader.room()).await;
+        return read_half.read(codec.room()).await;
     }
     admission.admit_light().await;
-    let bytes = read_half.read(reader.room()).await?;
+    let bytes = read_half.read(codec.room()).await?;
     admission.count_light(bytes);
     Ok(bytes)
 }

@@ -10,6 +10,9 @@ use crate::location_service::AnswerBytes;
 use herd_protocol::Reply;
 
 mod lines;
+mod written;
+
+pub(super) use written::Written;
 
 /// Replies that can go out are gathered up to this size before they must, in bytes.
 const READY_BYTES_MAX: usize = 64 * 1024;
@@ -73,17 +76,17 @@ pub(super) enum Arrived {
 
 impl Arrived {
     /// A reply that refers to something short-lived.
-    pub(super) fn of(reply: &Reply<'_>) -> Self {
+    pub(super) fn of<R: Written + ?Sized>(reply: &R) -> Self {
         Arrived::Written(written(reply), None)
     }
 
     /// The reply to a search.
-    pub(super) fn of_search(reply: &Reply<'_>, bytes: AnswerBytes) -> Self {
+    pub(super) fn of_search<R: Written + ?Sized>(reply: &R, bytes: AnswerBytes) -> Self {
         Arrived::Written(written(reply), Some(bytes))
     }
 }
 
-fn written(reply: &Reply<'_>) -> Vec<u8> {
+fn written<R: Written + ?Sized>(reply: &R) -> Vec<u8> {
     let mut bytes = Vec::new();
     reply.write(&mut bytes);
     bytes
@@ -195,7 +198,7 @@ impl Replies {
     }
 
     /// Adds the reply to the next command.
-    pub(super) fn push(&mut self, reply: &Reply<'_>) {
+    pub(super) fn push<R: Written + ?Sized>(&mut self, reply: &R) {
         if let Some(held) = &mut self.held {
             reply.write(&mut held.confirmed);
             reply.write(&mut held.refused);
@@ -219,7 +222,7 @@ impl Replies {
     }
 
     /// As [`Replies::push`] for the reply to a search, which counts until it is sent.
-    pub(super) fn push_found(&mut self, reply: &Reply<'_>, bytes: AnswerBytes) {
+    pub(super) fn push_found<R: Written + ?Sized>(&mut self, reply: &R, bytes: AnswerBytes) {
         self.push(reply);
         if !bytes.is_counted() {
             return;
@@ -234,7 +237,7 @@ impl Replies {
 
     /// Adds the reply to the next command, a report, which goes out when the report is safe enough;
     /// else `refusal` does.
-    pub(super) fn hold(&mut self, reply: &Reply<'_>, refusal: &Reply<'_>) {
+    pub(super) fn hold<R: Written + ?Sized>(&mut self, reply: &R, refusal: &R) {
         let spare = &mut self.spare;
         let held = self
             .held

@@ -2,15 +2,16 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::accept::accept_connections;
-use super::execute::Executor;
+use super::codec::Protocol;
 use super::limits::ReplyBudget;
+use super::lines::Executor;
 use super::settings::FrontendSettings;
 use super::statistics::Statistics;
 use crate::location_service::LocationService;
@@ -29,12 +30,26 @@ pub(super) struct Service {
     pub(super) wire_log: Option<WireLog>,
     pub(super) addresses: Arc<Addresses>,
     pub(super) reply_budget: Arc<ReplyBudget>,
-    pub(super) accepting: Arc<Watchdog>,
+    /// How many connections were made.
+    numbers: AtomicI64,
+    pub(super) accepting: [Arc<Watchdog>; 2],
     /// The tasks of connections on the threads for bulk.
     pub(super) in_bulk: TaskTracker,
 }
 
-/// The server's side of the client text protocol. Cheap to clone.
+impl Service {
+    /// The number of a new connection, from 1 on.
+    pub(super) fn next_number(&self) -> i64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The watchdog of the loop that accepts for a protocol.
+    pub(super) fn accepting(&self, protocol: Protocol) -> &Arc<Watchdog> {
+        &self.accepting[protocol as usize]
+    }
+}
+
+/// The server's side of the protocols of clients. Cheap to clone.
 #[derive(Clone)]
 pub struct Frontend {
     service: Arc<Service>,
@@ -69,7 +84,11 @@ impl Frontend {
                 wire_log,
                 addresses,
                 reply_budget,
-                accepting: Watchdog::new("accepting clients"),
+                numbers: AtomicI64::new(0),
+                accepting: [
+                    Watchdog::new("accepting clients"),
+                    Watchdog::new("accepting clients of RESP"),
+                ],
                 in_bulk: TaskTracker::new(),
             }),
         }
@@ -87,21 +106,22 @@ impl Frontend {
         Arc::clone(&self.service.addresses)
     }
 
-    /// The watchdog of the loop that accepts connections.
+    /// The watchdogs of the loops that accept connections.
     #[must_use]
-    pub fn watchdog(&self) -> Arc<Watchdog> {
-        Arc::clone(&self.service.accepting)
+    pub fn watchdogs(&self) -> Vec<Arc<Watchdog>> {
+        self.service.accepting.to_vec()
     }
 
-    /// Serves the clients that connect to `listener` until `shutdown`. Then it accepts no more,
-    /// executes the whole lines that were read, sends their replies, and returns at the latest after
-    /// [`FrontendSettings::drain_timeout`].
+    /// Serves the clients that connect to `listener`, in this protocol, until `shutdown`. Then it accepts no more, executes
+    /// the whole commands that were read, sends their replies, and returns at the latest after
+    /// [`FrontendSettings::drain_timeout`]. Limits hold for the ports of all protocols together.
     pub fn serve(
         &self,
         listener: TcpListener,
+        protocol: Protocol,
         shutdown: CancellationToken,
     ) -> impl Future<Output = ()> + Send + use<> {
         let service = Arc::clone(&self.service);
-        async move { accept_connections(&service, listener, shutdown).await }
+        async move { accept_connections(&service, listener, protocol, shutdown).await }
     }
 }

@@ -70,11 +70,41 @@ pub enum CommandOutcome {
     OtherInvalid,
     /// The line is longer than the limit.
     Oversized,
+    /// A `GEOADD` was taken in.
+    GeoaddTaken,
+    /// A `GEOADD` breaks a rule.
+    GeoaddInvalid,
+    /// A `GEOADD` is not taken in: a limit of the server, or its store is still read.
+    GeoaddRefused,
+    /// A `GEOPOS` or `GEODIST` was answered.
+    GeoposAnswered,
+    /// A `GEOPOS` or `GEODIST` breaks a rule.
+    GeoposInvalid,
+    /// A `GEOSEARCH` was answered, or is as soon as its search is over.
+    GeosearchAnswered,
+    /// A `GEOSEARCH` breaks a rule.
+    GeosearchInvalid,
+    /// A `GEOSEARCH` has no answer: the member around which it asks is unknown, or too much is found.
+    GeosearchRefused,
+    /// A `ZREM` was carried out.
+    ZremTaken,
+    /// A `ZREM` breaks a rule.
+    ZremInvalid,
+    /// A `ZREM` was not carried out: a limit of the server, or a server of an earlier release.
+    ZremRefused,
+    /// A `ZCARD`, `EXISTS` or `TYPE` is being answered.
+    CountAnswered,
+    /// A `ZCARD`, `EXISTS` or `TYPE` is not answered: too many searches are under way, or it breaks a rule.
+    CountRefused,
+    /// Another command over RESP was answered.
+    RespAnswered,
+    /// Another command over RESP breaks a rule, or is not a command of herd.
+    RespInvalid,
 }
 
 impl CommandOutcome {
     /// All outcomes.
-    pub const ALL: [CommandOutcome; 30] = [
+    pub const ALL: [CommandOutcome; 45] = [
         CommandOutcome::IamatTaken,
         CommandOutcome::IamatInvalid,
         CommandOutcome::IamatAhead,
@@ -105,6 +135,21 @@ impl CommandOutcome {
         CommandOutcome::ForgetUnread,
         CommandOutcome::OtherInvalid,
         CommandOutcome::Oversized,
+        CommandOutcome::GeoaddTaken,
+        CommandOutcome::GeoaddInvalid,
+        CommandOutcome::GeoaddRefused,
+        CommandOutcome::GeoposAnswered,
+        CommandOutcome::GeoposInvalid,
+        CommandOutcome::GeosearchAnswered,
+        CommandOutcome::GeosearchInvalid,
+        CommandOutcome::GeosearchRefused,
+        CommandOutcome::ZremTaken,
+        CommandOutcome::ZremInvalid,
+        CommandOutcome::ZremRefused,
+        CommandOutcome::CountAnswered,
+        CommandOutcome::CountRefused,
+        CommandOutcome::RespAnswered,
+        CommandOutcome::RespInvalid,
     ];
 
     /// The command of this outcome.
@@ -141,11 +186,23 @@ impl CommandOutcome {
             CommandOutcome::DuringWatch
             | CommandOutcome::OtherInvalid
             | CommandOutcome::Oversized => Word::Other,
+            CommandOutcome::GeoaddTaken
+            | CommandOutcome::GeoaddInvalid
+            | CommandOutcome::GeoaddRefused => Word::Geoadd,
+            CommandOutcome::GeoposAnswered | CommandOutcome::GeoposInvalid => Word::Geopos,
+            CommandOutcome::GeosearchAnswered
+            | CommandOutcome::GeosearchInvalid
+            | CommandOutcome::GeosearchRefused => Word::Geosearch,
+            CommandOutcome::ZremTaken
+            | CommandOutcome::ZremInvalid
+            | CommandOutcome::ZremRefused => Word::Zrem,
+            CommandOutcome::CountAnswered | CommandOutcome::CountRefused => Word::Count,
+            CommandOutcome::RespAnswered | CommandOutcome::RespInvalid => Word::Resp,
         }
     }
 }
 
-/// The first word of a line.
+/// The kind of a command: the first word of a line, or a command over RESP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     /// `IAMAT`.
@@ -162,11 +219,23 @@ pub enum Word {
     Forget,
     /// No command word, or the line was not parsed.
     Other,
+    /// `GEOADD`.
+    Geoadd,
+    /// `GEOPOS` or `GEODIST`.
+    Geopos,
+    /// `GEOSEARCH`.
+    Geosearch,
+    /// `ZREM`.
+    Zrem,
+    /// `ZCARD`, `EXISTS` or `TYPE`.
+    Count,
+    /// Another command over RESP.
+    Resp,
 }
 
 impl Word {
     /// All of them.
-    pub const ALL: [Word; 7] = [
+    pub const ALL: [Word; 13] = [
         Word::Iamat,
         Word::Whatsat,
         Word::Nearby,
@@ -174,13 +243,29 @@ impl Word {
         Word::Watch,
         Word::Forget,
         Word::Other,
+        Word::Geoadd,
+        Word::Geopos,
+        Word::Geosearch,
+        Word::Zrem,
+        Word::Count,
+        Word::Resp,
     ];
+}
+
+/// One value for each outcome.
+#[derive(Debug)]
+struct ByOutcome<T>([T; CommandOutcome::ALL.len()]);
+
+impl<T: Default> Default for ByOutcome<T> {
+    fn default() -> Self {
+        ByOutcome(std::array::from_fn(|_| T::default()))
+    }
 }
 
 /// Commands by outcome, counted without sharing: a batch is added to [`Statistics`] at once.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    commands: [u64; CommandOutcome::ALL.len()],
+    commands: ByOutcome<u64>,
     /// The number of these commands whose replies wait for something.
     waiting: [u64; Word::ALL.len()],
 }
@@ -192,7 +277,7 @@ impl Counts {
     }
 
     pub(super) fn count(&mut self, outcome: CommandOutcome) {
-        self.commands[outcome as usize] += 1;
+        self.commands.0[outcome as usize] += 1;
     }
 }
 
@@ -200,7 +285,7 @@ impl Counts {
 /// [`Statistics::connections_bulk`].
 #[derive(Debug, Default)]
 pub struct Statistics {
-    commands: [AtomicU64; CommandOutcome::ALL.len()],
+    commands: ByOutcome<AtomicU64>,
     /// By [`Word`]: from when a command was taken up to when its reply could go out.
     latencies: [Histogram; Word::ALL.len()],
     /// Connections that were accepted and served.
@@ -237,7 +322,7 @@ impl Statistics {
     /// How many commands had this outcome. Blank lines are no commands.
     #[must_use]
     pub fn commands(&self, outcome: CommandOutcome) -> u64 {
-        self.commands[outcome as usize].load(Ordering::Relaxed)
+        self.commands.0[outcome as usize].load(Ordering::Relaxed)
     }
 
     /// How long commands of this kind took, from when they were taken up to when their replies could go
@@ -251,9 +336,9 @@ impl Statistics {
     /// of the batch, because their replies are sent together.
     pub(super) fn add(&self, counts: &Counts, took: Duration) {
         let mut at_once = [0_u64; Word::ALL.len()];
-        for (outcome, &count) in CommandOutcome::ALL.into_iter().zip(&counts.commands) {
+        for (outcome, &count) in CommandOutcome::ALL.into_iter().zip(&counts.commands.0) {
             if count > 0 {
-                self.commands[outcome as usize].fetch_add(count, Ordering::Relaxed);
+                self.commands.0[outcome as usize].fetch_add(count, Ordering::Relaxed);
                 at_once[outcome.word() as usize] += count;
             }
         }
@@ -283,7 +368,7 @@ mod tests {
                 .all(|&outcome| statistics.commands(outcome) == 2)
         );
         let latencies = Word::ALL.map(|word| statistics.latency(word).view().count);
-        assert_eq!(latencies, [10, 8, 10, 8, 8, 10, 6]);
+        assert_eq!(latencies, [10, 8, 10, 8, 8, 10, 6, 6, 4, 6, 6, 4, 4]);
     }
 
     #[test]

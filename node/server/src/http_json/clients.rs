@@ -184,7 +184,7 @@ pub(super) async fn forget(
 ) -> Result<Response, Problem> {
     let client = client_of_path(&uri)?;
     api.service.locations().ready_for_more().await;
-    let Gone { server, time } = api.forget(&caller, &client).await?;
+    let Gone { server, time, .. } = api.forget(&caller, &client).await?;
     Ok(answer::json(&GoneView {
         client: ClientView::new(&client),
         server: &server,
@@ -350,12 +350,15 @@ impl HttpApi {
             (forgetting, batch.finish())
         };
         match forgetting? {
-            Forgetting::Now(Gone { server, time }) => {
+            Forgetting::Now(gone) => {
                 if self.service.holds_replies() && !self.service.confirmed(ticket, 1).await {
                     return Err(Problem::new(Kind::Unconfirmed));
                 }
-                let server = ServerName::clone(server);
-                Ok(Gone { server, time })
+                Ok(Gone {
+                    server: ServerName::clone(gone.server),
+                    time: gone.time,
+                    was_known: gone.was_known,
+                })
             }
             Forgetting::AfterLoading(gone) => {
                 let gone = gone.await;

@@ -280,7 +280,12 @@ impl From<ForgetRefusal> for Problem {
     fn from(refusal: ForgetRefusal) -> Self {
         Problem::new(match refusal {
             ForgetRefusal::Forbidden => Kind::Forbidden,
-            ForgetRefusal::Unread => Kind::CannotForget,
+            ForgetRefusal::Unread | ForgetRefusal::ReadersUnknown => {
+                return Problem {
+                    detail: Cow::Owned(refusal.to_string()),
+                    ..Problem::new(Kind::CannotForget)
+                };
+            }
             ForgetRefusal::ClientTooLong => Kind::IdTooLong,
             ForgetRefusal::Full => Kind::Full,
             ForgetRefusal::KeptOut => Kind::KeptOut,

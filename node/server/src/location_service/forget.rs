@@ -17,6 +17,8 @@ pub struct Gone<S> {
     pub server: S,
     /// The time of the tombstone.
     pub time: ReportTime,
+    /// Whether the client was known here.
+    pub was_known: bool,
 }
 
 /// Why a client was not forgotten. Nothing was changed.
@@ -65,6 +67,29 @@ impl<'a> Batch<'a> {
         principal: &Principal,
         client: &[u8],
     ) -> Result<Forgetting<'a>, ForgetRefusal> {
+        self.forget_at(principal, client, self.received_ns)
+    }
+
+    /// As [`Batch::forget`], later by this server's clock than all that was [reported](Batch::report_now) or forgotten
+    /// this way before.
+    ///
+    /// # Errors
+    /// See [`ForgetRefusal`].
+    pub fn forget_now(
+        &mut self,
+        principal: &Principal,
+        client: &[u8],
+    ) -> Result<Forgetting<'a>, ForgetRefusal> {
+        let time_ns = self.next_time_ns();
+        self.forget_at(principal, client, time_ns)
+    }
+
+    fn forget_at(
+        &mut self,
+        principal: &Principal,
+        client: &[u8],
+        received_ns: i64,
+    ) -> Result<Forgetting<'a>, ForgetRefusal> {
         if !principal.may_forget(client) {
             return Err(ForgetRefusal::Forbidden);
         }
@@ -75,18 +100,22 @@ impl<'a> Batch<'a> {
         let forget = Forget {
             client,
             server,
-            received_ns: self.received_ns,
+            received_ns,
         };
         let forgotten = self.reports.forget(&forget);
         let forgotten = forgotten.map_err(|_| ForgetRefusal::ClientTooLong)?;
         if forgotten.outcome == Outcome::Expired {
             return Err(ForgetRefusal::KeptOut);
         }
-        let time = forgotten.time;
+        let gone = Gone {
+            server,
+            time: forgotten.time,
+            was_known: forgotten.was_known,
+        };
         Ok(if is_loading {
-            Forgetting::AfterLoading(self.forget_again(client, time))
+            Forgetting::AfterLoading(self.forget_again(client, &gone, received_ns))
         } else {
-            Forgetting::Now(Gone { server, time })
+            Forgetting::Now(gone)
         })
     }
 
@@ -136,8 +165,13 @@ impl<'a> Batch<'a> {
 
     /// Forgets the client once more, if the store turns out to hold a later record of it: one that a server heard before
     /// this request.
-    fn forget_again(&self, client: &[u8], time: ReportTime) -> Later<Option<Gone<ServerName>>> {
-        let (received_ns, since) = (self.received_ns, self.since);
+    fn forget_again(
+        &self,
+        client: &[u8],
+        gone: &Gone<&ServerName>,
+        received_ns: i64,
+    ) -> Later<Option<Gone<ServerName>>> {
+        let (time, was_known, since) = (gone.time, gone.was_known, self.since);
         let server = self.service.settings.server.clone();
         let (locations, client) = (Arc::clone(&self.service.locations), client.to_vec());
         let acknowledgements = Arc::clone(&self.service.acknowledgements);
@@ -149,7 +183,7 @@ impl<'a> Batch<'a> {
                 );
                 return None;
             }
-            let (time, ticket) = {
+            let (again, ticket) = {
                 let mut reports = locations.begin_reports();
                 let forget = Forget {
                     client: &client,
@@ -159,17 +193,18 @@ impl<'a> Batch<'a> {
                 let again = reports.forget_held(&forget, |held| {
                     !held.is_tombstone() && held.received_ns() < received_ns
                 });
-                let time = again
-                    .ok()
-                    .filter(|again| again.outcome.changed())
-                    .map_or(time, |again| again.time);
+                let again = again.ok().filter(|again| again.outcome.changed());
                 // In this order, as at the end of a batch.
                 let ticket = acknowledgements.ticket_since(since);
                 drop(reports);
-                (time, ticket)
+                (again, ticket)
             };
             let confirmed = acknowledgements.confirmed(ticket).await;
-            confirmed.ok().map(|_| Gone { server, time })
+            confirmed.ok().map(|_| Gone {
+                server,
+                time: again.map_or(time, |again| again.time),
+                was_known: was_known || again.is_some_and(|again| again.was_known),
+            })
         })
     }
 }

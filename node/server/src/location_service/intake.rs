@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use herd_crdt::{BorrowedRecord, Operands, Outcome, ServerName};
 
+use super::own_time::OwnTimes;
 use super::service::LocationService;
 use crate::access::Principal;
 use herd_acknowledgement::{Begun, Ticket};
@@ -17,6 +18,7 @@ pub struct Batch<'a> {
     /// Before anything is reported: none of it waits for records that are published anew.
     pub(super) since: Begun,
     pub(super) reports: Reports<'a>,
+    pub(super) own_times: OwnTimes,
 }
 
 /// A report that was taken in, or is older than the known record.
@@ -56,6 +58,7 @@ impl LocationService {
             received_ns,
             since: self.acknowledgements.begun(),
             reports: self.locations.begin_reports(),
+            own_times: OwnTimes::default(),
         }
     }
 }
@@ -106,7 +109,7 @@ impl<'a> Batch<'a> {
 
 impl LocationService {
     /// The limits, for a report that was received at this time.
-    fn check(&self, operands: &Operands<'_>, received_ns: i64) -> Result<(), Refusal> {
+    pub(super) fn check(&self, operands: &Operands<'_>, received_ns: i64) -> Result<(), Refusal> {
         let is_ahead = |skew_ns| operands.sent().ns() > received_ns.saturating_add(skew_ns);
         if self.max_clock_skew_ns.is_some_and(is_ahead) {
             return Err(Refusal::Ahead);
@@ -155,7 +158,7 @@ impl LocationService {
     }
 
     /// Whether a report that the floor of expiry did not let in is no old one by this server's clock.
-    fn is_kept_out(&self, time_ns: i64, received_ns: i64) -> bool {
+    pub(super) fn is_kept_out(&self, time_ns: i64, received_ns: i64) -> bool {
         let expire_after = self.settings.expire_after;
         let kept_out = expire_after.is_some_and(|after| after.is_current(time_ns, received_ns));
         if kept_out && self.floor_warning.is_due() {

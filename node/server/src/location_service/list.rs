@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::answer_bytes::AnswerBytes;
 use super::asked::Asked;
 use super::locate::wait_for_store;
-use super::search::{SearchRefusal, Searches, Work, Worked};
+use super::search::{SearchRefusal, SearchScope, Searches, Work, Worked};
 use super::service::LocationService;
 use crate::access::Principal;
 use herd_locations::{AnswerableAfter, ListQuery, Listed, Listing, Locations};
@@ -51,7 +51,7 @@ impl Searches {
             let searches = Arc::clone(&self);
             move |(listing, bytes): Worked<Listing>| searches.listed(listing, bytes)
         };
-        self.work(principal, Listing::new(query))
+        self.work(SearchScope::all(principal), Listing::new(query))
             .map(|worked| worked.and_then(listed))
     }
 

@@ -9,11 +9,14 @@
 
 mod answer_bytes;
 mod asked;
+mod counting;
 mod forget;
 mod in_flight;
 mod intake;
 mod list;
 mod locate;
+mod members;
+mod own_time;
 mod places;
 mod rare_warning;
 mod search;
@@ -31,6 +34,8 @@ pub use asked::{Asked, Later};
 pub use forget::{ForgetRefusal, Forgetting, Gone};
 pub use intake::{Batch, Refusal, Taken};
 pub use list::{ListAnswer, ListPage};
+pub use members::{Around, AroundCenter, AroundShape};
+pub use own_time::{Placed, PlacingRefusal, ReportIf};
 pub use places::PlacesNear;
 pub use search::{SearchAnswer, SearchRefusal, Searched};
 pub use service::LocationService;

@@ -54,16 +54,37 @@ pub enum SearchRefusal {
     TooMany,
 }
 
+/// The clients that exist for a search.
+pub(super) struct SearchScope {
+    /// Who asks.
+    pub(super) principal: Principal,
+    /// Their IDs begin with this.
+    pub(super) prefix: Box<[u8]>,
+}
+
+impl SearchScope {
+    pub(super) fn all(principal: Principal) -> Self {
+        SearchScope {
+            principal,
+            prefix: Box::default(),
+        }
+    }
+
+    pub(super) fn holds(&self, client: &[u8]) -> bool {
+        client.starts_with(&self.prefix) && self.principal.may_see(client)
+    }
+}
+
 /// The state that all searches share.
 pub(super) struct Searches {
     pub(super) locations: Arc<Locations>,
     statistics: Arc<ServiceStatistics>,
-    in_flight: Arc<InFlight>,
+    pub(super) in_flight: Arc<InFlight>,
     pub(super) answers: Arc<AnswerBudget>,
     /// Pieces of long searches that may be worked on at a time, first come first served.
-    turns: Semaphore,
+    pub(super) turns: Semaphore,
     /// The threads for long searches.
-    background: Option<Handle>,
+    pub(super) background: Option<Handle>,
 }
 
 impl Searches {
@@ -142,14 +163,22 @@ impl LocationService {
         principal: &Principal,
         query: impl FnOnce() -> Option<Query> + Send + 'static,
     ) -> Asked<Searched> {
+        self.search_in_scope(SearchScope::all(principal.clone()), query)
+    }
+
+    /// The same among the clients of a scope.
+    pub(super) fn search_in_scope(
+        &self,
+        scope: SearchScope,
+        query: impl FnOnce() -> Option<Query> + Send + 'static,
+    ) -> Asked<Searched> {
         let searches = Arc::clone(&self.searches);
-        let principal = principal.clone();
         if !self.locations.loading().is_running() {
-            return searches.search(principal, query());
+            return searches.search(scope, query());
         }
         Asked::AfterLoading(Box::pin(async move {
             wait_for_store(&searches.locations, AnswerableAfter::Load).await;
-            searches.search(principal, query()).answer().await
+            searches.search(scope, query()).answer().await
         }))
     }
 }
@@ -170,12 +199,12 @@ fn around(
 }
 
 impl Searches {
-    fn search(self: Arc<Self>, principal: Principal, query: Option<Query>) -> Asked<Searched> {
+    fn search(self: Arc<Self>, scope: SearchScope, query: Option<Query>) -> Asked<Searched> {
         let begin = Instant::now();
         let Some(query) = query else {
             return Asked::Now(Err(SearchRefusal::UnknownCenter));
         };
-        if !principal.may_see_some() {
+        if !scope.principal.may_see_some() {
             // Nothing is looked at for a stranger.
             return Asked::Now(Ok(SearchAnswer {
                 found: Found::default(),
@@ -186,7 +215,7 @@ impl Searches {
             let searches = Arc::clone(&self);
             move |(search, bytes): Worked<Search>| searches.told(search, bytes, begin)
         };
-        self.work(principal, Search::new(query))
+        self.work(scope, Search::new(query))
             .map(|worked| worked.and_then(told))
     }
 
@@ -194,10 +223,10 @@ impl Searches {
     /// with others, as many of them as may be under way.
     pub(super) fn work<W: Work>(
         self: Arc<Self>,
-        principal: Principal,
+        scope: SearchScope,
         mut work: W,
     ) -> Asked<Result<Worked<W>, SearchRefusal>> {
-        let may_see = |client: &[u8]| principal.may_see(client);
+        let may_see = |client: &[u8]| scope.holds(client);
         if work.carry_on(&self.locations, &may_see, FIRST_PIECE) {
             return Asked::Now(Ok((work, AnswerBytes::of(&self.answers))));
         }
@@ -208,7 +237,7 @@ impl Searches {
         long.fetch_add(1, Ordering::Relaxed);
         let long = Long {
             work,
-            principal,
+            scope,
             bytes: AnswerBytes::of(&self.answers),
             _waiting: waiting,
         };
@@ -237,8 +266,8 @@ impl Searches {
         loop {
             let is_over = {
                 let _turn = self.turns.acquire().await;
-                let principal = &long.principal;
-                let may_see = |client: &[u8]| principal.may_see(client);
+                let scope = &long.scope;
+                let may_see = |client: &[u8]| scope.holds(client);
                 long.work.carry_on(&self.locations, &may_see, PIECE)
             };
             if is_over {
@@ -314,7 +343,7 @@ impl Work for Search {
 /// Work that goes on in pieces.
 struct Long<W> {
     work: W,
-    principal: Principal,
+    scope: SearchScope,
     bytes: AnswerBytes,
     _waiting: Waiting,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::in_flight::InFlight;
+use super::own_time::OwnClock;
 use super::rare_warning::RareWarning;
 use super::search::Searches;
 use super::settings::ServiceSettings;
@@ -25,6 +26,7 @@ pub struct LocationService {
     pub(super) questions: Arc<InFlight>,
     pub(super) searches: Arc<Searches>,
     pub(super) watches: Arc<Watches>,
+    pub(super) own_clock: OwnClock,
     pub(super) full_warning: RareWarning,
     pub(super) floor_warning: RareWarning,
     pub(super) unread_warning: RareWarning,
@@ -49,6 +51,7 @@ impl LocationService {
             questions: InFlight::new(settings.whatsat_in_flight_max),
             searches: Arc::new(searches),
             watches: Arc::new(watches),
+            own_clock: OwnClock::default(),
             settings,
             locations,
             acknowledgements,

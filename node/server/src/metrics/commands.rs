@@ -8,14 +8,22 @@ use herd_places::online::OnlineStatistics;
 /// The outcome of a command, as a label.
 fn outcome_label(outcome: CommandOutcome) -> &'static str {
     match outcome {
-        CommandOutcome::IamatTaken | CommandOutcome::ForgetTaken => "taken",
+        CommandOutcome::IamatTaken
+        | CommandOutcome::ForgetTaken
+        | CommandOutcome::GeoaddTaken
+        | CommandOutcome::ZremTaken => "taken",
         CommandOutcome::IamatInvalid
         | CommandOutcome::WhatsatInvalid
         | CommandOutcome::NearbyInvalid
         | CommandOutcome::WithinInvalid
         | CommandOutcome::WatchInvalid
         | CommandOutcome::ForgetInvalid
-        | CommandOutcome::OtherInvalid => "invalid",
+        | CommandOutcome::OtherInvalid
+        | CommandOutcome::GeoaddInvalid
+        | CommandOutcome::GeoposInvalid
+        | CommandOutcome::GeosearchInvalid
+        | CommandOutcome::ZremInvalid
+        | CommandOutcome::RespInvalid => "invalid",
         CommandOutcome::IamatAhead => "ahead",
         CommandOutcome::IamatFull | CommandOutcome::ForgetFull => "full",
         CommandOutcome::IamatKeptOut | CommandOutcome::ForgetKeptOut => "kept_out",
@@ -25,7 +33,16 @@ fn outcome_label(outcome: CommandOutcome) -> &'static str {
         CommandOutcome::WhatsatLoading
         | CommandOutcome::NearbyLoading
         | CommandOutcome::WithinLoading => "loading",
-        CommandOutcome::NearbyAnswered | CommandOutcome::WithinAnswered => "answered",
+        CommandOutcome::NearbyAnswered
+        | CommandOutcome::WithinAnswered
+        | CommandOutcome::GeoposAnswered
+        | CommandOutcome::GeosearchAnswered
+        | CommandOutcome::CountAnswered
+        | CommandOutcome::RespAnswered => "answered",
+        CommandOutcome::GeoaddRefused
+        | CommandOutcome::GeosearchRefused
+        | CommandOutcome::ZremRefused
+        | CommandOutcome::CountRefused => "refused",
         CommandOutcome::NearbyTooMany
         | CommandOutcome::WithinTooMany
         | CommandOutcome::WatchTooMany => "too_many",
@@ -45,6 +62,12 @@ fn word_label(word: Word) -> &'static str {
         Word::Watch => "watch",
         Word::Forget => "forget",
         Word::Other => "other",
+        Word::Geoadd => "geoadd",
+        Word::Geopos => "geopos",
+        Word::Geosearch => "geosearch",
+        Word::Zrem => "zrem",
+        Word::Count => "count",
+        Word::Resp => "resp",
     }
 }
 

@@ -117,7 +117,7 @@ fn name(ended: &PartEnd) -> Option<&'static str> {
     Some(match ended {
         PartEnd::OfReplication(_) => "replication",
         PartEnd::Of(Part::Http) => "the HTTP server",
-        PartEnd::Of(Part::Frontend) => "the text frontend",
+        PartEnd::Of(Part::Frontend) => "the frontend",
         PartEnd::Of(Part::Control) => "the control socket",
         PartEnd::Of(Part::Certificates) => "watching certificates",
         PartEnd::Of(Part::Expiry) => "expiry",

@@ -163,7 +163,7 @@ fn health(
     floor: Option<FloorWatch>,
     stop: Stop,
 ) -> Arc<Health> {
-    let mut watchdogs = vec![frontend.watchdog()];
+    let mut watchdogs = frontend.watchdogs();
     let ReplicationView {
         figures,
         store,

@@ -36,4 +36,4 @@ pub use report::Row;
 pub(crate) use report::write as write_report;
 pub use resolver::Resolver;
 pub use source::{Flags, Given, Origin, Source};
-pub use table::{DATA_DIR, EXPIRE_AFTER, Setting, Values};
+pub use table::{DATA_DIR, EXPIRE_AFTER, RESP_PORT_BASE, Setting, Values};

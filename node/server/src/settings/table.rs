@@ -27,6 +27,9 @@ use crate::logging::{LogFilter, LogFormat};
 /// it.
 pub const DATA_DIR: &str = "herd-data";
 
+/// Where the ports for Redis clients start in `herd local` unless something else is said.
+pub const RESP_PORT_BASE: u16 = 15_000;
+
 /// The times after which records can expire.
 pub const EXPIRE_AFTER: Durations = Durations {
     min: SECOND,
@@ -75,9 +78,16 @@ Server {
         for [Serve], "Address to listen on for clients";
     PeerListen peer_listen: std::net::SocketAddr, Listen, otherwise "the address in the topology",
         for [Serve], "Address to listen on for neighbours";
+    RespPortBase resp_port_base: Option<u16>, off_or(Port),
+        otherwise format!("`{RESP_PORT_BASE}`; `off` with a topology file"),
+        for [Local], "First port for Redis clients, on 127.0.0.1; each server takes the next one",
+        "See [Redis clients](redis.md).";
     HttpListen http_listen: Option<std::net::SocketAddr>, off_or(Listen), otherwise "the address in the topology",
         for [Serve], "Address to listen on for HTTP; `off` switches HTTP off",
         "Without HTTP there are no probes and no metrics.";
+    RespListen resp_listen: Option<std::net::SocketAddr>, off_or(Listen), default None,
+        for [Serve], "Address to listen on for Redis clients (RESP); `off` for none",
+        "Tokens, TLS and limits of the client port hold for it too; see [Redis clients](redis.md).";
     HttpLocations http_locations: bool, Switch,
         otherwise "`false`; `herd local`: `true` where HTTP listens on loopback",
         for [Serve, Local], "Show locations and the inside of the herd to everyone who reaches HTTP",

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::file::WireLog;
 use super::record::{write_escaped, write_time};
 use crate::access::AUTH_WORD;
+use crate::frontend::Protocol;
 use herd_protocol::{ACCEPTED_LINE, Fields};
 
 /// Memory that an idle connection keeps for its next batch, in bytes.
@@ -25,18 +26,21 @@ pub struct ConnectionLog {
     prefix: Vec<u8>,
     batch: Vec<u8>,
     lines: u64,
+    /// Replies are lines of the text protocol, and not of RESP.
+    is_text: bool,
 }
 
 impl ConnectionLog {
     /// A log of the connection with `peer`.
     #[must_use]
-    pub fn new(log: WireLog, peer: SocketAddr) -> Self {
+    pub fn new(log: WireLog, peer: SocketAddr, protocol: Protocol) -> Self {
         ConnectionLog {
             log,
             peer: format!(" {peer} "),
             prefix: Vec::new(),
             batch: Vec::new(),
             lines: 0,
+            is_text: protocol == Protocol::Text,
         }
     }
 
@@ -63,6 +67,9 @@ impl ConnectionLog {
 
     /// Logs sent bytes: whole replies, each line with its LF.
     pub fn lines_out(&mut self, lines: &[u8]) {
+        if !self.is_text {
+            return self.resp_out(lines);
+        }
         let keeps_places = self.log.keeps_places();
         let mut from = 0;
         let mut among_places = false;
@@ -85,6 +92,15 @@ impl ConnectionLog {
                 Some(copy) if shows_token(copy) => self.write(b"> ? ", TOKEN),
                 _ => self.write(b"> ", line),
             }
+            self.batch.push(b'\n');
+        }
+    }
+
+    /// RESP has no places and no tokens in its replies.
+    fn resp_out(&mut self, lines: &[u8]) {
+        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            self.write(b"> ", line.strip_suffix(b"\r").unwrap_or(line));
             self.batch.push(b'\n');
         }
     }

@@ -49,7 +49,7 @@ impl Connection {
         self.lane = None;
         if reason != EndReason::Unwatched {
             self.input = InputState::Over;
-            self.lines_left = false;
+            self.commands_left = false;
         }
     }
 

@@ -11,6 +11,8 @@ mod iamat;
 mod limits;
 mod lines;
 mod nearby;
+mod resp;
+mod resp_rights;
 mod server;
 mod stop;
 mod watch;

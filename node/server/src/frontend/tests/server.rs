@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::frontend::{Frontend, FrontendSettings, Statistics};
+use crate::frontend::{Frontend, FrontendSettings, Protocol, Statistics};
 use crate::location_service::{LocationService, ServiceSettings, ServiceStatistics};
 use crate::settings::Values;
 use crate::wire_log::WireLog;
@@ -167,11 +167,35 @@ impl TestServer {
         Self::start_all(settings, of_service, places, (None, AckLevel::Memory)).await
     }
 
+    /// The same for Redis clients.
+    pub(super) async fn start_resp(
+        set: impl FnOnce(&mut FrontendSettings),
+        (wire_log, ack): (Option<WireLog>, AckLevel),
+    ) -> Self {
+        let mut settings = FrontendSettings::new(&Values::default());
+        settings.bulk = Some(BULK.handle().clone());
+        set(&mut settings);
+        let of_service = ServiceSettings::new("Hill".into(), &Values::default());
+        let places = TestPlaces::new(true);
+        let spoken = (Protocol::Resp, wire_log, ack);
+        Self::start_speaking(settings, of_service, places, spoken).await
+    }
+
     async fn start_all(
         settings: FrontendSettings,
         of_service: ServiceSettings,
         places: Arc<TestPlaces>,
         (wire_log, ack): (Option<WireLog>, AckLevel),
+    ) -> Self {
+        let spoken = (Protocol::Text, wire_log, ack);
+        Self::start_speaking(settings, of_service, places, spoken).await
+    }
+
+    async fn start_speaking(
+        settings: FrontendSettings,
+        of_service: ServiceSettings,
+        places: Arc<TestPlaces>,
+        (protocol, wire_log, ack): (Protocol, Option<WireLog>, AckLevel),
     ) -> Self {
         let acknowledgements = Arc::new(Acknowledgements::new(ack, ACK_TIMEOUT));
         let locations = Arc::new(Locations::default());
@@ -189,7 +213,7 @@ impl TestServer {
         let shutdown = CancellationToken::new();
         let statistics = frontend.statistics();
         let token = shutdown.clone();
-        let serving = tokio::spawn(frontend.serve(listener, token));
+        let serving = tokio::spawn(frontend.serve(listener, protocol, token));
         TestServer {
             address,
             locations,

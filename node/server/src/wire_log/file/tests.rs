@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::super::ConnectionLog;
 use super::*;
+use crate::frontend::Protocol;
 use herd_clock::clock::WallClock;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,7 +23,11 @@ fn clock() -> SharedClock {
 }
 
 fn connection(log: &WireLog) -> ConnectionLog {
-    ConnectionLog::new(log.clone(), "127.0.0.1:5000".parse().unwrap())
+    ConnectionLog::new(
+        log.clone(),
+        "127.0.0.1:5000".parse().unwrap(),
+        Protocol::Text,
+    )
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use herd_acknowledgement::{AckLevel, Acknowledgements};
 use herd_clock::clock::SystemClock;
 use herd_locations::Locations;
 use herd_places::{NearbyQuery, Places};
-use herd_server::frontend::{Frontend, FrontendSettings};
+use herd_server::frontend::{Frontend, FrontendSettings, Protocol};
 use herd_server::location_service::{LocationService, ServiceSettings};
 use herd_server::settings::Values;
 
@@ -42,7 +42,7 @@ async fn connect() -> TcpStream {
     );
     let settings = FrontendSettings::new(&values);
     let frontend = Frontend::new(settings, Arc::new(service), Arc::new(SystemClock), None);
-    tokio::spawn(frontend.serve(listener, CancellationToken::new()));
+    tokio::spawn(frontend.serve(listener, Protocol::Text, CancellationToken::new()));
     TcpStream::connect(address).await.unwrap()
 }
 

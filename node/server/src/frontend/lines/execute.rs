@@ -2,30 +2,21 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::replies::{Arrived, LaterReply};
-use super::statistics::{CommandOutcome, Counts, Statistics, Word};
 use crate::access::{AUTH_WORD, Principal};
+use crate::frontend::batch::Batch;
+use crate::frontend::replies::{Arrived, LaterReply};
+use crate::frontend::statistics::{CommandOutcome, Word};
+use crate::frontend::weights::{HITS_PER_COMMAND, PLACES_BYTES_PER_COMMAND, SEARCH_COMMANDS};
 use crate::location_service::{
     self, AnswerBytes, Asked, ForgetRefusal, Forgetting, Gone, LocationService, PlacesNear,
     Refusal, SearchAnswer, SearchRefusal, Searched, Taken, WatchRefusal, WatchStream,
 };
-use herd_acknowledgement::Ticket;
 use herd_locations::{Found, Hit};
 use herd_protocol::{
     AtLine, Command, Fields, Forget, GoneLine, Iamat, InvalidCommand, Line, Nearby, Reply, Watch,
     Whatsat, Within,
 };
-
-/// A search counts as this number of commands, because it takes as long as so many reports.
-pub(super) const SEARCH_COMMANDS: usize = 16;
-
-/// A search counts as one more command for each this number of clients that it finds.
-const HITS_PER_COMMAND: usize = 2;
-
-/// A question counts as one more command for each this number of bytes of places, which take as long to build.
-const PLACES_BYTES_PER_COMMAND: usize = 128;
 
 /// The effect of a line.
 pub(super) enum Effect<'a> {
@@ -54,50 +45,14 @@ pub(super) enum Watching<'a> {
     Invalid(Reply<'a>),
 }
 
-/// Lines that are executed together: they share one reading of the clock, and their changes of shared counters are
-/// added up first.
-pub(super) struct Batch<'a> {
-    reports: location_service::Batch<'a>,
-    address: IpAddr,
-    counts: Counts,
-}
-
-impl Batch<'_> {
-    /// For the reports so far.
-    pub(super) fn ticket(&self) -> Ticket {
-        self.reports.ticket()
-    }
-
-    /// All its lines are executed: adds its counts to the shared ones. Returns the ticket of its reports.
-    pub(super) fn finish(self, statistics: &Statistics, took: Duration) -> Ticket {
-        let ticket = self.reports.finish();
-        statistics.add(&self.counts, took);
-        ticket
-    }
-
-    /// The replies to `commands` of its commands are not ready when the batch is executed.
-    pub(super) fn wait(&mut self, word: Word, commands: u64) {
-        self.counts.wait(word, commands);
-    }
-}
-
 /// Executes commands of lines.
-pub(super) struct Executor {
+pub(in crate::frontend) struct Executor {
     service: Arc<LocationService>,
 }
 
 impl Executor {
-    pub(super) fn new(service: Arc<LocationService>) -> Self {
+    pub(in crate::frontend) fn new(service: Arc<LocationService>) -> Self {
         Executor { service }
-    }
-
-    /// Begins a batch of lines that were received from this address at `received_ns` by this server's clock.
-    pub(super) fn begin_batch(&self, received_ns: i64, address: IpAddr) -> Batch<'_> {
-        Batch {
-            address,
-            reports: self.service.begin_batch(received_ns),
-            counts: Counts::default(),
-        }
     }
 
     /// Executes one line of a batch. Its effect is visible when this returns.
@@ -110,7 +65,7 @@ impl Executor {
         let text = match line {
             Line::Text(text) => text,
             Line::Oversized(start) => {
-                batch.counts.count(CommandOutcome::Oversized);
+                batch.count(CommandOutcome::Oversized);
                 return Effect::Now(Reply::Invalid(start));
             }
         };
@@ -127,7 +82,7 @@ impl Executor {
             Err(invalid) => (Some(invalid_outcome(invalid)), None),
         };
         if let Some(outcome) = outcome {
-            batch.counts.count(outcome);
+            batch.count(outcome);
         }
         effect.unwrap_or(Effect::Now(Reply::Invalid(text)))
     }
@@ -187,7 +142,7 @@ impl Executor {
                 }
             },
         };
-        batch.counts.count(outcome);
+        batch.count(outcome);
         effect
     }
 
@@ -304,7 +259,7 @@ fn forget_effect<'a, 'b: 'a>(
 ) -> Executed<'a> {
     let client = forget.client;
     let refused = match batch.reports.forget(principal, client) {
-        Ok(Forgetting::Now(Gone { server, time })) => {
+        Ok(Forgetting::Now(Gone { server, time, .. })) => {
             let gone = GoneLine {
                 server,
                 client,
@@ -317,7 +272,7 @@ fn forget_effect<'a, 'b: 'a>(
             let (client, text) = (client.to_vec(), text.to_vec());
             let reply = async move {
                 match gone.await {
-                    Some(Gone { server, time }) => Arrived::of(&Reply::Gone(GoneLine {
+                    Some(Gone { server, time, .. }) => Arrived::of(&Reply::Gone(GoneLine {
                         server: &server,
                         client: &client,
                         time,

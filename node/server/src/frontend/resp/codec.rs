@@ -1,0 +1,123 @@
+//! Requests, as a connection executes them.
+
+use super::execute::Speaker;
+use super::members::{KEPT_BYTES_MAX, write_client};
+use super::wire;
+use crate::access::AccessSession;
+use crate::frontend::statistics::CommandOutcome;
+use crate::frontend::turn::{Executed, InputEnd, Turn};
+use crate::wire_log::ConnectionLog;
+use herd_protocol::Foreign;
+use herd_protocol::resp::{CommandReader, members_ahead};
+
+/// Fewer reports than this are not worth a look ahead.
+const PREFETCHED_MIN: usize = 4;
+
+/// The state of RESP of one connection.
+pub(in crate::frontend) struct RespCodec {
+    reader: CommandReader,
+    speaker: Speaker,
+    /// The IDs of clients that come next, one behind the other, and where each ends.
+    ids_ahead: Vec<u8>,
+    ends_ahead: Vec<usize>,
+    /// Whether no request was executed yet.
+    is_new: bool,
+}
+
+impl RespCodec {
+    /// A connection of this number, whose requests have at most `command_bytes_max` bytes.
+    pub(in crate::frontend) fn new(command_bytes_max: usize, number: i64) -> Self {
+        RespCodec {
+            reader: CommandReader::new(command_bytes_max),
+            speaker: Speaker::new(number),
+            ids_ahead: Vec::new(),
+            ends_ahead: Vec::new(),
+            is_new: true,
+        }
+    }
+
+    /// Where to read the next bytes to. Execute all requests before.
+    pub(in crate::frontend) fn room(&mut self) -> &mut [u8] {
+        self.reader.room()
+    }
+
+    /// Says how many bytes were read into [`RespCodec::room`].
+    pub(in crate::frontend) fn filled(&mut self, read_bytes: usize) {
+        self.reader.filled(read_bytes);
+    }
+
+    /// Whether the beginning of a request is there without its end. Execute all requests before.
+    pub(in crate::frontend) fn is_inside_command(&self) -> bool {
+        self.reader.is_inside_request()
+    }
+
+    /// Executes requests, as many as `turn` allows. The beginning of one that does not end is left.
+    pub(in crate::frontend) fn execute(
+        &mut self,
+        turn: &mut Turn<'_>,
+        mut session: Option<&mut AccessSession>,
+        log: &mut Option<ConnectionLog>,
+    ) -> Executed {
+        self.prefetch(turn);
+        let mut executed = Executed {
+            read: 0,
+            is_all: false,
+            end: None,
+        };
+        while executed.end.is_none() && turn.may_go_on(executed.read) {
+            let request = match self.reader.next_request() {
+                Ok(Some(request)) => request,
+                Ok(None) => {
+                    executed.is_all = true;
+                    break;
+                }
+                Err(fault) => {
+                    let text = format!("ERR {fault}");
+                    self.speaker.error(turn, &text, CommandOutcome::RespInvalid);
+                    executed.read += 1;
+                    executed.end = Some(InputEnd::Over);
+                    break;
+                }
+            };
+            if let Some(log) = log {
+                log.line_in(&wire::line_of(&request));
+            }
+            let is_first = std::mem::take(&mut self.is_new);
+            let foreign = request.inline.and_then(|line| Foreign::of(line, is_first));
+            if let Some(foreign) = foreign {
+                executed.read += 1;
+                executed.end = Some(InputEnd::Foreign(foreign));
+                break;
+            }
+            let session = session.as_deref_mut();
+            executed.end = self.speaker.execute(request.arguments, session, turn);
+            executed.read += self.speaker.records.max(1);
+        }
+        executed
+    }
+
+    /// Prefetches the clients of reports that are about to be executed.
+    fn prefetch(&mut self, turn: &Turn<'_>) {
+        let allowance = turn.allowance;
+        let most = allowance.in_turn.min(allowance.by_pace);
+        let (ids, ends) = (&mut self.ids_ahead, &mut self.ends_ahead);
+        ids.clear();
+        ends.clear();
+        for (key, member) in members_ahead(self.reader.ahead()).take(most) {
+            write_client(key, member, ids);
+            ends.push(ids.len());
+        }
+        if ends.len() < PREFETCHED_MIN {
+            return;
+        }
+        let mut begin = 0;
+        let clients = ends.iter().map(|&end| {
+            let client = &ids[begin..end];
+            begin = end;
+            client
+        });
+        let locations = turn.service.operations.locations();
+        locations.prefetch_clients(clients, most);
+        ids.shrink_to(KEPT_BYTES_MAX);
+    }
+}

@@ -1,0 +1,10 @@
+//! How much a command weighs beside a report, which is one command.
+
+/// A search counts as this number of commands, because it takes as long as so many reports.
+pub(super) const SEARCH_COMMANDS: usize = 16;
+
+/// A search counts as one more command for each this number of clients that it finds.
+pub(super) const HITS_PER_COMMAND: usize = 2;
+
+/// A question counts as one more command for each this number of bytes of places, which take as long to build.
+pub(super) const PLACES_BYTES_PER_COMMAND: usize = 128;
