@@ -1,4 +1,4 @@
-//! Attacks of strangers on the ports of clients and on HTTP.
+//! Attacks of strangers on the client port and on HTTP.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -87,76 +87,6 @@ pub(crate) async fn slow_readers(address: SocketAddr, over: Over) {
         }
         sleep(PAUSE).await;
     }
-}
-
-/// Ten thousand requests of a Redis client in one write, again and again.
-pub(crate) async fn resp_pipelines(address: SocketAddr, over: Over) {
-    let requests = resp_requests("GEOADD flood 1 1 member");
-    let mut replies = vec![0; 64 * 1024];
-    while !is_over(&over) {
-        let Some(mut stream) = connect(address).await else {
-            continue;
-        };
-        let (mut reads, mut writes) = stream.split();
-        let reading = async { while matches!(reads.read(&mut replies).await, Ok(1..)) {} };
-        let writing =
-            async { while !is_over(&over) && writes.write_all(&requests).await.is_ok() {} };
-        tokio::select! {
-            () = reading => {}
-            () = writing => {}
-        }
-    }
-}
-
-/// The same without a reader of the replies, which are long.
-pub(crate) async fn resp_unread(address: SocketAddr, over: Over) {
-    let mut connections = Vec::new();
-    for _ in 0..FEW {
-        if let Some(stream) = connect(address).await {
-            connections.push(stream);
-        }
-    }
-    let requests = resp_requests("COMMAND");
-    while !is_over(&over) {
-        for stream in &mut connections {
-            // As much as it takes without being read from.
-            let _ = stream.try_write(&requests);
-        }
-        sleep(PAUSE).await;
-    }
-}
-
-/// Arrays that promise much and bring little, a byte now and then.
-pub(crate) async fn resp_promises(address: SocketAddr, over: Over) {
-    let begin = b"*9999\r\n$60000\r\nx";
-    let mut connections = Vec::new();
-    while !is_over(&over) {
-        while connections.len() < FEW {
-            let Some(mut stream) = connect(address).await else {
-                break;
-            };
-            let _ = stream.write_all(begin).await;
-            connections.push(stream);
-        }
-        let mut left = Vec::new();
-        for mut stream in connections {
-            if stream.write_all(b"x").await.is_ok() {
-                left.push(stream);
-            }
-        }
-        connections = left;
-        sleep(PAUSE).await;
-    }
-}
-
-/// The same request ten thousand times.
-fn resp_requests(words: &str) -> Vec<u8> {
-    let words: Vec<&str> = words.split(' ').collect();
-    let mut request = format!("*{}\r\n", words.len());
-    for word in words {
-        request += &format!("${}\r\n{word}\r\n", word.len());
-    }
-    request.into_bytes().repeat(10_000)
 }
 
 /// One client that reports as fast as it can.

@@ -11,12 +11,10 @@ mod peers;
 mod speaker;
 mod wire;
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use herd_integration_tests::redis::resp_address;
 use herd_integration_tests::{Addresses, Herd, Topology, eventually, series, within};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::process::setpriority_process;
@@ -73,8 +71,7 @@ async fn attacked(limit: Option<&str>, strangers: &Handle) {
     let crowd = attackers::idle_crowd(smith.client, idle).await;
     let generation = peers::generation(&herd, "Smith", "Hill").await;
     let mut running = JoinSet::new();
-    let resp = resp_address(herd.server("Smith"));
-    for attack in attacks(&smith, resp, generation, &over) {
+    for attack in attacks(&smith, generation, &over) {
         running.spawn_on(attack, strangers);
     }
     let attacked = Honest::new(&herd).await.exchanges(EXCHANGES).await;
@@ -101,7 +98,6 @@ async fn herd_to_attack(limit: Option<&str>) -> Herd {
     let mut herd = Herd::builder(Topology::five())
         .argument("--half-line-timeout=3s")
         .argument("--http-locations")
-        .argument("--resp-listen=127.0.0.1:0")
         .argument(&format!("--max-clients={CLIENTS_MAX}"));
     if let Some(limit) = limit {
         herd = herd.argument(limit);
@@ -119,12 +115,7 @@ async fn herd_to_attack(limit: Option<&str>) -> Herd {
 type Attack = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Every attack on a server, until it is over; `generation` is that of a neighbour whose name attackers take.
-fn attacks(
-    on: &Addresses,
-    resp: SocketAddr,
-    generation: u64,
-    over: &Arc<AtomicBool>,
-) -> Vec<Attack> {
+fn attacks(on: &Addresses, generation: u64, over: &Arc<AtomicBool>) -> Vec<Attack> {
     let over = || over.clone();
     vec![
         Box::pin(attackers::slow_writers(on.client, over())),
@@ -132,9 +123,6 @@ fn attacks(
         Box::pin(attackers::flood_of_one_id(on.client, over())),
         Box::pin(attackers::flood_of_ids(on.client, over())),
         Box::pin(attackers::times_out_of_range(on.client, over())),
-        Box::pin(attackers::resp_pipelines(resp, over())),
-        Box::pin(attackers::resp_unread(resp, over())),
-        Box::pin(attackers::resp_promises(resp, over())),
         Box::pin(attackers::bad_requests(on.http, over())),
         Box::pin(attackers::slow_bodies(on.http, over())),
         Box::pin(attackers::deaf_watchers(on.http, over())),
