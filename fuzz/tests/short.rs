@@ -51,7 +51,7 @@ macro_rules! short_runs {
 
 short_runs! {
     lines commands groups frames hello reports gossip handshake slot_values link_words certificates topology config tokens control
-    import_csv import_geojson import_osm_pbf table providers http http_json http_reports questions resp searches store
+    import_csv import_geojson import_osm_pbf table providers http http_json http_reports questions searches resp store
 }
 
 #[test]
