@@ -126,7 +126,6 @@ impl Server {
         let me = clock.incarnation(name, generation);
         let neighbours = start.neighbours.iter();
         let neighbours = neighbours.map(|other| (other.clone(), Neighbour::new(name < other, now)));
-        let expire_after = settings.expire_after;
         let mut server = Server {
             name: name.clone(),
             servers: servers.to_vec(),
@@ -153,8 +152,8 @@ impl Server {
             format,
             has_disk: settings.has_disks,
             waits_for_disk: None,
-            expire_after,
-            floor: expire_after.map(|after| Floor::new(after, None, now)),
+            expire_after: settings.expire_after,
+            floor: settings.expire_after.map(|after| Floor::new(after, None, now)),
             syncing: Syncing::default(),
             rejoins: false,
             is_overstated: false,
