@@ -153,7 +153,9 @@ impl Server {
             has_disk: settings.has_disks,
             waits_for_disk: None,
             expire_after: settings.expire_after,
-            floor: settings.expire_after.map(|after| Floor::new(after, None, now)),
+            floor: settings
+                .expire_after
+                .map(|after| Floor::new(after, None, now)),
             syncing: Syncing::default(),
             rejoins: false,
             is_overstated: false,
