@@ -4,7 +4,7 @@ use herd_crdt::Operands;
 use herd_protocol::resp::{Arguments, Encoder, Geoadd, InvalidRequest, ReportCondition};
 
 use super::execute::Speaker;
-use super::members::client_of;
+use super::members::{client_of, waiting_bytes};
 use super::refusals;
 use crate::access::Principal;
 use crate::frontend::replies::Arrived;
@@ -165,7 +165,7 @@ pub(super) fn zrem(
     turn.batch.count(CommandOutcome::ZremTaken);
     if !later.is_empty() {
         let version = speaker.identity.version;
-        let bytes = members.iter().map(<[u8]>::len).sum();
+        let bytes = waiting_bytes(key, members);
         let reply = async move {
             let mut out = Vec::new();
             let mut encoder = Encoder::new(&mut out, version);

@@ -96,6 +96,32 @@ async fn a_mistake_in_one_member_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_long_key_times_many_members_changes_nothing() {
+    let server = server().await;
+    let key = "k".repeat(8_000);
+    let many = " m".repeat(1_000);
+    let placed = " 1 1 m".repeat(1_000);
+    let longer = "k".repeat(9_000);
+    let said = server
+        .says(requests(&format!(
+            "GEOADD {key} 1 1 m\nGEOPOS {key}{many}\nZREM {key}{many}\nGEOADD {key}{placed}\nGEOPOS {key} n\nZCARD {key}\n\
+             GEOPOS {longer} m\nGEODIST {longer} m m\nZREM {longer} m"
+        )))
+        .await;
+    let lines: Vec<&str> = said.lines().collect();
+    let refused = "-ERR key and member, with a '/' between them, are more than 1048576 bytes for all members together";
+    for line in &lines[1..4] {
+        assert!(line.starts_with(refused), "{line}");
+    }
+    assert_eq!(
+        (lines[0], &lines[4..9]),
+        (":1", &["*1", "*-1", ":1", "*1", "*-1"][..])
+    );
+    assert_eq!(lines[9], "$-1");
+    assert!(lines[10].starts_with("-ERR the client's id is longer"));
+}
+
+#[tokio::test]
 async fn conditions_look_at_what_is_known() {
     let server = server().await;
     let said = server
