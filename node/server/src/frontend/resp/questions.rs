@@ -316,7 +316,9 @@ async fn count_all(
 ) -> Result<usize, SearchRefusal> {
     let mut all = 0;
     for key in keys {
-        all += operations.count(principal, &prefix_of(key), enough)?.await;
+        all += operations
+            .count(principal, &prefix_of(key), enough)?
+            .await?;
     }
     Ok(all)
 }
