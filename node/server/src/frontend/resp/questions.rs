@@ -163,6 +163,10 @@ pub(super) fn geosearch(
     match turn.service.operations.around(principal, &around) {
         Asked::Now(Ok(answer)) => tell_at_once(form, answer, speaker, turn),
         Asked::Now(Err(refusal)) => {
+            if refusal == SearchRefusal::TooMany {
+                // It was begun.
+                turn.weigh_search(SEARCH_COMMANDS);
+            }
             let text = refusals::search(refusal);
             speaker.error(turn, &text, CommandOutcome::GeosearchRefused);
         }

@@ -263,6 +263,29 @@ async fn while_the_store_is_read_questions_wait() {
 }
 
 #[tokio::test]
+async fn few_long_searches_and_counts_begin_at_a_time() {
+    let server = server().await;
+    for (line, reply, outcome) in [
+        (
+            "GEOSEARCH k FROMLONLAT 1 1 BYRADIUS 1 km\n",
+            "*0\r\n",
+            CommandOutcome::GeosearchAnswered,
+        ),
+        ("ZCARD k\n", ":0\r\n", CommandOutcome::CountAnswered),
+    ] {
+        let mut client = server.connect().await;
+        server.locations.loading().begin();
+        client.send(requests(&line.repeat(20))).await;
+        let begun = || server.statistics.commands(outcome);
+        eventually("the first have begun", || begun() >= 8).await;
+        assert_eq!(server.says(request("PING")).await, "+PONG\r\n");
+        assert_eq!(begun(), 8);
+        server.locations.loading().end();
+        client.expect(&reply.repeat(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_resp_ends_the_connection() {
     let server = server_with(|settings| settings.line_bytes_max = 1_024).await;
     let page = "POST / HTTP/1.1\r\nHost: x\r\n\r\nGEOADD k 1 1 a\r\n";
