@@ -332,6 +332,24 @@ async fn each_member_counts_for_the_commands_of_a_second() {
 }
 
 #[tokio::test]
+async fn empty_requests_count_for_the_commands_of_a_second() {
+    for empty in ["\n", "*0\r\n"] {
+        let server = server_with(|settings| {
+            settings.limits.commands_per_second = std::num::NonZeroU32::new(10);
+        })
+        .await;
+        let mut client = server.connect().await;
+        client.send(format!("{}PING\r\n", empty.repeat(10))).await;
+        eventually("it waits", || {
+            let pauses = &server.statistics.limits.pauses_connection;
+            pauses.load(Ordering::Relaxed) > 0
+        })
+        .await;
+        client.expect("+PONG\r\n").await;
+    }
+}
+
+#[tokio::test]
 async fn commands_are_counted_by_kind() {
     let server = server().await;
     server
