@@ -8,6 +8,7 @@ use herd_crdt::Record;
 
 use super::server::{NOW_NS, TestServer, eventually};
 use crate::frontend::{CommandOutcome, FrontendSettings};
+use crate::location_service::ServiceSettings;
 use crate::wire_log::WireLog;
 use herd_acknowledgement::{AckLevel, Written};
 use herd_clock::clock::SystemClock;
@@ -207,14 +208,8 @@ async fn a_pipeline_is_answered_in_order_and_moves() {
     assert!(!is_known(&server, "k/late"));
 }
 
-#[tokio::test]
-async fn a_report_waits_for_the_promise() {
-    let server = TestServer::start_resp(|_| {}, (None, AckLevel::Disk)).await;
-    let mut client = server.connect().await;
-    client
-        .send(requests("GEOADD k 1 1 a 2 2 b\nPING\nZREM k a"))
-        .await;
-    eventually("it is taken in", || is_known(&server, "k/b")).await;
+/// All so far is on disk.
+fn confirm(server: &TestServer) {
     let round = server.acknowledgements.begin_round();
     server.acknowledgements.note_written(Written {
         round,
@@ -225,11 +220,47 @@ async fn a_report_waits_for_the_promise() {
         behind: false,
     });
     server.acknowledgements.note_synced(round);
+}
+
+#[tokio::test]
+async fn a_report_waits_for_the_promise() {
+    let server = TestServer::start_resp(|_| {}, (None, AckLevel::Disk)).await;
+    let mut client = server.connect().await;
+    client
+        .send(requests("GEOADD k 1 1 a 2 2 b\nPING\nZREM k a"))
+        .await;
+    eventually("it is taken in", || is_known(&server, "k/b")).await;
+    confirm(&server);
     client.expect(":2\r\n+PONG\r\n:1\r\n").await;
     client.send(requests("GEOADD k 1 1 c\nPING")).await;
     client.expect("-NOREPLICAS ").await;
     let rest = String::from_utf8(client.end().await).unwrap();
     assert!(rest.ends_with("\r\n+PONG\r\n"), "{rest}");
+}
+
+#[tokio::test]
+async fn an_error_behind_some_members_waits_for_the_promise() {
+    let full = |settings: &mut ServiceSettings| settings.room.clients_max = Some(1);
+    for (line, before) in [
+        ("GEOADD k 1 1 a 2 2 b", "were taken in"),
+        ("ZREM k a b", "are forgotten"),
+    ] {
+        let server = TestServer::start_resp_with_service(full, AckLevel::Disk).await;
+        let mut client = server.connect().await;
+        client.send(request(line)).await;
+        let is_held = || server.locations.held(b"k/a").is_some();
+        eventually("some of it is taken in", is_held).await;
+        confirm(&server);
+        let error = format!("; the 1 members before this one {before}\r\n");
+        let said = String::from_utf8(client.end().await).unwrap();
+        assert!(
+            said.starts_with("-OOM ") && said.ends_with(&error),
+            "{said}"
+        );
+        let server = TestServer::start_resp_with_service(full, AckLevel::Disk).await;
+        let said = server.says(request(line)).await;
+        assert!(said.starts_with("-NOREPLICAS "), "{said}");
+    }
 }
 
 #[tokio::test]
