@@ -133,6 +133,7 @@ fn search(bencher: Bencher<'_, '_>, (from, radius_km, limit): (&str, f64, usize)
             area: Area::Circle(Circle::new(center, Some(radius_km * 1_000.0))),
             limit,
             except: None,
+            prefix: Box::default(),
         });
         assert!(search.carry_on(locations, &|_| true, usize::MAX));
         candidates.fetch_add(search.candidates() as u64, Ordering::Relaxed);

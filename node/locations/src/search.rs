@@ -30,6 +30,8 @@ pub struct Query {
     pub limit: usize,
     /// A client that is left out.
     pub except: Option<Box<[u8]>>,
+    /// The beginning of the IDs; others are not copied.
+    pub prefix: Box<[u8]>,
 }
 
 /// A client in the area.
@@ -221,6 +223,9 @@ impl Search {
             return None;
         }
         let client = record.client();
+        if !client.starts_with(&self.query.prefix) {
+            return None;
+        }
         if locations.hash(client) != hash || self.query.except.as_deref() == Some(client) {
             return None;
         }

@@ -81,6 +81,7 @@ fn by_looking_at_all(
     let mut hits: Vec<Hit> = all_records(locations)
         .into_iter()
         .filter(|record| may_see(record.client()))
+        .filter(|record| record.client().starts_with(&query.prefix))
         .filter(|record| query.except.as_deref() != Some(record.client()))
         .filter_map(|record| {
             let (distance_m, _) = query.area.distance(&record.location()?)?;
@@ -159,12 +160,15 @@ fn queries() -> impl Strategy<Value = Vec<Query>> {
         Just(None),
         any::<u8>().prop_map(|client| Some([client].into()))
     ];
-    let query =
-        (prop_oneof![around, between], limit, except).prop_map(|(area, limit, except)| Query {
+    let prefix = prop_oneof![4 => Just(""), 1 => Just("c"), 1 => Just("crowd1"), 1 => Just("none")];
+    let query = (prop_oneof![around, between], limit, except, prefix).prop_map(
+        |(area, limit, except, prefix)| Query {
             area,
             limit,
             except,
-        });
+            prefix: prefix.as_bytes().into(),
+        },
+    );
     prop::collection::vec(query, 1..6)
 }
 
@@ -266,6 +270,7 @@ fn a_few_of_a_crowd_are_found_without_looking_at_all() {
             area: circle("+34.2+18.2", radius_km),
             limit: 20,
             except: None,
+            prefix: Box::default(),
         };
         let mut search = Search::new(query.clone());
         assert!(search.carry_on(&locations, everybody, usize::MAX));
@@ -279,6 +284,7 @@ fn a_few_of_a_crowd_are_found_without_looking_at_all() {
         area: circle("-40-150", None),
         limit: 10,
         except: None,
+        prefix: Box::default(),
     };
     let mut search = Search::new(far);
     assert!(search.carry_on(&locations, everybody, usize::MAX));
@@ -319,6 +325,7 @@ fn searches_run_while_others_move() {
             area: circle("+10.005+10.005", Some(1.0)),
             limit: 1_000,
             except: None,
+            prefix: Box::default(),
         };
         for piece in [1, 7, 1_000].repeat(30) {
             let found = found(&locations, &query, &|_| true, piece);
@@ -349,6 +356,7 @@ fn a_floor_hides_at_once() {
         area: circle("+1+1", Some(0.0)),
         limit: 100,
         except: None,
+        prefix: Box::default(),
     };
     // Raised, but no shard was looked through yet.
     let floor_ns = 6 * herd_crdt::NANOSECONDS_PER_SECOND;

@@ -18,7 +18,7 @@ const BULK: u8 = b'$';
 /// A request of a client: an array of bulk strings, or an inline command.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The command and its operands; at least one.
+    /// The command and its operands; none in an empty request, which gets no reply.
     pub arguments: Arguments<'a>,
     /// The line of an inline command, without its end.
     pub inline: Option<&'a [u8]>,
@@ -156,37 +156,30 @@ impl CommandReader {
         self.buffer.stored()
     }
 
-    /// The next request, or `None` until more bytes come. Requests without arguments are passed over.
+    /// The next request, or `None` until more bytes come. One without arguments is a request too, so that it counts.
     ///
     /// # Errors
     /// See [`ProtocolFault`]. There are no more requests then.
     pub fn next_request(&mut self) -> Result<Option<Request<'_>>, ProtocolFault> {
-        while !self.has_failed {
-            let Some(&first) = self.buffer.stored().first() else {
-                break;
-            };
-            let found = if first == ARRAY {
-                self.array()
-            } else {
-                self.inline()
-            };
-            match found {
-                Err(fault) => {
-                    self.has_failed = true;
-                    return Err(fault);
-                }
-                Ok(false) => break,
-                Ok(true) if self.places.is_empty() => self.pass(),
-                Ok(true) => return Ok(Some(self.taken(first == ARRAY))),
-            }
+        if self.has_failed {
+            return Ok(None);
         }
-        Ok(None)
-    }
-
-    /// A request without arguments.
-    fn pass(&mut self) {
-        let bytes = self.begin_next();
-        self.buffer.take(bytes);
+        let Some(&first) = self.buffer.stored().first() else {
+            return Ok(None);
+        };
+        let found = if first == ARRAY {
+            self.array()
+        } else {
+            self.inline()
+        };
+        match found {
+            Err(fault) => {
+                self.has_failed = true;
+                Err(fault)
+            }
+            Ok(false) => Ok(None),
+            Ok(true) => Ok(Some(self.taken(first == ARRAY))),
+        }
     }
 
     fn taken(&mut self, is_array: bool) -> Request<'_> {
@@ -409,11 +402,10 @@ mod tests {
     }
 
     #[test]
-    fn requests_without_arguments_are_passed_over() {
-        assert_eq!(
-            of("*0\r\n*-1\r\n\r\n  \r\n\nPING\r\n"),
-            [request(&["PING"])]
-        );
+    fn requests_without_arguments_are_requests_too() {
+        let mut expected = vec![request(&[]); 5];
+        expected.push(request(&["PING"]));
+        assert_eq!(of("*0\r\n*-1\r\n\r\n  \r\n\nPING\r\n"), expected);
     }
 
     #[test]

@@ -250,6 +250,12 @@ impl Word {
         Word::Count,
         Word::Resp,
     ];
+
+    /// Whether such a command looks at many clients.
+    pub(super) fn looks_at_many(self) -> bool {
+        use Word::{Count, Geosearch, Nearby, Within};
+        matches!(self, Nearby | Within | Geosearch | Count)
+    }
 }
 
 /// One value for each outcome.

@@ -10,6 +10,7 @@ use super::replies::{Arrived, LaterReply, Replies, Written};
 use super::service::Service;
 use super::statistics::Word;
 use super::watching::WatchLane;
+use super::weights::LONG_SEARCH_BYTES;
 use herd_acknowledgement::Ticket;
 use herd_protocol::Foreign;
 
@@ -112,7 +113,12 @@ impl Turn<'_> {
         acknowledge(self.service, self.replies, held, ticket, self.begin);
         self.batch.wait(word, 1);
         let reply = measured(self.service, reply, word, self.begin);
-        self.replies.push_later(reply, command_bytes);
+        if word.looks_at_many() {
+            let bytes = LONG_SEARCH_BYTES + 2 * command_bytes;
+            self.replies.push_awaited(reply, bytes, 1);
+        } else {
+            self.replies.push_later(reply, command_bytes);
+        }
     }
 
     /// Notes the time that a reply took to build, in commands.

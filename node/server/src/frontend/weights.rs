@@ -8,3 +8,7 @@ pub(super) const HITS_PER_COMMAND: usize = 2;
 
 /// A question counts as one more command for each this number of bytes of places, which take as long to build.
 pub(super) const PLACES_BYTES_PER_COMMAND: usize = 128;
+
+/// The reply to a long search or count weighs this number of bytes among the replies of its connection that wait, which
+/// may take 1 MiB: so that one connection has at most 8 of them under way.
+pub(super) const LONG_SEARCH_BYTES: usize = 128 * 1_024;

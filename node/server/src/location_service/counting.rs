@@ -18,13 +18,13 @@ impl LocationService {
     /// clients. One that appears or is forgotten meanwhile may count or not.
     ///
     /// # Errors
-    /// If as many long searches are under way as may be.
+    /// If as many long searches are under way as may be, at once; later, if the threads end that it runs on.
     pub fn count(
         &self,
         principal: &Principal,
         prefix: &[u8],
         enough: usize,
-    ) -> Result<Later<usize>, SearchRefusal> {
+    ) -> Result<Later<Result<usize, SearchRefusal>>, SearchRefusal> {
         let searches = Arc::clone(&self.searches);
         let waiting = searches.in_flight.enter();
         let Some(waiting) = waiting else {
@@ -37,14 +37,16 @@ impl LocationService {
         let background = searches.background.clone();
         let counting = async move {
             let _waiting = waiting;
-            counted(&searches, &scope, enough).await
+            Ok(counted(&searches, &scope, enough).await)
         };
         let Some(background) = background else {
             return Ok(Box::pin(counting));
         };
         let task = AbortOnDropHandle::new(background.spawn(counting));
-        // It ends without an answer with the threads that it runs on.
-        Ok(Box::pin(async { task.await.unwrap_or(0) }))
+        // It ends without an answer if it panics, which is a defect, or with the threads that it runs on.
+        Ok(Box::pin(async {
+            task.await.unwrap_or(Err(SearchRefusal::TooMany))
+        }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use herd_crdt::{Outcome, ReportTime, ServerName};
+use herd_crdt::{Operands, Outcome, ReportTime, ServerName};
 use herd_locations::{Forget, Full, TombstonesRead};
 
 use super::asked::Later;
@@ -90,10 +90,7 @@ impl<'a> Batch<'a> {
         client: &[u8],
         received_ns: i64,
     ) -> Result<Forgetting<'a>, ForgetRefusal> {
-        if !principal.may_forget(client) {
-            return Err(ForgetRefusal::Forbidden);
-        }
-        self.check_forget(client)?;
+        self.check_forget(principal, client)?;
         let service = self.service;
         let is_loading = service.locations.loading().is_running();
         let server = &service.settings.server;
@@ -119,7 +116,18 @@ impl<'a> Batch<'a> {
         })
     }
 
-    fn check_forget(&self, client: &[u8]) -> Result<(), ForgetRefusal> {
+    /// Looks at whether a client may be forgotten, and forgets nothing.
+    ///
+    /// # Errors
+    /// See [`ForgetRefusal`].
+    pub fn check_forget(&self, principal: &Principal, client: &[u8]) -> Result<(), ForgetRefusal> {
+        if !principal.may_forget(client) {
+            return Err(ForgetRefusal::Forbidden);
+        }
+        let is_none = Operands::tombstone(client, b"0").is_err();
+        if is_none {
+            return Err(ForgetRefusal::ClientTooLong);
+        }
         let service = self.service;
         let locations = &service.locations;
         self.check_readers()?;

@@ -58,6 +58,7 @@ impl LocationService {
             prefix: around.prefix.into(),
         };
         let (shape, limit) = (around.shape, around.limit);
+        let prefix = scope.prefix.clone();
         let query = move |center| Query {
             area: match shape {
                 AroundShape::Circle { radius_m } => {
@@ -69,6 +70,7 @@ impl LocationService {
             },
             limit,
             except: None,
+            prefix,
         };
         match around.center {
             AroundCenter::Point(point) => {

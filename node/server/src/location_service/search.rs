@@ -121,6 +121,7 @@ impl LocationService {
                         area,
                         limit,
                         except,
+                        prefix: Box::default(),
                     },
                 )
             }
@@ -148,6 +149,7 @@ impl LocationService {
                 area,
                 limit,
                 except,
+                prefix: Box::default(),
             },
         )
     }
@@ -195,6 +197,7 @@ fn around(
         area: Area::Circle(Circle::new(center, radius_m)),
         limit,
         except: Some(client),
+        prefix: Box::default(),
     })
 }
 

@@ -29,6 +29,8 @@ pub(super) enum Effect<'a> {
     /// The reply to a report that was taken in, or for a client that is forgotten, which goes out when the record is as
     /// safe as this server promises; and the kind of command.
     Taken(Reply<'a>, Word),
+    /// The error reply to a search that was refused when it turned out to be a long one.
+    TooMany(Reply<'a>),
     /// A watch has begun: its lines come from now on.
     Watch(Box<WatchStream>),
     /// A reply that comes later, in its place, to a command of this kind.
@@ -164,13 +166,21 @@ impl Executor {
         }
     }
 
-    fn nearby(&self, nearby: &Nearby<'_>, principal: &Principal, text: &[u8]) -> Executed<'static> {
+    fn nearby<'a>(
+        &self,
+        nearby: &Nearby<'_>,
+        principal: &Principal,
+        text: &'a [u8],
+    ) -> Executed<'a> {
         match self.service.nearby(principal, nearby) {
             Asked::Now(Ok(SearchAnswer { found, bytes })) => {
                 let effect = Effect::Found(near_reply(found), bytes);
                 (Some(CommandOutcome::NearbyAnswered), Some(effect))
             }
-            Asked::Now(Err(SearchRefusal::TooMany)) => (Some(CommandOutcome::NearbyTooMany), None),
+            Asked::Now(Err(SearchRefusal::TooMany)) => {
+                let effect = Effect::TooMany(Reply::Invalid(text));
+                (Some(CommandOutcome::NearbyTooMany), Some(effect))
+            }
             Asked::Now(Err(_)) => (Some(CommandOutcome::NearbyUnknown), None),
             Asked::Later(searched) => {
                 let effect = later_search(searched, text, near_reply, Word::Nearby);
@@ -183,13 +193,21 @@ impl Executor {
         }
     }
 
-    fn within(&self, within: &Within<'_>, principal: &Principal, text: &[u8]) -> Executed<'static> {
+    fn within<'a>(
+        &self,
+        within: &Within<'_>,
+        principal: &Principal,
+        text: &'a [u8],
+    ) -> Executed<'a> {
         match self.service.within(principal, within) {
             Asked::Now(Ok(SearchAnswer { found, bytes })) => {
                 let effect = Effect::Found(in_reply(found), bytes);
                 (Some(CommandOutcome::WithinAnswered), Some(effect))
             }
-            Asked::Now(Err(SearchRefusal::TooMany)) => (Some(CommandOutcome::WithinTooMany), None),
+            Asked::Now(Err(SearchRefusal::TooMany)) => {
+                let effect = Effect::TooMany(Reply::Invalid(text));
+                (Some(CommandOutcome::WithinTooMany), Some(effect))
+            }
             Asked::Now(Err(_)) => (Some(CommandOutcome::WithinInvalid), None),
             Asked::Later(searched) => {
                 let effect = later_search(searched, text, in_reply, Word::Within);

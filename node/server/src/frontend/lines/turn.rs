@@ -28,6 +28,10 @@ impl Turn<'_> {
                 self.weigh_search(further_commands(&reply));
                 self.replies.push_found(&reply, bytes);
             }
+            Effect::TooMany(reply) => {
+                self.weigh_search(SEARCH_COMMANDS);
+                return self.reply(&reply, line, is_first);
+            }
             Effect::Taken(reply, word) => {
                 self.taken(&reply, &Reply::Invalid(text(line)), (word, 1));
             }

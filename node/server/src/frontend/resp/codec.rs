@@ -79,6 +79,11 @@ impl RespCodec {
                     break;
                 }
             };
+            if request.arguments.is_empty() {
+                executed.read += 1;
+                turn.commands += 1;
+                continue;
+            }
             if let Some(log) = log {
                 log.line_in(&wire::line_of(&request));
             }

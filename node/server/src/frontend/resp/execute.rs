@@ -4,8 +4,9 @@ use herd_protocol::resp::{Arguments, Encoder, InvalidRequest, RespCommand, entry
 
 use super::about;
 use super::identity::Identity;
-use super::members::PlacedClient;
+use super::members::{PlacedClient, asked_client_of, check_ids};
 use super::questions::{Counted, Told, clients_of, count, geosearch, locate};
+use super::refusals;
 use super::reports::{geoadd, zrem};
 use crate::access::{AccessSession, Principal};
 use crate::frontend::statistics::CommandOutcome;
@@ -101,6 +102,10 @@ impl Speaker {
             turn.batch.count(CommandOutcome::RespInvalid);
             return self.push(turn);
         }
+        if let Err(bytes_max) = check_ids(command, turn.service.settings.line_bytes_max) {
+            let text = refusals::too_long_ids(bytes_max);
+            return self.error(turn, &text, invalid_members(command));
+        }
         match command {
             RespCommand::Geoadd(command) => geoadd(command, principal, self, turn),
             RespCommand::Geopos { key, members } => {
@@ -108,7 +113,7 @@ impl Speaker {
                 locate(&clients, Told::Positions, principal, self, turn);
             }
             RespCommand::Geodist { key, members, unit } => {
-                let clients = members.map(|member| super::members::client_of(key, member));
+                let clients = members.map(|member| asked_client_of(key, member));
                 locate(&clients, Told::Distance(*unit), principal, self, turn);
             }
             RespCommand::Geosearch(search) => geosearch(search, principal, self, turn),
@@ -180,6 +185,15 @@ fn say(command: &RespCommand<'_>, identity: &mut Identity, turn: &Turn<'_>, out:
             about::info(sections, turn.service, &mut identity.encoder(out));
         }
         _ => identity.encoder(out).status("OK"),
+    }
+}
+
+/// How a command with members that breaks a rule counts.
+fn invalid_members(command: &RespCommand<'_>) -> CommandOutcome {
+    match command {
+        RespCommand::Geoadd(_) => CommandOutcome::GeoaddInvalid,
+        RespCommand::Zrem { .. } => CommandOutcome::ZremInvalid,
+        _ => CommandOutcome::GeoposInvalid,
     }
 }
 

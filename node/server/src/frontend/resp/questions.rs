@@ -10,7 +10,7 @@ use herd_protocol::resp::{
 };
 
 use super::execute::Speaker;
-use super::members::{client_of, prefix_of};
+use super::members::{asked_client_of, client_of, prefix_of, waiting_clients_bytes};
 use super::refusals;
 use crate::access::Principal;
 use crate::frontend::replies::Arrived;
@@ -43,7 +43,9 @@ pub(super) fn locate(
     speaker: &mut Speaker,
     turn: &mut Turn<'_>,
 ) {
-    let forbidden = clients.iter().find(|client| !principal.may_ask(client));
+    // One whose ID is too long is not there.
+    let mut possible = clients.iter().filter(|client| !client.is_empty());
+    let forbidden = possible.find(|client| !principal.may_ask(client));
     if let Some(client) = forbidden {
         let text = refusals::forbidden_question(client);
         return speaker.error(turn, &text, CommandOutcome::GeoposInvalid);
@@ -58,7 +60,7 @@ pub(super) fn locate(
         }
         Asked::Later(later) | Asked::AfterLoading(later) => {
             let version = speaker.identity.version;
-            let bytes = clients.iter().map(Vec::len).sum();
+            let bytes = waiting_clients_bytes(clients);
             let reply = async move {
                 let records = later.await;
                 arrived(version, |encoder| write_records(&records, told, encoder))
@@ -161,6 +163,10 @@ pub(super) fn geosearch(
     match turn.service.operations.around(principal, &around) {
         Asked::Now(Ok(answer)) => tell_at_once(form, answer, speaker, turn),
         Asked::Now(Err(refusal)) => {
+            if refusal == SearchRefusal::TooMany {
+                // It was begun.
+                turn.weigh_search(SEARCH_COMMANDS);
+            }
             let text = refusals::search(refusal);
             speaker.error(turn, &text, CommandOutcome::GeosearchRefused);
         }
@@ -314,7 +320,9 @@ async fn count_all(
 ) -> Result<usize, SearchRefusal> {
     let mut all = 0;
     for key in keys {
-        all += operations.count(principal, &prefix_of(key), enough)?.await;
+        all += operations
+            .count(principal, &prefix_of(key), enough)?
+            .await?;
     }
     Ok(all)
 }
@@ -323,7 +331,7 @@ async fn count_all(
 pub(super) fn clients_of(key: &[u8], members: Arguments<'_>) -> Vec<Vec<u8>> {
     members
         .iter()
-        .map(|member| client_of(key, member))
+        .map(|member| asked_client_of(key, member))
         .collect()
 }
 

@@ -21,6 +21,14 @@ pub(super) fn too_many_members() -> String {
     )
 }
 
+/// The IDs of the members of a request are too long together.
+pub(super) fn too_long_ids(bytes_max: usize) -> String {
+    format!(
+        "ERR key and member, with a '/' between them, are more than {bytes_max} bytes for all members together; nothing \
+         was changed: send fewer members a request, or use a shorter key"
+    )
+}
+
 /// A question about a client that the token does not allow.
 pub(super) fn forbidden_question(client: &[u8]) -> String {
     let client = client.escape_ascii();

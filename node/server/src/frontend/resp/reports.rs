@@ -4,13 +4,13 @@ use herd_crdt::Operands;
 use herd_protocol::resp::{Arguments, Encoder, Geoadd, InvalidRequest, ReportCondition};
 
 use super::execute::Speaker;
-use super::members::client_of;
+use super::members::{client_of, waiting_bytes};
 use super::refusals;
 use crate::access::Principal;
 use crate::frontend::replies::Arrived;
 use crate::frontend::statistics::{CommandOutcome, Word};
 use crate::frontend::turn::Turn;
-use crate::location_service::{Forgetting, Later, Placed, PlacingRefusal, ReportIf};
+use crate::location_service::{ForgetRefusal, Forgetting, Later, Placed, PlacingRefusal, ReportIf};
 
 /// The reply to a report that is not as safe as promised: the same in both versions of RESP.
 fn refusal() -> Vec<u8> {
@@ -59,15 +59,13 @@ pub(super) fn geoadd(
                 turn.taken(&**out, &[], (Word::Geoadd, members));
             }
         }
-        Err(not) => {
-            let text = if not.taken > 0 {
-                let (text, taken) = (not.text, not.taken);
-                format!("{text}; the {taken} members before this one were taken in")
-            } else {
-                not.text
-            };
-            speaker.error(turn, &text, not.outcome);
+        Err(not) if not.taken > 0 => {
+            turn.batch.count(not.outcome);
+            let (text, taken) = (not.text, not.taken);
+            let text = format!("{text}; the {taken} members before this one were taken in");
+            taken_but(&text, (Word::Geoadd, taken), speaker, turn);
         }
+        Err(not) => speaker.error(turn, &not.text, not.outcome),
     }
     speaker.placed.shrink();
 }
@@ -136,6 +134,15 @@ fn check_all(
     Ok(())
 }
 
+/// Adds an error to a command of which only so many members were taken in, when these are as safe as promised.
+fn taken_but(text: &str, (word, taken): (Word, usize), speaker: &mut Speaker, turn: &mut Turn<'_>) {
+    let Speaker { identity, out, .. } = speaker;
+    out.clear();
+    identity.encoder(out).error(text);
+    turn.taken(&**out, &refusal(), (word, taken));
+    speaker.shrink();
+}
+
 /// `ZREM`.
 pub(super) fn zrem(
     key: &[u8],
@@ -146,41 +153,88 @@ pub(super) fn zrem(
 ) {
     speaker.records = members.len();
     turn.commands += members.len() - 1;
-    let mut known = 0;
-    let mut later = Vec::new();
-    for (taken, member) in members.iter().enumerate() {
-        let client = client_of(key, member);
-        match turn.batch.reports.forget_now(principal, &client) {
-            Ok(Forgetting::Now(gone)) => known += i64::from(gone.was_known),
-            Ok(Forgetting::AfterLoading(gone)) => later.push(gone),
-            Err(refusal) => {
-                let mut text = refusals::forgetting(refusal);
-                if taken > 0 {
-                    text += &format!("; the {taken} members before this one are forgotten");
-                }
-                return speaker.error(turn, &text, CommandOutcome::ZremRefused);
-            }
+    let removal = match removed(key, members, principal, turn) {
+        Ok(removal) => removal,
+        Err(refusal) => {
+            let text = refusals::forgetting(refusal);
+            return speaker.error(turn, &text, CommandOutcome::ZremRefused);
         }
-    }
-    turn.batch.count(CommandOutcome::ZremTaken);
-    if !later.is_empty() {
+    };
+    turn.batch.count(if removal.refused.is_some() {
+        CommandOutcome::ZremRefused
+    } else {
+        CommandOutcome::ZremTaken
+    });
+    let (known, refused, taken) = (removal.known, removal.refused, removal.taken);
+    if !removal.later.is_empty() {
         let version = speaker.identity.version;
-        let bytes = members.iter().map(<[u8]>::len).sum();
         let reply = async move {
             let mut out = Vec::new();
             let mut encoder = Encoder::new(&mut out, version);
-            match all_known(later).await {
-                Some(more) => encoder.integer(known + more),
-                None => encoder.error(refusals::UNCONFIRMED),
+            match (all_known(removal.later).await, refused) {
+                (None, _) => encoder.error(refusals::UNCONFIRMED),
+                (Some(_), Some(text)) => encoder.error(&text),
+                (Some(more), None) => encoder.integer(known + more),
             }
             Arrived::of(&*out)
         };
-        return turn.later(Box::pin(reply), Word::Zrem, bytes);
+        return turn.later(Box::pin(reply), Word::Zrem, waiting_bytes(key, members));
+    }
+    if let Some(text) = refused {
+        return taken_but(&text, (Word::Zrem, taken), speaker, turn);
     }
     let Speaker { identity, out, .. } = speaker;
     out.clear();
     identity.encoder(out).integer(known);
-    turn.taken(&**out, &refusal(), (Word::Zrem, members.len()));
+    turn.taken(&**out, &refusal(), (Word::Zrem, taken));
+}
+
+/// What a `ZREM` has done.
+#[derive(Default)]
+struct Removal {
+    /// How many members are forgotten.
+    taken: usize,
+    /// How many of those were known, not counting `later`.
+    known: i64,
+    /// Those of which that is not known yet.
+    later: Vec<GoneLater>,
+    /// Why the next member was not forgotten.
+    refused: Option<String>,
+}
+
+/// Forgets the members, in their order.
+///
+/// # Errors
+/// If nothing was changed.
+fn removed(
+    key: &[u8],
+    members: Arguments<'_>,
+    principal: &Principal,
+    turn: &mut Turn<'_>,
+) -> Result<Removal, ForgetRefusal> {
+    let reports = &mut turn.batch.reports;
+    if members.len() > 1 {
+        // All of them before the first is forgotten, so that a mistake in one changes nothing.
+        for member in members.iter() {
+            reports.check_forget(principal, &client_of(key, member))?;
+        }
+    }
+    let mut removal = Removal::default();
+    for member in members.iter() {
+        match reports.forget_now(principal, &client_of(key, member)) {
+            Ok(Forgetting::Now(gone)) => removal.known += i64::from(gone.was_known),
+            Ok(Forgetting::AfterLoading(gone)) => removal.later.push(gone),
+            Err(refusal) if removal.taken == 0 => return Err(refusal),
+            Err(refusal) => {
+                let (text, taken) = (refusals::forgetting(refusal), removal.taken);
+                let text = format!("{text}; the {taken} members before this one are forgotten");
+                removal.refused = Some(text);
+                break;
+            }
+        }
+        removal.taken += 1;
+    }
+    Ok(removal)
 }
 
 type GoneLater = Later<Option<crate::location_service::Gone<herd_crdt::ServerName>>>;

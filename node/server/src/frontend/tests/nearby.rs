@@ -197,3 +197,18 @@ async fn clients_beyond_the_token_do_not_exist() {
     assert_eq!(lines[12], "? NEARBY CLIENT bus-1 1 9");
     assert_eq!(lines[13..], ["NEAR 0 complete", ""]);
 }
+
+#[tokio::test]
+async fn a_connection_begins_few_long_searches_at_a_time() {
+    let server = TestServer::start().await;
+    server.locations.loading().begin();
+    let mut client = server.connect().await;
+    client.send("NEARBY POINT +1+1 0 2\n".repeat(20)).await;
+    let begun = || server.statistics.commands(CommandOutcome::NearbyLoading);
+    eventually("the first have begun", || begun() >= 8).await;
+    // Another connection has a turn, and so would this one.
+    assert_eq!(server.says("hello\n").await, "? hello\n");
+    assert_eq!(begun(), 8);
+    server.locations.loading().end();
+    client.expect(&"NEAR 0 complete\n\n".repeat(20)).await;
+}

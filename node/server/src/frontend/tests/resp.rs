@@ -8,6 +8,7 @@ use herd_crdt::Record;
 
 use super::server::{NOW_NS, TestServer, eventually};
 use crate::frontend::{CommandOutcome, FrontendSettings};
+use crate::location_service::ServiceSettings;
 use crate::wire_log::WireLog;
 use herd_acknowledgement::{AckLevel, Written};
 use herd_clock::clock::SystemClock;
@@ -96,6 +97,32 @@ async fn a_mistake_in_one_member_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_long_key_times_many_members_changes_nothing() {
+    let server = server().await;
+    let key = "k".repeat(8_000);
+    let many = " m".repeat(1_000);
+    let placed = " 1 1 m".repeat(1_000);
+    let longer = "k".repeat(9_000);
+    let said = server
+        .says(requests(&format!(
+            "GEOADD {key} 1 1 m\nGEOPOS {key}{many}\nZREM {key}{many}\nGEOADD {key}{placed}\nGEOPOS {key} n\nZCARD {key}\n\
+             GEOPOS {longer} m\nGEODIST {longer} m m\nZREM {longer} m"
+        )))
+        .await;
+    let lines: Vec<&str> = said.lines().collect();
+    let refused = "-ERR key and member, with a '/' between them, are more than 1048576 bytes for all members together";
+    for line in &lines[1..4] {
+        assert!(line.starts_with(refused), "{line}");
+    }
+    assert_eq!(
+        (lines[0], &lines[4..9]),
+        (":1", &["*1", "*-1", ":1", "*1", "*-1"][..])
+    );
+    assert_eq!(lines[9], "$-1");
+    assert!(lines[10].starts_with("-ERR the client's id is longer"));
+}
+
+#[tokio::test]
 async fn conditions_look_at_what_is_known() {
     let server = server().await;
     let said = server
@@ -181,14 +208,8 @@ async fn a_pipeline_is_answered_in_order_and_moves() {
     assert!(!is_known(&server, "k/late"));
 }
 
-#[tokio::test]
-async fn a_report_waits_for_the_promise() {
-    let server = TestServer::start_resp(|_| {}, (None, AckLevel::Disk)).await;
-    let mut client = server.connect().await;
-    client
-        .send(requests("GEOADD k 1 1 a 2 2 b\nPING\nZREM k a"))
-        .await;
-    eventually("it is taken in", || is_known(&server, "k/b")).await;
+/// All so far is on disk.
+fn confirm(server: &TestServer) {
     let round = server.acknowledgements.begin_round();
     server.acknowledgements.note_written(Written {
         round,
@@ -199,11 +220,47 @@ async fn a_report_waits_for_the_promise() {
         behind: false,
     });
     server.acknowledgements.note_synced(round);
+}
+
+#[tokio::test]
+async fn a_report_waits_for_the_promise() {
+    let server = TestServer::start_resp(|_| {}, (None, AckLevel::Disk)).await;
+    let mut client = server.connect().await;
+    client
+        .send(requests("GEOADD k 1 1 a 2 2 b\nPING\nZREM k a"))
+        .await;
+    eventually("it is taken in", || is_known(&server, "k/b")).await;
+    confirm(&server);
     client.expect(":2\r\n+PONG\r\n:1\r\n").await;
     client.send(requests("GEOADD k 1 1 c\nPING")).await;
     client.expect("-NOREPLICAS ").await;
     let rest = String::from_utf8(client.end().await).unwrap();
     assert!(rest.ends_with("\r\n+PONG\r\n"), "{rest}");
+}
+
+#[tokio::test]
+async fn an_error_behind_some_members_waits_for_the_promise() {
+    let full = |settings: &mut ServiceSettings| settings.room.clients_max = Some(1);
+    for (line, before) in [
+        ("GEOADD k 1 1 a 2 2 b", "were taken in"),
+        ("ZREM k a b", "are forgotten"),
+    ] {
+        let server = TestServer::start_resp_with_service(full, AckLevel::Disk).await;
+        let mut client = server.connect().await;
+        client.send(request(line)).await;
+        let is_held = || server.locations.held(b"k/a").is_some();
+        eventually("some of it is taken in", is_held).await;
+        confirm(&server);
+        let error = format!("; the 1 members before this one {before}\r\n");
+        let said = String::from_utf8(client.end().await).unwrap();
+        assert!(
+            said.starts_with("-OOM ") && said.ends_with(&error),
+            "{said}"
+        );
+        let server = TestServer::start_resp_with_service(full, AckLevel::Disk).await;
+        let said = server.says(request(line)).await;
+        assert!(said.starts_with("-NOREPLICAS "), "{said}");
+    }
 }
 
 #[tokio::test]
@@ -234,6 +291,29 @@ async fn while_the_store_is_read_questions_wait() {
     client
         .expect("*1\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n$6\r\n0.0000\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n:2\r\n:0\r\n+PONG\r\n")
         .await;
+}
+
+#[tokio::test]
+async fn few_long_searches_and_counts_begin_at_a_time() {
+    let server = server().await;
+    for (line, reply, outcome) in [
+        (
+            "GEOSEARCH k FROMLONLAT 1 1 BYRADIUS 1 km\n",
+            "*0\r\n",
+            CommandOutcome::GeosearchAnswered,
+        ),
+        ("ZCARD k\n", ":0\r\n", CommandOutcome::CountAnswered),
+    ] {
+        let mut client = server.connect().await;
+        server.locations.loading().begin();
+        client.send(requests(&line.repeat(20))).await;
+        let begun = || server.statistics.commands(outcome);
+        eventually("the first have begun", || begun() >= 8).await;
+        assert_eq!(server.says(request("PING")).await, "+PONG\r\n");
+        assert_eq!(begun(), 8);
+        server.locations.loading().end();
+        client.expect(&reply.repeat(20)).await;
+    }
 }
 
 #[tokio::test]
@@ -280,6 +360,24 @@ async fn each_member_counts_for_the_commands_of_a_second() {
     })
     .await;
     client.expect("+PONG\r\n").await;
+}
+
+#[tokio::test]
+async fn empty_requests_count_for_the_commands_of_a_second() {
+    for empty in ["\n", "*0\r\n"] {
+        let server = server_with(|settings| {
+            settings.limits.commands_per_second = std::num::NonZeroU32::new(10);
+        })
+        .await;
+        let mut client = server.connect().await;
+        client.send(format!("{}PING\r\n", empty.repeat(10))).await;
+        eventually("it waits", || {
+            let pauses = &server.statistics.limits.pauses_connection;
+            pauses.load(Ordering::Relaxed) > 0
+        })
+        .await;
+        client.expect("+PONG\r\n").await;
+    }
 }
 
 #[tokio::test]

@@ -181,6 +181,18 @@ impl TestServer {
         Self::start_speaking(settings, of_service, places, spoken).await
     }
 
+    /// The same with other settings of the operations.
+    pub(super) async fn start_resp_with_service(
+        set: impl FnOnce(&mut ServiceSettings),
+        ack: AckLevel,
+    ) -> Self {
+        let settings = FrontendSettings::new(&Values::default());
+        let mut of_service = ServiceSettings::new("Hill".into(), &Values::default());
+        set(&mut of_service);
+        let spoken = (Protocol::Resp, None, ack);
+        Self::start_speaking(settings, of_service, TestPlaces::new(true), spoken).await
+    }
+
     async fn start_all(
         settings: FrontendSettings,
         of_service: ServiceSettings,
