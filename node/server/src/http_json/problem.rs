@@ -16,6 +16,12 @@ const MEDIA_TYPE: &str = "application/problem+json";
 /// The most characters of a detail that repeats something of a request.
 const REPEATED_CHARS_MAX: usize = 200;
 
+/// The most mistakes that are named. Who sends a request chooses how many it has.
+const FAULTS_MAX: usize = 32;
+
+/// The most characters of a name that a request chose.
+const NAME_CHARS_MAX: usize = 64;
+
 /// What kind of refusal. A client can rely on its word and its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -202,6 +208,19 @@ impl Fault {
         }
     }
 
+    /// A mistake in a field whose name the request chose.
+    pub(super) fn of_stranger(name: &str, detail: &'static str) -> Self {
+        let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+        Fault::new(name, detail)
+    }
+
+    /// Adds it to the others, unless [`Problem::malformed`] would leave it out.
+    pub(super) fn note(self, faults: &mut Vec<Fault>) {
+        if faults.len() <= FAULTS_MAX {
+            faults.push(self);
+        }
+    }
+
     /// The same with the text of an error, which may repeat something of the request.
     pub(super) fn of(field: impl Into<Cow<'static, str>>, error: &impl ToString) -> Self {
         let detail: String = error.to_string().chars().take(REPEATED_CHARS_MAX).collect();
@@ -227,8 +246,13 @@ impl Problem {
         }
     }
 
-    /// A request with these mistakes, of which there is at least one.
-    pub(super) fn malformed(faults: Vec<Fault>) -> Self {
+    /// A request with these mistakes, of which there is at least one. In place of all beyond the most that are named it
+    /// is said that there are some.
+    pub(super) fn malformed(mut faults: Vec<Fault>) -> Self {
+        faults.truncate(FAULTS_MAX + 1);
+        if let Some(further) = faults.get_mut(FAULTS_MAX) {
+            further.detail = Cow::Borrowed("and further ones");
+        }
         Problem {
             faults,
             ..Problem::new(Kind::Malformed)

@@ -37,9 +37,7 @@ impl Query {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
             if query.pairs.iter().any(|(known, _)| *known == name) {
-                query
-                    .faults
-                    .push(Fault::of(name, &"is given more than once"));
+                Fault::of_stranger(&name, "is given more than once").note(&mut query.faults);
                 continue;
             }
             let value = percent_decode_str(value).collect();
@@ -164,7 +162,7 @@ impl Query {
 
     /// Notes a mistake.
     pub(super) fn fault(&mut self, name: &'static str, reason: &impl Display) {
-        self.faults.push(Fault::of(name, &reason));
+        Fault::of(name, &reason).note(&mut self.faults);
     }
 
     /// All was taken that is a parameter of this path.
@@ -173,9 +171,7 @@ impl Query {
     /// Every mistake; what was not taken is one.
     pub(super) fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in std::mem::take(&mut self.pairs) {
-            let name: String = name.chars().take(64).collect();
-            self.faults
-                .push(Fault::new(name, "is no parameter of this path"));
+            Fault::of_stranger(&name, "is no parameter of this path").note(&mut self.faults);
         }
         if self.faults.is_empty() {
             Ok(())
@@ -265,6 +261,18 @@ mod tests {
             "nothing",
         ];
         assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn so_many_mistakes_are_named_and_no_more() {
+        let names = (0..60).map(|number| format!("{}{number}=1", "x".repeat(100)));
+        let some = query(&names.collect::<Vec<_>>().join("&"));
+        let problem = serde_json::to_value(some.finish().unwrap_err().view()).unwrap();
+        let faults = problem["errors"].as_array().unwrap();
+        assert_eq!(faults.len(), 33);
+        assert_eq!(faults[0]["field"], "x".repeat(64));
+        assert_eq!(faults[31]["detail"], "is no parameter of this path");
+        assert_eq!(faults[32]["detail"], "and further ones");
     }
 
     #[test]
