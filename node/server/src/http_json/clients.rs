@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use herd_crdt::{Record, ReportTime, ServerName};
+use herd_crdt::{Record, ServerName};
 use herd_locations::ListQuery;
 use herd_protocol::parse_limit;
 use percent_encoding::percent_decode_str;
@@ -269,12 +269,12 @@ impl HttpApi {
         texts: &ReportTexts<'_>,
     ) -> Result<Record, Problem> {
         self.service.locations().ready_for_more().await;
-        let received_ns = self.clock.now_ns();
-        let now = ReportTime::of_ns(received_ns).to_text();
         let (reported, ticket) = {
-            let operands = texts.operands(&now).inspect_err(|_| self.count(0, 1))?;
+            let received_ns = self.clock.now_ns();
             let mut batch = self.service.begin_batch(received_ns);
-            let taken = batch.report(&caller.principal, &operands);
+            let (received_ns, now) = texts.received(&mut batch, received_ns);
+            let operands = texts.operands(&now).inspect_err(|_| self.count(0, 1))?;
+            let taken = batch.report_received(&caller.principal, &operands, received_ns);
             let ticket = batch.finish();
             let taken = taken.map_err(|refusal| {
                 self.count(0, 1);
@@ -307,14 +307,14 @@ impl HttpApi {
         for turn in reports.chunks(REPORTS_PER_TURN) {
             self.service.locations().ready_for_more().await;
             let received_ns = self.clock.now_ns();
-            let now = ReportTime::of_ns(received_ns).to_text();
             let before = refused.len();
             let ticket = {
                 let mut batch = self.service.begin_batch(received_ns);
                 for texts in turn {
                     let taken = texts.operands(&now).and_then(|operands| {
-                        let taken = batch.report(&caller.principal, &operands);
+                        let taken = batch.report_received(&caller.principal, &operands, heard_ns);
                         taken.map_err(|refusal| Problem::new(Kind::from(refusal)))
+                    let (heard_ns, now) = texts.received(&mut batch, received_ns);
                     });
                     refused.extend(taken.err());
                 }
