@@ -15,7 +15,11 @@ use super::problem::{Fault, Problem};
 pub(super) struct Query {
     pairs: Vec<(String, Vec<u8>)>,
     faults: Vec<Fault>,
+    is_cut: bool,
 }
+
+/// The most parameters. Each is compared with those before it.
+const PARAMETERS_MAX: usize = 64;
 
 /// A plain text for numbers that stand for no number.
 pub(super) const NO_BOUND: &[u8] = b"*";
@@ -31,9 +35,10 @@ impl Query {
         let mut query = Query {
             pairs: Vec::new(),
             faults: Vec::new(),
+            is_cut: false,
         };
-        let parts = text.split('&');
-        for part in parts.filter(|part| !part.is_empty()) {
+        let mut parts = text.split('&').filter(|part| !part.is_empty());
+        for part in parts.by_ref().take(PARAMETERS_MAX) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
             if query.pairs.iter().any(|(known, _)| *known == name) {
@@ -43,7 +48,19 @@ impl Query {
             let value = percent_decode_str(value).collect();
             query.pairs.push((name, value));
         }
+        query.is_cut = parts.next().is_some();
         query
+    }
+
+    /// For paths that pass over parameters that they do not know, and so never call [`Query::finish`].
+    ///
+    /// # Errors
+    /// There are too many.
+    pub(super) fn bounded(self) -> Result<Self, Problem> {
+        match self.is_cut {
+            true => Err(too_many()),
+            false => Ok(self),
+        }
     }
 
     /// Takes a parameter.
@@ -170,6 +187,9 @@ impl Query {
     /// # Errors
     /// Every mistake; what was not taken is one.
     pub(super) fn finish(mut self) -> Result<(), Problem> {
+        if self.is_cut {
+            return Err(too_many());
+        }
         for (name, _) in std::mem::take(&mut self.pairs) {
             Fault::of_stranger(&name, "is no parameter of this path").note(&mut self.faults);
         }
@@ -179,6 +199,11 @@ impl Query {
             Err(Problem::malformed(self.faults))
         }
     }
+}
+
+fn too_many() -> Problem {
+    let fault = Fault::new("parameters", "there are more than 64");
+    Problem::malformed(vec![fault])
 }
 
 /// What is wrong with a client ID.
@@ -273,6 +298,19 @@ mod tests {
         assert_eq!(faults[0]["field"], "x".repeat(64));
         assert_eq!(faults[31]["detail"], "is no parameter of this path");
         assert_eq!(faults[32]["detail"], "and further ones");
+    }
+
+    #[test]
+    fn so_many_parameters_are_read_and_no_more() {
+        let of = |count: usize| Query::of_text(&"a=1&&".repeat(count));
+        assert!(of(PARAMETERS_MAX).bounded().is_ok());
+        for refused in [
+            of(PARAMETERS_MAX + 1).finish(),
+            of(65).bounded().map(|_| ()),
+        ] {
+            let problem = refused.unwrap_err();
+            assert!(problem.names("parameters"));
+        }
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn client(headers: &HeaderMap, topic: Option<&str>, uri: &Uri) -> Result<Vec<u8>
         let (user, device) = topic.strip_prefix(PREFIX)?.split_once('/')?;
         Some((user.as_bytes().to_vec(), device.as_bytes().to_vec()))
     });
-    let mut query = Query::of(uri);
+    let mut query = Query::of(uri).bounded()?;
     let in_address = query.take("u").zip(query.take("d"));
     let named = in_headers.or(in_topic).or(in_address);
     let is_whole = |(user, device): &(Vec<u8>, Vec<u8>)| !user.is_empty() && !device.is_empty();
