@@ -61,6 +61,8 @@ pub(super) enum Kind {
     CannotForget,
     /// It did not become as safe as the server promises in time. It may be known all the same.
     Unconfirmed,
+    /// What else would be [`Kind::Slow`] or [`Kind::TooMany`], on a path of phones.
+    Later,
     /// The server stops.
     Stopping,
 }
@@ -118,6 +120,7 @@ impl Kind {
             | Kind::KeptOut
             | Kind::CannotForget
             | Kind::Unconfirmed
+            | Kind::Later
             | Kind::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -143,6 +146,7 @@ impl Kind {
             Kind::KeptOut => "kept-out",
             Kind::CannotForget => "cannot-forget",
             Kind::Unconfirmed => "unconfirmed",
+            Kind::Later => "later",
             Kind::Stopping => "stopping",
         }
     }
@@ -182,6 +186,7 @@ impl Kind {
             Kind::Unconfirmed => {
                 "it did not become as safe as the server promises in time; it may be known all the same"
             }
+            Kind::Later => "it came too slowly, or too many came in this second; try again",
             Kind::Stopping => "the server stops",
         }
     }
@@ -189,7 +194,7 @@ impl Kind {
     /// After how many seconds it is worth another try.
     fn retry_after_s(self) -> Option<&'static str> {
         match self {
-            Kind::TooMany | Kind::Unconfirmed | Kind::Stopping => Some("1"),
+            Kind::TooMany | Kind::Unconfirmed | Kind::Later | Kind::Stopping => Some("1"),
             Kind::Full | Kind::KeptOut | Kind::CannotForget => Some("60"),
             _ => None,
         }

@@ -277,3 +277,34 @@ async fn overland_is_told_ok_when_all_is_safe() {
         503
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_is_told_to_send_again_where_a_limit_is_met() {
+    let api = start_with(|setup| setup.per_second = NonZeroU32::new(2));
+    for status in [200, 200, 503] {
+        let address = "/osmand?id=a&lat=1&lon=1";
+        let answer = api.ask("POST", address, &[], "").await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+    for path in [
+        "/owntracks",
+        "/osmand?id=a&lat=1&lon=1",
+        "/pub",
+        "/overland",
+    ] {
+        let answer = api.ask("POST", path, &[], "").await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+        assert_eq!(answer.json()["code"], "later");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_that_is_cut_off_sends_again() {
+    let api = start();
+    for path in super::super::phones::PATHS {
+        let never = Body::from_stream(futures_util::stream::pending::<std::io::Result<Bytes>>());
+        let answer = api.send(Request::post(path).body(never).unwrap()).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+        assert_eq!(answer.header("connection"), "close");
+    }
+}
