@@ -308,3 +308,20 @@ async fn a_phone_that_is_cut_off_sends_again() {
         assert_eq!(answer.header("connection"), "close");
     }
 }
+
+#[tokio::test]
+async fn a_page_that_is_let_in_is_no_phone_either() {
+    for allowed in ["*", "http://maps.example"] {
+        let api = start_with(|setup| setup.api.cors_origins = vec![allowed.into()]);
+        let page = ("origin", "http://maps.example");
+        for path in super::super::phones::PATHS {
+            let answer = api.ask("POST", path, &[page], OWNTRACKS).await;
+            let code = &answer.json()["code"];
+            assert_eq!((answer.status, code), (403, &json!("page-from-elsewhere")));
+            let asks = [page, ("access-control-request-method", "POST")];
+            let preflight = api.ask("OPTIONS", path, &asks, "").await;
+            assert_eq!(preflight.header("access-control-allow-methods"), "");
+        }
+        assert_eq!(api.service.locations().len(), 0);
+    }
+}
