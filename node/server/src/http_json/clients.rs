@@ -14,11 +14,12 @@ use herd_locations::ListQuery;
 use herd_protocol::parse_limit;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
+use tokio::task::yield_now;
 use utoipa::ToSchema;
 
 use super::answer;
 use super::api::HttpApi;
-use super::batch::REPORTS_PER_TURN;
+use super::batch::{REPORTS_PER_TURN, pace};
 use super::body;
 use super::caller::Caller;
 use super::media_type::{self, GEO_JSON, wants_geo_json};
@@ -297,7 +298,8 @@ impl HttpApi {
         Ok(known.flatten().unwrap_or(reported))
     }
 
-    /// Takes in some reports, and waits until they are as safe as the server promises. Returns every refusal.
+    /// Takes in some reports, and waits until they are as safe as the server promises. Returns every refusal up to the
+    /// first [`Kind::Unconfirmed`], behind which no report is taken in: all of them will come again.
     pub(super) async fn take_in_all(
         &self,
         caller: &Caller,
@@ -306,6 +308,7 @@ impl HttpApi {
         let mut refused = Vec::new();
         for turn in reports.chunks(REPORTS_PER_TURN) {
             self.service.locations().ready_for_more().await;
+            pace(self, caller.address, turn.len()).await;
             let received_ns = self.clock.now_ns();
             let before = refused.len();
             let ticket = {
@@ -325,7 +328,9 @@ impl HttpApi {
             self.count(taken, not_taken);
             if self.service.holds_replies() && !self.service.confirmed(ticket, taken).await {
                 refused.push(Problem::new(Kind::Unconfirmed));
+                break;
             }
+            yield_now().await;
         }
         refused
     }

@@ -189,7 +189,7 @@ impl Reading {
 }
 
 /// Waits until the address may send so many reports.
-async fn pace(api: &HttpApi, address: IpAddr, count: usize) {
+pub(in crate::http_json) async fn pace(api: &HttpApi, address: IpAddr, count: usize) {
     let limiter = api.addresses.rate_limiter(address, Instant::now());
     let Some(limiter) = limiter else { return };
     let ready_at = {

@@ -325,3 +325,28 @@ async fn a_page_that_is_let_in_is_no_phone_either() {
         assert_eq!(api.service.locations().len(), 0);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn overland_has_the_rate_of_its_address() {
+    let api = start_with(|setup| setup.per_second = NonZeroU32::new(100));
+    let batch = overland(&["2018-03-02T12:52:13Z"; 1_000], "bike");
+    let begin = tokio::time::Instant::now();
+    let answer = api.ask("POST", "/overland", &[], &batch).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert!(begin.elapsed() > Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn overland_stops_where_it_is_not_safe() {
+    let api = start_with(|setup| setup.ack = AckLevel::Disk);
+    let devices = (0..1_000).map(|device| {
+        json!({
+            "geometry": {"coordinates": [1, 1]},
+            "properties": {"timestamp": "2018-03-02T12:52:13Z", "device_id": format!("bike{device}")}
+        })
+    });
+    let batch = json!({"locations": devices.collect::<Vec<_>>()}).to_string();
+    let answer = api.ask("POST", "/overland", &[], &batch).await;
+    assert_eq!(answer.json()["code"], "unconfirmed");
+    assert_eq!(api.service.locations().len(), 128);
+}
