@@ -247,7 +247,7 @@ pub(super) async fn list(
         let clients = clients.collect();
         answer::json(&PageView { clients, next })
     };
-    Ok(answer::keeping(answer::by_media_type(response), page.bytes))
+    answer::keeping(answer::by_media_type(response), page.bytes)
 }
 
 impl HttpApi {
@@ -314,10 +314,10 @@ impl HttpApi {
             let ticket = {
                 let mut batch = self.service.begin_batch(received_ns);
                 for texts in turn {
+                    let (heard_ns, now) = texts.received(&mut batch, received_ns);
                     let taken = texts.operands(&now).and_then(|operands| {
                         let taken = batch.report_received(&caller.principal, &operands, heard_ns);
                         taken.map_err(|refusal| Problem::new(Kind::from(refusal)))
-                    let (heard_ns, now) = texts.received(&mut batch, received_ns);
                     });
                     refused.extend(taken.err());
                 }
