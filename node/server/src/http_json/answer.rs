@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
+use super::problem::{Kind, Problem};
 use crate::location_service::AnswerBytes;
 
 /// An answer of 200.
@@ -41,17 +42,25 @@ pub(super) fn by_media_type(mut response: Response) -> Response {
     response
 }
 
-/// Keeps the memory of an answer counted until it is sent.
-pub(super) fn keeping(response: Response, bytes: AnswerBytes) -> Response {
-    if !bytes.is_counted() {
-        return response;
+/// Counts the memory of an answer, which was that of its records before, until it is sent.
+///
+/// # Errors
+/// With the other answers it takes more memory than there is for them.
+pub(super) fn keeping(response: Response, mut bytes: AnswerBytes) -> Result<Response, Problem> {
+    // It was made whole, so its length is known.
+    let length = response.body().size_hint().lower();
+    if !bytes.set(usize::try_from(length).unwrap_or(usize::MAX)) {
+        return Err(Problem::new(Kind::TooMany));
     }
-    response.map(|body| {
+    if !bytes.is_counted() {
+        return Ok(response);
+    }
+    Ok(response.map(|body| {
         Body::new(KeepingBody {
             body,
             _bytes: bytes,
         })
-    })
+    }))
 }
 
 struct KeepingBody {

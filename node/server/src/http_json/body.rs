@@ -11,23 +11,24 @@ use super::problem::{Fault, Kind, Problem};
 /// The largest body for one client, in bytes: an ID with every byte escaped, and all else.
 pub(super) const SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// How long such a body may take.
+/// How long the server waits for such a body, in all.
 const SMALL_BODY_TIME: Duration = Duration::from_secs(10);
 
 /// A body that is read piece by piece.
 pub(super) struct BoundedBody {
     pieces: BodyDataStream,
     left_bytes: usize,
-    until: Instant,
+    left_time: Duration,
 }
 
 impl BoundedBody {
-    /// A body of at most this number of bytes, which may take that long.
+    /// A body of at most this number of bytes, for which the server waits that long in all. What the server does with the
+    /// pieces between is no fault of the sender, and does not count.
     pub(super) fn new(body: Body, bytes_max: usize, time: Duration) -> Self {
         BoundedBody {
             pieces: body.into_data_stream(),
             left_bytes: bytes_max,
-            until: Instant::now() + time,
+            left_time: time,
         }
     }
 
@@ -36,7 +37,9 @@ impl BoundedBody {
     /// # Errors
     /// The body is too large, too slow, or was cut off.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
-        let piece = tokio::time::timeout_at(self.until, self.pieces.next()).await;
+        let begin = Instant::now();
+        let piece = tokio::time::timeout(self.left_time, self.pieces.next()).await;
+        self.left_time = self.left_time.saturating_sub(begin.elapsed());
         let Some(piece) = piece.map_err(|_| Problem::new(Kind::Slow))? else {
             return Ok(None);
         };
@@ -93,6 +96,20 @@ mod tests {
         assert_eq!(of(&[b"ab"]).await.unwrap(), "ab");
         assert_eq!(of(&[&LARGE]).await.unwrap().len(), LARGE.len());
         assert_eq!(of(&[&LARGE, b"x"]).await, Err(Kind::TooLarge));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_waiting_for_a_body_takes_its_time() {
+        let wait = Duration::from_secs(4);
+        let pieces = futures_util::stream::repeat(()).then(move |()| async move {
+            tokio::time::sleep(wait).await;
+            Ok::<_, std::io::Error>(Bytes::from_static(b"a"))
+        });
+        let mut body = BoundedBody::new(Body::from_stream(pieces), 100, Duration::from_secs(10));
+        for is_in_time in [true, true, false] {
+            assert_eq!(body.next().await.is_ok(), is_in_time);
+            tokio::time::sleep(Duration::from_secs(100)).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,16 +9,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use herd_crdt::{Record, ReportTime, ServerName};
+use herd_crdt::{Record, ServerName};
 use herd_locations::ListQuery;
 use herd_protocol::parse_limit;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
+use tokio::task::yield_now;
 use utoipa::ToSchema;
 
 use super::answer;
 use super::api::HttpApi;
-use super::batch::REPORTS_PER_TURN;
+use super::batch::{REPORTS_PER_TURN, pace};
 use super::body;
 use super::caller::Caller;
 use super::media_type::{self, GEO_JSON, wants_geo_json};
@@ -246,7 +247,7 @@ pub(super) async fn list(
         let clients = clients.collect();
         answer::json(&PageView { clients, next })
     };
-    Ok(answer::keeping(answer::by_media_type(response), page.bytes))
+    answer::keeping(answer::by_media_type(response), page.bytes)
 }
 
 impl HttpApi {
@@ -269,12 +270,12 @@ impl HttpApi {
         texts: &ReportTexts<'_>,
     ) -> Result<Record, Problem> {
         self.service.locations().ready_for_more().await;
-        let received_ns = self.clock.now_ns();
-        let now = ReportTime::of_ns(received_ns).to_text();
         let (reported, ticket) = {
-            let operands = texts.operands(&now).inspect_err(|_| self.count(0, 1))?;
+            let received_ns = self.clock.now_ns();
             let mut batch = self.service.begin_batch(received_ns);
-            let taken = batch.report(&caller.principal, &operands);
+            let (received_ns, now) = texts.received(&mut batch, received_ns);
+            let operands = texts.operands(&now).inspect_err(|_| self.count(0, 1))?;
+            let taken = batch.report_received(&caller.principal, &operands, received_ns);
             let ticket = batch.finish();
             let taken = taken.map_err(|refusal| {
                 self.count(0, 1);
@@ -297,7 +298,8 @@ impl HttpApi {
         Ok(known.flatten().unwrap_or(reported))
     }
 
-    /// Takes in some reports, and waits until they are as safe as the server promises. Returns every refusal.
+    /// Takes in some reports, and waits until they are as safe as the server promises. Returns every refusal up to the
+    /// first [`Kind::Unconfirmed`], behind which no report is taken in: all of them will come again.
     pub(super) async fn take_in_all(
         &self,
         caller: &Caller,
@@ -306,14 +308,15 @@ impl HttpApi {
         let mut refused = Vec::new();
         for turn in reports.chunks(REPORTS_PER_TURN) {
             self.service.locations().ready_for_more().await;
+            pace(self, caller.address, turn.len()).await;
             let received_ns = self.clock.now_ns();
-            let now = ReportTime::of_ns(received_ns).to_text();
             let before = refused.len();
             let ticket = {
                 let mut batch = self.service.begin_batch(received_ns);
                 for texts in turn {
+                    let (heard_ns, now) = texts.received(&mut batch, received_ns);
                     let taken = texts.operands(&now).and_then(|operands| {
-                        let taken = batch.report(&caller.principal, &operands);
+                        let taken = batch.report_received(&caller.principal, &operands, heard_ns);
                         taken.map_err(|refusal| Problem::new(Kind::from(refusal)))
                     });
                     refused.extend(taken.err());
@@ -325,7 +328,9 @@ impl HttpApi {
             self.count(taken, not_taken);
             if self.service.holds_replies() && !self.service.confirmed(ticket, taken).await {
                 refused.push(Problem::new(Kind::Unconfirmed));
+                break;
             }
+            yield_now().await;
         }
         refused
     }

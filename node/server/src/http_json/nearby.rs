@@ -90,7 +90,7 @@ pub(super) async fn nearby(
     };
     let answer = api.service.nearby(&caller.principal, &nearby);
     let answer = answer.answer().await?;
-    Ok(told(answer, api.clock.now_ns(), true, &headers))
+    told(answer, api.clock.now_ns(), true, &headers)
 }
 
 /// Which clients are in a box?
@@ -130,10 +130,15 @@ pub(super) async fn within(
     };
     let answer = api.service.within(&caller.principal, &within);
     let answer = answer.answer().await?;
-    Ok(told(answer, api.clock.now_ns(), false, &headers))
+    told(answer, api.clock.now_ns(), false, &headers)
 }
 
-fn told(answer: SearchAnswer, now_ns: i64, has_distances: bool, headers: &HeaderMap) -> Response {
+fn told(
+    answer: SearchAnswer,
+    now_ns: i64,
+    has_distances: bool,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let SearchAnswer { found, bytes } = answer;
     let clients = found.hits.iter().map(|hit| {
         let record = RecordView::new(&hit.record, now_ns);

@@ -16,6 +16,12 @@ const MEDIA_TYPE: &str = "application/problem+json";
 /// The most characters of a detail that repeats something of a request.
 const REPEATED_CHARS_MAX: usize = 200;
 
+/// The most mistakes that are named. Who sends a request chooses how many it has.
+const FAULTS_MAX: usize = 32;
+
+/// The most characters of a name that a request chose.
+const NAME_CHARS_MAX: usize = 64;
+
 /// What kind of refusal. A client can rely on its word and its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -55,6 +61,8 @@ pub(super) enum Kind {
     CannotForget,
     /// It did not become as safe as the server promises in time. It may be known all the same.
     Unconfirmed,
+    /// What else would be [`Kind::Slow`] or [`Kind::TooMany`], on a path of phones.
+    Later,
     /// The server stops.
     Stopping,
 }
@@ -112,6 +120,7 @@ impl Kind {
             | Kind::KeptOut
             | Kind::CannotForget
             | Kind::Unconfirmed
+            | Kind::Later
             | Kind::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -137,6 +146,7 @@ impl Kind {
             Kind::KeptOut => "kept-out",
             Kind::CannotForget => "cannot-forget",
             Kind::Unconfirmed => "unconfirmed",
+            Kind::Later => "later",
             Kind::Stopping => "stopping",
         }
     }
@@ -176,6 +186,7 @@ impl Kind {
             Kind::Unconfirmed => {
                 "it did not become as safe as the server promises in time; it may be known all the same"
             }
+            Kind::Later => "it came too slowly, or too many came in this second; try again",
             Kind::Stopping => "the server stops",
         }
     }
@@ -183,7 +194,7 @@ impl Kind {
     /// After how many seconds it is worth another try.
     fn retry_after_s(self) -> Option<&'static str> {
         match self {
-            Kind::TooMany | Kind::Unconfirmed | Kind::Stopping => Some("1"),
+            Kind::TooMany | Kind::Unconfirmed | Kind::Later | Kind::Stopping => Some("1"),
             Kind::Full | Kind::KeptOut | Kind::CannotForget => Some("60"),
             _ => None,
         }
@@ -199,6 +210,19 @@ impl Fault {
         Fault {
             field: field.into(),
             detail: detail.into(),
+        }
+    }
+
+    /// A mistake in a field whose name the request chose.
+    pub(super) fn of_stranger(name: &str, detail: &'static str) -> Self {
+        let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+        Fault::new(name, detail)
+    }
+
+    /// Adds it to the others, unless [`Problem::malformed`] would leave it out.
+    pub(super) fn note(self, faults: &mut Vec<Fault>) {
+        if faults.len() <= FAULTS_MAX {
+            faults.push(self);
         }
     }
 
@@ -227,8 +251,13 @@ impl Problem {
         }
     }
 
-    /// A request with these mistakes, of which there is at least one.
-    pub(super) fn malformed(faults: Vec<Fault>) -> Self {
+    /// A request with these mistakes, of which there is at least one. In place of all beyond the most that are named it
+    /// is said that there are some.
+    pub(super) fn malformed(mut faults: Vec<Fault>) -> Self {
+        faults.truncate(FAULTS_MAX + 1);
+        if let Some(further) = faults.get_mut(FAULTS_MAX) {
+            further.detail = Cow::Borrowed("and further ones");
+        }
         Problem {
             faults,
             ..Problem::new(Kind::Malformed)

@@ -15,7 +15,11 @@ use super::problem::{Fault, Problem};
 pub(super) struct Query {
     pairs: Vec<(String, Vec<u8>)>,
     faults: Vec<Fault>,
+    is_cut: bool,
 }
+
+/// The most parameters. Each is compared with those before it.
+const PARAMETERS_MAX: usize = 64;
 
 /// A plain text for numbers that stand for no number.
 pub(super) const NO_BOUND: &[u8] = b"*";
@@ -31,21 +35,32 @@ impl Query {
         let mut query = Query {
             pairs: Vec::new(),
             faults: Vec::new(),
+            is_cut: false,
         };
-        let parts = text.split('&');
-        for part in parts.filter(|part| !part.is_empty()) {
+        let mut parts = text.split('&').filter(|part| !part.is_empty());
+        for part in parts.by_ref().take(PARAMETERS_MAX) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
             if query.pairs.iter().any(|(known, _)| *known == name) {
-                query
-                    .faults
-                    .push(Fault::of(name, &"is given more than once"));
+                Fault::of_stranger(&name, "is given more than once").note(&mut query.faults);
                 continue;
             }
             let value = percent_decode_str(value).collect();
             query.pairs.push((name, value));
         }
+        query.is_cut = parts.next().is_some();
         query
+    }
+
+    /// For paths that pass over parameters that they do not know, and so never call [`Query::finish`].
+    ///
+    /// # Errors
+    /// There are too many.
+    pub(super) fn bounded(self) -> Result<Self, Problem> {
+        match self.is_cut {
+            true => Err(too_many()),
+            false => Ok(self),
+        }
     }
 
     /// Takes a parameter.
@@ -164,7 +179,7 @@ impl Query {
 
     /// Notes a mistake.
     pub(super) fn fault(&mut self, name: &'static str, reason: &impl Display) {
-        self.faults.push(Fault::of(name, &reason));
+        Fault::of(name, &reason).note(&mut self.faults);
     }
 
     /// All was taken that is a parameter of this path.
@@ -172,10 +187,11 @@ impl Query {
     /// # Errors
     /// Every mistake; what was not taken is one.
     pub(super) fn finish(mut self) -> Result<(), Problem> {
+        if self.is_cut {
+            return Err(too_many());
+        }
         for (name, _) in std::mem::take(&mut self.pairs) {
-            let name: String = name.chars().take(64).collect();
-            self.faults
-                .push(Fault::new(name, "is no parameter of this path"));
+            Fault::of_stranger(&name, "is no parameter of this path").note(&mut self.faults);
         }
         if self.faults.is_empty() {
             Ok(())
@@ -183,6 +199,11 @@ impl Query {
             Err(Problem::malformed(self.faults))
         }
     }
+}
+
+fn too_many() -> Problem {
+    let fault = Fault::new("parameters", "there are more than 64");
+    Problem::malformed(vec![fault])
 }
 
 /// What is wrong with a client ID.
@@ -265,6 +286,31 @@ mod tests {
             "nothing",
         ];
         assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn so_many_mistakes_are_named_and_no_more() {
+        let names = (0..60).map(|number| format!("{}{number}=1", "x".repeat(100)));
+        let some = query(&names.collect::<Vec<_>>().join("&"));
+        let problem = serde_json::to_value(some.finish().unwrap_err().view()).unwrap();
+        let faults = problem["errors"].as_array().unwrap();
+        assert_eq!(faults.len(), 33);
+        assert_eq!(faults[0]["field"], "x".repeat(64));
+        assert_eq!(faults[31]["detail"], "is no parameter of this path");
+        assert_eq!(faults[32]["detail"], "and further ones");
+    }
+
+    #[test]
+    fn so_many_parameters_are_read_and_no_more() {
+        let of = |count: usize| Query::of_text(&"a=1&&".repeat(count));
+        assert!(of(PARAMETERS_MAX).bounded().is_ok());
+        for refused in [
+            of(PARAMETERS_MAX + 1).finish(),
+            of(65).bounded().map(|_| ()),
+        ] {
+            let problem = refused.unwrap_err();
+            assert!(problem.names("parameters"));
+        }
     }
 
     #[test]

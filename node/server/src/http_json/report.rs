@@ -13,6 +13,7 @@ use super::decimal;
 use super::problem::{Fault, Problem};
 use super::query::{client_fault, degrees_wanted, is_degrees};
 use super::rfc3339;
+use crate::location_service::Batch;
 
 mod members;
 
@@ -140,7 +141,17 @@ impl<'a> ReportTexts<'a> {
         &self.client
     }
 
-    /// The texts, checked. `now` is the server's clock, in seconds.
+    /// When it counts as received, in nanoseconds, and the time of a report that has none: a fresh one of the batch, lest
+    /// two reports of a client have the same and one of them be lost. Else `received_ns`.
+    pub(super) fn received(&self, batch: &mut Batch<'_>, received_ns: i64) -> (i64, String) {
+        if self.time.is_some() {
+            return (received_ns, String::new());
+        }
+        let own_ns = batch.next_time_ns();
+        (own_ns, ReportTime::of_ns(own_ns).to_text())
+    }
+
+    /// The texts, checked. `now` is the time of a report that has none, in seconds.
     ///
     /// # Errors
     /// Every one that is wrong.

@@ -40,7 +40,7 @@ impl AnswerBytes {
 
     /// Sets the bytes of the answer. Says whether there is room for them.
     #[must_use]
-    pub(super) fn set(&mut self, bytes: usize) -> bool {
+    pub fn set(&mut self, bytes: usize) -> bool {
         let counted = if bytes > UNCOUNTED_BYTES { bytes } else { 0 };
         let total = &self.budget.bytes;
         let fits = if counted > self.counted {

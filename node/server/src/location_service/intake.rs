@@ -73,13 +73,27 @@ impl<'a> Batch<'a> {
         principal: &Principal,
         operands: &Operands<'_>,
     ) -> Result<Taken<'a>, Refusal> {
+        self.report_received(principal, operands, self.received_ns)
+    }
+
+    /// The same of a report that was received at `received_ns`: at that of the batch, or at the report's own time if that
+    /// is one of [`Batch::next_time_ns`].
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub fn report_received(
+        &mut self,
+        principal: &Principal,
+        operands: &Operands<'_>,
+        received_ns: i64,
+    ) -> Result<Taken<'a>, Refusal> {
         let service = self.service;
         if !principal.may_report(operands.client()) {
             return Err(Refusal::Forbidden);
         }
-        service.check(operands, self.received_ns)?;
+        service.check(operands, received_ns)?;
         let server = &service.settings.server;
-        let record = BorrowedRecord::of(*operands, server, self.received_ns);
+        let record = BorrowedRecord::of(*operands, server, received_ns);
         let difference_ns = record.difference_ns();
         if self.reports.report(record) == Outcome::Expired
             && service.is_kept_out(operands.sent().ns(), self.received_ns)

@@ -81,8 +81,8 @@ pub enum Placed {
 }
 
 impl Batch<'_> {
-    /// The next time of this server's clock.
-    pub(super) fn next_time_ns(&mut self) -> i64 {
+    /// The next time of this server's clock, which no other report of this server has. A report of it was received at it.
+    pub fn next_time_ns(&mut self) -> i64 {
         let times = &mut self.own_times;
         if times.left == 0 {
             times.next_ns = self.service.own_clock.take(self.received_ns);

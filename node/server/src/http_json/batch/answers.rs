@@ -18,6 +18,9 @@ pub(super) const LINES: &str = "application/x-ndjson";
 /// Answers that are written as one piece of a body.
 const ANSWERS_A_PIECE: usize = 512;
 
+/// A piece ends with the answer that reaches this number of bytes: of one with many mistakes there are some KiB.
+const PIECE_BYTES: usize = 64 * 1024;
+
 /// Reports of which every mistake is named. Of further ones it is only said that they are malformed.
 const NAMED_MAX: usize = 100;
 
@@ -193,6 +196,9 @@ impl<I: Iterator<Item = (i64, Answer)>> Writer<I> {
         for (received_ns, answer) in self.answers.by_ref().take(ANSWERS_A_PIECE) {
             answer.write(received_ns, &self.server, &mut out);
             out.push(if self.is_array { b',' } else { b'\n' });
+            if out.len() >= PIECE_BYTES {
+                break;
+            }
         }
         if self.is_array && self.answers.peek().is_none() {
             if out.ends_with(b",") {
@@ -206,6 +212,8 @@ impl<I: Iterator<Item = (i64, Answer)>> Writer<I> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
+
     use super::*;
 
     async fn sent(answers: Answers, is_array: bool) -> (u16, String) {
@@ -261,6 +269,19 @@ mod tests {
             let body: serde_json::Value = serde_json::from_str(&body).unwrap();
             assert_eq!(body.as_array().unwrap().len(), count);
         }
+    }
+
+    #[tokio::test]
+    async fn a_piece_ends_after_so_many_bytes() {
+        let long = || {
+            let problem = Problem::with(Kind::Malformed, "x".repeat(PIECE_BYTES / 2));
+            Answer::Named(Box::new(problem))
+        };
+        let response = of((0..5).map(|_| long()).collect()).into_response("Hill".into(), true);
+        let pieces: Vec<_> = response.into_body().into_data_stream().collect().await;
+        let lengths: Vec<usize> = pieces.iter().flatten().map(Bytes::len).collect();
+        assert_eq!(lengths.len(), 3);
+        assert!(lengths.iter().all(|&length| length < 2 * PIECE_BYTES));
     }
 
     #[test]

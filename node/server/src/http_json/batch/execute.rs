@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use herd_acknowledgement::Ticket;
-use herd_crdt::ReportTime;
 
 use super::answers::{Answer, Answers, Chunk};
 use super::split::Splitter;
@@ -27,7 +26,6 @@ pub(super) fn execute(
     answers: &mut Answers,
 ) -> Confirming {
     let received_ns = api.clock.now_ns();
-    let now = ReportTime::of_ns(received_ns).to_text();
     let read = |report: &Range<usize>| ReportTexts::read(splitter.bytes(report.clone()), None);
     let read: Vec<Result<ReportTexts<'_>, Problem>> = reports.iter().map(read).collect();
     let clients = read.iter().flatten().map(ReportTexts::client);
@@ -41,11 +39,13 @@ pub(super) fn execute(
     let mut batch = api.service.begin_batch(received_ns);
     for texts in read {
         let reported = texts.and_then(|texts| {
+            let (heard_ns, now) = texts.received(&mut batch, received_ns);
             let operands = texts.operands(&now)?;
-            Ok((
-                batch.report(principal, &operands).map(|_| ()),
-                operands.sent().ns(),
-            ))
+            let taken = batch.report_received(principal, &operands, heard_ns);
+            // The difference that is told is that of the record.
+            let ahead_ns = heard_ns.saturating_sub(received_ns);
+            let time_ns = operands.sent().ns().saturating_sub(ahead_ns);
+            Ok((taken.map(|_| ()), time_ns))
         });
         chunk.answers.push(match reported {
             Ok((Ok(()), time_ns)) => {

@@ -29,7 +29,7 @@ const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The most reports of a body: of each some bytes are kept until the end.
 const REPORTS_MAX: usize = 50_000;
 
-/// How long a body may take.
+/// How long the server waits for a body, in all.
 const BODY_TIME: Duration = Duration::from_secs(60);
 
 /// The media types of lines, and that of an array.
@@ -189,7 +189,7 @@ impl Reading {
 }
 
 /// Waits until the address may send so many reports.
-async fn pace(api: &HttpApi, address: IpAddr, count: usize) {
+pub(in crate::http_json) async fn pace(api: &HttpApi, address: IpAddr, count: usize) {
     let limiter = api.addresses.rate_limiter(address, Instant::now());
     let Some(limiter) = limiter else { return };
     let ready_at = {

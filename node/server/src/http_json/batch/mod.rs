@@ -10,7 +10,7 @@ mod handler;
 mod split;
 
 pub(super) use execute::REPORTS_PER_TURN;
-pub(super) use handler::{__path_post_reports, post_reports};
+pub(super) use handler::{__path_post_reports, pace, post_reports};
 
 /// For the fuzz target of bodies: reads all reports of a body and answers none.
 pub use split::split_for_fuzzing;

@@ -27,6 +27,9 @@ const FRIENDS_MAX: usize = 100;
 /// Clients that are remembered, the newest.
 const KNOWN_MAX: usize = 10_000;
 
+/// The longest ID of a friend, in bytes. Longer ones would make each answer long, and what is remembered large.
+const ID_BYTES_MAX: usize = 256;
+
 /// How long an app waits for its friends; then there are none in the answer.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
@@ -120,6 +123,9 @@ impl Known {
     }
 
     fn note(&mut self, record: &Record) {
+        if record.client().len() > ID_BYTES_MAX {
+            return;
+        }
         let client: Box<[u8]> = record.client().into();
         self.forget(&client);
         let time = Reverse(record.time().ns());
@@ -163,6 +169,15 @@ mod tests {
             0,
         )
         .unwrap()
+    }
+
+    #[test]
+    fn friends_have_short_ids() {
+        let mut known = Known::default();
+        for bytes in [ID_BYTES_MAX, ID_BYTES_MAX + 1] {
+            known.hear(Said::Enter(&record(&"x".repeat(bytes), 1)));
+        }
+        assert_eq!((known.records.len(), known.by_time.len()), (1, 1));
     }
 
     #[test]

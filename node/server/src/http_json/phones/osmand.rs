@@ -94,7 +94,8 @@ async fn taken_in(
     Ok(().into_response())
 }
 
-fn in_address(mut query: Query) -> Result<ReportTexts<'static>, Problem> {
+fn in_address(query: Query) -> Result<ReportTexts<'static>, Problem> {
+    let mut query = query.bounded()?;
     let client = query
         .take("id")
         .or_else(|| query.take("deviceid"))

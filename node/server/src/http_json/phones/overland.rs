@@ -22,7 +22,7 @@ use crate::http_json::report::ReportTexts;
 /// The largest batch, in bytes. The app sends up to some thousand locations of half a KiB.
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// How long it may take.
+/// How long the server waits for it, in all.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// The most locations of a batch.

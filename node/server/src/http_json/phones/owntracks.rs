@@ -91,11 +91,11 @@ fn client(headers: &HeaderMap, topic: Option<&str>, uri: &Uri) -> Result<Vec<u8>
         let (user, device) = topic.strip_prefix(PREFIX)?.split_once('/')?;
         Some((user.as_bytes().to_vec(), device.as_bytes().to_vec()))
     });
-    let mut query = Query::of(uri);
+    let mut query = Query::of(uri).bounded()?;
     let in_address = query.take("u").zip(query.take("d"));
-    let named = in_headers.or(in_topic).or(in_address);
     let is_whole = |(user, device): &(Vec<u8>, Vec<u8>)| !user.is_empty() && !device.is_empty();
-    let Some((user, device)) = named.filter(is_whole) else {
+    let mut named = [in_headers, in_topic, in_address].into_iter().flatten();
+    let Some((user, device)) = named.find(is_whole) else {
         let wanted =
             "is missing; set user and device in the app, or add ?u=USER&d=DEVICE to its address";
         return Err(Problem::malformed(vec![Fault::new("topic", wanted)]));
@@ -177,6 +177,15 @@ mod tests {
         );
         assert_eq!(
             named(&[], Some("other/bob/x"), "u=c&d=d").as_deref(),
+            Some("owntracks/c/d")
+        );
+        let empty = [("x-limit-u", ""), ("x-limit-d", "phone")];
+        assert_eq!(
+            named(&empty, topic, "").as_deref(),
+            Some("owntracks/bob/tracker")
+        );
+        assert_eq!(
+            named(&empty, Some("owntracks/bob/"), "u=c&d=d").as_deref(),
             Some("owntracks/c/d")
         );
         assert_eq!(named(&[], None, "u=c"), None);

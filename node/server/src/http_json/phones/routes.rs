@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
+use super::outcome::later;
 use super::{osmand, overland, owntracks};
 use crate::http_json::api::HttpApi;
 
@@ -19,4 +21,5 @@ pub(in crate::http_json) fn routes() -> Router<Arc<HttpApi>> {
         .route(to_pub, post(owntracks::owntracks))
         .route(to_osmand, get(osmand::osmand_get).post(osmand::osmand_post))
         .route(to_overland, post(overland::overland))
+        .route_layer(from_fn(later))
 }

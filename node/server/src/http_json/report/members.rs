@@ -64,10 +64,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                 while let Some(Name(name)) = map.next_key()? {
                     let value: &'de RawValue = map.next_value()?;
                     let Some(place) = members.place(&name) else {
-                        let name: String = name.chars().take(64).collect();
-                        members
-                            .faults
-                            .push(Fault::new(name, "is no member of a report"));
+                        let fault = Fault::of_stranger(&name, "is no member of a report");
+                        fault.note(&mut members.faults);
                         continue;
                     };
                     if place.is_some() {

@@ -147,3 +147,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn so_many_unknown_members_are_named_and_no_more() {
+    let members = (0..1_000).map(|number| format!("\"{number}\":1"));
+    let json = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+    assert_eq!(read(&json).unwrap_err().len(), 33);
+}

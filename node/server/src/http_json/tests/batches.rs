@@ -128,3 +128,30 @@ async fn a_body_that_stops_is_given_up() {
     assert!(answer.text.contains("\"status\":408"), "{}", answer.text);
     assert_eq!(ids(&api.get("/v1/clients").await), ["a"]);
 }
+
+#[tokio::test]
+async fn of_two_reports_without_time_the_later_one_holds() {
+    let api = start();
+    let lines = (1..=9).map(|degrees| {
+        let location = format!("+{degrees}+{}", 10 - degrees);
+        json!({"client": "a", "location": location}).to_string() + "\n"
+    });
+    let answer = api
+        .post("application/x-ndjson", &lines.collect::<String>())
+        .await;
+    let same = answer
+        .text
+        .lines()
+        .filter(|line| line.contains("\"+0.000000000\""));
+    assert_eq!((answer.status, same.count()), (200, 9), "{}", answer.text);
+    let record = api.get("/v1/clients/a").await.json();
+    assert_eq!(record["location"], "+9+1");
+    // The clock stands still.
+    for location in ["+1+9", "+9+1", "+1+8"] {
+        let record = api
+            .put("/v1/clients/a", &json!({"location": location}))
+            .await;
+        assert_eq!(record.json()["location"], location);
+        assert_eq!(record.json()["difference_s"], "+0.000000000");
+    }
+}

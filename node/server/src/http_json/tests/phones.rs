@@ -277,3 +277,76 @@ async fn overland_is_told_ok_when_all_is_safe() {
         503
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_is_told_to_send_again_where_a_limit_is_met() {
+    let api = start_with(|setup| setup.per_second = NonZeroU32::new(2));
+    for status in [200, 200, 503] {
+        let address = "/osmand?id=a&lat=1&lon=1";
+        let answer = api.ask("POST", address, &[], "").await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+    for path in [
+        "/owntracks",
+        "/osmand?id=a&lat=1&lon=1",
+        "/pub",
+        "/overland",
+    ] {
+        let answer = api.ask("POST", path, &[], "").await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+        assert_eq!(answer.json()["code"], "later");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_that_is_cut_off_sends_again() {
+    let api = start();
+    for path in super::super::phones::PATHS {
+        let never = Body::from_stream(futures_util::stream::pending::<std::io::Result<Bytes>>());
+        let answer = api.send(Request::post(path).body(never).unwrap()).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+        assert_eq!(answer.header("connection"), "close");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_let_in_is_no_phone_either() {
+    for allowed in ["*", "http://maps.example"] {
+        let api = start_with(|setup| setup.api.cors_origins = vec![allowed.into()]);
+        let page = ("origin", "http://maps.example");
+        for path in super::super::phones::PATHS {
+            let answer = api.ask("POST", path, &[page], OWNTRACKS).await;
+            let code = &answer.json()["code"];
+            assert_eq!((answer.status, code), (403, &json!("page-from-elsewhere")));
+            let asks = [page, ("access-control-request-method", "POST")];
+            let preflight = api.ask("OPTIONS", path, &asks, "").await;
+            assert_eq!(preflight.header("access-control-allow-methods"), "");
+        }
+        assert_eq!(api.service.locations().len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn overland_has_the_rate_of_its_address() {
+    let api = start_with(|setup| setup.per_second = NonZeroU32::new(100));
+    let batch = overland(&["2018-03-02T12:52:13Z"; 1_000], "bike");
+    let begin = tokio::time::Instant::now();
+    let answer = api.ask("POST", "/overland", &[], &batch).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert!(begin.elapsed() > Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn overland_stops_where_it_is_not_safe() {
+    let api = start_with(|setup| setup.ack = AckLevel::Disk);
+    let devices = (0..1_000).map(|device| {
+        json!({
+            "geometry": {"coordinates": [1, 1]},
+            "properties": {"timestamp": "2018-03-02T12:52:13Z", "device_id": format!("bike{device}")}
+        })
+    });
+    let batch = json!({"locations": devices.collect::<Vec<_>>()}).to_string();
+    let answer = api.ask("POST", "/overland", &[], &batch).await;
+    assert_eq!(answer.json()["code"], "unconfirmed");
+    assert_eq!(api.service.locations().len(), 128);
+}

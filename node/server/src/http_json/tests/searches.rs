@@ -100,3 +100,25 @@ async fn too_many_long_searches_are_refused() {
     let answer = api.get("/v1/clients").await;
     assert_eq!((answer.status, answer.header("retry-after")), (429, "1"));
 }
+
+#[tokio::test]
+async fn an_answer_is_counted_as_it_is_written() {
+    let api = start();
+    // A control character takes six in JSON, and an ID is there twice in GeoJSON.
+    let long = "\u{1}".repeat(8_000);
+    for number in 0..900 {
+        let client = format!("{number}{long}");
+        let record = herd_crdt::Record::new(client.as_bytes(), b"+1+1", b"1", "Hill".into(), 0);
+        api.service.locations().report(record.unwrap());
+    }
+    let accept = [("accept", "application/geo+json")];
+    for path in [
+        "/v1/clients?limit=1000",
+        "/v1/within?bbox=0,0,2,2&limit=1000",
+    ] {
+        let answer = api.ask("GET", path, &accept, "").await;
+        assert_eq!((answer.status, answer.header("retry-after")), (429, "1"));
+        let less = path.replace("1000", "100");
+        assert_eq!(api.ask("GET", &less, &accept, "").await.status, 200);
+    }
+}
