@@ -153,9 +153,7 @@ impl Server {
             has_disk: settings.has_disks,
             waits_for_disk: None,
             expire_after: settings.expire_after,
-            floor: settings
-                .expire_after
-                .map(|after| Floor::new(after, None, now)),
+            floor: floor_of(settings.expire_after, now),
             syncing: Syncing::default(),
             rejoins: false,
             is_overstated: false,
@@ -475,6 +473,10 @@ fn receiving_of(
     now: Instant,
 ) -> Receiving {
     Receiving::new(me.clone(), servers.to_vec(), format, now, 0)
+}
+
+fn floor_of(expire_after: Option<Duration>, now: Instant) -> Option<Floor> {
+    expire_after.map(|after| Floor::new(after, None, now))
 }
 
 fn publishing_at(format: GroupFormat, now: Instant) -> Publishing {
