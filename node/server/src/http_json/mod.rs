@@ -2,7 +2,7 @@
 //! for everything that speaks HTTP.
 //!
 //! It turns requests into operations, and results into JSON. Rules of limits, clock skew, tokens, acknowledgement and
-//! expiry are the service's, and none is here. Begin with [`routes`]; [`HttpApi`] is what all requests share, a `Caller`
+//! expiry are the service's, and none is here. Begin with [`routes()`]; [`HttpApi`] is what all requests share, a `Caller`
 //! says who asks, a `Problem` is a refusal.
 
 mod answer;
