@@ -1,4 +1,4 @@
-//! Reports that depend on what is known.
+//! Reports that a server takes only if the client is known already, or only if the client is not.
 
 use herd_crdt::{Incoming, Outcome, Record};
 

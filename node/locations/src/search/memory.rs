@@ -12,7 +12,7 @@ use crate::hash_keys::KeyedAlready;
 /// What a larger search has used is given back.
 const KEPT_MAX: usize = 4_096;
 
-/// The names of so many servers are kept.
+/// A thread keeps copies of the names of at most this number of servers.
 const NAMES_MAX: usize = 64;
 
 /// What a search puts its work into: all of it is empty between two searches, but the names.

@@ -37,7 +37,7 @@ impl Wake for Woken {
 }
 
 impl CheckedWatch {
-    /// Begins to watch, with room for so many marks.
+    /// Begins to watch. The watcher has room for this number of marks.
     #[must_use]
     pub fn begin(locations: &Locations, subject: Subject, marks_max: usize) -> Self {
         let shares = [0, 1].map(|_| Budget::new(UNITS_MAX).share());
