@@ -114,7 +114,7 @@ def hops(arguments):
                 times.append(time.perf_counter() - begin)
                 assert at.encode() in line, line
                 replies.readline()
-                time.sleep(random.uniform(0.001, 0.02))
+                time.sleep(arguments.gap_ms * random.uniform(0.5, 1.5) / 1e3)
         told("two hops", times)
 
 
@@ -232,6 +232,7 @@ def main():
     parser.add_argument("--herd", default="target/release/herd", type=os.path.abspath)
     parser.add_argument("--before", type=os.path.abspath, help="an older build")
     parser.add_argument("--reports", type=int, default=2_000, help="of hops")
+    parser.add_argument("--gap-ms", type=float, default=10, help="between two reports of hops")
     parser.add_argument("--watchers", type=int, default=9_000, help="of crowd")
     parser.add_argument("--rate", type=int, default=20_000, help="reports a second of crowd")
     parser.add_argument("--seconds", type=int, default=10)
