@@ -53,9 +53,13 @@ impl AdmissionControl {
 
     /// Resolves at once without an overload; else at its end, or after [`AdmissionControl::WAIT_MAX`].
     pub async fn admit(&self) {
-        if !self.overloaded.load(Ordering::Relaxed) {
-            return;
+        if self.is_overloaded() {
+            // In a box: who waits for nothing holds no room for a wait.
+            Box::pin(self.relieved_in_time()).await;
         }
+    }
+
+    async fn relieved_in_time(&self) {
         let relieved = self.relieved.notified();
         if !self.overloaded.load(Ordering::Acquire) {
             return;

@@ -83,6 +83,11 @@ impl LineReader {
         self.buffer.filled(read_bytes);
     }
 
+    /// The bytes that were read, for who reads elsewhere.
+    pub fn buffer_mut(&mut self) -> &mut ReadBuffer {
+        &mut self.buffer
+    }
+
     /// Adds bytes that were read elsewhere.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.push(bytes);

@@ -1,7 +1,7 @@
 //! The bytes of a connection that were read and are not taken yet, in a buffer that grows and shrinks with the reads.
 
 /// Room for one read of a connection that sends little, in bytes.
-pub(crate) const READ_BYTES_MIN: usize = 4 * 1024;
+pub const READ_BYTES_MIN: usize = 4 * 1024;
 
 /// Room for one read of a connection that fills its reads, in bytes.
 pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;
@@ -9,9 +9,10 @@ pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;
 /// Bytes that were read and not taken yet. A message that arrives whole is never copied.
 ///
 /// The buffer grows to no more than one byte above the limit, or one read's room (64 KiB) where that is more. It is given
-/// back when nothing is stored and reads bring little.
+/// back when nothing is stored and reads bring little. While nothing comes it may hold no memory at all: see
+/// [`ReadBuffer::may_rest`].
 #[derive(Debug)]
-pub(crate) struct ReadBuffer {
+pub struct ReadBuffer {
     /// The longest message, in bytes.
     limit_bytes: usize,
     bytes: Vec<u8>,
@@ -37,7 +38,7 @@ impl ReadBuffer {
 
     /// Where to read the next bytes to; never empty. Take all whole messages before, or the stored bytes grow beyond the
     /// limit.
-    pub(crate) fn room(&mut self) -> &mut [u8] {
+    pub fn room(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -66,7 +67,7 @@ impl ReadBuffer {
     }
 
     /// Says how many bytes were read into [`ReadBuffer::room`].
-    pub(crate) fn filled(&mut self, read_bytes: usize) {
+    pub fn filled(&mut self, read_bytes: usize) {
         let room = self.bytes.len() - self.end;
         self.end += read_bytes.min(room);
         if read_bytes >= room && room >= self.read_bytes / 2 {
@@ -76,8 +77,35 @@ impl ReadBuffer {
         }
     }
 
+    /// Whether the next read needs no room here: nothing is stored, and reads bring little. Who has many connections reads
+    /// at most [`READ_BYTES_MIN`] to a place that they share, and hands these over by [`ReadBuffer::take_in`].
+    #[must_use]
+    pub fn may_rest(&self) -> bool {
+        self.start == self.end && self.read_bytes == READ_BYTES_MIN
+    }
+
+    /// Gives its memory back if nothing is stored, since nothing comes. The next read is as the first one.
+    pub fn rest(&mut self) {
+        if self.start == self.end {
+            self.bytes = Vec::new();
+            (self.start, self.end) = (0, 0);
+            self.read_bytes = READ_BYTES_MIN;
+        }
+    }
+
+    /// Takes in the bytes of a read to another place. Only while it [may rest](ReadBuffer::may_rest).
+    pub fn take_in(&mut self, bytes: &[u8]) {
+        debug_assert!(self.may_rest(), "BUG: stored bytes would be lost");
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        (self.start, self.end) = (0, bytes.len());
+        if bytes.len() >= READ_BYTES_MIN {
+            self.read_bytes = (READ_BYTES_MIN * 4).min(READ_BYTES_MAX);
+        }
+    }
+
     /// Adds bytes that were read elsewhere.
-    pub(crate) fn push(&mut self, mut bytes: &[u8]) {
+    pub fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let room = self.room();
             let len = room.len().min(bytes.len());
@@ -89,7 +117,8 @@ impl ReadBuffer {
     }
 
     /// The bytes that were read and are not taken.
-    pub(crate) fn stored(&self) -> &[u8] {
+    #[must_use]
+    pub fn stored(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 

@@ -129,14 +129,9 @@ impl CommandReader {
         }
     }
 
-    /// Where to read the next bytes to; never empty. Take all requests before.
-    pub fn room(&mut self) -> &mut [u8] {
-        self.buffer.room()
-    }
-
-    /// Says how many bytes were read into [`CommandReader::room`].
-    pub fn filled(&mut self, read_bytes: usize) {
-        self.buffer.filled(read_bytes);
+    /// The bytes that were read. Take all requests before more are added.
+    pub fn buffer_mut(&mut self) -> &mut ReadBuffer {
+        &mut self.buffer
     }
 
     /// Adds bytes that were read elsewhere.

@@ -54,12 +54,9 @@ pub(super) async fn accept_connections(
                     };
                     statistics.connections_accepted.fetch_add(1, Ordering::Relaxed);
                     let service = Arc::clone(service);
-                    let connection = Connection::new(service, protocol, peer, Some(place));
-                    let serving = connection.run(stream, shutdown.child_token());
-                    connections.spawn(async move {
-                        let _open = open;
-                        serving.await;
-                    });
+                    let connection = Connection::new(service, protocol, peer, place, open);
+                    // Without a block around it, which would take the same memory once more.
+                    connections.spawn(connection.run(stream, shutdown.child_token()));
                 }
                 Err(error) => {
                     statistics.accept_errors.fetch_add(1, Ordering::Relaxed);
@@ -100,7 +97,7 @@ async fn drain(service: &Service, mut connections: JoinSet<()>) {
 }
 
 /// One open connection, as long as this is not dropped.
-struct OpenConnection(Arc<Service>);
+pub(super) struct OpenConnection(Arc<Service>);
 
 impl OpenConnection {
     /// One more, unless as many are open as may be.

@@ -8,15 +8,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::accept::OpenConnection;
 use super::batch::Batch;
 use super::codec::{Codec, Protocol};
 use super::depth::Depth;
-use super::limits::{Overdue, Pace, Quiet};
+use super::limits::{Pace, Quiet};
 use super::replies::Replies;
 use super::service::Service;
 use super::turn::{Allowance, Executed, Held, InputEnd, Turn};
@@ -27,8 +28,12 @@ use herd_admission::AddressShare;
 use herd_protocol::Foreign;
 use herd_tls::TlsFault;
 
+mod due;
+mod input;
 mod serving;
 mod watching;
+
+use due::first_due;
 
 /// After this number of commands of one read, some 50 us of reports, the task yields to connections that have work.
 /// The count starts anew with each read, because the system's sockets give all connections a turn.
@@ -110,6 +115,8 @@ pub(super) struct Connection {
     quiet: Quiet,
     /// The rights of its client, if tokens are on.
     session: Option<AccessSession>,
+    /// Its place among those that may be open.
+    _open: OpenConnection,
 }
 
 impl Connection {
@@ -117,11 +124,13 @@ impl Connection {
         service: Arc<Service>,
         protocol: Protocol,
         peer: SocketAddr,
-        place: Option<AddressShare>,
-    ) -> Self {
+        place: AddressShare,
+        open: OpenConnection,
+    ) -> Box<Self> {
         let limits = &service.settings.limits;
-        Connection {
-            pace: Pace::new(limits, place),
+        // In a box: it is handed on more than once.
+        Box::new(Connection {
+            pace: Pace::new(limits, Some(place)),
             quiet: Quiet::new(limits, Instant::now()),
             session: service.settings.access.clone().map(AccessSession::new),
             codec: Codec::new(protocol, &service),
@@ -142,9 +151,10 @@ impl Connection {
             lane: None,
             unread_since: None,
             unread_max: service.settings.reply_write_timeout,
+            _open: open,
             service,
             peer,
-        }
+        })
     }
 
     /// Answers until no command can come any more and all replies are sent, or until other threads are to go on.
@@ -173,14 +183,12 @@ impl Connection {
             let may_arrive = has_later && self.replies.may_arrive();
             let may_watch = self.lane.is_some() && self.replies.has_room_for_lines();
             let may_stop = self.may_stop();
-            // One that watches waits for lines.
-            let waits = has_ready || has_later || self.lane.is_some();
-            let deadline = self.quiet.deadline(waits);
-            // Where there is no room for replies either, a write is waited for.
-            let paused_until = self.pace.paused_until().filter(|_| self.replies.has_room());
-            // Where nothing is read, nothing says that the client is silent.
-            let deep_until = self.depth.ends_at();
-            let deep_until = deep_until.filter(|_| self.is_in_bulk && reading);
+            let dues = self.dues(reading, has_ready || has_later);
+            let is_unread = has_ready.then_some((&mut self.unread_since, self.unread_max));
+            if reading && !has_ready && !has_later && !self.is_in_bulk {
+                self.replies.rest();
+            }
+            let into = (self.codec.buffer(), self.is_in_bulk);
             let (ready, later) = self.replies.parts();
             tokio::select! {
                 biased;
@@ -193,23 +201,11 @@ impl Connection {
                     self.replies.arrived(reply);
                     self.take_arrived();
                 }
-                read = read(&self.service, &self.pace, &mut self.codec, read_half), if reading => {
+                read = input::read(&self.service, &self.pace, into, read_half), if reading => {
                     self.read(read?);
                 }
                 () = watching::ready(&mut self.lane), if may_watch => self.go_on_watching(),
-                () = unread(&mut self.unread_since, self.unread_max), if has_ready => {
-                    if !self.end_slow() {
-                        return Err(ConnectionEnd::Unread);
-                    }
-                }
-                () = until(paused_until), if paused_until.is_some() => {}
-                () = until(deep_until), if deep_until.is_some() => self.depth.end(),
-                () = until(deadline.map(|(at, _)| at)), if reading && deadline.is_some() => {
-                    return Err(match deadline {
-                        Some((_, Overdue::HalfLine)) => ConnectionEnd::HalfLine,
-                        _ => ConnectionEnd::Idle,
-                    });
-                }
+                due = first_due(is_unread, dues) => self.act_on(due)?,
             }
         }
     }
@@ -343,7 +339,6 @@ impl Connection {
     }
 
     fn read(&mut self, bytes: usize) {
-        self.codec.filled(bytes);
         self.depth.read(bytes);
         self.turn_commands = 0;
         self.quiet.moved();
@@ -354,36 +349,4 @@ impl Connection {
         let read = &self.service.statistics.bytes_read;
         read.fetch_add(bytes as u64, Ordering::Relaxed);
     }
-}
-
-/// Reads when admission control lets it: so replication slows the clients that report much.
-async fn read(
-    service: &Service,
-    pace: &Pace,
-    codec: &mut Codec,
-    read_half: &mut (impl AsyncRead + Unpin),
-) -> io::Result<usize> {
-    let admission = service.operations.locations().admission();
-    if !admission.is_overloaded() || !pace.is_light() {
-        admission.admit().await;
-        return read_half.read(codec.room()).await;
-    }
-    admission.admit_light().await;
-    let bytes = read_half.read(codec.room()).await?;
-    admission.count_light(bytes);
-    Ok(bytes)
-}
-
-/// Resolves at a time, if there is one.
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Resolves when the client has taken none of its replies for too long.
-async fn unread(since: &mut Option<Instant>, unread_max: Duration) {
-    let since = *since.get_or_insert_with(Instant::now);
-    tokio::time::sleep_until(since + unread_max).await;
 }

@@ -20,6 +20,9 @@ const READY_BYTES_MAX: usize = 64 * 1024;
 /// The buffer of replies that all went out keeps this much, in bytes: the replies to 128 reports.
 const READY_BYTES_KEPT: usize = 8 * 1024;
 
+/// The buffers of a connection that rests keep this much each, in bytes: the reply to one report.
+const RESTING_BYTES_KEPT: usize = 256;
+
 /// The most memory that replies behind a waiting one may take, in bytes.
 const BEHIND_BYTES_MAX: usize = 1024 * 1024;
 
@@ -115,10 +118,14 @@ pub(super) struct HeldReplies {
 }
 
 impl HeldReplies {
+    /// Whether no buffer has more room than this.
+    fn is_within(&self, bytes_max: usize) -> bool {
+        self.confirmed.capacity() <= bytes_max && self.refused.capacity() <= bytes_max
+    }
+
     /// Itself without its replies, if it is small enough to be kept.
     fn emptied(mut self) -> Option<Self> {
-        let is_small = |bytes: &Vec<u8>| bytes.capacity() <= SPARE_BYTES_MAX;
-        if !is_small(&self.confirmed) || !is_small(&self.refused) {
+        if !self.is_within(SPARE_BYTES_MAX) {
             return None;
         }
         self.confirmed.clear();
@@ -321,6 +328,15 @@ impl Replies {
             self.behind_commands -= behind.commands;
         }
         self.count();
+    }
+
+    /// Gives memory back, since the connection waits for its client and nothing waits for the connection.
+    pub(super) fn rest(&mut self) {
+        debug_assert!(self.is_empty(), "BUG: replies would be lost");
+        self.ready.shrink_to(RESTING_BYTES_KEPT);
+        self.behind.shrink_to(0);
+        self.spare
+            .take_if(|spare| !spare.is_within(RESTING_BYTES_KEPT));
     }
 
     /// The replies that became ready since the last call, for the log.

@@ -240,7 +240,7 @@ Limits {
     WatchMarksMax watch_marks_max: usize, Counts::up_to(COUNT_MAX), default 100_000,
         for [Serve], "Maximal number of clients that may change before a WATCH has read of them",
         "It ends with `END slow` then; see [watching](watch.md#who-reads-slowly).";
-    WatchMarksTotalMax watch_marks_total_max: usize, Counts::up_to(COUNT_MAX), default 1_000_000,
+    WatchMarksTotalMax watch_marks_total_max: usize, Counts::up_to(COUNT_MAX), default 500_000,
         for [Serve], "Maximal number of these of all WATCHes together, the first 129 of each not counted",
         "A client counts once more for each 64 bytes of its ID. Beyond it those with more end with `END slow`.";
     WatchInsideMax watch_inside_max: usize, Counts::up_to(COUNT_MAX), default 4_000_000,

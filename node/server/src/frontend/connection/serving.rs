@@ -50,11 +50,13 @@ type LegEnd = (Box<Connection>, Stream, Leg);
 
 impl Connection {
     /// Serves the client until it is done, is lost, or the server stops.
-    pub(in crate::frontend) async fn run(self, stream: TcpStream, shutdown: CancellationToken) {
+    pub(in crate::frontend) async fn run(
+        self: Box<Self>,
+        stream: TcpStream,
+        shutdown: CancellationToken,
+    ) {
         let (service, peer) = (Arc::clone(&self.service), self.peer);
-        // In a box: it is handed on more than once.
-        let connection = Box::new(self);
-        if let Err(lost) = connection.serve(stream, &shutdown).await {
+        if let Err(lost) = self.serve(stream, &shutdown).await {
             note_lost(&service, peer, &lost);
         }
     }
@@ -121,7 +123,8 @@ impl Connection {
             }
         };
         if leg == Leg::Over {
-            self.close(stream).await;
+            // In a box, as all that is rare: its state would make each connection larger.
+            Box::pin(self.close(stream)).await;
         }
         Ok(leg)
     }

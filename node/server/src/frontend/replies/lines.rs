@@ -7,6 +7,9 @@ use herd_protocol::StreamLine;
 /// later, and then what is so then.
 const LINES_BYTES_MAX: usize = 8 * 1024;
 
+/// Room for a line of a watch with a long ID, in bytes.
+const LINE_BYTES: usize = 512;
+
 impl Replies {
     /// Whether lines of a watch may be added: all replies to commands before it are there, and the client has read most.
     pub(in crate::frontend) fn has_room_for_lines(&self) -> bool {
@@ -15,6 +18,12 @@ impl Replies {
 
     /// Adds a line of a watch. Not while replies wait.
     pub(in crate::frontend) fn push_line(&mut self, line: &StreamLine<'_>) {
+        let len = self.ready.len();
+        if len >= LINES_BYTES_MAX / 2 && self.ready.capacity() - len < LINE_BYTES {
+            // Exactly: a vector by itself would reserve twice as much, and many watchers may read nothing.
+            self.ready
+                .reserve_exact(LINES_BYTES_MAX.saturating_sub(len) + LINE_BYTES);
+        }
         line.write(&mut self.ready);
         self.count();
     }
@@ -39,6 +48,15 @@ impl Replies {
 mod tests {
     use super::*;
     use crate::frontend::limits::ReplyBudget;
+
+    #[test]
+    fn lines_that_nobody_reads_take_no_more_memory_than_their_bound() {
+        let mut replies = Replies::new(9, ReplyBudget::new(usize::MAX).share());
+        while replies.has_room_for_lines() {
+            replies.push_line(&StreamLine::Live(1_000_000));
+        }
+        assert!(replies.ready.capacity() <= LINES_BYTES_MAX + LINE_BYTES);
+    }
 
     #[test]
     fn a_line_that_was_begun_is_the_last_before_the_end() {

@@ -7,8 +7,8 @@ use crate::access::AccessSession;
 use crate::frontend::statistics::CommandOutcome;
 use crate::frontend::turn::{Executed, InputEnd, Turn};
 use crate::wire_log::ConnectionLog;
-use herd_protocol::Foreign;
 use herd_protocol::resp::{CommandReader, members_ahead};
+use herd_protocol::{Foreign, ReadBuffer};
 
 /// Fewer reports than this are not worth a look ahead.
 const PREFETCHED_MIN: usize = 4;
@@ -36,14 +36,9 @@ impl RespCodec {
         }
     }
 
-    /// Where to read the next bytes to. Execute all requests before.
-    pub(in crate::frontend) fn room(&mut self) -> &mut [u8] {
-        self.reader.room()
-    }
-
-    /// Says how many bytes were read into [`RespCodec::room`].
-    pub(in crate::frontend) fn filled(&mut self, read_bytes: usize) {
-        self.reader.filled(read_bytes);
+    /// The bytes that were read. Execute all requests before more are added.
+    pub(in crate::frontend) fn buffer(&mut self) -> &mut ReadBuffer {
+        self.reader.buffer_mut()
     }
 
     /// Whether the beginning of a request is there without its end. Execute all requests before.
