@@ -118,6 +118,11 @@ impl Watch {
         self.registration.poll_marked(context)
     }
 
+    /// Ready when more clients have changed than it may leave unread: it is over, whether or not anything can be told.
+    pub fn poll_too_slow(&self, context: &Context<'_>) -> Poll<()> {
+        self.registration.poll_overflowed(context)
+    }
+
     /// Carries on for a piece of about this number of clients, or until `listener` has no room.
     pub fn carry_on(
         &mut self,

@@ -1,9 +1,11 @@
 //! The marks of one watcher: clients that have changed since it looked.
 
-use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::task::Waker;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use parking_lot::Mutex;
 
 use super::budget::{Share, units};
@@ -16,11 +18,13 @@ pub(crate) type ClientId = Arc<[u8]>;
 pub(crate) struct Watcher {
     marks: Mutex<Marks>,
     marks_max: usize,
+    /// That of the registry, so that a change is hashed once for all its watchers.
+    hasher: RandomState,
 }
 
 #[derive(Debug)]
 struct Marks {
-    clients: HashSet<ClientId>,
+    clients: HashTable<ClientId>,
     /// The units of their IDs.
     units: usize,
     /// Those of the ones that were taken together, and may not all have been looked at.
@@ -28,7 +32,27 @@ struct Marks {
     share: Share,
     /// There were too many: no more are kept.
     overflowed: bool,
+    /// Is to be woken at a mark.
     waker: Option<Waker>,
+    /// Is to be woken when there are too many.
+    overflow_waker: Option<Waker>,
+}
+
+/// The ID of a client that has changed, hashed and shared when a watcher needs that first.
+pub(crate) struct MarkedClient<'a> {
+    id: &'a [u8],
+    hash: u64,
+    shared: Option<ClientId>,
+}
+
+impl<'a> MarkedClient<'a> {
+    pub(crate) fn new(id: &'a [u8], hasher: &RandomState) -> Self {
+        MarkedClient {
+            id,
+            hash: hasher.hash_one(id),
+            shared: None,
+        }
+    }
 }
 
 /// What a mark has changed.
@@ -40,30 +64,39 @@ pub(crate) enum Marked {
 }
 
 impl Watcher {
-    pub(crate) fn new(marks_max: usize, share: Share) -> Self {
+    pub(crate) fn new(marks_max: usize, share: Share, hasher: RandomState) -> Self {
         Watcher {
             marks: Mutex::new(Marks {
-                clients: HashSet::new(),
+                clients: HashTable::new(),
                 units: 0,
                 taken_units: 0,
                 share,
                 overflowed: false,
                 waker: None,
+                overflow_waker: None,
             }),
             marks_max,
+            hasher,
         }
     }
 
-    /// Marks a client. `shared` is its ID, made when it is needed first.
-    pub(crate) fn mark(&self, client: &[u8], shared: &mut Option<ClientId>) -> Marked {
-        let mut marks = self.marks.lock();
-        if marks.overflowed || marks.clients.contains(client) {
+    /// Marks a client.
+    pub(crate) fn mark(&self, client: &mut MarkedClient<'_>) -> Marked {
+        let marks = &mut *self.marks.lock();
+        if marks.overflowed {
             return Marked::Known;
         }
-        let shared = shared.get_or_insert_with(|| client.into());
-        marks.insert(Arc::clone(shared));
+        let hasher = |id: &ClientId| self.hasher.hash_one(&**id);
+        let is_it = |id: &ClientId| **id == *client.id;
+        let Entry::Vacant(place) = marks.clients.entry(client.hash, is_it, hasher) else {
+            return Marked::Known;
+        };
+        let shared = client.shared.get_or_insert_with(|| client.id.into());
+        place.insert(Arc::clone(shared));
+        marks.units += units(client.id);
         marks.count(self.marks_max);
-        match marks.waker.take() {
+        let overflow_waker = marks.overflow_waker.take_if(|_| marks.overflowed);
+        match marks.waker.take().or(overflow_waker) {
             Some(waker) => Marked::Wake(waker),
             None => Marked::Known,
         }
@@ -71,8 +104,10 @@ impl Watcher {
 
     /// The mark of a client is not needed; to be called under the lock of the client's shard, with a look at its record.
     pub(crate) fn unmark(&self, client: &[u8]) {
+        let hash = self.hasher.hash_one(client);
         let mut marks = self.marks.lock();
-        if marks.clients.remove(client) {
+        if let Ok(marked) = marks.clients.find_entry(hash, |id| **id == *client) {
+            marked.remove();
             marks.units -= units(client);
             marks.count(self.marks_max);
         }
@@ -83,7 +118,7 @@ impl Watcher {
         let mut marks = self.marks.lock();
         let taken: Vec<ClientId> = marks.clients.drain().collect();
         if taken.len() < marks.clients.capacity() / 8 {
-            marks.clients = HashSet::new();
+            marks.clients = HashTable::new();
         }
         marks.taken_units = std::mem::take(&mut marks.units);
         marks.count(self.marks_max);
@@ -93,8 +128,19 @@ impl Watcher {
     /// Takes back marks that were taken and not looked at.
     pub(crate) fn give_back(&self, clients: impl IntoIterator<Item = ClientId>) {
         let mut marks = self.marks.lock();
-        if !marks.overflowed {
-            clients.into_iter().for_each(|client| marks.insert(client));
+        let hasher = |id: &ClientId| self.hasher.hash_one(&**id);
+        for client in clients {
+            if marks.overflowed {
+                break;
+            }
+            let more = units(&client);
+            let entry = marks
+                .clients
+                .entry(hasher(&client), |id| *id == client, hasher);
+            if let Entry::Vacant(place) = entry {
+                place.insert(client);
+                marks.units += more;
+            }
         }
         marks.taken_units = 0;
         marks.count(self.marks_max);
@@ -111,28 +157,34 @@ impl Watcher {
         if marks.overflowed || !marks.clients.is_empty() {
             return true;
         }
-        match &mut marks.waker {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+        note(&mut marks.waker, waker);
         false
+    }
+
+    /// Whether there were too many marks; if not, `waker` is woken when there are.
+    pub(crate) fn has_overflowed_or_wakes(&self, waker: &Waker) -> bool {
+        let mut marks = self.marks.lock();
+        if !marks.overflowed {
+            note(&mut marks.overflow_waker, waker);
+        }
+        marks.overflowed
+    }
+}
+
+fn note(known: &mut Option<Waker>, waker: &Waker) {
+    match known {
+        Some(known) => known.clone_from(waker),
+        none => *none = Some(waker.clone()),
     }
 }
 
 impl Marks {
-    fn insert(&mut self, client: ClientId) {
-        let more = units(&client);
-        if self.clients.insert(client) {
-            self.units += more;
-        }
-    }
-
     fn count(&mut self, marks_max: usize) {
         let fits = self.share.set(self.units + self.taken_units);
         // One that gives marks back is not ended for that.
         if !fits || self.clients.len() > marks_max {
             self.overflowed = true;
-            self.clients = HashSet::new();
+            self.clients = HashTable::new();
             self.units = 0;
             // Those that were taken counted before, so there is room.
             let _ = self.share.set(self.taken_units);
@@ -147,11 +199,18 @@ mod tests {
 
     fn watcher(marks_max: usize, units_max: usize) -> (Watcher, Arc<Budget>) {
         let budget = Budget::new(units_max);
-        (Watcher::new(marks_max, budget.share()), budget)
+        (
+            Watcher::new(marks_max, budget.share(), RandomState::new()),
+            budget,
+        )
     }
 
     fn mark(watcher: &Watcher, client: &str) {
-        let _ = watcher.mark(client.as_bytes(), &mut None);
+        let _ = mark_and_wake(watcher, client);
+    }
+
+    fn mark_and_wake(watcher: &Watcher, client: &str) -> Marked {
+        watcher.mark(&mut MarkedClient::new(client.as_bytes(), &watcher.hasher))
     }
 
     #[test]
@@ -188,9 +247,20 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_too_many_marks_is_woken_by_no_other() {
+        let (watcher, _) = watcher(2, 1_000);
+        assert!(!watcher.has_overflowed_or_wakes(Waker::noop()));
+        for client in ["a", "b"] {
+            assert!(matches!(mark_and_wake(&watcher, client), Marked::Known));
+        }
+        assert!(matches!(mark_and_wake(&watcher, "c"), Marked::Wake(_)));
+        assert!(watcher.has_overflowed_or_wakes(Waker::noop()));
+    }
+
+    #[test]
     fn those_with_many_marks_share_a_bound() {
         let budget = Budget::new(100);
-        let watchers = [0, 1].map(|_| Watcher::new(10_000, budget.share()));
+        let watchers = [0, 1].map(|_| Watcher::new(10_000, budget.share(), RandomState::new()));
         for number in 0..UNCOUNTED_UNITS + 100 {
             mark(&watchers[0], &number.to_string());
         }

@@ -1,6 +1,7 @@
 //! The registry: finds the watchers of a change.
 
 use std::collections::HashMap;
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -11,7 +12,7 @@ use parking_lot::RwLock;
 
 use super::areas::{Areas, Cover};
 use super::budget::Share;
-use super::marks::{ClientId, Marked, Watcher};
+use super::marks::{ClientId, Marked, MarkedClient, Watcher};
 use super::prefixes::Prefixes;
 
 /// A change of the map: the record of a client is another one, or gone. What is so now is read from the map.
@@ -49,6 +50,7 @@ impl Wakes {
 pub struct Watchers {
     count: AtomicUsize,
     index: RwLock<Index>,
+    hasher: RandomState,
 }
 
 #[derive(Debug, Default)]
@@ -62,14 +64,18 @@ struct Index {
 /// Gives marks to the watchers of one change.
 struct Marking<'a> {
     client: &'a [u8],
-    /// Its ID, once a watcher has needed it.
-    shared: Option<ClientId>,
+    hasher: &'a RandomState,
+    /// The same, once a watcher has needed it.
+    marked: Option<MarkedClient<'a>>,
     wakes: Wakes,
 }
 
 impl Marking<'_> {
     fn mark(&mut self, watcher: &Watcher) {
-        if let Marked::Wake(waker) = watcher.mark(self.client, &mut self.shared) {
+        let marked = self
+            .marked
+            .get_or_insert_with(|| MarkedClient::new(self.client, self.hasher));
+        if let Marked::Wake(waker) = watcher.mark(marked) {
             self.wakes.0.push(waker);
         }
     }
@@ -104,7 +110,8 @@ impl Watchers {
         }
         let mut marking = Marking {
             client: change.client,
-            shared: None,
+            hasher: &self.hasher,
+            marked: None,
             wakes: Wakes::default(),
         };
         let index = self.index.read();
@@ -132,7 +139,7 @@ impl Watchers {
         self.count.fetch_add(1, Ordering::Relaxed);
         Registration {
             watchers: Arc::clone(self),
-            watcher: Arc::new(Watcher::new(marks_max, share)),
+            watcher: Arc::new(Watcher::new(marks_max, share, self.hasher.clone())),
             client: None,
             prefix: None,
             watches_all: false,
@@ -218,6 +225,15 @@ impl Registration {
     #[must_use]
     pub fn has_overflowed(&self) -> bool {
         self.watcher.has_overflowed()
+    }
+
+    /// Ready when there were too many marks.
+    pub fn poll_overflowed(&self, context: &Context<'_>) -> Poll<()> {
+        if self.watcher.has_overflowed_or_wakes(context.waker()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Ready when there are marks, or were too many.

@@ -181,7 +181,7 @@ impl Connection {
                 self.unread_since = None;
             }
             let may_arrive = has_later && self.replies.may_arrive();
-            let may_watch = self.lane.is_some() && self.replies.has_room_for_lines();
+            let watch_awaits = self.watch_awaits();
             let may_stop = self.may_stop();
             let dues = self.dues(reading, has_ready || has_later);
             let is_unread = has_ready.then_some((&mut self.unread_since, self.unread_max));
@@ -204,7 +204,7 @@ impl Connection {
                 read = input::read(&self.service, &self.pace, into, read_half), if reading => {
                     self.read(read?);
                 }
-                () = watching::ready(&mut self.lane), if may_watch => self.go_on_watching(),
+                awaited = watching::ready(&mut self.lane, watch_awaits) => self.watch_goes_on(awaited),
                 due = first_due(is_unread, dues) => self.act_on(due)?,
             }
         }

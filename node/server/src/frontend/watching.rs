@@ -77,6 +77,16 @@ impl WatchLane {
         }
     }
 
+    /// Resolves when more clients have changed than may be unread. To be waited for while there is no room for lines.
+    pub(super) async fn too_slow(&mut self) {
+        self.stream.too_slow().await;
+    }
+
+    /// Notes that it is over since more clients have changed than may be unread.
+    pub(super) fn note_too_slow(&self) {
+        self.stream.note_too_slow();
+    }
+
     /// Writes lines, as many as there is room for and others may wait for. Says why it was the last one, if it was.
     pub(super) fn go_on(
         &mut self,

@@ -227,6 +227,20 @@ impl WatchStream {
         }
     }
 
+    /// Resolves when more clients have changed than may be unread. To be waited for while the listener has no room.
+    pub async fn too_slow(&mut self) {
+        match &mut self.stage {
+            Stage::Going(watch) => poll_fn(|context| watch.poll_too_slow(context)).await,
+            Stage::Loading(..) => pending().await,
+        }
+    }
+
+    /// Notes that it is over since its listener is slow.
+    pub fn note_too_slow(&self) {
+        let counts = &self.watches.statistics.watches;
+        counts.too_slow.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Tells the listener some of what is to be told, if `principal` may see the same as at the beginning, or the one client
     /// that is watched. Says why the watch is over, if it is.
     pub fn go_on(
@@ -265,7 +279,7 @@ impl WatchStream {
         match progress {
             Progress::Idle | Progress::More => None,
             Progress::TooSlow => {
-                counts.too_slow.fetch_add(1, Ordering::Relaxed);
+                self.note_too_slow();
                 Some(EndReason::Slow)
             }
             Progress::TooLarge => {

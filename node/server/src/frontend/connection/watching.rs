@@ -53,6 +53,30 @@ impl Connection {
         }
     }
 
+    /// What the client's watch waits for. Nothing while replies to commands are waited for, or only its last line is to be
+    /// written.
+    pub(super) fn watch_awaits(&self) -> Option<Awaited> {
+        let lane = self.lane.as_ref()?;
+        if self.replies.has_room_for_lines() {
+            Some(Awaited::Lines)
+        } else {
+            (!self.replies.has_later() && !lane.is_over()).then_some(Awaited::TooMuch)
+        }
+    }
+
+    /// What the watch has waited for is there.
+    pub(super) fn watch_goes_on(&mut self, awaited: Awaited) {
+        match awaited {
+            Awaited::Lines => self.go_on_watching(),
+            Awaited::TooMuch => {
+                if let Some(lane) = &self.lane {
+                    lane.note_too_slow();
+                }
+                self.end_slow();
+            }
+        }
+    }
+
     /// The client has read nothing for too long. Whether it watches, and may take a moment more for the line that says so,
     /// which goes before all lines that wait; over TLS behind them.
     pub(super) fn end_slow(&mut self) -> bool {
@@ -74,10 +98,26 @@ impl Connection {
     }
 }
 
-/// Resolves when there is something to be told.
-pub(super) async fn ready(lane: &mut Option<Box<WatchLane>>) {
-    match lane {
-        Some(lane) => lane.ready().await,
-        None => pending().await,
+/// What a watch waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// That there is something to be told.
+    Lines,
+    /// Since the client reads nothing at the moment: that more has changed than may be unread.
+    TooMuch,
+}
+
+/// Resolves when what is awaited is there, if anything is.
+pub(super) async fn ready(lane: &mut Option<Box<WatchLane>>, awaited: Option<Awaited>) -> Awaited {
+    match (lane, awaited) {
+        (Some(lane), Some(Awaited::Lines)) => {
+            lane.ready().await;
+            Awaited::Lines
+        }
+        (Some(lane), Some(Awaited::TooMuch)) => {
+            lane.too_slow().await;
+            Awaited::TooMuch
+        }
+        _ => pending().await,
     }
 }

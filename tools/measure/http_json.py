@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures reports over HTTP/JSON against a server of this machine: many in one request, and one at a time.
 
-    tools/measure/http.py [--http 127.0.0.1:13000] [--seconds 10] [--connections 4] [--reports 1000] [--clients 100000]
+    tools/measure/http_json.py [--http 127.0.0.1:13000] [--seconds 10] [--connections 4] [--reports 1000] [--clients 100000]
 
 With --reports 1 each request is a PUT. The requests are made before the clock starts, and the answers are read to
 their ends; each status has to be 200. The generator takes processor time too, so its share is printed.
