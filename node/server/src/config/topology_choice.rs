@@ -73,7 +73,7 @@ fn builtin(resolver: &mut Resolver<'_>, values: &Values) -> Option<TopologyChoic
         given.unwrap_or_else(|| {
             // Beyond the last port the check of all bases refuses it.
             let base = client.saturating_add(default - CLIENT_PORT_BASE);
-            resolver.show(setting, &base.to_string(), &Origin::Default);
+            resolver.show(setting, base.to_string(), &Origin::Default);
             base
         })
     };
