@@ -39,7 +39,10 @@ say() {
 case "${1-}" in
 report)
     [ $# -eq 5 ] || usage
-    say "$2" "$3" "IAMAT $4 $5 $(date +%s.%N)"
+    # The date of BSD and macOS has no %N, and leaves a letter.
+    time=$(date +%s.%N)
+    case $time in *[!0-9.]*) time=$(date +%s) ;; esac
+    say "$2" "$3" "IAMAT $4 $5 $time"
     ;;
 ask)
     [ $# -eq 6 ] || usage

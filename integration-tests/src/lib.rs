@@ -57,7 +57,7 @@ pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;
 pub use proxy::{Passage, Proxy};
 pub use rights::{left_out_without_root, required};
-pub use series::{find_series, series};
+pub use series::{find_series, series, without_cluster};
 pub use server::Server;
 pub use topology::Topology;
 pub use watching::{Folded, Watching};

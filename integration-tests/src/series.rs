@@ -27,8 +27,24 @@ pub async fn find_series(http: SocketAddr, series: &str) -> Option<f64> {
         Ok(text) => text,
         Err(error) => panic!("{http} gives no metrics: {error}"),
     };
-    let mut lines = text.lines();
+    let mut lines = text.lines().map(without_cluster);
     lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+}
+
+/// A line of `/metrics` without the label that every figure has: the name of the herd.
+#[must_use]
+pub fn without_cluster(line: &str) -> String {
+    let (Some((before, rest)), false) = (line.split_once("{cluster=\""), line.starts_with('#'))
+    else {
+        return line.to_owned();
+    };
+    let Some((_, labels)) = rest.split_once('"') else {
+        return line.to_owned();
+    };
+    match labels.strip_prefix(',') {
+        Some(labels) => format!("{before}{{{labels}"),
+        None => format!("{before}{}", labels.strip_prefix('}').unwrap_or(labels)),
+    }
 }
 
 async fn scrape(http: SocketAddr) -> std::io::Result<String> {

@@ -202,6 +202,7 @@ async fn the_links_of_herd_local_are_encrypted_without_a_word() {
         let data = folder.path().join(name);
         let arguments = [
             "local".to_owned(),
+            "--show-logs".to_owned(),
             format!("--topology={}", file.display()),
             match ephemeral {
                 true => "--ephemeral".to_owned(),

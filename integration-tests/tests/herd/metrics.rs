@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use herd_integration_tests::{Herd, Topology, eventually};
+use herd_integration_tests::{Herd, Topology, eventually, without_cluster};
 use serde::Deserialize;
 
 use crate::{NAMES, TIME, UCLA};
@@ -43,6 +43,11 @@ impl Scrape {
         let mut helped = BTreeSet::new();
         let mut series = BTreeMap::new();
         for line in text.lines() {
+            assert!(
+                line.starts_with('#') || line.contains("{cluster=\""),
+                "which herd? {line}"
+            );
+            let line = without_cluster(line);
             if let Some(rest) = line.strip_prefix("# HELP ") {
                 let (name, help) = rest.split_once(' ').unwrap();
                 assert!(help.ends_with('.'), "{line}");
@@ -277,6 +282,42 @@ fn figures_are_right(scrape: &Scrape) {
     assert!(scrape.get("process_resident_memory_bytes") > 1e6);
 }
 
+/// Two herds in one Prometheus are told apart: no aggregation of an alert goes over both, and no panel shows both.
+#[test]
+fn herds_do_not_mix() {
+    for rule in rules() {
+        let expression = &rule.expr;
+        for aggregation in ["sum", "max", "min", "avg", "count"] {
+            for by in [" (", "("] {
+                let over_all = format!("{aggregation}{by}");
+                let mut calls = expression.match_indices(&over_all);
+                let is_bare = calls.any(|(at, _)| {
+                    !expression[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+                });
+                assert!(!is_bare, "{}: {expression}", rule.alert);
+            }
+        }
+        for (_, labels) in expression
+            .match_indices(" by (")
+            .map(|(at, _)| (at, &expression[at + 5..]))
+        {
+            assert!(
+                labels.starts_with("cluster"),
+                "{}: {expression}",
+                rule.alert
+            );
+        }
+    }
+    let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
+    let mut expressions = Vec::new();
+    texts(&dashboard, "expr", &mut expressions);
+    for expression in expressions {
+        let selectors = expression.matches("{job=~").count();
+        let of_one_herd = expression.matches("cluster=\"$cluster\"").count();
+        assert_eq!(selectors, of_one_herd, "{expression}");
+    }
+}
+
 #[test]
 fn every_alert_is_explained() {
     let headings: BTreeSet<String> = OPERATIONS
@@ -287,6 +328,9 @@ fn every_alert_is_explained() {
     for rule in rules() {
         let runbook = &rule.annotations["runbook"];
         assert!(headings.contains(runbook), "{}: no {runbook}", rule.alert);
+        let url = &rule.annotations["runbook_url"];
+        let end = format!("/operations.md#{runbook}");
+        assert!(url.ends_with(&end), "{}: {url}", rule.alert);
         let row = format!("| [`{}`](#{runbook}) | ", rule.alert);
         assert!(OPERATIONS.contains(&row), "no row {row}");
         // In the text of its part of the runbook too.

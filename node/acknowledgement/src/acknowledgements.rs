@@ -285,7 +285,7 @@ impl Acknowledgements {
         if last.is_none_or(|last| last.elapsed() >= LOG_INTERVAL) {
             *last = Some(Instant::now());
             let level = self.level;
-            warn!(%level, %reason, "reports are not acknowledged; clients get the error reply");
+            warn!(ack = %level, %reason, "reports are not acknowledged; clients get the error reply");
         }
     }
 }

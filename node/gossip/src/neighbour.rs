@@ -93,6 +93,8 @@ pub struct Neighbour {
     status: watch::Sender<LinkStatus>,
     /// When the link was made or lost last.
     changed_at: Mutex<Instant>,
+    /// Why the link was lost last, or could not be made since.
+    trouble: Mutex<Option<String>>,
     /// Until then there was a link that stood for a while.
     stood_until: Mutex<Instant>,
     /// How often it may come with a new incarnation.
@@ -127,6 +129,7 @@ impl Neighbour {
             connection: Mutex::new(None),
             status: watch::Sender::new(LinkStatus::default()),
             changed_at: Mutex::new(Instant::now()),
+            trouble: Mutex::new(None),
             stood_until: Mutex::new(Instant::now()),
             joins: Mutex::new(JoinPace::new(Instant::now())),
             kick: Notify::new(),
@@ -152,6 +155,16 @@ impl Neighbour {
     /// When the link was made or lost last; at first, when this server started.
     pub fn changed_at(&self) -> Instant {
         *self.changed_at.lock()
+    }
+
+    /// Why the link was lost last, or could not be made since; nothing if that never happened.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().clone()
+    }
+
+    /// Notes why the link was lost, or could not be made.
+    pub(crate) fn note_trouble(&self, reason: String) {
+        *self.trouble.lock() = Some(reason);
     }
 
     /// Until when there was a link that stood for at least [`LINK_SILENCE_MAX`]; now, if there is one. At first, when

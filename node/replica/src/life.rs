@@ -102,7 +102,7 @@ impl Life {
             Ended::Stopped => Then::Stop,
             Ended::Superseded(_) if self.succession.has_lost(facts.now) => Then::GiveWay,
             Ended::Superseded(generation) | Ended::MustExceed(generation) => {
-                info!(known = %format_args!("{generation:016x}"), "neighbours know a later generation of this server");
+                info!(later = %format_args!("{generation:016x}"), "neighbours know a later generation of this server");
                 begin(known.max(*generation), self.hurried_pause(facts))
             }
             Ended::Overstated => {
@@ -148,7 +148,7 @@ impl Life {
         let pause = self.succession.pause(facts.jitter, facts.now);
         if pause > Duration::ZERO {
             warn!(
-                pause_ms = pause.as_millis(),
+                pause_ms = pause.as_millis() as u64,
                 "one incarnation after the other: gossip waits before the next one. Is there a second process of \
                  this server's name?"
             );
@@ -162,7 +162,7 @@ impl Life {
             self.backoff.reset();
         }
         let pause = self.backoff.next_pause(facts.jitter);
-        error!(%error, pause_ms = pause.as_millis(), "gossip failed, starting it anew; no record is lost");
+        error!(%error, pause_ms = pause.as_millis() as u64, "gossip failed, starting it anew; no record is lost");
         pause
     }
 }

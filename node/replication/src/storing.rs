@@ -273,8 +273,8 @@ impl StoreLoad {
             groups = report.groups,
             bytes = report.bytes,
             records,
-            clients = into.locations.len(),
-            took_ms = self.start.elapsed().as_millis(),
+            known_clients = into.locations.len(),
+            took_ms = self.start.elapsed().as_millis() as u64,
             "store loaded"
         );
         Ok(OpenedStore {

@@ -44,6 +44,12 @@ impl CertificateFacts {
         })
     }
 
+    /// The first and the last second in which it is valid, since the POSIX epoch.
+    #[must_use]
+    pub fn validity_s(&self) -> (i64, i64) {
+        (self.valid_from_s, self.expires_s)
+    }
+
     /// Whether one of its names is this one.
     #[must_use]
     pub fn is_for(&self, name: &LinkName) -> bool {

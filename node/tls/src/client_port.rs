@@ -50,7 +50,8 @@ pub struct ClientPortPems {
 #[derive(Debug)]
 pub struct ClientPortTls {
     config: Arc<ServerConfig>,
-    expires_s: i64,
+    /// The first and the last second of the certificate, since the POSIX epoch.
+    validity_s: (i64, i64),
     /// The authorities of clients; nothing if clients need no certificate.
     trust: Option<Trust>,
     /// The certificate that is over or has not begun, if one is.
@@ -185,7 +186,7 @@ impl Material for ClientPortMaterial {
                 let trust_ends_s = trust.as_ref().map_or(i64::MAX, |trust| trust.ends_s);
                 Ok(ClientPortTls {
                     config: Arc::new(config),
-                    expires_s: facts.expires_s,
+                    validity_s: facts.validity_s(),
                     out_of_time: (!mistakes.is_empty()).then(|| in_one_line(&mistakes)),
                     refuses_all,
                     stale_s: trust_ends_s.min(begins_s(&facts, now_s)),
@@ -205,8 +206,8 @@ impl Material for ClientPortMaterial {
         ready.out_of_time.as_deref()
     }
 
-    fn expires_s(ready: &ClientPortTls) -> i64 {
-        ready.expires_s
+    fn validity_s(ready: &ClientPortTls) -> (i64, i64) {
+        ready.validity_s
     }
 
     fn stale_s(ready: &ClientPortTls) -> i64 {

@@ -108,7 +108,8 @@ impl LinkSource {
 pub struct LinkTls {
     /// Or the reason why there can be no links: a certificate is out of its time.
     sides: Result<Sides, String>,
-    expires_s: i64,
+    /// The first and the last second of the certificate, since the POSIX epoch.
+    validity_s: (i64, i64),
     /// When it has to be made ready again.
     stale_s: i64,
 }
@@ -133,7 +134,7 @@ impl LinkTls {
             if !mistakes.is_empty() && mistakes.iter().all(TlsError::is_about_time) {
                 return Ok(LinkTls {
                     sides: Err(in_one_line(&mistakes)),
-                    expires_s: facts.expires_s,
+                    validity_s: facts.validity_s(),
                     stale_s: begins_s(facts, now_s),
                 });
             }
@@ -149,7 +150,7 @@ impl LinkTls {
         };
         match Sides::new(chain, key, Arc::new(trust), clock) {
             Ok(sides) if mistakes.is_empty() => Ok(LinkTls {
-                expires_s: facts.expires_s,
+                validity_s: facts.validity_s(),
                 stale_s: sides.trust.ends_s,
                 sides: Ok(sides),
             }),
@@ -341,8 +342,8 @@ impl Material for LinkMaterial {
         ready.sides.as_ref().err().map(String::as_str)
     }
 
-    fn expires_s(ready: &LinkTls) -> i64 {
-        ready.expires_s
+    fn validity_s(ready: &LinkTls) -> (i64, i64) {
+        ready.validity_s
     }
 
     fn stale_s(ready: &LinkTls) -> i64 {

@@ -20,8 +20,11 @@ use herd_clock::clock::SharedClock;
 /// How often files are looked at. By content: in Kubernetes a link is swapped, and times say little.
 pub const RELOAD_GAP: Duration = Duration::from_secs(2);
 
-/// How long before its end a certificate is warned about.
+/// How long before its end a certificate is warned about, unless its whole time is less than three times as long.
 pub const EXPIRY_WARNING: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// The part of its whole time that is left when a certificate of a shorter time is warned about.
+const WARNED_PART: i64 = 3;
 
 /// How often it is warned about then.
 const EXPIRY_WARNING_GAP: Duration = Duration::from_secs(24 * 3_600);
@@ -59,8 +62,8 @@ pub trait Material: Send + Sync + 'static {
     /// Why it is over or has not begun, if that is so.
     fn out_of_time(ready: &Self::Ready) -> Option<&str>;
 
-    /// When the certificate ends, in seconds since the POSIX epoch.
-    fn expires_s(ready: &Self::Ready) -> i64;
+    /// The first and the last second of the certificate, since the POSIX epoch.
+    fn validity_s(ready: &Self::Ready) -> (i64, i64);
 
     /// When it has to be made ready again although no file has changed.
     fn stale_s(ready: &Self::Ready) -> i64;
@@ -120,7 +123,12 @@ impl<M: Material> Live<M> {
 
     /// When the certificate in use ends, in seconds since the POSIX epoch.
     pub fn expires_s(&self) -> i64 {
-        M::expires_s(&self.current.borrow())
+        self.validity_s().1
+    }
+
+    /// The first and the last second of the certificate in use, since the POSIX epoch.
+    pub fn validity_s(&self) -> (i64, i64) {
+        M::validity_s(&self.current.borrow())
     }
 
     /// The reason why the material in use was out of its time when it was loaded, which is possible at the start only.
@@ -199,7 +207,7 @@ impl<M: Material> Live<M> {
                 self.fail(look, reason)
             }
             Ok(ready) => {
-                let until = date(M::expires_s(&ready));
+                let until = date(M::validity_s(&ready).1);
                 *self.loaded.lock() = texts;
                 self.current.send_replace(Arc::new(ready));
                 self.reloads.fetch_add(1, Ordering::Relaxed);
@@ -241,9 +249,12 @@ impl<M: Material> Live<M> {
             );
             return true;
         }
-        let (expires_s, now_s) = (self.expires_s(), now_s(&self.clock));
+        let ((begins_s, expires_s), now_s) = (self.validity_s(), now_s(&self.clock));
         let left_s = expires_s.saturating_sub(now_s);
+        let lifetime_s = expires_s.saturating_sub(begins_s);
         let warning_s = i64::try_from(EXPIRY_WARNING.as_secs()).unwrap_or(i64::MAX);
+        // A certificate of a few days is renewed some hours before its end.
+        let warning_s = warning_s.min(lifetime_s / WARNED_PART);
         if left_s < 0 {
             error!(
                 since = date(expires_s),

@@ -35,8 +35,8 @@ impl Material for Note {
         (*ready == 0).then_some("it is over")
     }
 
-    fn expires_s(ready: &i64) -> i64 {
-        *ready
+    fn validity_s(ready: &i64) -> (i64, i64) {
+        (0, *ready)
     }
 
     fn stale_s(ready: &i64) -> i64 {
@@ -101,17 +101,20 @@ fn stale_material_is_made_anew_without_a_change() {
 }
 
 #[test]
-fn the_end_is_warned_of_thirty_days_ahead() {
+fn the_end_is_warned_of_thirty_days_ahead_or_sooner_if_all_is_short() {
     let month_s = i64::try_from(EXPIRY_WARNING.as_secs()).unwrap();
-    let (live, clock) = live(&(2 * month_s).to_string());
-    for (now_s, warned) in [
-        (0, false),
-        (month_s, false),
-        (month_s + 1, true),
-        (3 * month_s, true),
+    let year_s = 12 * month_s;
+    for (end_s, now_s, warned) in [
+        (year_s, 0, false),
+        (year_s, year_s - month_s, false),
+        (year_s, year_s - month_s + 1, true),
+        (year_s, 2 * year_s, true),
+        (300, 200, false),
+        (300, 201, true),
     ] {
+        let (live, clock) = live(&end_s.to_string());
         clock.0.store(now_s, Ordering::SeqCst);
-        assert_eq!(live.warn_of_expiry(), warned, "{now_s}");
+        assert_eq!(live.warn_of_expiry(), warned, "{now_s} of {end_s}");
     }
 }
 

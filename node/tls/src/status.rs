@@ -30,6 +30,21 @@ impl TlsStatus {
         self.clients.as_ref().map(|live| live.expires_s())
     }
 
+    /// How long the certificate for links and that of the client port are valid in all, in seconds.
+    #[must_use]
+    pub fn lifetimes_s(&self) -> (Option<i64>, Option<i64>) {
+        let lifetime_s = |(begins_s, ends_s): (i64, i64)| ends_s.saturating_sub(begins_s);
+        let links = self
+            .links
+            .as_ref()
+            .map(|live| lifetime_s(live.validity_s()));
+        let clients = self
+            .clients
+            .as_ref()
+            .map(|live| lifetime_s(live.validity_s()));
+        (links, clients)
+    }
+
     /// Whether the certificates for links and those of the client port were over, or had not begun, when they were
     /// taken: see [`Live::out_of_time`].
     #[must_use]

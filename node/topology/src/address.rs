@@ -34,6 +34,9 @@ pub enum InvalidAddress {
     /// No colon, or nothing after it.
     #[error("has no port; write HOST:PORT")]
     NoPort,
+    /// A port without a host.
+    #[error("is a port alone; write 127.0.0.1:{0}")]
+    PortAlone(u16),
     /// The port is not a number from 1 to 65535.
     #[error("has a port that is not a number from 1 to 65535")]
     Port,
@@ -46,6 +49,34 @@ pub enum InvalidAddress {
     /// Not letters, digits, `-` and `_` in parts of 1 to 63 bytes between dots, 253 in all.
     #[error("is not a host name")]
     HostName,
+}
+
+impl HostPort {
+    /// Reads an address in which the port may be left out: then it is `default_port`. A port alone is refused, as a
+    /// person who writes one may mean that of another server.
+    ///
+    /// # Errors
+    /// See [`InvalidAddress`].
+    pub fn parse_or_port(text: &str, default_port: u16) -> Result<Self, InvalidAddress> {
+        if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
+            return Err(InvalidAddress::PortAlone(port));
+        }
+        let is_host = if text.starts_with('[') {
+            text.ends_with(']')
+        } else {
+            !text.contains(':') && !text.is_empty()
+        };
+        if is_host {
+            let host = parse_host(text)?;
+            let port = default_port;
+            return Ok(HostPort { host, port });
+        }
+        if let Ok(address) = text.parse::<Ipv6Addr>() {
+            let (host, port) = (Host::Ip(address.into()), default_port);
+            return Ok(HostPort { host, port });
+        }
+        text.parse()
+    }
 }
 
 impl FromStr for HostPort {
@@ -135,6 +166,26 @@ mod tests {
             "Hill:12000".parse::<HostPort>(),
             "hill:12000".parse::<HostPort>()
         );
+    }
+
+    #[test]
+    fn the_port_may_be_left_out_and_the_host_may_not() {
+        let read = |text: &str| HostPort::parse_or_port(text, 12_000).map(|at| at.to_string());
+        for (text, address) in [
+            ("localhost", "localhost:12000"),
+            ("127.0.0.1", "127.0.0.1:12000"),
+            ("::1", "[::1]:12000"),
+            ("[::1]", "[::1]:12000"),
+            ("[::1]:2", "[::1]:2"),
+            ("hill:1", "hill:1"),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(address));
+        }
+        assert_eq!(read("12003"), Err(InvalidAddress::PortAlone(12_003)));
+        assert_eq!(read(":12003"), Err(InvalidAddress::PortAlone(12_003)));
+        assert_eq!(read(""), Err(InvalidAddress::NoPort));
+        assert_eq!(read("hill:"), Err(InvalidAddress::NoPort));
+        assert_eq!(read("a b"), Err(InvalidAddress::HostName));
     }
 
     #[test]

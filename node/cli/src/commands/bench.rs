@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use self::convergence::ConvergenceArgs;
 use self::load::LoadArgs;
 use self::nearby::NearbyArgs;
+use super::connect::topology_here;
 use super::options::{Bench, SettingFlags};
 use super::output::Output;
 use super::report;
@@ -23,7 +24,7 @@ use crate::exit_code;
 use herd_bench::BenchError;
 use herd_server::open_files;
 use herd_server::settings::{Command, ConfigError, Environment, Values};
-use herd_topology::{HostPort, PortBases, builtin};
+use herd_topology::HostPort;
 
 /// Everything was answered as asked.
 pub const EXIT_CLEAN: u8 = exit_code::OK;
@@ -140,7 +141,7 @@ fn servers(
 ) -> Result<Vec<String>, ConfigError> {
     let values = Values::load(Command::Bench, settings.given(), environment)?;
     let named = values.to.unwrap_or_else(|| {
-        let topology = builtin(PortBases::default());
+        let topology = topology_here();
         let servers = topology.servers().iter();
         servers.map(|server| server.client.clone()).collect()
     });

@@ -7,12 +7,15 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::bench::BenchArgs;
 use super::certs::CertsArgs;
 use super::control::{DumpArgs, LoadArgs};
+use super::demo::DemoArgs;
 use super::forget::ForgetArgs;
 use super::generated::{CompletionsArgs, ManArgs};
 use super::near::NearArgs;
 use super::options::{Local, Serve, SettingFlags};
+use super::order::{StartArgs, StopArgs};
 use super::places::PlacesArgs;
 use super::send::SendArgs;
+use super::send::typed;
 use super::serve::ServeArgs;
 use super::status::StatusArgs;
 use super::store::StoreArgs;
@@ -20,8 +23,8 @@ use super::token::TokenArgs;
 use super::top::TopArgs;
 use super::watch::WatchArgs;
 use super::{
-    bench, certs, check_config, control, forget, generated, local, near, places, send, serve,
-    status, store, token, top, watch,
+    bench, certs, check_config, control, demo, forget, generated, local, near, order, places, send,
+    serve, status, store, token, top, watch,
 };
 use crate::exit_code;
 
@@ -46,6 +49,20 @@ enum Command {
     /// 127.0.0.1. Every option can also be given as an environment variable: HERD_LOG for --log and
     /// so on; an option wins over a variable. Ctrl-C stops all servers.
     Local(SettingFlags<Local>),
+    /// Move vans through a city, on every server of a herd, until Ctrl-C
+    ///
+    /// The servers are those of --to, else those that `herd local` wrote into this folder, else the built-in five.
+    Demo(DemoArgs),
+    /// Stop one server of a running `herd local`
+    ///
+    /// Exit status: 0 when it has ended, 1 if there is no such server or it does not run, 64 for wrong arguments, 69 if
+    /// no `herd local` runs there, 74 if it gave no answer.
+    Stop(StopArgs),
+    /// Start one server of a running `herd local` again
+    ///
+    /// Exit status: 0 when it answers, 1 if there is no such server, it runs already or does not start, 64 for wrong
+    /// arguments, 69 if no `herd local` runs there, 74 if it gave no answer.
+    Start(StartArgs),
     /// Run one server
     ///
     /// Settings come from a file (--config), options or environment variables (HERD_NAME for
@@ -91,8 +108,9 @@ enum Command {
     Store(StoreArgs),
     /// Ask servers for their status, compare the answers, and report troubles
     ///
-    /// Asks each at its HTTP port for /status, which `herd local` shows and `herd serve` with --http-locations. Exit
-    /// status: 0 without trouble, 1 with trouble (see the last lines), 69 if no server answered.
+    /// Asks each at its HTTP port for /status, which `herd local` shows and `herd serve` with --http-locations. Troubles
+    /// come first, the cause before its effects. Exit status: 0 without trouble, 1 with trouble, 64 for wrong arguments, 69
+    /// if no server told anything.
     Status(StatusArgs),
     /// Show the table of `herd status` again and again; q ends it
     Top(TopArgs),
@@ -100,7 +118,7 @@ enum Command {
     Token(TokenArgs),
     /// Put a load on a herd, or on Redis, and measure
     ///
-    /// Exit status: 0 if everything was answered as asked, 1 if there is a result with errors in it,
+    /// Exit status: 0 if everything was answered as asked, 1 if there is a result with errors in it, 64 for wrong arguments,
     /// 69 if a server could not be reached, 130 if it was stopped before there was a result. Ctrl-C
     /// ends it early, with the result so far.
     Bench(BenchArgs),
@@ -121,7 +139,7 @@ enum Command {
 /// Runs the command that `arguments` name, the program's own name first. Returns the exit status:
 /// see [`exit_code`].
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(typed::with_southern_locations(arguments)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help that was asked for goes to standard output and is no mistake.
@@ -138,6 +156,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     match cli.command {
         Command::Local(options) => local::run(&options),
+        Command::Demo(args) => demo::run(args),
+        Command::Stop(args) => order::run_stop(&args),
+        Command::Start(args) => order::run_start(&args),
         Command::Serve(options) => serve::run(&options),
         Command::CheckConfig(options) => check_config::run(&options),
         Command::Send(args) => send::run(args),
@@ -157,6 +178,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Man(args) => generated::man(&args, Cli::command()),
     }
 }
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod document_tests;
 
 #[cfg(test)]
 mod tests {

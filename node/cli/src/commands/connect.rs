@@ -1,6 +1,7 @@
 //! One connection to the client port of a server, for `herd send` and commands like it.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -12,10 +13,10 @@ use crate::exit_code;
 use herd_gossip::link::network::LinkStream;
 use herd_server::access::Token;
 use herd_server::settings::{
-    Command, ConfigError, Environment, Mistake, Resolver, Setting, Values, duration,
+    Command, ConfigError, DATA_DIR, Environment, Mistake, Resolver, Setting, Values, duration,
 };
 use herd_tls::TlsFault;
-use herd_topology::{HostPort, PortBases, builtin};
+use herd_topology::{HostPort, PortBases, Topology, builtin};
 
 /// The server refused the question or the token.
 pub(super) const EXIT_REFUSED: u8 = 1;
@@ -144,6 +145,28 @@ impl ConnectArgs {
         chosen.map_err(|error| NotConnected::new(exit_code::USAGE, error))
     }
 
+    /// The ports of the servers that are named, else of all servers of the `herd local` in this folder or of the built-in
+    /// topology, and the token to show there.
+    ///
+    /// # Errors
+    /// Says which arguments are wrong.
+    pub(super) fn herd_and_token(
+        &self,
+        environment: &Environment,
+    ) -> Result<(Vec<String>, Option<Token>), NotConnected> {
+        let mut resolver = Resolver::new(Command::Send, self.settings.given(), environment);
+        let named = Values::resolve(&mut resolver).to;
+        let token = token::chosen(&mut resolver);
+        let servers = named.unwrap_or_else(|| {
+            let topology = topology_here();
+            let servers = topology.servers().iter();
+            servers.map(|server| server.client.clone()).collect()
+        });
+        let servers = servers.iter().map(ToString::to_string).collect();
+        let chosen = resolver.finish(Some((servers, token)));
+        chosen.map_err(|error| NotConnected::new(exit_code::USAGE, error))
+    }
+
     /// The server's port, and the token to show there.
     fn server_and_token(
         &self,
@@ -167,10 +190,19 @@ impl ConnectArgs {
     }
 }
 
-/// Those that were named, or the first server of the built-in topology.
+/// The topology of the `herd local` in this folder, else the built-in one.
+pub(super) fn topology_here() -> Topology {
+    let file = Path::new(DATA_DIR).join("topology");
+    let found = file.is_file().then(|| herd_topology::read(&file).ok());
+    found
+        .flatten()
+        .unwrap_or_else(|| builtin(PortBases::default()))
+}
+
+/// Those that were named, or the first server here.
 fn named(to: Option<Vec<HostPort>>) -> Vec<HostPort> {
     to.unwrap_or_else(|| {
-        let topology = builtin(PortBases::default());
+        let topology = topology_here();
         let first = topology.servers().first();
         first
             .map(|server| server.client.clone())

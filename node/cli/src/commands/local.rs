@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::options::{Local, SettingFlags};
 use super::report;
 use super::stop_signals::StopSignals;
-use crate::local::Orders;
+use crate::local::{Orders, Program};
 use crate::{exit_code, local};
 use herd_server::config::LocalSettings;
+use herd_server::logging::LogFormat;
 use herd_server::open_files;
 use herd_server::settings::{Command, Environment};
 
@@ -20,43 +21,62 @@ const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(flags: &SettingFlags<Local>) -> u8 {
     let environment = Environment::of_process();
+    let format = report::log_format(Command::Local, flags.given(), &environment);
     let settings = match LocalSettings::load(flags.given(), &environment) {
         Ok(settings) => settings,
         Err(mistakes) => {
-            report::complain(mistakes);
+            report::complain_in(format, mistakes);
             return exit_code::USAGE;
         }
     };
     if let Some(warning) = report::unknown_variables(&environment, Command::Local) {
-        report::complain(format_args!("warning: {warning}"));
+        report::complain_in(format, format_args!("warning: {warning}"));
     }
     if let Err(error) = open_files::raise_limit() {
-        report::complain(format_args!(
-            "warning: cannot raise the limit of open files: {error}"
-        ));
+        report::complain_in(
+            format,
+            format_args!("warning: cannot raise the limit of open files: {error}"),
+        );
     }
     let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            report::complain(format_args!("cannot start: {error}"));
+            report::complain_in(format, format_args!("cannot start: {error}"));
             return exit_code::INTERNAL;
         }
     };
-    runtime.block_on(supervise(settings))
+    runtime.block_on(supervise(settings, format))
 }
 
-async fn supervise(settings: LocalSettings) -> u8 {
+/// The program as its user called it.
+fn typed_program() -> String {
+    let typed = std::env::args_os().next().unwrap_or_default();
+    let typed = typed.to_string_lossy();
+    if typed.is_empty() {
+        "herd".to_owned()
+    } else {
+        typed.into_owned()
+    }
+}
+
+async fn supervise(settings: LocalSettings, format: LogFormat) -> u8 {
     let mut signals = match StopSignals::install_for_servers() {
         Ok(signals) => signals,
         Err(error) => {
-            report::complain(format_args!("cannot listen for signals: {error}"));
+            report::complain_in(format, format_args!("cannot listen for signals: {error}"));
             return exit_code::INTERNAL;
         }
     };
     let program = match std::env::current_exe() {
-        Ok(program) => program,
+        Ok(path) => Program {
+            path,
+            typed: typed_program(),
+        },
         Err(error) => {
-            report::complain(format_args!("cannot find the program to start: {error}"));
+            report::complain_in(
+                format,
+                format_args!("cannot find the program to start: {error}"),
+            );
             return exit_code::INTERNAL;
         }
     };
@@ -73,8 +93,7 @@ async fn supervise(settings: LocalSettings) -> u8 {
             ended = &mut herd => return match ended {
                 Ok(()) => exit_code::OK,
                 Err(error) => {
-                    let lines: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
-                    report::complain_within(LAST_WORDS_PATIENCE, lines.join("\nherd: "));
+                    report::complain_within(LAST_WORDS_PATIENCE, format, error.to_string());
                     error.exit_code()
                 }
             },
@@ -83,7 +102,7 @@ async fn supervise(settings: LocalSettings) -> u8 {
                     kill.cancel();
                 } else {
                     let told = format!("{signal}: stopping all servers");
-                    report::complain_within(Duration::ZERO, told);
+                    report::complain_within(Duration::ZERO, format, told);
                     stop.cancel();
                 }
             }

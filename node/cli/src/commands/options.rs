@@ -33,6 +33,7 @@ of_command! {
     Local;
     Send;
     Dump [Setting::ControlSocket, Setting::DataDir];
+    Order;
     Status;
     Bench;
     PlacesInfo;
@@ -128,16 +129,26 @@ fn argument(setting: Setting, command: Command) -> Arg {
     }
 }
 
-/// A text of a document without the targets of its links: `[text](target)` is `text`. Emphasis goes too.
+/// A text of a document for a terminal: `[text](target.md)` is `text (docs/target.md)`. Emphasis goes.
 fn without_links(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('[') {
         plain.push_str(before);
         let link = after.split_once("](");
-        match link.and_then(|(shown, target)| Some((shown, target.split_once(')')?.1))) {
-            Some((shown, behind)) => {
+        let link = link.and_then(|(shown, behind)| {
+            let (target, behind) = behind.split_once(')')?;
+            Some((shown, target, behind))
+        });
+        match link {
+            Some((shown, target, behind)) => {
                 plain.push_str(shown);
+                let file = target.split('#').next().unwrap_or(target);
+                let file = match file.strip_prefix("../") {
+                    Some(elsewhere) => elsewhere.to_owned(),
+                    None => format!("docs/{file}"),
+                };
+                plain.push_str(&format!(" ({file})"));
                 rest = behind;
             }
             None => {
@@ -189,7 +200,7 @@ mod tests {
     fn links_are_for_documents_only() {
         assert_eq!(
             without_links("**See** [a](b.md) and [c](d#e), [no link] here"),
-            "See a and c, [no link] here"
+            "See a (docs/b.md) and c (docs/d), [no link] here"
         );
     }
 }

@@ -1,24 +1,28 @@
 //! `herd send`: a client for people and scripts.
 
+mod conversation;
 mod input;
 mod prompt;
+mod reasons;
 mod replies;
 mod session;
 pub(super) mod tls_options;
 pub(super) mod token;
+pub(super) mod typed;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
-use std::os::unix::ffi::OsStrExt as _;
 
 use tokio::runtime;
 
+use self::conversation::Conversation;
 use self::input::{from_lines, from_stdin};
-use self::prompt::Prompt;
 use self::session::{Lost, exchange};
+use self::typed::is_port;
 use super::connect::{ConnectArgs, Connected, NotConnected};
 use super::report;
 use crate::exit_code;
+use herd_gossip::link::network::LinkStream;
 use herd_server::settings::Environment;
 use herd_text::printable::PrintableStream;
 
@@ -33,13 +37,15 @@ pub const EXIT_LOST: u8 = exit_code::IO;
 
 /// Sends commands to a server and prints its replies.
 ///
-/// Exit status: 0 if all commands were answered, 1 if the server refused at least one with `?`, 69
-/// if it could not be reached, 74 if the connection was lost before all replies were there.
+/// Without commands it reads lines: of a file or pipe, or in a conversation at a terminal, with `help`. `now` in the place of
+/// the time of an IAMAT is the present. Exit status: 0 if all commands were answered, 1 if the server refused at least one
+/// with `?`, 64 for wrong arguments, 69 if it could not be reached, 74 if the connection was lost before all replies were
+/// there.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SendArgs {
     #[command(flatten)]
     connect: ConnectArgs,
-    /// A command, such as "IAMAT kiwi +34.07-118.44 1520023934.9"; without any, lines are read from
+    /// A command, such as IAMAT kiwi +34.07-118.44 now, or several, each in quotes; without any, lines are read from
     /// standard input
     #[arg(value_name = "LINE")]
     pub lines: Vec<OsString>,
@@ -57,24 +63,59 @@ pub(super) fn run(args: SendArgs) -> u8 {
 }
 
 async fn status(args: SendArgs, environment: &Environment) -> u8 {
-    let interactive =
-        args.lines.is_empty() && io::stdin().is_terminal() && io::stdout().is_terminal();
+    if let [port] = &args.lines[..]
+        && is_port(port)
+    {
+        let port = port.to_string_lossy();
+        let port = port.trim_start_matches(':');
+        let message =
+            format!("{port} is no command; is it the server? write --to 127.0.0.1:{port}");
+        return failed(exit_code::USAGE, &message);
+    }
     let Connected { to, stream } = match args.connect.connect(environment).await {
         Ok(connected) => connected,
         Err(NotConnected { status, message }) => return failed(status, &message),
     };
+    let is_terminal = io::stdout().is_terminal();
+    if args.lines.is_empty() && is_terminal && io::stdin().is_terminal() {
+        return talk(stream, &to).await;
+    }
     let input = if args.lines.is_empty() {
         match from_stdin() {
             Ok(input) => input,
             Err(error) => return failed(EXIT_LOST, &format!("cannot read input: {error}")),
         }
     } else {
-        from_lines(args.lines.iter().map(|line| line.as_bytes()))
+        let lines = typed::lines_of(&args.lines);
+        from_lines(lines.iter().map(Vec::as_slice))
     };
-    let prompt = interactive.then(|| Prompt::new(&to));
     // Ids that others chose must not steer a terminal. A file gets the exact bytes.
-    let shown = io::stdout().is_terminal().then(PrintableStream::default);
-    match exchange(stream, input, (tokio::io::stdout(), shown), prompt).await {
+    let shown = is_terminal.then(PrintableStream::default);
+    end(exchange(stream, input, (tokio::io::stdout(), shown), None).await)
+}
+
+/// A conversation at the terminal.
+async fn talk(stream: Box<dyn LinkStream>, to: &str) -> u8 {
+    let conversation = match conversation::begin(to) {
+        Ok(conversation) => conversation,
+        Err(error) => return failed(EXIT_LOST, &format!("cannot read input: {error}")),
+    };
+    let Conversation {
+        input,
+        prompt,
+        output,
+        terminal,
+    } = conversation;
+    let shown = Some(PrintableStream::default());
+    let ended = exchange(stream, input, (output, shown), Some(prompt)).await;
+    // Before anything is said about the end.
+    drop(terminal);
+    end(ended)
+}
+
+/// The exit status of an exchange, and words about one that broke.
+fn end(exchanged: Result<u64, Lost>) -> u8 {
+    match exchanged {
         Ok(0) => EXIT_ANSWERED,
         Ok(_) => EXIT_REFUSED,
         // The reader of the output has enough, as in `herd send < file | head`.

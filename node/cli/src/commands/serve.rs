@@ -45,14 +45,16 @@ pub(super) fn run(args: &ServeArgs) -> u8 {
     let settings = match ServeSettings::load(args.settings.given(), &environment) {
         Ok(settings) => settings,
         Err(mistakes) => {
-            report::complain(mistakes);
+            let flags = args.settings.given();
+            let format = report::log_format(Command::Serve, flags, &environment);
+            report::complain_in(format, mistakes);
             return exit_code::USAGE;
         }
     };
     let log = match logging::init(&settings.log, &settings.name) {
         Ok(log) => log,
         Err(error) => {
-            report::complain(error);
+            report::complain_in(settings.log.format, error);
             return exit_code::INTERNAL;
         }
     };

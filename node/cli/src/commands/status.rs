@@ -73,7 +73,7 @@ async fn status(targets: &[StatusTarget], token: Option<&Token>, args: &StatusAr
         };
         serde_json::to_string_pretty(&json).map(|json| json + "\n")
     } else {
-        Ok(table(&comparison, &[]))
+        Ok(table(&comparison, &[], None))
     };
     let written = text
         .map_err(io::Error::other)

@@ -1,5 +1,6 @@
 //! `herd top`: `herd status`, again and again, in a terminal.
 
+mod colour;
 mod rates;
 mod screen;
 
@@ -12,7 +13,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::rates::UpdateRates;
+use self::rates::Rates;
 use self::screen::Screen;
 use super::report::complain;
 use super::send::tls_options::TlsOptions;
@@ -23,7 +24,7 @@ use crate::exit_code;
 use herd_server::access::Token;
 use herd_server::settings::{Durations, Environment, Kind as _};
 use herd_server::status::comparison::{StatusAnswer, compare};
-use herd_server::status::table;
+use herd_server::status::{MoreColumn, table};
 use herd_text::printable::Printable;
 
 /// The longest wait between two looks at keys, signals and answers.
@@ -126,15 +127,16 @@ fn show(
     let interval = asked.interval;
     let mut asking = Some(ask());
     let mut next_ask = Instant::now() + interval;
-    let mut rates = UpdateRates::default();
-    let mut text = "asking ...\n".to_owned();
-    screen.draw(&text)?;
+    let mut rates = Rates::default();
+    let mut answers = None;
+    screen.draw(|_| "asking ...\n".to_owned())?;
     while !stop.is_cancelled() {
-        if let Some(answers) = asking.take_if(|asking| asking.is_finished()) {
-            let answers = runtime.block_on(answers).map_err(io::Error::other)?;
-            rates.note(&answers, Instant::now());
-            text = picture(&answers, &rates, interval);
-            screen.draw(&text)?;
+        let mut is_news = false;
+        if let Some(asked) = asking.take_if(|asking| asking.is_finished()) {
+            let asked = runtime.block_on(asked).map_err(io::Error::other)?;
+            rates.note(&asked, Instant::now());
+            answers = Some(asked);
+            is_news = true;
         }
         if asking.is_none() && Instant::now() >= next_ask {
             asking = Some(ask());
@@ -142,22 +144,37 @@ fn show(
         }
         match screen.event(LOOK)? {
             Some(event) if is_end(&event) => return Ok(()),
-            Some(Event::Resize(..)) => screen.draw(&text)?,
+            Some(Event::Resize(..)) => is_news = true,
             Some(_) | None => {}
+        }
+        if let Some(answers) = answers.as_ref().filter(|_| is_news) {
+            screen.draw(|columns| picture(answers, &rates, interval, Some(columns)))?;
         }
     }
     Ok(())
 }
 
-fn picture(answers: &[StatusAnswer], rates: &UpdateRates, interval: Duration) -> String {
+/// The picture for a terminal of so many columns.
+fn picture(
+    answers: &[StatusAnswer],
+    rates: &Rates,
+    interval: Duration,
+    columns: Option<usize>,
+) -> String {
     let comparison = compare(answers);
     let interval = humantime::format_duration(interval);
     let head = format!(
         "herd top  {}  every {interval}, q ends\n\n",
         Printable(comparison.clusters.join(", ").as_bytes())
     );
-    let rate = |server: &str| rates.of(server);
-    head + &table(&comparison, &[("NEWS/S", &rate)])
+    let more: [MoreColumn<'_>; 5] = [
+        ("NEWS/S", &|server| rates.news(server)),
+        ("CMD/S", &|server| rates.commands(server)),
+        ("LATENCY", &|server| rates.latency(server)),
+        ("CONNS", &|server| rates.connections(server)),
+        ("MEMORY", &|server| rates.memory(server)),
+    ];
+    head + &table(&comparison, &more, columns)
 }
 
 /// `q`, Escape, or Ctrl-C, which is a key while the terminal is raw.
@@ -202,10 +219,11 @@ mod tests {
                 at: format!("127.0.0.1:{server}"),
                 name: Some(format!("server-{server}")),
                 status: None,
+                reached: false,
                 error: Some("cannot connect: ".repeat(20)),
             })
             .collect();
-        let text = picture(&answers, &UpdateRates::default(), INTERVAL_MIN);
+        let text = picture(&answers, &Rates::default(), INTERVAL_MIN, Some(80));
         let lines = fit(&text, 80, 24);
         assert_eq!(lines.len(), 24);
         assert!(lines.iter().all(|line| line.chars().count() <= 80));

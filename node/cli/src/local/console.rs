@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use herd_clock::clock::{SystemClock, WallClock as _, rfc3339_millis};
+use herd_server::logging::LogFormat;
+
 /// Lines that wait for a terminal that is slow or held (Ctrl-S). Beyond that, lines are counted and
 /// not shown: a server must never wait for a terminal.
 const WAITING_LINES_MAX: usize = 4096;
@@ -31,6 +34,7 @@ enum ConsoleMessage {
 pub(super) struct Console {
     queue: SyncSender<ConsoleMessage>,
     not_shown: Arc<AtomicU64>,
+    format: LogFormat,
 }
 
 /// The writing end, which lives until all [`Console`]s are gone.
@@ -59,13 +63,14 @@ impl Prefix {
 
 impl Console {
     /// Starts the thread that writes. It is the only one that ever waits for the terminal.
-    pub(super) fn start() -> io::Result<(Self, Writing)> {
+    pub(super) fn start(format: LogFormat) -> io::Result<(Self, Writing)> {
         let (queue, messages) = sync_channel(WAITING_LINES_MAX);
         let (done, written) = oneshot::channel();
         let not_shown = Arc::new(AtomicU64::new(0));
         let console = Console {
             queue,
             not_shown: not_shown.clone(),
+            format,
         };
         thread::Builder::new()
             .name("console".to_owned())
@@ -86,9 +91,21 @@ impl Console {
         self.send(ConsoleMessage::Log(whole));
     }
 
-    /// Shows a line of this program about the herd.
-    pub(super) fn note(&self, line: &str) {
-        self.send(ConsoleMessage::Log(format!("herd: {line}\n").into_bytes()));
+    /// Shows a sentence of this program about the herd.
+    pub(super) fn note(&self, sentence: &str) {
+        let line = match self.format {
+            LogFormat::Text => format!("{sentence}\n"),
+            LogFormat::Json => {
+                let value = serde_json::json!({
+                    "timestamp": rfc3339_millis(SystemClock.now_ns()),
+                    "level": "INFO",
+                    "message": sentence,
+                    "target": "herd_cli::local",
+                });
+                format!("{value}\n")
+            }
+        };
+        self.send(ConsoleMessage::Log(line.into_bytes()));
     }
 
     /// Writes `text` to standard output.
@@ -145,6 +162,7 @@ mod tests {
         let console = Console {
             queue,
             not_shown: Arc::default(),
+            format: LogFormat::Text,
         };
         let prefix = Prefix::new("Hill", 6, 0, false);
         for line in ["one", "two", "three", "four"] {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::LocalError;
 use herd_files::own_file;
 use herd_server::config::data_folder_name;
+use herd_server::wire_log::rotated;
 use herd_tls::folder::CertificateFolder;
 use herd_topology::Topology;
 
@@ -46,6 +47,30 @@ impl DataDir {
             .and_then(|mut file| file.write_all(topology.to_string().as_bytes()))
             .map_err(|source| fault(&topology_path, source))?;
         Ok(folder)
+    }
+
+    /// Removes the data, the logs and the wire logs of these servers, so that they begin anew.
+    ///
+    /// # Errors
+    /// The first file or folder that cannot be removed; some of them may be gone.
+    pub(super) fn clear(&self, topology: &Topology) -> Result<(), LocalError> {
+        for server in topology.servers() {
+            let name = &*server.name;
+            let wire_log = self.wire_log(name);
+            let files = [self.log(name), rotated(&wire_log), wire_log];
+            let removed = files.map(|path| (fs::remove_file(&path), path));
+            let folder = self.of_server(name);
+            let folder = (fs::remove_dir_all(&folder), folder);
+            for (removed, path) in removed.into_iter().chain([folder]) {
+                match removed {
+                    Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                        return Err(LocalError::NotFresh { path, source });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -107,6 +132,30 @@ mod tests {
         );
         drop(folder);
         DataDir::open(&path, &herd).unwrap();
+    }
+
+    #[test]
+    fn a_fresh_herd_finds_nothing_from_before() {
+        let parent = tempfile::tempdir().unwrap();
+        let herd = herd_topology::builtin(PortBases::default());
+        let folder = DataDir::open(parent.path(), &herd).unwrap();
+        folder.clear(&herd).unwrap();
+        fs::create_dir(folder.of_server("Hill")).unwrap();
+        for path in [
+            folder.of_server("Hill").join("store"),
+            folder.log("Smith"),
+            folder.wire_log("Smith"),
+        ] {
+            fs::write(path, "old").unwrap();
+        }
+        fs::write(folder.path().join("mine"), "precious").unwrap();
+        folder.clear(&herd).unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["lock", "mine", "topology"]);
     }
 
     #[test]

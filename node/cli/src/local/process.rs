@@ -8,17 +8,19 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use herd_crdt::ServerName;
+use herd_server::logging::LogFormat;
 use herd_server::settings::Setting;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, ChildStdin, Command};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::console::{Console, Prefix};
 use super::lines::LineCollector;
+use super::news::News;
 use super::server_log::ServerLog;
 
 /// How long a server may take to stop before it is killed: longer than it gives itself.
@@ -63,17 +65,44 @@ pub(super) struct Output {
     pub(super) console: Console,
     pub(super) prefix: Prefix,
     pub(super) log: Option<ServerLog>,
+    pub(super) format: LogFormat,
+    /// Every line is shown, and not only those that a person must know.
+    pub(super) shows_all: bool,
+    /// Takes the server's name with its news.
+    pub(super) news: mpsc::Sender<(ServerName, News)>,
 }
 
-/// How servers are told something.
+impl Output {
+    /// Shows a line, or returns it as news for the supervisor.
+    fn take(&self, line: &[u8]) -> Option<News> {
+        let news = News::read(self.format, line);
+        if self.shows_all || news == News::Trouble {
+            self.console.log(&self.prefix, line);
+        }
+        (!matches!(news, News::Trouble | News::Nothing)).then_some(news)
+    }
+}
+
+/// How servers are told something: all of them, or one with tokens of its own.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StopOrders {
     /// Servers are told to stop.
     pub(super) told: CancellationToken,
-    /// Servers are killed.
+    /// Servers are killed, before or after they were told to stop.
     pub(super) kill: CancellationToken,
     /// Counts how often files were to be opened anew.
     pub(super) reopen: watch::Sender<u64>,
+}
+
+impl StopOrders {
+    /// Orders for one server, which hears those for all of them too.
+    pub(super) fn of_one(&self) -> Self {
+        StopOrders {
+            told: self.told.child_token(),
+            kill: self.kill.child_token(),
+            reopen: self.reopen.clone(),
+        }
+    }
 }
 
 impl ServerProcess {
@@ -117,7 +146,8 @@ impl ServerProcess {
         let log_lines = self.output.take();
         let copying = async {
             if let Some(log_lines) = log_lines {
-                copy(log_lines, output, stop.reopen.subscribe()).await;
+                let name = self.name.clone();
+                copy(log_lines, name, output, stop.reopen.subscribe()).await;
             }
         };
         tokio::pin!(copying);
@@ -151,6 +181,10 @@ async fn end(child: &mut Child, pid: u32, stop: &StopOrders) -> (io::Result<Exit
         tokio::select! {
             status = child.wait() => return (status, End::Itself),
             () = stop.told.cancelled() => break,
+            () = stop.kill.cancelled() => {
+                signal(pid, Signal::SIGKILL);
+                return (child.wait().await, End::Itself);
+            }
             Ok(()) = reopen.changed() => signal(pid, Signal::SIGHUP),
         }
     }
@@ -179,12 +213,14 @@ fn signal(pid: u32, signal: Signal) {
 
 /// Copies log lines to the console, and as they are to the log file. A log file that fails is given
 /// up, with a note.
-async fn copy(mut log_lines: ChildStderr, output: Output, mut reopen: watch::Receiver<u64>) {
-    let Output {
-        console,
-        prefix,
-        mut log,
-    } = output;
+async fn copy(
+    mut log_lines: ChildStderr,
+    name: ServerName,
+    mut output: Output,
+    mut reopen: watch::Receiver<u64>,
+) {
+    let mut log = output.log.take();
+    let console = output.console.clone();
     let mut lines = LineCollector::default();
     let mut buffer = [0; READ_BYTES];
     loop {
@@ -199,7 +235,12 @@ async fn copy(mut log_lines: ChildStderr, output: Output, mut reopen: watch::Rec
         };
         let Ok(read @ 1..) = read else { break };
         let bytes = buffer.get(..read).unwrap_or_default();
-        lines.push(bytes, |line| console.log(&prefix, line));
+        let mut all_news = Vec::new();
+        lines.push(bytes, |line| all_news.extend(output.take(line)));
+        for news in all_news {
+            // Nobody hears it when the herd has ended.
+            let _ = output.news.send((name.clone(), news)).await;
+        }
         if let Some(file) = &mut log
             && let Err(error) = file.append(bytes).await
         {
@@ -207,7 +248,7 @@ async fn copy(mut log_lines: ChildStderr, output: Output, mut reopen: watch::Rec
             log = None;
         }
     }
-    lines.finish(|line| console.log(&prefix, line));
+    lines.finish(|line| drop(output.take(line)));
 }
 
 impl Ended {
@@ -218,8 +259,9 @@ impl Ended {
             Ok(status) => match (status.code(), status.signal()) {
                 (Some(code), _) => format!("ended with status {code}"),
                 (None, Some(number)) => match Signal::try_from(number) {
-                    Ok(signal) => format!("was killed by signal {number} ({signal})"),
-                    Err(_) => format!("was killed by signal {number}"),
+                    Ok(Signal::SIGKILL) => "was killed".to_owned(),
+                    Ok(signal) => format!("was ended by {signal}"),
+                    Err(_) => format!("was ended by signal {number}"),
                 },
                 (None, None) => format!("ended: {status}"),
             },

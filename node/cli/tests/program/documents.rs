@@ -7,8 +7,7 @@ mod pattern;
 use std::path::Path;
 use std::process::Stdio;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
@@ -92,10 +91,6 @@ impl Reader {
                 let arguments = [&["local"], options].concat();
                 self.run_on(&arguments, WELCOME).await;
             }
-            ["herd", "serve", options @ ..] => {
-                let arguments = [&["serve"], options].concat();
-                self.run_on(&arguments, "listening").await;
-            }
             _ => self.type_lines(&text, expected, command.line).await,
         }
     }
@@ -108,14 +103,7 @@ impl Reader {
 
     /// Types `text` until the reply is `expected`, because reports take a moment to spread.
     async fn type_lines(&mut self, text: &str, expected: Option<&Block>, line: usize) {
-        let mut script = String::new();
-        for typed in text.lines() {
-            match typed.strip_prefix("pkill -KILL -f ") {
-                Some(pattern) => self.kill_one(pattern).await,
-                None => script.push_str(&format!("{typed}\n")),
-            }
-        }
-        let script = self.ports.replace(&script);
+        let script = self.ports.replace(text);
         let expected = expected.map_or("...\n", |block| &block.text);
         let expected = self.ports.replace(expected);
         let deadline = Instant::now() + PATIENCE;
@@ -131,25 +119,6 @@ impl Reader {
             );
             sleep(POLL).await;
         }
-    }
-
-    /// Does the work of `pkill`, but only on processes of this test.
-    async fn kill_one(&mut self, pattern: &str) {
-        let local = self.running.first_mut().unwrap();
-        let matching: Vec<i32> = local
-            .children()
-            .into_iter()
-            .filter(|pid| {
-                let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
-                String::from_utf8_lossy(&command).contains(pattern)
-            })
-            .collect();
-        let &[pid] = matching.as_slice() else {
-            panic!("{pattern} matches {matching:?}");
-        };
-        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
-        local.wait_for(&format!("(process {pid}) was killed")).await;
-        local.wait_for("can be started again by: ").await;
     }
 }
 

@@ -14,7 +14,7 @@ use herd_topology::Host;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use crate::process::{Herd, free_ports, get, herd};
+use crate::process::{Herd, free_ports, herd, metrics};
 
 const DAY_S: i64 = 24 * 3_600;
 
@@ -88,7 +88,7 @@ async fn barn(folder: &Path, authority: &Authority) -> (Herd, u16) {
 
 /// A figure of a scrape.
 async fn figure(base: u16, name: &str) -> f64 {
-    let scrape = get(base + 2, "/metrics").await;
+    let scrape = metrics(base + 2).await;
     let line = scrape.lines().find_map(|line| line.strip_prefix(name));
     let value = line.unwrap_or_else(|| panic!("no {name} in {scrape}"));
     value.trim().parse().unwrap()

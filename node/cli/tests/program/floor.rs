@@ -7,7 +7,7 @@ use herd_storage::{DataFolder, FjallStore, Store as _, Write};
 use nix::sys::signal::Signal;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::process::{Herd, POLL, Start, free_ports, get, herd};
+use crate::process::{Herd, POLL, Start, free_ports, get, herd, metrics};
 
 const SECOND_NS: i64 = 1_000_000_000;
 const YEAR_S: i64 = 365 * 24 * 3_600;
@@ -63,7 +63,11 @@ async fn reply(base: u16, line: &str) -> String {
     let to = format!("--to=127.0.0.1:{base}");
     let (code, output) = herd(&["send", &to, line]).run().await;
     assert!([0, 1].contains(&code), "{code}: {output}");
-    output
+    // Without the reasons for people.
+    let lines = output
+        .lines()
+        .filter(|line| !line.starts_with("herd send: "));
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// Waits until `/readyz` answers with something that contains this.
@@ -129,7 +133,7 @@ async fn floor_keeps_out(base: u16, report: &str) {
     let late = reply(base, &old).await;
     assert!(late.starts_with("AT barn +7"), "{late}");
     assert_eq!(reply(base, report).await, line);
-    let scrape = get(base + 2, "/metrics").await;
+    let scrape = metrics(base + 2).await;
     for figure in [
         "herd_expiry_floor_fault 1",
         "herd_requests_total{command=\"iamat\",outcome=\"kept_out\"} 2",

@@ -40,7 +40,7 @@ fn ping(port: u16) -> [u8; 7] {
 
 #[tokio::test]
 async fn runs_five_servers_until_told_to_stop() {
-    let (base, start) = local(&[]);
+    let (base, start) = local(&["--show-logs"]);
     // Would win over the settings of the servers, if they saw it.
     let mut herd = start.env("HERD_NAME", "Nobody").start();
     herd.wait_for(WELCOME).await;
@@ -70,7 +70,7 @@ async fn runs_five_servers_until_told_to_stop() {
     // Before the folder goes with the herd.
     herd.wait_for("SIGTERM: stopping all servers").await;
     for name in NAMES {
-        herd.wait_for(&format!("herd: {name} stopped")).await;
+        herd.wait_for(&format!("\n{name} stopped\n")).await;
         let log = std::fs::read_to_string(folder.join(format!("{name}.log"))).unwrap();
         assert!(log.contains("listening"), "{log}");
     }
@@ -100,8 +100,9 @@ async fn a_taken_port_is_named_and_nothing_is_left() {
         output,
         format!(
             "herd: Smith: cannot listen on 127.0.0.1:{} for links between servers: the port is \
-             taken by another process\n",
-            base + 12
+             taken by another process; other ports are --client-port-base {}\n",
+            base + 12,
+            base + 100
         )
     );
     assert!(!kept.join("herd-data").exists() && !folder.exists());
@@ -110,16 +111,13 @@ async fn a_taken_port_is_named_and_nothing_is_left() {
 
 #[tokio::test]
 async fn a_server_that_dies_is_reported_and_the_others_go_on() {
-    let (base, start) = local(&["--ephemeral", "--log-format=json"]);
+    let (base, start) = local(&["--ephemeral", "--log-format=json", "--show-logs"]);
     let mut herd = start.start();
     herd.wait_for(WELCOME).await;
     let servers = herd.children();
     // In the order of the topology.
     kill(Pid::from_raw(servers[1]), Signal::SIGKILL).unwrap();
-    let jaquez = format!("herd: Jaquez (process {})", servers[1]);
-    herd.wait_for(&format!("{jaquez} was killed by signal 9 (SIGKILL)"))
-        .await;
-    herd.wait_for("herd: Jaquez cannot be started again: its certificate was in memory only")
+    herd.wait_for("Jaquez was killed; it cannot be started again, since this herd is ephemeral")
         .await;
     assert_eq!(herd.children().len(), 4);
     assert!(healthz(base + 9).await.ends_with("ok\n"));
@@ -129,13 +127,259 @@ async fn a_server_that_dies_is_reported_and_the_others_go_on() {
     }
     let (code, output) = herd.end().await;
     assert_eq!(code, 70, "{output}");
-    assert!(output.contains("herd: every server has died\n"), "{output}");
-    let json = output.lines().filter(|line| line.starts_with('{'));
-    let named = json.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    assert!(output.contains("every server has died"), "{output}");
+    let logged = lines_of_json(&output);
     assert!(
-        named.filter(|line| line["server"] == "Campbell").count() > 0,
+        logged.iter().any(|line| line["server"] == "Campbell"),
         "{output}"
     );
+}
+
+/// The lines of standard error of a herd that logs JSON: all of them are JSON, no name stands in one twice, and each name
+/// has one type in all of them. The welcome, for a person, is passed over.
+fn lines_of_json(output: &str) -> Vec<serde_json::Value> {
+    let (before, rest) = output.split_once("\nThe herd is up: ").unwrap();
+    let (_, after) = rest.split_once(&format!("{WELCOME}\n\n")).unwrap();
+    let lines = before
+        .lines()
+        .chain(after.lines())
+        .filter(|line| !line.is_empty());
+    let mut types = std::collections::BTreeMap::new();
+    let mut logged = Vec::new();
+    for line in lines {
+        let value: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{line} is no JSON: {error}"));
+        for (name, member) in value.as_object().unwrap() {
+            assert_eq!(
+                line.matches(&format!("\"{name}\":")).count(),
+                1,
+                "twice: {line}"
+            );
+            let kind = std::mem::discriminant(member);
+            assert_eq!(
+                *types.entry(name.clone()).or_insert(kind),
+                kind,
+                "{name}: {line}"
+            );
+        }
+        logged.push(value);
+    }
+    logged
+}
+
+/// What `herd stop` or `herd start` says in the folder of a herd, with its exit status.
+async fn order(herd: &process::Herd, arguments: &[&str]) -> (i32, String) {
+    process::herd(arguments)
+        .in_folder(herd.folder())
+        .run()
+        .await
+}
+
+#[tokio::test]
+async fn one_server_is_stopped_killed_and_started() {
+    let (base, start) = local(&[]);
+    let mut herd = start.start();
+    herd.wait_for("The herd is up: 5 servers, 6 links.").await;
+    herd.wait_for(WELCOME).await;
+    let answered = |(code, said): (i32, String), expected: &str| {
+        assert_eq!((code, said.as_str()), (0, expected));
+    };
+    answered(order(&herd, &["stop", "Smith"]).await, "Smith stopped\n");
+    herd.wait_for("Smith stopped; start it again with: ").await;
+    assert_eq!(herd.children().len(), 4);
+    let (code, said) = order(&herd, &["stop", "Smith"]).await;
+    assert_eq!(
+        (code, said.as_str()),
+        (1, "herd stop: Smith does not run\n")
+    );
+    answered(order(&herd, &["start", "Smith"]).await, "Smith runs\n");
+    for neighbour in ["Hill", "Singleton", "Campbell"] {
+        let linked = [
+            format!("Smith and {neighbour} are linked"),
+            format!("{neighbour} and Smith are linked"),
+        ];
+        let waiting = async {
+            while !linked.iter().any(|linked| herd.output().contains(linked)) {
+                tokio::time::sleep(process::POLL).await;
+            }
+        };
+        let told = tokio::time::timeout(process::PATIENCE, waiting).await;
+        assert!(told.is_ok(), "{}", herd.output());
+    }
+    let (code, said) = order(&herd, &["start", "Smith"]).await;
+    assert_eq!(
+        (code, said.as_str()),
+        (1, "herd start: Smith runs already\n")
+    );
+    answered(
+        order(&herd, &["stop", "--kill", "Jaquez"]).await,
+        "Jaquez was killed\n",
+    );
+    let (code, said) = order(&herd, &["stop", "Nobody"]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("there is no server Nobody; there are Hill, Jaquez"),
+        "{said}"
+    );
+    // That the links of servers that ended are down needs no words.
+    assert!(
+        !herd.output().contains("not linked any more"),
+        "{}",
+        herd.output()
+    );
+    // All that a person has read so far is sentences.
+    assert!(!herd.output().contains(" INFO "), "{}", herd.output());
+    assert!(healthz(base + 5).await.ends_with("ok\n"));
+    herd.signal(Signal::SIGTERM);
+    let (code, output) = herd.end().await;
+    assert_eq!(code, 0, "{output}");
+    let (code, said) = process::herd(&["stop", "Hill"]).run().await;
+    assert_eq!(code, 69, "{said}");
+    assert!(said.contains("no `herd local` runs in herd-data"), "{said}");
+}
+
+#[tokio::test]
+async fn a_herd_that_was_stopped_whole_waits_to_be_started() {
+    let (_, start) = local(&[]);
+    let mut herd = start.start();
+    herd.wait_for(WELCOME).await;
+    for name in NAMES {
+        assert_eq!(order(&herd, &["stop", name]).await.0, 0);
+    }
+    assert_eq!(
+        order(&herd, &["start", "Hill"]).await,
+        (0, "Hill runs\n".to_owned())
+    );
+    assert_eq!(order(&herd, &["stop", "Hill"]).await.0, 0);
+    herd.signal(Signal::SIGTERM);
+    let (code, output) = herd.end().await;
+    assert_eq!(code, 0, "{output}");
+}
+
+#[tokio::test]
+async fn a_second_start_tells_what_it_found_and_can_begin_anew() {
+    let shared = tempfile::tempdir().unwrap();
+    let folder = format!("--data-dir={}", shared.path().display());
+    let mut found = Vec::new();
+    for more in [None, None, Some("--fresh")] {
+        let arguments: Vec<&str> = [folder.as_str()].into_iter().chain(more).collect();
+        let (base, start) = local(&arguments);
+        let mut herd = start.start();
+        herd.wait_for(WELCOME).await;
+        let said = herd.output();
+        let up = said
+            .lines()
+            .find(|line| line.starts_with("The herd is up: "));
+        found.push(up.unwrap_or_default().to_owned());
+        // At most a screen, the help at its end.
+        let (_, shown) = said.split_once("The herd is up: ").unwrap();
+        assert!(shown.lines().count() <= 24, "{said}");
+        assert!(said.ends_with("Ctrl-C stops all servers.\n\n"), "{said}");
+        let to = format!("127.0.0.1:{base}");
+        let (code, said) = process::herd(&["send", "--to", &to, "IAMAT", "kiwi", "+34-118", "now"])
+            .run()
+            .await;
+        assert_eq!(code, 0, "{said}");
+        herd.signal(Signal::SIGTERM);
+        let (code, output) = herd.end().await;
+        assert_eq!(code, 0, "{output}");
+    }
+    assert_eq!(
+        found,
+        [
+            "The herd is up: 5 servers, 6 links.",
+            "The herd is up: 5 servers, 6 links, 1 client from before (--fresh begins anew).",
+            "The herd is up: 5 servers, 6 links.",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_herd_in_the_way_is_named() {
+    let (base, start) = local(&["--ephemeral"]);
+    let mut first = start.start();
+    first.wait_for(WELCOME).await;
+    let ports =
+        ["client", "http", "peer", "resp"]
+            .iter()
+            .zip([base, base + 5, base + 10, base + 15]);
+    let ports: Vec<String> = ports
+        .map(|(kind, port)| format!("--{kind}-port-base={port}"))
+        .collect();
+    let arguments: Vec<&str> = ["local"]
+        .into_iter()
+        .chain(ports.iter().map(String::as_str))
+        .collect();
+    let (code, output) = herd(&arguments).run().await;
+    assert_eq!(code, 69, "{output}");
+    assert_eq!(
+        output,
+        format!(
+            "herd: the herd `herd` runs at these ports already: see http://127.0.0.1:{}/. Stop it (Ctrl-C in its \
+             terminal), or start this one beside it: --client-port-base {} --data-dir herd-data-2\n",
+            base + 5,
+            base + 100
+        )
+    );
+    first.signal(Signal::SIGTERM);
+    let (code, output) = first.end().await;
+    assert_eq!(code, 0, "{output}");
+}
+
+#[tokio::test]
+async fn one_base_moves_all_ports() {
+    // No other test takes ports above those of `free_ports`, and the system gives none out below 32,768.
+    let base = 31_700 + rand::random_range(0..150) * 5;
+    let flag = format!("--client-port-base={base}");
+    let start = herd(&["check-config", "--name=Hill", &flag]);
+    let (code, output) = start.run().await;
+    assert_eq!(code, 0, "{output}");
+    for (setting, port) in [("http_listen", base + 1_000), ("peer_listen", base + 2_000)] {
+        let line = output
+            .lines()
+            .find(|line| line.trim_start().starts_with(setting));
+        assert!(
+            line.is_some_and(|line| line.contains(&format!(":{port} "))),
+            "{output}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_demo_moves_vans_until_it_is_stopped() {
+    let (base, start) = local(&["--ephemeral"]);
+    let mut local = start.start();
+    local.wait_for(WELCOME).await;
+    let to = format!("--to=127.0.0.1:{base},127.0.0.1:{}", base + 1);
+    let mut demo = herd(&["demo", &to, "--vans=4", "--interval=50ms"]).start();
+    demo.wait_for("4 vans, van-1 to van-4, drive through Los Angeles")
+        .await;
+    let server = format!("127.0.0.1:{}", base + 4);
+    let mut seen = std::collections::BTreeSet::new();
+    let moving = async {
+        while seen.len() < 3 {
+            let ask = ["send", "--to", &server, "WHATSAT van-4 0 0"];
+            let (_, said) = herd(&ask).run().await;
+            seen.extend(
+                said.split(' ')
+                    .nth(4)
+                    .filter(|_| said.starts_with("AT "))
+                    .map(str::to_owned),
+            );
+        }
+    };
+    tokio::time::timeout(process::PATIENCE, moving)
+        .await
+        .expect("van-4 stands still");
+    demo.signal(Signal::SIGINT);
+    let (code, said) = demo.end().await;
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("herd forget --yes $(seq -f van-%.0f 4)"),
+        "{said}"
+    );
+    local.signal(Signal::SIGTERM);
+    assert_eq!(local.end().await.0, 0);
 }
 
 #[tokio::test]
@@ -145,26 +389,26 @@ async fn the_command_for_a_dead_server_starts_it_again() {
     herd.wait_for(WELCOME).await;
     let smith = herd.children()[2];
     kill(Pid::from_raw(smith), Signal::SIGKILL).unwrap();
-    herd.wait_for("herd: Smith can be started again by: ").await;
+    herd.wait_for("Smith was killed; start it again with: ")
+        .await;
     let output = herd.output();
     let command = output
         .lines()
-        .find_map(|line| line.split_once("again by: "))
+        .find_map(|line| line.split_once("again with: "))
         .unwrap()
         .1;
-    // `exec`, so that the signal reaches the server and not the shell.
-    let mut again = process::command("sh")
-        .args(["-c", &format!("exec {command}")])
-        .stderr(std::process::Stdio::piped())
-        .spawn()
+    let again = process::command("sh")
+        .args(["-c", command])
+        .current_dir(herd.folder())
+        .output()
+        .await
         .unwrap();
-    let stderr = again.stderr.take().unwrap();
-    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(stderr));
-    let first = lines.next_line().await.unwrap().unwrap();
-    assert!(first.contains("listening server=Smith"), "{first}");
-    let again_pid = i32::try_from(again.id().unwrap()).unwrap();
-    kill(Pid::from_raw(again_pid), Signal::SIGTERM).unwrap();
-    assert_eq!(again.wait().await.unwrap().code(), Some(0));
+    assert_eq!(
+        String::from_utf8_lossy(&again.stdout),
+        "Smith runs\n",
+        "{command}: {again:?}"
+    );
+    assert_eq!(herd.children().len(), 5);
     herd.signal(Signal::SIGINT);
     let (code, output) = herd.end().await;
     assert_eq!(code, 0, "{output}");
@@ -189,7 +433,7 @@ async fn an_ephemeral_herd_writes_nothing() {
     assert_eq!(herd.folder().read_dir().unwrap().count(), 0);
     herd.signal(Signal::SIGINT);
     for name in NAMES {
-        herd.wait_for(&format!("herd: {name} stopped")).await;
+        herd.wait_for(&format!("\n{name} stopped\n")).await;
     }
     assert_eq!(herd.folder().read_dir().unwrap().count(), 0);
     let (code, output) = herd.end().await;
@@ -205,15 +449,12 @@ async fn a_second_signal_kills_a_server_that_does_not_stop() {
     kill(Pid::from_raw(servers[0]), Signal::SIGSTOP).unwrap();
     herd.signal(Signal::SIGINT);
     for name in &NAMES[1..] {
-        herd.wait_for(&format!("herd: {name} stopped")).await;
+        herd.wait_for(&format!("\n{name} stopped\n")).await;
     }
     herd.signal(Signal::SIGINT);
     let (code, output) = herd.end().await;
     assert_eq!(code, 130, "{output}");
-    let killed = format!(
-        "herd: Hill (process {}) did not stop and was killed",
-        servers[0]
-    );
+    let killed = format!("Hill (process {}) did not stop and was killed", servers[0]);
     assert!(output.contains(&killed), "{output}");
     wait_until_gone(&servers).await;
 }
@@ -229,7 +470,7 @@ async fn a_data_folder_belongs_to_one_herd() {
     let (code, output) = start.run().await;
     assert_eq!(code, 69, "{output}");
     assert!(
-        output.contains("herd: another herd uses the folder "),
+        output.contains("herd: another `herd local` runs in the folder "),
         "{output}"
     );
     first.signal(Signal::SIGTERM);

@@ -10,7 +10,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::process::{Herd, PATIENCE, POLL, Start, free_ports, get, herd, wait_until_gone};
+use crate::process::{
+    Herd, PATIENCE, POLL, Start, free_ports, get, herd, metrics, wait_until_gone,
+};
 
 /// Waits until something is so.
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
@@ -67,7 +69,7 @@ async fn serves_and_stops(server: Herd, base: u16) {
 
 /// How many log lines the server says are missing for this reason.
 async fn missing(base: u16, reason: &str) -> u64 {
-    let metrics = get(base + 2, "/metrics").await;
+    let metrics = metrics(base + 2).await;
     let start = format!("herd_log_lines_dropped_total{{reason=\"{reason}\"}} ");
     let line = metrics.lines().find_map(|line| line.strip_prefix(&start));
     line.unwrap_or_else(|| panic!("no {start}"))
@@ -317,7 +319,7 @@ async fn a_hangup_opens_the_files_of_a_local_herd_anew() {
     assert!(reply.starts_with("AT Hill "), "{reply}");
     assert_eq!(herd.children(), servers);
     herd.signal(Signal::SIGTERM);
-    herd.wait_for("herd: Singleton stopped").await;
+    herd.wait_for("Singleton stopped").await;
     let (code, output) = herd.end().await;
     assert_eq!(code, 0, "{output}");
     wait_until_gone(&servers).await;
@@ -325,7 +327,7 @@ async fn a_hangup_opens_the_files_of_a_local_herd_anew() {
 
 #[tokio::test]
 async fn a_local_herd_with_unread_output_runs_and_ends() {
-    let (base, start) = local(&["--ephemeral", "--log=debug"]);
+    let (base, start) = local(&["--ephemeral", "--log=debug", "--show-logs"]);
     let (reader, writer) = std::io::pipe().unwrap();
     // It holds less than the servers say at their start.
     fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4_096)).unwrap();

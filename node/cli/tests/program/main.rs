@@ -20,6 +20,7 @@ mod local;
 mod logs;
 mod places;
 mod process;
+mod send;
 mod serve;
 #[expect(dead_code, reason = "the tests of providers use the rest of it")]
 #[path = "../../../places/tests/stand_in/mod.rs"]

@@ -241,6 +241,22 @@ pub(crate) async fn healthz(port: u16) -> String {
     get(port, "/healthz").await
 }
 
+/// The answer of `/metrics` at a port of this machine, without the label that every figure has: the name of the herd.
+pub(crate) async fn metrics(port: u16) -> String {
+    let answer = get(port, "/metrics").await;
+    let lines = answer.lines().map(|line| {
+        let Some((before, rest)) = line.split_once("{cluster=\"") else {
+            return format!("{line}\n");
+        };
+        let (_, labels) = rest.split_once('"').unwrap();
+        match labels.strip_prefix(',') {
+            Some(labels) => format!("{before}{{{labels}\n"),
+            None => format!("{before}{}\n", labels.strip_prefix('}').unwrap()),
+        }
+    });
+    lines.collect()
+}
+
 /// The answer of a path at a port of this machine.
 pub(crate) async fn get(port: u16, path: &str) -> String {
     let ask = async {

@@ -93,7 +93,7 @@ impl Engine {
         info!(
             incarnations = incarnations.len(),
             left = lives.len(),
-            took_us = started.elapsed().as_micros(),
+            took_us = started.elapsed().as_micros() as u64,
             "superseded incarnations are forgotten"
         );
         self.revive(&lives).await;

@@ -130,6 +130,7 @@ struct FailureLog {
 impl FailureLog {
     fn note(&mut self, neighbour: &Neighbour, error: &DialError) {
         let reason = error.to_string();
+        neighbour.note_trouble(reason.clone());
         let now = Instant::now();
         let is_news = self.last.as_ref().is_none_or(|(last_reason, logged)| {
             *last_reason != reason || now.duration_since(*logged) >= RECONNECT_LOG_INTERVAL

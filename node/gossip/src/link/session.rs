@@ -80,6 +80,16 @@ pub enum LinkLost {
     Stopping,
 }
 
+impl LinkLost {
+    /// Whether this server ends the link on purpose, to make it anew or because it stops.
+    fn is_wanted(&self) -> bool {
+        matches!(
+            self,
+            LinkLost::Replaced | LinkLost::Outdated | LinkLost::NewIncarnation | LinkLost::Stopping
+        )
+    }
+}
+
 /// Runs a link until it is lost, and says why.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     mut frames: FrameStream<S>,
@@ -145,11 +155,29 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         }
         Some(_) => {}
     }
-    info!(neighbour = %incarnation.server, %incarnation, remote, reason = %lost, "link lost");
+    neighbour.note_trouble(lost.to_string());
+    note_lost(&incarnation, remote, &lost, links);
     if let Some(observer) = &links.observer {
         observer.link_lost(&incarnation.server, remote, &lost.to_string());
     }
     lost
+}
+
+/// Logs that a link is lost: as a warning, unless this server wanted it so, and with a word if it was the last one.
+fn note_lost(incarnation: &Incarnation, remote: &str, lost: &LinkLost, links: &Links) {
+    let neighbour = &incarnation.server;
+    if lost.is_wanted() {
+        info!(%neighbour, %incarnation, remote, reason = %lost, "link lost");
+        return;
+    }
+    warn!(%neighbour, %incarnation, remote, reason = %lost, "link lost");
+    let neighbours = links.neighbours();
+    if neighbours.len() > 1 && neighbours.iter().all(|neighbour| !neighbour.is_up()) {
+        warn!(
+            neighbours = neighbours.len(),
+            "cut off: no link is left. Clients are served, and the rest of the herd hears of it when a link is made"
+        );
+    }
 }
 
 /// Resolves when the certificate at the other end is not good any more; never, where there is none.
@@ -294,7 +322,7 @@ fn note_fault(fault: Fault, neighbour: &Neighbour, links: &Links, is_proven: boo
     }
     if neighbour.is_fault_news() {
         warn!(
-            neighbour = %neighbour.config.name, reason = %fault, cut = is_proven, pause_ms = pause.as_millis(),
+            neighbour = %neighbour.config.name, reason = %fault, cut = is_proven, pause_ms = pause.as_millis() as u64,
             "a message of gossip was refused and changed nothing; the link is cut"
         );
     }

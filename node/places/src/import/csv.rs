@@ -1,10 +1,12 @@
 //! Reads places from CSV into a table.
 //!
-//! The first line names the columns: `id`, `name`, `lat` and `lon` are needed; `types` (words joined
-//! by `;`), `vicinity` and `source` (the key of a source) are optional; others are passed over.
+//! The first line names the columns: `name`, `lat` and `lon` are needed; `id`, `types` (words joined by `;`), `vicinity`
+//! and `source` (the key of a source) are optional; others are passed over. `latitude`, `longitude`, `lng` and `long`
+//! are other names of these, in any case. Columns are separated by commas, semicolons or tabs, and degrees may have a
+//! decimal comma.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{self, BufRead, BufReader, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
@@ -12,6 +14,7 @@ use herd_files::byte_order_mark;
 
 use super::super::table::{InvalidPlace, NewPlace, TableWriter};
 use super::bounded_read::{Allowance, BoundedRead};
+use super::derived_id::derived_id;
 use super::error::ImportError;
 use super::report::{BadRowReason, ImportReport, RowPlace};
 
@@ -25,7 +28,10 @@ pub(super) const ROW_BYTES_MAX: usize = 256 * 1024;
 /// # Errors
 /// Says why nothing more can be read; the writer then holds the rows before that.
 pub fn import_csv(input: impl Read, writer: &mut TableWriter) -> Result<ImportReport, ImportError> {
-    let mut rows = Rows::new(byte_order_mark::skip_in(input)?);
+    let mut input = BufReader::new(byte_order_mark::skip_in(input)?);
+    let first_line = first_line(&mut input)?;
+    let separator = separator(&first_line);
+    let mut rows = Rows::new(io::Cursor::new(first_line).chain(input), separator);
     let mut row = ByteRecord::new();
     rows.next(&mut row)?;
     let columns = Columns::of(&row)?;
@@ -63,10 +69,7 @@ fn take_row(
         let text = std::str::from_utf8(bytes.unwrap_or_default());
         Ok(text.map_err(|_| BadRowReason::NotUtf8)?.trim())
     };
-    // Text that is not a number becomes a number out of every range.
-    let degrees = |column| -> Result<f64, BadRowReason> {
-        Ok(field(Some(column))?.parse().unwrap_or(f64::NAN))
-    };
+    let degrees = |column| -> Result<f64, BadRowReason> { Ok(degrees_of(field(Some(column))?)) };
     let types: Vec<&str> = match field(columns.types)? {
         "" => Vec::new(),
         types => types.split(';').map(str::trim).collect(),
@@ -78,11 +81,25 @@ fn take_row(
             None => return Err(InvalidPlace::Source.into()),
         },
     };
+    let (latitude_degrees, longitude_degrees) =
+        (degrees(columns.latitude)?, degrees(columns.longitude)?);
+    let name = field(Some(columns.name))?;
+    let position = (latitude_degrees, longitude_degrees);
+    let prefix = || {
+        writer
+            .sources()
+            .get(source_index)
+            .map_or("", |source| &source.id_prefix)
+    };
+    let id = match field(columns.id)? {
+        "" => derived_id(prefix(), position, name),
+        id => id.to_owned(),
+    };
     let place = NewPlace {
-        id: field(Some(columns.id))?,
-        name: field(Some(columns.name))?,
-        latitude_degrees: degrees(columns.latitude)?,
-        longitude_degrees: degrees(columns.longitude)?,
+        id: &id,
+        name,
+        latitude_degrees,
+        longitude_degrees,
         types: &types,
         vicinity: field(columns.vicinity)?,
         source_index,
@@ -90,10 +107,46 @@ fn take_row(
     Ok(writer.add(&place)?)
 }
 
+/// The first line with its end, or as much of it as a row may have.
+fn first_line(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    input
+        .take(ROW_BYTES_MAX as u64)
+        .read_until(b'\n', &mut line)?;
+    Ok(line)
+}
+
+/// The byte between columns: the most frequent one of the first line, a comma if there is none.
+fn separator(first_line: &[u8]) -> u8 {
+    let count = |separator: u8| first_line.iter().filter(|byte| **byte == separator).count();
+    // Of equal counts the last one wins.
+    let found = [b'\t', b';', b',']
+        .into_iter()
+        .max_by_key(|separator| count(*separator));
+    found.unwrap_or(b',')
+}
+
+/// Degrees with a decimal point or comma. Text that is not a number becomes a number out of every range.
+fn degrees_of(text: &str) -> f64 {
+    let number = text.parse().ok();
+    let number = number.or_else(|| text.replacen(',', ".", 1).parse().ok());
+    number.unwrap_or(f64::NAN)
+}
+
+/// The name of a column as it is known here.
+fn column_name(name: &str) -> String {
+    let name = name.trim().to_lowercase();
+    match name.as_str() {
+        "latitude" => "lat".to_owned(),
+        "longitude" | "lng" | "long" => "lon".to_owned(),
+        _ => name,
+    }
+}
+
 /// The columns of a row.
 struct Columns {
     count: usize,
-    id: usize,
+    id: Option<usize>,
     name: usize,
     latitude: usize,
     longitude: usize,
@@ -106,15 +159,17 @@ struct Columns {
 impl Columns {
     fn of(first_line: &ByteRecord) -> Result<Self, ImportError> {
         let mut names = Vec::new();
+        let mut written = Vec::new();
         for field in first_line {
             let name = std::str::from_utf8(field).map_err(|_| ImportError::FirstLineNotUtf8)?;
-            names.push(name.trim());
+            names.push(column_name(name));
+            written.push(name.trim());
         }
         let optional = |wanted: &'static str| {
             let mut places = names
                 .iter()
                 .enumerate()
-                .filter(|(_, name)| **name == wanted);
+                .filter(|(_, name)| **name == *wanted);
             match (places.next(), places.next()) {
                 (found, None) => Ok(found.map(|(index, _)| index)),
                 _ => Err(ImportError::Column(wanted)),
@@ -124,7 +179,7 @@ impl Columns {
         let known = ["id", "name", "lat", "lon", "types", "vicinity", "source"];
         Ok(Columns {
             count: names.len(),
-            id: needed("id")?,
+            id: optional("id")?,
             name: needed("name")?,
             latitude: needed("lat")?,
             longitude: needed("lon")?,
@@ -133,8 +188,9 @@ impl Columns {
             source: optional("source")?,
             unknown: names
                 .iter()
-                .filter(|name| !known.contains(name))
-                .map(|name| (*name).to_owned())
+                .zip(written)
+                .filter(|(name, _)| !known.contains(&name.as_str()))
+                .map(|(_, written)| written.to_owned())
                 .collect(),
         })
     }
@@ -147,11 +203,14 @@ struct Rows<R> {
 }
 
 impl<R: Read> Rows<R> {
-    fn new(input: R) -> Self {
+    fn new(input: R, separator: u8) -> Self {
         let (counted, allowance) = BoundedRead::new(input, ROW_BYTES_MAX);
         let mut builder = ReaderBuilder::new();
         // The first line is read like any other, and field counts are checked here.
-        builder.has_headers(false).flexible(true);
+        builder
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(separator);
         Rows {
             reader: builder.from_reader(counted),
             allowance,

@@ -13,8 +13,8 @@ use super::report::RowPlace;
 pub enum ImportError {
     /// The first line lacks columns that are needed, or has one twice.
     #[error(
-        "column `{0}` is missing or there twice: the first line must name the columns, of which \
-         `id`, `name`, `lat` and `lon` are needed, and `types`, `vicinity` and `source` are optional"
+        "column `{0}` is missing or there twice: the first line must name the columns, between commas, semicolons or \
+         tabs; `name`, `lat` and `lon` are needed, and `id`, `types`, `vicinity` and `source` are optional"
     )]
     Column(&'static str),
     /// The first line is not UTF-8.
@@ -38,7 +38,7 @@ pub enum ImportError {
     /// Coordinates of another kind than latitude and longitude.
     #[error(
         "its coordinates are of the reference system {0}, and only WGS 84 (longitude and latitude in degrees, as RFC \
-         7946 has it) can be read; convert it"
+         7946 has it) can be read; convert it, for instance by `ogr2ogr -t_srs EPSG:4326 converted.geojson FILE`"
     )]
     OtherReferenceSystem(String),
     /// Not JSON, or not GeoJSON.

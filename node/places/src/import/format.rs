@@ -9,7 +9,7 @@ use std::str::FromStr;
 pub enum ImportFormat {
     /// Comma-separated values with named columns.
     Csv,
-    /// A GeoJSON feature collection.
+    /// GeoJSON: a feature collection, or features one after the other.
     GeoJson,
     /// An OpenStreetMap extract.
     OsmPbf,
@@ -21,8 +21,10 @@ impl ImportFormat {
     pub fn of(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {
-            "csv" => Some(ImportFormat::Csv),
-            "geojson" | "json" => Some(ImportFormat::GeoJson),
+            "csv" | "tsv" => Some(ImportFormat::Csv),
+            "geojson" | "json" | "geojsonl" | "geojsons" | "geojsonseq" | "ndjson" | "jsonl" => {
+                Some(ImportFormat::GeoJson)
+            }
             "pbf" => Some(ImportFormat::OsmPbf),
             _ => None,
         }
@@ -62,6 +64,8 @@ mod tests {
         assert_eq!(of("Helsinki.osm.pbf"), Some(ImportFormat::OsmPbf));
         assert_eq!(of("a/b.GeoJSON"), Some(ImportFormat::GeoJson));
         assert_eq!(of("b.csv"), Some(ImportFormat::Csv));
+        assert_eq!(of("b.tsv"), Some(ImportFormat::Csv));
+        assert_eq!(of("b.ndjson"), Some(ImportFormat::GeoJson));
         assert_eq!((of("b.xml"), of("b")), (None, None));
         for format in [
             ImportFormat::Csv,

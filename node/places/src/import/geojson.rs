@@ -1,8 +1,9 @@
 //! Reads places from GeoJSON into a table, feature by feature.
 //!
 //! A feature's `properties` give `name`; `types` (words joined by `;` or a list) or the keys of OpenStreetMap;
-//! `vicinity` or the address keys of OpenStreetMap. Its id is its `id`, or the property `id` or `@id`. A geometry
-//! larger than a point stands at the middle of the box around it.
+//! `vicinity` or the address keys of OpenStreetMap. Its id is its `id`, or the property `id` or `@id`, or made of its
+//! position and name. A geometry larger than a point stands at the middle of the box around it. Features may follow each
+//! other line by line, with record separators (RFC 8142) or without.
 
 use std::cell::RefCell;
 use std::io::Read;
@@ -46,10 +47,8 @@ pub fn import_geojson(
         stopped: None,
         allowance: allowance.clone(),
     });
-    let mut deserializer = serde_json::Deserializer::from_reader(bounded);
-    let read = deserializer
-        .deserialize_map(Document(&import))
-        .and_then(|()| deserializer.end());
+    let mut deserializer = serde_json::Deserializer::from_reader(WithoutSeparators(bounded));
+    let read = read_documents(&mut deserializer, &import);
     let import = import.into_inner();
     if let Some(error) = import.stopped {
         return Err(error);
@@ -61,6 +60,37 @@ pub fn import_geojson(
         }),
         Err(error) if error.is_io() => Err(ImportError::Io(error.into())),
         Err(error) => Err(ImportError::NotGeoJson(words(&error.to_string()))),
+    }
+}
+
+/// Reads one feature collection, or features until the end.
+fn read_documents<R: Read>(
+    deserializer: &mut serde_json::Deserializer<serde_json::de::IoRead<R>>,
+    import: &RefCell<GeoJsonImport<'_>>,
+) -> Result<(), serde_json::Error> {
+    loop {
+        let is_feature = deserializer.deserialize_map(Document(import))?;
+        match deserializer.end() {
+            Err(error) if error.is_syntax() && is_feature => {}
+            ended => return ended,
+        }
+    }
+}
+
+/// Text sequences with their record separators as blanks: RFC 8142 puts one before each text, where JSON permits blanks
+/// only, and within texts they stand escaped.
+struct WithoutSeparators<R>(R);
+
+impl<R: Read> Read for WithoutSeparators<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        const RECORD_SEPARATOR: u8 = 0x1e;
+        let count = self.0.read(buffer)?;
+        for byte in buffer.iter_mut().take(count) {
+            if *byte == RECORD_SEPARATOR {
+                *byte = b' ';
+            }
+        }
+        Ok(count)
     }
 }
 
@@ -85,17 +115,17 @@ impl GeoJsonImport<'_> {
     }
 }
 
-/// The whole document: a feature collection, or one feature.
+/// A document: a feature collection, or one feature. Gives whether it is the latter.
 struct Document<'a, 'b>(&'a RefCell<GeoJsonImport<'b>>);
 
 impl<'de> Visitor<'de> for Document<'_, '_> {
-    type Value = ();
+    type Value = bool;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a FeatureCollection or a Feature")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         use serde::de::Error as _;
         let mut kind: Option<String> = None;
         let mut has_features = false;
@@ -122,7 +152,7 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
             }
         }
         match kind.as_deref() {
-            Some("FeatureCollection") if has_features => Ok(()),
+            Some("FeatureCollection") if has_features => Ok(false),
             Some("FeatureCollection") => Err(A::Error::custom("it has no `features`")),
             Some("Feature") => {
                 let members: Vec<String> = single
@@ -131,7 +161,8 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
                     .collect();
                 let feature = format!("{{\"type\":\"Feature\",{}}}", members.join(","));
                 let taken = self.0.borrow_mut().take(&feature);
-                taken.map_err(|()| A::Error::custom("stopped"))
+                taken.map_err(|()| A::Error::custom("stopped"))?;
+                Ok(true)
             }
             _ => Err(A::Error::custom(
                 "its `type` is neither `FeatureCollection` nor `Feature`",

@@ -2,6 +2,7 @@
 
 mod bounded_read;
 mod csv;
+mod derived_id;
 mod error;
 mod extent;
 mod format;

@@ -72,7 +72,10 @@ pub enum BadRowReason {
     #[error("it has no position")]
     NoPosition,
     /// Its coordinates are of another kind than latitude and longitude.
-    #[error("its coordinates are of the reference system {0}, not of WGS 84")]
+    #[error(
+        "its coordinates are of the reference system {0}, not of WGS 84; convert the file, for instance by `ogr2ogr \
+         -t_srs EPSG:4326 converted.geojson FILE`"
+    )]
     OtherReferenceSystem(String),
     /// Some of the nodes or ways that it is made of are not in the extract, so its middle is not known.
     #[error("some of its points are not in the file, so its middle is not known")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use herd_crdt::ServerMap;
-use tracing::info;
+use tracing::{debug, info, warn};
 
 use super::readers::TombstonesRead;
 use super::{Effect, Ground, Receiving, Surroundings, note_the_living_again};
@@ -100,9 +100,10 @@ impl Receiving {
         for change in changes {
             let incarnation = &change.incarnation;
             if change.superseded {
-                info!(%incarnation, "gone: a newer incarnation of its server is live");
+                // Its server is back already, and that was told.
+                debug!(%incarnation, "an earlier life of its server is over");
             } else if change.gone {
-                info!(%incarnation, "gone: not heard of for {} s", GONE_AFTER.as_secs());
+                warn!(%incarnation, "gone: not heard of for {} s", GONE_AFTER.as_secs());
             } else {
                 info!(%incarnation, "back");
                 // What it delivered while it was taken for gone counts for nothing yet: publications are

@@ -127,8 +127,8 @@ impl Eraser {
             }
         }
         info!(
-            clients = attended.end(),
-            took_ms = began.elapsed().as_millis(),
+            forgotten_clients = attended.end(),
+            took_ms = began.elapsed().as_millis() as u64,
             "the locations of forgotten clients are erased"
         );
     }

@@ -126,7 +126,7 @@ impl PacerTask {
         self.engine.begin_round(&neighbour.config.name).await;
         let answered = ack.sent().await;
         drop(underway);
-        let took_us = started.elapsed().as_micros();
+        let took_us = started.elapsed().as_micros() as u64;
         trace!(neighbour = %neighbour.config.name, took_us, ?answered, "round");
         if answered.is_none() {
             counts.rounds_timed_out.fetch_add(1, Ordering::Relaxed);

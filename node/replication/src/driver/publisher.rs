@@ -181,7 +181,7 @@ impl PublisherTask {
             Effect::LookedThrough(found) => self.parts.erasure.answer(found),
             Effect::BacklogOut(out) => info!(
                 records = out.records,
-                took_ms = out.took.as_millis(),
+                took_ms = out.took.as_millis() as u64,
                 "what was taken over is published"
             ),
             Effect::Show(slots) => {

@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{Durability, MadeFrom, TopologyChoice, durability, places, topology_choice};
+use herd_topology::CLIENT_PORT_BASE;
+
 use crate::settings::{
     Command, ConfigError, DATA_DIR, Environment, Flags, Mistake, RESP_PORT_BASE, Resolver, Secret,
     Setting, Values,
@@ -16,7 +18,7 @@ pub fn data_folder_name(server: &str) -> String {
 }
 
 /// The settings that `herd local` gives each server itself; it passes on all others that it was given.
-const SAID_TO_EACH: [Setting; 8] = [
+const SAID_TO_EACH: [Setting; 10] = [
     Setting::Topology,
     Setting::ClientPortBase,
     Setting::HttpPortBase,
@@ -25,6 +27,8 @@ const SAID_TO_EACH: [Setting; 8] = [
     Setting::HttpLocations,
     Setting::DataDir,
     Setting::Ephemeral,
+    Setting::Fresh,
+    Setting::ShowLogs,
 ];
 
 /// The settings of `herd local`, checked.
@@ -87,7 +91,10 @@ fn resp_listen(
     topology: &TopologyChoice,
 ) -> Option<Vec<SocketAddr>> {
     let default = match topology.made_from {
-        MadeFrom::Builtin(_) => Some(RESP_PORT_BASE),
+        MadeFrom::Builtin(bases) => {
+            let above = RESP_PORT_BASE - CLIENT_PORT_BASE;
+            Some(bases.client().saturating_add(above))
+        }
         // It may run beside another herd.
         MadeFrom::File(_) => None,
     };

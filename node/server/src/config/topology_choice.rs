@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::settings::{Mistake, Origin, Resolver, Setting, Values};
-use herd_topology::{PortBases, Topology};
+use herd_topology::{CLIENT_PORT_BASE, HTTP_PORT_BASE, PEER_PORT_BASE, PortBases, Topology};
 
 /// The settings of the ports of the built-in topology.
 const PORT_BASES: [Setting; 3] = [
@@ -68,8 +68,18 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, values: &Values) -> Option<To
 
 fn builtin(resolver: &mut Resolver<'_>, values: &Values) -> Option<TopologyChoice> {
     resolver.show(Setting::Topology, "built-in", &Origin::Default);
-    let (client, peer) = (values.client_port_base, values.peer_port_base);
-    match PortBases::new(client, peer, values.http_port_base) {
+    let client = values.client_port_base;
+    let mut base = |setting, given: Option<u16>, default: u16| {
+        given.unwrap_or_else(|| {
+            // Beyond the last port the check of all bases refuses it.
+            let base = client.saturating_add(default - CLIENT_PORT_BASE);
+            resolver.show(setting, base.to_string(), &Origin::Default);
+            base
+        })
+    };
+    let peer = base(Setting::PeerPortBase, values.peer_port_base, PEER_PORT_BASE);
+    let http = base(Setting::HttpPortBase, values.http_port_base, HTTP_PORT_BASE);
+    match PortBases::new(client, peer, http) {
         Ok(bases) => Some(TopologyChoice {
             topology: Arc::new(herd_topology::builtin(bases)),
             made_from: MadeFrom::Builtin(bases),

@@ -79,7 +79,8 @@ impl ControlSocket {
     }
 
     /// The listener behind it.
-    pub(super) fn listener(&self) -> &UnixListener {
+    #[must_use]
+    pub fn listener(&self) -> &UnixListener {
         &self.listener
     }
 

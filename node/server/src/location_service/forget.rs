@@ -153,8 +153,8 @@ impl<'a> Batch<'a> {
             TombstonesRead::NotBy(server) => {
                 if service.unread_warning.is_due() {
                     tracing::warn!(
-                        %server,
-                        "this server is of a release that cannot forget clients: FORGET is refused until it is upgraded"
+                        other = %server,
+                        "another server is of a release that cannot forget clients: FORGET is refused until it is upgraded"
                     );
                 }
                 Err(ForgetRefusal::Unread)

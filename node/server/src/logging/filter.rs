@@ -9,6 +9,9 @@ use tracing_subscriber::filter::LevelFilter;
 /// Shows the lines of `gossip/src/link/session.rs` about links.
 const LINKS_SHOWN: &str = "herd_gossip::link::session=info";
 
+/// Hides the lines of the store's library about its own work, unless the filter names them.
+const STORE_QUIET: &str = "fjall=warn,lsm_tree=warn";
+
 /// How targets began before each part of the program became a crate. A filter with it would hide lines without a word.
 const FORMER_TARGETS: &str = "herd_node";
 
@@ -41,7 +44,7 @@ impl LogFilter {
         if self.0.trim().eq_ignore_ascii_case("off") {
             return EnvFilter::new(&self.0);
         }
-        EnvFilter::new(format!("{LINKS_SHOWN},{}", self.0))
+        EnvFilter::new(format!("{LINKS_SHOWN},{STORE_QUIET},{}", self.0))
     }
 }
 
@@ -100,6 +103,21 @@ mod tests {
         assert_eq!(shown("warn"), (true, false));
         assert_eq!(shown("off"), (false, false));
         assert_eq!(shown("info,herd_gossip::link::session=off"), (false, true));
+    }
+
+    #[test]
+    fn the_library_of_the_store_is_quiet_unless_it_is_named() {
+        let shown = |filter: &str| {
+            let filter = filter.parse::<LogFilter>().unwrap().to_env_filter();
+            let subscriber = tracing_subscriber::fmt().with_env_filter(filter).finish();
+            tracing::subscriber::with_default(
+                subscriber,
+                || tracing::enabled!(target: "lsm_tree::tree", tracing::Level::INFO),
+            )
+        };
+        assert!(!shown("info"));
+        assert!(!shown("debug"));
+        assert!(shown("info,lsm_tree=info"));
     }
 
     #[test]

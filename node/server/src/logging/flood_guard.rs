@@ -17,6 +17,12 @@ use tracing_subscriber::layer::Context;
 use super::flood::{Flood, FloodDecision, LineKind};
 use super::statistics::statistics;
 
+/// Targets whose warnings tell of changes and not of repeats: of links, and of servers that are gone.
+const CHANGES: [&str; 2] = [
+    "herd_gossip::link::session",
+    "herd_replica::receiving::liveness",
+];
+
 /// Fields that identify the subject of a line. Lines that differ only in other fields are repeats.
 const SUBJECT_FIELDS: [&str; 12] = [
     "neighbour",
@@ -54,6 +60,7 @@ impl<S: Subscriber> Layer<S> for FloodGuard {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         LEFT_OUT.set(0);
         let kind = match *event.metadata().level() {
+            Level::WARN if CHANGES.contains(&event.metadata().target()) => LineKind::News,
             Level::ERROR | Level::WARN => LineKind::Complaint,
             Level::INFO => LineKind::News,
             _ => return true,

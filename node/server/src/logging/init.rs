@@ -159,6 +159,28 @@ mod tests {
         assert_eq!(lines[1]["server"], "Hill \"1\"");
     }
 
+    #[test]
+    fn a_line_of_json_has_no_name_twice() {
+        let text = logged(LogFormat::Json, || {
+            tracing::info!(
+                server = "Smith",
+                level = "disk",
+                target = 1,
+                path = "x",
+                "listening"
+            );
+        });
+        for name in ["server", "level", "target", "message", "timestamp", "path"] {
+            assert_eq!(text.matches(&format!("\"{name}\":")).count(), 1, "{text}");
+        }
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["server"], "Hill \"1\"");
+        assert_eq!(
+            (&line["level"], &line["path"]),
+            (&"INFO".into(), &"x".into())
+        );
+    }
+
     /// The kinds of lines that strangers, neighbours and sick machines can repeat for ever.
     fn flood() {
         for port in 0..1_000_u16 {

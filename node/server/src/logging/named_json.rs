@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent};
@@ -37,6 +40,52 @@ where
         self.json
             .format_event(context, Writer::new(&mut line), event)?;
         writer.write_str(&self.start)?;
-        writer.write_str(line.strip_prefix('{').unwrap_or(&line))
+        match serde_json::from_str::<Members>(&line) {
+            Ok(members) => members.write(&mut writer),
+            // The library writes JSON; whatever else it writes must not be lost.
+            Err(_) => writer.write_str(line.strip_prefix('{').unwrap_or(&line)),
+        }
+    }
+}
+
+/// The members of an object, in order, each name once: the first of a name stays, and the name of the server is there
+/// already. Those that the crate `log` adds go: where its lines are from, the target says.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl Members {
+    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        for (place, (name, value)) in self.0.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            let name = serde_json::Value::from(name.as_str());
+            write!(writer, "{comma}{name}:{}", value.get())?;
+        }
+        writer.write_str("}\n")
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members: Vec<(String, Box<RawValue>)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    let is_known = members.iter().any(|(known, _)| *known == name);
+                    if !is_known && name != "server" && !name.starts_with("log.") {
+                        members.push((name, value));
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Reader)
     }
 }

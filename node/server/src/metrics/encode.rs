@@ -13,12 +13,13 @@ use super::family::{Family, Labels};
 /// The media type of the text of [`render`].
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
-/// All families, as Prometheus reads them.
+/// All families, as Prometheus reads them, each figure with the name of the herd: one Prometheus may watch several.
 ///
 /// # Errors
 /// None in practice: writing to a `String` does not fail.
-pub fn render(families: Vec<Family>) -> Result<String, fmt::Error> {
-    let mut registry = Registry::default();
+pub fn render(cluster: &str, families: Vec<Family>) -> Result<String, fmt::Error> {
+    let label = ("cluster".into(), cluster.to_owned().into());
+    let mut registry = Registry::with_labels(std::iter::once(label));
     registry.register_collector(Box::new(Arc::new(Families(families))));
     let mut text = String::new();
     prometheus_text::encode(&mut text, &registry)?;
@@ -91,7 +92,7 @@ mod tests {
             vec![(0.5, 2), (f64::INFINITY, 1)],
             Duration::from_millis(3_500),
         );
-        let text = render(vec![
+        let families = vec![
             Family::Counter("herd_read_bytes", "Bytes.", vec![(Vec::new(), 7.0)]),
             Family::Gauge(
                 "herd_lag_groups",
@@ -99,23 +100,23 @@ mod tests {
                 vec![(of("Hill"), 0.0), (of("a\"b"), -1.5)],
             ),
             Family::Histogram("herd_wait_seconds", "Waits.", vec![(of("Hill"), view)]),
-        ])
-        .unwrap();
+        ];
+        let text = render("c\"d", families).unwrap();
         assert_eq!(
             text,
             "# HELP herd_read_bytes_total Bytes.\n\
              # TYPE herd_read_bytes_total counter\n\
-             herd_read_bytes_total 7.0\n\
+             herd_read_bytes_total{cluster=\"c\\\"d\"} 7.0\n\
              # HELP herd_lag_groups Groups.\n\
              # TYPE herd_lag_groups gauge\n\
-             herd_lag_groups{server=\"Hill\"} 0.0\n\
-             herd_lag_groups{server=\"a\\\"b\"} -1.5\n\
+             herd_lag_groups{cluster=\"c\\\"d\",server=\"Hill\"} 0.0\n\
+             herd_lag_groups{cluster=\"c\\\"d\",server=\"a\\\"b\"} -1.5\n\
              # HELP herd_wait_seconds Waits.\n\
              # TYPE herd_wait_seconds histogram\n\
-             herd_wait_seconds_bucket{server=\"Hill\",le=\"0.5\"} 2\n\
-             herd_wait_seconds_bucket{server=\"Hill\",le=\"+Inf\"} 3\n\
-             herd_wait_seconds_sum{server=\"Hill\"} 3.5\n\
-             herd_wait_seconds_count{server=\"Hill\"} 3\n"
+             herd_wait_seconds_bucket{cluster=\"c\\\"d\",server=\"Hill\",le=\"0.5\"} 2\n\
+             herd_wait_seconds_bucket{cluster=\"c\\\"d\",server=\"Hill\",le=\"+Inf\"} 3\n\
+             herd_wait_seconds_sum{cluster=\"c\\\"d\",server=\"Hill\"} 3.5\n\
+             herd_wait_seconds_count{cluster=\"c\\\"d\",server=\"Hill\"} 3\n"
         );
     }
 }

@@ -169,6 +169,8 @@ pub(super) fn certificates(families: &mut Vec<Family>, tls: &TlsStatus) {
         ("links", tls.links_expire_s()),
         ("client_port", tls.clients_expire_s()),
     ];
+    let (of_links, of_clients) = tls.lifetimes_s();
+    let lifetimes = [("links", of_links), ("client_port", of_clients)];
     let (taken, failed) = tls.reloads();
     let (links, clients) = tls.out_of_time();
     families.extend([
@@ -181,6 +183,12 @@ pub(super) fn certificates(families: &mut Vec<Family>, tls: &TlsStatus) {
             "herd_certificate_expiry_timestamp_seconds",
             "End of the certificate of links or the client port, in seconds since the POSIX epoch; +Inf without one.",
             ends.map(|(of, end)| (label("of", of), end.map_or(f64::INFINITY, |end| end as f64)))
+                .into(),
+        ),
+        Family::Gauge(
+            "herd_certificate_lifetime_seconds",
+            "Time from the begin to the end of the certificate of links or the client port; +Inf without one.",
+            lifetimes.map(|(of, all)| (label("of", of), all.map_or(f64::INFINITY, |all| all as f64)))
                 .into(),
         ),
         Family::Gauge(

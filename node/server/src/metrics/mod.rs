@@ -12,7 +12,7 @@ mod encode;
 mod family;
 mod guards;
 mod http_json;
-mod process;
+pub(crate) mod process;
 mod replication;
 mod searches;
 mod source;

@@ -8,21 +8,21 @@ use nix::sys::time::TimeValLike;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct ProcessFigures {
+pub(crate) struct ProcessFigures {
     /// Memory that is in RAM.
-    pub(super) resident_bytes: Option<u64>,
+    pub(crate) resident_bytes: Option<u64>,
     /// Time on a processor, of the program and of the system for it.
-    pub(super) cpu: Option<Duration>,
+    pub(crate) cpu: Option<Duration>,
     /// File descriptors that are open.
-    pub(super) open_fds: Option<u64>,
+    pub(crate) open_fds: Option<u64>,
     /// The most that may be.
-    pub(super) max_fds: Option<u64>,
+    pub(crate) max_fds: Option<u64>,
     /// Threads.
-    pub(super) threads: Option<u64>,
+    pub(crate) threads: Option<u64>,
 }
 
 /// The figures of now.
-pub(super) fn look() -> ProcessFigures {
+pub(crate) fn look() -> ProcessFigures {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     ProcessFigures {
         resident_bytes: field(&status, "VmRSS:").map(|kib| kib * 1_024),

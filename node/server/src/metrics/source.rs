@@ -121,7 +121,6 @@ impl MetricsSource {
 fn server(families: &mut Vec<Family>, status: &Status) {
     let labels = vec![
         ("version", status.program.clone()),
-        ("cluster", status.cluster.clone()),
         ("server", status.server.clone()),
     ];
     families.extend([

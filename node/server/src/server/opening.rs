@@ -98,7 +98,8 @@ fn open_wire_log(
 ) -> Result<(Option<WireLog>, Option<WireLogWriter>), WireLogError> {
     match &settings.values.wire_log {
         Some(path) => {
-            let (log, writer) = WireLog::open(path, clock.clone())?;
+            let bytes_max = settings.values.wire_log_max.map(|bytes| bytes as u64);
+            let (log, writer) = WireLog::open(path, clock.clone(), bytes_max)?;
             let may_store = settings.places.may_be_stored();
             let log = if may_store { log } else { log.without_places() };
             Ok((Some(log), Some(writer)))

@@ -15,7 +15,7 @@ use crate::http_json::{self, HttpApi, HttpApiSettings};
 use crate::live::{Figures, HerdSource, LivePages, PropagationCounts};
 use crate::location_service::LocationService;
 use crate::metrics::{self, MetricsParts, MetricsSource};
-use crate::status::StatusSource;
+use crate::status::{StatusParts, StatusSource};
 use herd_clock::clock::{self, SharedClock};
 use herd_expiry::FloorWatch;
 use herd_locations::Locations;
@@ -57,10 +57,14 @@ impl Views {
         );
         let status = Arc::new(StatusSource::new(
             &core.settings,
-            replication,
-            service.clone(),
-            health.clone(),
-            core.clock.clone(),
+            StatusParts {
+                replication,
+                service: service.clone(),
+                health: health.clone(),
+                frontend: frontend.statistics(),
+                tls: core.tls.clone(),
+                clock: core.clock.clone(),
+            },
         ));
         let http = Arc::<HttpStatistics>::default();
         let live = has_http.then(|| live_page(core, replication, &http, &stop.stop));
@@ -145,10 +149,11 @@ impl Views {
             places,
         };
         let metrics = MetricsSource::new(parts, &core.clock);
+        let cluster = core.settings.topology.cluster().to_owned();
         Endpoints {
             health: self.health,
             status: Box::new(move || status.look()),
-            metrics: Box::new(move || metrics::render(metrics.look())),
+            metrics: Box::new(move || metrics::render(&cluster, metrics.look())),
             shows_locations: core.settings.http.shows_locations,
             page: self.live,
         }

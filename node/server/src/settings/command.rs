@@ -7,10 +7,12 @@ pub enum Command {
     Serve,
     /// `herd local`.
     Local,
-    /// `herd send`, `herd near` and `herd watch`.
+    /// `herd send`, `herd near`, `herd watch`, `herd forget` and `herd demo`.
     Send,
     /// `herd dump` and `herd load`.
     Dump,
+    /// `herd stop` and `herd start`.
+    Order,
     /// `herd status` and `herd top`.
     Status,
     /// `herd bench`, `herd bench nearby` and `herd bench convergence`.
@@ -21,11 +23,12 @@ pub enum Command {
 
 impl Command {
     /// All of them.
-    pub const ALL: [Command; 7] = [
+    pub const ALL: [Command; 8] = [
         Command::Serve,
         Command::Local,
         Command::Send,
         Command::Dump,
+        Command::Order,
         Command::Status,
         Command::Bench,
         Command::PlacesInfo,
@@ -37,8 +40,9 @@ impl Command {
         match self {
             Command::Serve => &["serve", "check-config"],
             Command::Local => &["local"],
-            Command::Send => &["send", "near", "watch", "forget"],
+            Command::Send => &["send", "near", "watch", "forget", "demo"],
             Command::Dump => &["dump", "load"],
+            Command::Order => &["stop", "start"],
             Command::Status => &["status", "top"],
             Command::Bench => &["bench", "bench nearby", "bench convergence"],
             Command::PlacesInfo => &["places info"],

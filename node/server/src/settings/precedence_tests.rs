@@ -34,12 +34,13 @@ fn samples(setting: Setting) -> [String; 3] {
         return words.take(3).collect::<Vec<_>>().try_into().unwrap();
     }
     let samples = match unit.split('|').next().unwrap() {
+        "BYTES" if setting == Setting::WireLogMax => ["2000001", "2000002", "2000003"],
         "COUNT" => ["1", "2", "3"],
         "BYTES" => ["2001", "2002", "2003"],
         "DURATION" => ["8s", "9s", "10s"],
         "PORT" => ["1", "2", "3"],
         "IP:PORT" => ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"],
-        "HOST:PORT" => ["a:1", "b:2", "c:3"],
+        "HOST[:PORT]" => ["a:1", "b:2", "c:3"],
         "URL" => ["http://a/", "http://b/", "http://c/"],
         "ORIGINS" => ["http://a", "http://b", "http://c"],
         "FILTER" => ["warn", "error", "debug"],

@@ -65,21 +65,23 @@ Server {
         only Ways::VariableOnly("differs from pod to pod and is not set here, but by the variable HERD_POD_NAME"),
         for [Serve], "Name of a StatefulSet's pod, in place of a name: the number at its end picks the server",
         "`herd-0` is the topology's first. [Kubernetes](../k8s/README.md) sets it.";
-    Topology topology: PathBuf, PathTo("FILE"), otherwise "the built-in five servers",
+    Topology topology: PathBuf, PathTo("FILE"), otherwise "the built-in five servers; `herd status`, `herd top`: those of the `herd local` in this folder, else these",
         for [Serve, Local, Status: "Ask all servers of this topology file"],
         "Topology file: servers, addresses and links", "See [its format](topology.md).";
     ClientPortBase client_port_base: u16, Port, default CLIENT_PORT_BASE,
         for [Serve, Local], "First port for clients of the built-in topology";
-    HttpPortBase http_port_base: u16, Port, default HTTP_PORT_BASE,
+    HttpPortBase http_port_base: u16, Port,
+        otherwise above_client_ports(HTTP_PORT_BASE),
         for [Serve, Local], "First port for HTTP of the built-in topology";
-    PeerPortBase peer_port_base: u16, Port, default PEER_PORT_BASE,
+    PeerPortBase peer_port_base: u16, Port,
+        otherwise above_client_ports(PEER_PORT_BASE),
         for [Serve, Local], "First port for links between servers of the built-in topology";
     ClientListen client_listen: std::net::SocketAddr, Listen, otherwise "the address in the topology",
         for [Serve], "Address to listen on for clients";
     PeerListen peer_listen: std::net::SocketAddr, Listen, otherwise "the address in the topology",
         for [Serve], "Address to listen on for neighbours";
     RespPortBase resp_port_base: Option<u16>, off_or(Port),
-        otherwise format!("`{RESP_PORT_BASE}`; `off` with a topology file"),
+        otherwise format!("{}; `off` with a topology file", above_client_ports(RESP_PORT_BASE)),
         for [Local], "First port for Redis clients, on 127.0.0.1; each server takes the next one",
         "See [Redis clients](redis.md).";
     HttpListen http_listen: Option<std::net::SocketAddr>, off_or(Listen), otherwise "the address in the topology",
@@ -123,25 +125,34 @@ Server {
     WireLog wire_log: PathBuf, FileToAppend, otherwise "off",
         for [Serve], "Write every line in and out to this file",
         "It must not be a symbolic link, except in `/dev`, such as `/dev/stdout`. \
-         [SIGHUP](operations.md#signals) reopens it.";
+         A file that was renamed is noticed with the next line; [SIGHUP](operations.md#signals) reopens it too.";
+    WireLogMax wire_log_max: Option<usize>, off_or(Sizes { min: 1 << 20, max: MEMORY_BYTES_MAX }),
+        default Some(256 << 20),
+        for [Serve, Local], "Maximal size of a wire log, kept in two files, the older with `.1` at its end",
+        "When the newer one has half of it, it takes the place of the older one.";
     DrainDelay drain_delay: Duration, Durations { min: Duration::ZERO, max: 10 * MINUTE }, default 5 * SECOND,
         for [Serve], "After SIGTERM, report \"not ready\" and accept connections for this time",
         "A load balancer or a Service of Kubernetes sends clients to this server until it notices. SIGINT skips the \
          delay.";
     DataDir data_dir: PathBuf, PathTo("DIR"),
         otherwise format!("`{DATA_DIR}`; `herd serve`: `{DATA_DIR}/NAME.data`"),
-        for [Serve, Local, Dump: "Data folder of the server, or of a `herd local`: then its first server that runs"],
+        for [Serve, Local, Dump: "Data folder of the server, or of a `herd local`: then its first server that runs",
+             Order: "Data folder of the `herd local`"],
         "Folder for data, made if it does not exist",
         "`herd local` keeps topology, logs and wire logs there too, and gives each server the folder `NAME.data` \
          in it.";
     Ephemeral ephemeral: bool, Switch, default false,
         for [Serve, Local], "Write no data to disk; `herd local` then writes nothing at all";
+    Fresh fresh: bool, Switch, default false,
+        for [Local], "Begin anew: remove the data and logs of the servers in the data folder first";
+    ShowLogs show_logs: bool, Switch, default false,
+        for [Local], "Show all log lines of the servers, and not only warnings and errors";
     Ack ack: AckLevel, Choice(&AckLevel::ALL), default AckLevel::Memory,
         for [Serve, Local], "Reply to a report when it is in memory, on disk, at a peer, or both of these",
         "See [durability](durability.md).";
     AckTimeout ack_timeout: Duration, Durations::up_to(MINUTE), default 2 * SECOND,
         for [Serve, Local], "Time limit for this; after it the client gets the error reply";
-    ControlSocket control_socket: PathBuf, Socket, otherwise "`control.sock` in the data folder, if there is one",
+    ControlSocket control_socket: PathBuf, Socket, otherwise "`control.sock` in the data folder, if there is one; `herd dump`, `herd load`: that of `data_dir`",
         for [Serve, Dump: "The server's control socket"], "Socket for herd dump and herd load, open to this user alone",
         "It is a Unix domain socket; see [back up and restore](operations.md#back-up-and-restore).";
 }
@@ -278,7 +289,7 @@ Limits {
         for [Serve], "Maximal number of open live pages", "Further ones are refused.";
 }
 Client {
-    To to: Vec<HostPort>, Servers, otherwise "the first of the built-in topology; `herd bench`: all of them",
+    To to: Vec<HostPort>, Servers, otherwise "the first of the `herd local` in this folder, else of the built-in topology; `herd demo`, `herd bench`: all of them",
         for [Send, Bench: "A server's client port; several take connections in turn"], "The server's client port";
     TokenFile token_file: PathBuf, PathTo("FILE"), otherwise "none",
         for [Send, Status], "File with a token to show the server first; or set HERD_TOKEN";
@@ -286,6 +297,12 @@ Client {
         for [Send, Status], "The [token](security.md#tokens) itself",
         "There is no flag, because lists of processes show flags.";
 }
+}
+
+/// The default of a port base that is `default` where clients have theirs, and as far above the clients' elsewhere.
+fn above_client_ports(default: u16) -> String {
+    let above = default - CLIENT_PORT_BASE;
+    format!("{above} above `client_port_base`: `{default}`")
 }
 
 /// The maximal number of questions to each kind of provider at a time.

@@ -1,10 +1,10 @@
 //! Compares the reports of several servers about themselves and each other: troubles and disagreements. Pure.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::document::Status;
+use super::links::{self, LinkRow};
+use super::troubles;
 
 /// A server that lags by more groups than this is in trouble; a smaller lag comes with load.
 pub const LAG_TROUBLE_GROUPS: u64 = 100;
@@ -18,6 +18,8 @@ pub struct StatusAnswer {
     pub name: Option<String>,
     /// Its status; nothing if there was no answer.
     pub status: Option<Status>,
+    /// Whether a server answered, if only that it does not tell.
+    pub reached: bool,
     /// Why there was none.
     pub error: Option<String>,
 }
@@ -36,7 +38,7 @@ impl StatusAnswer {
 pub struct ServerRow {
     /// The server.
     pub server: String,
-    /// `ready`, `not ready`, `no answer`, or `not asked`.
+    /// `ready`, `not ready`, `no answer`, `does not tell`, or `not asked`.
     pub state: &'static str,
     /// For how long it has run.
     pub uptime_s: Option<u64>,
@@ -48,6 +50,8 @@ pub struct ServerRow {
     pub lag_groups: Option<u64>,
     /// The state of its store.
     pub store: Option<String>,
+    /// For how long its certificate for links is valid yet; 0 if it is over.
+    pub certificate_left_s: Option<u64>,
     /// How many of the others that answered hold it for alive, and how many answered.
     pub alive_to: (usize, usize),
 }
@@ -59,7 +63,9 @@ pub struct Comparison {
     pub clusters: Vec<String>,
     /// One line for each server that was asked or that another one names.
     pub rows: Vec<ServerRow>,
-    /// The troubles, in words.
+    /// One line for each link.
+    pub links: Vec<LinkRow>,
+    /// The troubles, in words, the cause first.
     pub troubles: Vec<String>,
 }
 
@@ -67,59 +73,36 @@ pub struct Comparison {
 #[must_use]
 pub fn compare(answers: &[StatusAnswer]) -> Comparison {
     let said: Vec<&Status> = answers.iter().filter_map(|a| a.status.as_ref()).collect();
-    let mut troubles = Vec::new();
     let mut clusters: Vec<String> = said.iter().map(|status| status.cluster.clone()).collect();
     clusters.sort();
     clusters.dedup();
-    if clusters.len() > 1 {
-        troubles.push(format!("servers of several herds: {}", clusters.join(", ")));
-    }
     let mut rows: Vec<ServerRow> = answers.iter().map(|answer| row(answer, &said)).collect();
     for name in said.iter().flat_map(|status| &status.topology.servers) {
         if !rows.iter().any(|row| row.server == *name) {
             rows.push(not_asked(name, &said));
         }
     }
-    for answer in answers {
-        troubles.extend(own_troubles(answer));
-    }
-    for row in &rows {
-        let deniers: Vec<&str> = others(&row.server, &said)
-            .filter(|(_, alive)| !alive)
-            .map(|(status, _)| status.server.as_str())
-            .collect();
-        if !deniers.is_empty() {
-            let who = deniers.join(", ");
-            troubles.push(format!("{} is dead to {who}", row.server));
-        }
-    }
-    troubles.extend(differing_topologies(&said));
-    troubles.extend(differing_incarnations(&said));
-    troubles.extend(differing_counts(&said));
+    let (parts, links) = (links::parts(&said), links::links(&said));
     Comparison {
+        troubles: troubles::troubles(answers, &said, &parts, &links),
         clusters,
         rows,
-        troubles,
+        links,
     }
-}
-
-/// The status of every other server that answered, and whether it considers `name` alive.
-fn others<'a>(
-    name: &'a str,
-    said: &'a [&'a Status],
-) -> impl Iterator<Item = (&'a Status, bool)> + 'a {
-    said.iter().filter_map(move |status| {
-        let other = status.servers.iter().find(|other| other.name == *name)?;
-        Some((*status, other.alive))
-    })
 }
 
 fn alive_to(name: &str, said: &[&Status]) -> (usize, usize) {
-    let alive = others(name, said).filter(|(_, alive)| *alive).count();
-    (alive, others(name, said).count())
+    let others = || {
+        said.iter().filter_map(|status| {
+            let other = status.servers.iter().find(|other| other.name == *name)?;
+            Some(other.alive)
+        })
+    };
+    (others().filter(|alive| *alive).count(), others().count())
 }
 
-fn lag_groups(status: &Status) -> u64 {
+/// Groups of all others that a server has not merged.
+pub(super) fn lag_groups(status: &Status) -> u64 {
     status.servers.iter().filter_map(|s| s.lag_groups).sum()
 }
 
@@ -129,12 +112,18 @@ fn row(answer: &StatusAnswer, said: &[&Status]) -> ServerRow {
     let Some(status) = &answer.status else {
         return ServerRow {
             server,
-            state: "no answer",
+            state: if answer.reached {
+                "does not tell"
+            } else {
+                "no answer"
+            },
             alive_to,
             ..not_asked("", &[])
         };
     };
     let up = status.links.iter().filter(|link| link.up).count();
+    let certificate_end = status.certificates.links_end.as_deref();
+    let left_s = certificate_end.and_then(|end| troubles::left(end, &status.time));
     ServerRow {
         server,
         state: if status.ready { "ready" } else { "not ready" },
@@ -143,6 +132,7 @@ fn row(answer: &StatusAnswer, said: &[&Status]) -> ServerRow {
         links: Some((up, status.links.len())),
         lag_groups: Some(lag_groups(status)),
         store: Some(status.storage.state.clone()),
+        certificate_left_s: left_s.map(|left_s| u64::try_from(left_s).unwrap_or(0)),
         alive_to,
     }
 }
@@ -156,106 +146,9 @@ fn not_asked(name: &str, said: &[&Status]) -> ServerRow {
         links: None,
         lag_groups: None,
         store: None,
+        certificate_left_s: None,
         alive_to: alive_to(name, said),
     }
-}
-
-/// Troubles that a server reports of itself.
-fn own_troubles(answer: &StatusAnswer) -> Vec<String> {
-    let label = answer.label();
-    let Some(status) = &answer.status else {
-        let reason = answer.error.as_deref().unwrap_or("no answer");
-        return vec![format!("{label} at {}: {reason}", answer.at)];
-    };
-    let mut troubles = Vec::new();
-    if let Some(asked) = answer.name.as_ref().filter(|name| **name != status.server) {
-        let at = &answer.at;
-        troubles.push(format!("at {at} answers {label}, where {asked} should be"));
-    }
-    if !status.ready {
-        let reason = status.not_ready_because.as_deref().unwrap_or("no reason");
-        troubles.push(format!("{label} is not ready: {reason}"));
-    }
-    if let Some(error) = &status.storage.error {
-        troubles.push(format!("{label} has lost its store: {error}"));
-    }
-    if status.map.slowed {
-        troubles.push(format!(
-            "{label} slows its clients down, since its neighbours do not keep up"
-        ));
-    }
-    for link in status.links.iter().filter(|link| !link.up) {
-        let (neighbour, since_s) = (&link.neighbour, link.since_s);
-        let address = &link.address;
-        troubles.push(format!(
-            "{label} has had no link to {neighbour} ({address}) for {since_s} s"
-        ));
-    }
-    for other in &status.servers {
-        if let Some(lag) = other.lag_groups.filter(|lag| *lag > LAG_TROUBLE_GROUPS) {
-            troubles.push(format!("{label} lags {lag} groups behind {}", other.name));
-        }
-    }
-    troubles
-}
-
-fn differing_topologies(said: &[&Status]) -> Option<String> {
-    let first = said.first()?;
-    let other = said.iter().find(|status| {
-        let names = |status: &Status| {
-            let mut names = status.topology.servers.clone();
-            names.sort();
-            names
-        };
-        status.cluster == first.cluster && names(status) != names(first)
-    })?;
-    Some(format!(
-        "{} and {} have different topologies: give all servers the same file",
-        first.server, other.server
-    ))
-}
-
-/// A server that others know by an incarnation which is not the one that answers.
-fn differing_incarnations(said: &[&Status]) -> Vec<String> {
-    let mut troubles = Vec::new();
-    for status in said {
-        for other in &status.servers {
-            let Some(own) = said.iter().find(|own| own.server == other.name) else {
-                continue;
-            };
-            let known = other.incarnation.as_ref();
-            if other.alive && known.is_some_and(|known| *known != own.incarnation) {
-                troubles.push(format!(
-                    "{} knows another incarnation of {} than the one that answers",
-                    status.server, other.name
-                ));
-            }
-        }
-    }
-    troubles
-}
-
-/// Servers that know different numbers of clients. While one lags behind, that is why.
-fn differing_counts(said: &[&Status]) -> Option<String> {
-    if said.iter().any(|status| lag_groups(status) > 0) {
-        return None;
-    }
-    let mut counts: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
-    for status in said {
-        let servers = counts.entry(status.map.clients).or_default();
-        servers.push(&status.server);
-    }
-    if counts.len() < 2 {
-        return None;
-    }
-    let counts = counts
-        .iter()
-        .map(|(clients, servers)| format!("{clients} at {}", servers.join(", ")));
-    let counts: Vec<String> = counts.collect();
-    Some(format!(
-        "servers know different numbers of clients: {}",
-        counts.join("; ")
-    ))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use super::super::document::{
-    LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, SearchStatus, StorageStatus,
-    TopologyStatus, WatchStatus,
+    CertificateStatus, ClientStatus, LinkStatus, MapStatus, OtherServer, PlacesStatus,
+    ProcessStatus, STATUS_VERSION, SearchStatus, StorageStatus, TopologyStatus, WatchStatus,
 };
 use super::*;
 
@@ -27,6 +27,7 @@ fn link(neighbour: &str) -> LinkStatus {
         dials: true,
         up: true,
         since_s: 60,
+        last_reason: None,
         incarnation: None,
         protocol_version: Some(2),
         protocol_features: Some("0x0".to_owned()),
@@ -67,7 +68,9 @@ fn well(server: &str) -> Status {
         },
         topology: TopologyStatus {
             servers: NAMES.map(str::to_owned).into(),
-            links: Vec::new(),
+            links: [("Hill", "Jaquez"), ("Hill", "Smith"), ("Jaquez", "Smith")]
+                .map(|(a, b)| [a.to_owned(), b.to_owned()])
+                .into(),
         },
         servers: others().map(other).collect(),
         links: others().map(link).collect(),
@@ -80,6 +83,12 @@ fn well(server: &str) -> Status {
             provider: "embedded".to_owned(),
             fallback: None,
         },
+        clients: ClientStatus::default(),
+        process: ProcessStatus::default(),
+        certificates: CertificateStatus {
+            links_end: Some("2026-11-28T00:00:00.000Z".to_owned()),
+            clients_end: None,
+        },
         searches: SearchStatus::default(),
         watches: WatchStatus::default(),
     }
@@ -90,6 +99,7 @@ fn answer(status: Status) -> StatusAnswer {
         at: format!("at-{}:1", status.server),
         name: Some(status.server.clone()),
         status: Some(status),
+        reached: true,
         error: None,
     }
 }
@@ -120,6 +130,7 @@ fn a_herd_that_is_well_has_no_troubles() {
             links: Some((2, 2)),
             lag_groups: Some(0),
             store: Some("open".to_owned()),
+            certificate_left_s: Some(172_800),
             alive_to: (2, 2),
         }
     );
@@ -134,14 +145,21 @@ fn troubles_that_a_server_reports_of_itself() {
             hill.storage.error = Some("full".to_owned());
             hill.map.slowed = true;
             hill.links[0].up = false;
+            hill.links[0].last_reason = Some("nothing heard for 5 s".to_owned());
+            hill.certificates.links_end = Some("2026-11-26T00:10:00.000Z".to_owned());
+            hill.certificates.clients_end = Some("2026-11-25T23:00:00.000Z".to_owned());
+            hill.links[1].clock_offset_ms = Some(-90_000);
             hill.servers[1].lag_groups = Some(LAG_TROUBLE_GROUPS + 1);
         }),
         [
             "Hill is not ready: catching up with Smith",
             "Hill has lost its store: full",
             "Hill slows its clients down, since its neighbours do not keep up",
-            "Hill has had no link to Jaquez (127.0.0.1:14000) for 60 s",
             "Hill lags 101 groups behind Smith",
+            "the certificate of Hill for links ends in 10m",
+            "the certificate of Hill for the client port ended 1h ago",
+            "Hill and Jaquez have had no link for 1m: nothing heard for 5 s",
+            "the clock of Hill is 1m 30s ahead of that of Smith",
         ]
     );
 }
@@ -177,14 +195,72 @@ fn troubles_that_servers_report_of_each_other() {
 }
 
 #[test]
+fn the_parts_of_a_herd_are_the_first_trouble() {
+    let mut answers = all();
+    for answer in &mut answers {
+        let status = answer.status.as_mut().unwrap();
+        let is_hill = status.server == "Hill";
+        for link in &mut status.links {
+            link.up = !is_hill && link.neighbour != "Hill";
+        }
+        for other in &mut status.servers {
+            other.alive = !is_hill && other.name != "Hill";
+        }
+        status.map.clients += u64::from(is_hill);
+    }
+    assert_eq!(
+        compare(&answers).troubles,
+        [
+            "The herd is in 2 parts: Hill | Jaquez, Smith",
+            "Hill and Jaquez have had no link for 1m",
+            "Hill and Smith have had no link for 1m",
+        ]
+    );
+}
+
+#[test]
+fn a_server_that_does_not_run_is_one_trouble_and_no_part() {
+    let mut answers = all();
+    answers[2].status = None;
+    answers[2].reached = false;
+    answers[2].error = Some("connection refused".to_owned());
+    for answer in &mut answers[..2] {
+        let status = answer.status.as_mut().unwrap();
+        status.links[1].up = false;
+        status.servers[1].alive = false;
+    }
+    let comparison = compare(&answers);
+    assert_eq!(
+        comparison.troubles,
+        ["Smith does not answer at at-Smith:1: connection refused"]
+    );
+    assert_eq!(comparison.rows[2].alive_to, (0, 2));
+}
+
+#[test]
+fn a_server_that_does_not_tell_is_no_dead_one() {
+    let mut answers = all();
+    answers[2].status = None;
+    answers[2].error = Some("HTTP 403: start it with --http-locations".to_owned());
+    let comparison = compare(&answers);
+    assert_eq!(
+        comparison.troubles,
+        ["Smith does not tell at at-Smith:1: HTTP 403: start it with --http-locations"]
+    );
+    assert_eq!(comparison.rows[2].state, "does not tell");
+    assert_eq!(comparison.links[1].up, Some(true));
+}
+
+#[test]
 fn a_silent_server_is_in_the_table() {
     let mut answers = all();
     answers[2].status = None;
+    answers[2].reached = false;
     answers[2].error = Some("connection refused".to_owned());
     let comparison = compare(&answers);
     assert_eq!(
         comparison.troubles,
-        ["Smith at at-Smith:1: connection refused"]
+        ["Smith does not answer at at-Smith:1: connection refused"]
     );
     let smith = &comparison.rows[2];
     assert_eq!((smith.state, smith.alive_to), ("no answer", (2, 2)));

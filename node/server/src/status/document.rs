@@ -40,12 +40,48 @@ pub struct Status {
     pub storage: StorageStatus,
     /// The providers of places.
     pub places: PlacesStatus,
+    /// Its clients; nothing of a version that does not tell.
+    #[serde(default)]
+    pub clients: ClientStatus,
+    /// Its process; nothing of a version that does not tell.
+    #[serde(default)]
+    pub process: ProcessStatus,
+    /// Its certificates; nothing of a version that does not tell.
+    #[serde(default)]
+    pub certificates: CertificateStatus,
     /// Searches for clients in an area; nothing of a version that has none.
     #[serde(default)]
     pub searches: SearchStatus,
     /// Watches of clients; nothing of a version that has none.
     #[serde(default)]
     pub watches: WatchStatus,
+}
+
+/// The clients of a server, and what they asked since the start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClientStatus {
+    /// Connections of clients that are open.
+    pub connections: u64,
+    /// Commands that were answered, those over HTTP and RESP included.
+    pub commands: u64,
+    /// The times from reading each of them until its reply could be sent, together, in seconds.
+    pub commands_s: f64,
+}
+
+/// The process of a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessStatus {
+    /// Its memory that is in RAM; nothing if the system does not tell.
+    pub resident_bytes: Option<u64>,
+}
+
+/// When the certificates of a server end, in RFC 3339; nothing where it has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateStatus {
+    /// That of its links.
+    pub links_end: Option<String>,
+    /// That of its client port.
+    pub clients_end: Option<String>,
 }
 
 /// The map of a server.
@@ -147,6 +183,9 @@ pub struct LinkStatus {
     pub up: bool,
     /// For how long it has been up, or down.
     pub since_s: u64,
+    /// Why it was lost last, or could not be made since; nothing if that never happened.
+    #[serde(default)]
+    pub last_reason: Option<String>,
     /// The neighbour's incarnation, while the link is up.
     pub incarnation: Option<String>,
     /// The version of the link protocol that both ends speak, while the link is up.

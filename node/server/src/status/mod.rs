@@ -2,12 +2,17 @@
 
 pub mod comparison;
 mod document;
+mod duration;
+mod links;
 mod source;
 mod table;
+mod troubles;
 
 pub use document::{
-    LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, SearchStatus, Status,
-    StorageStatus, TopologyStatus,
+    CertificateStatus, ClientStatus, LinkStatus, MapStatus, OtherServer, PlacesStatus,
+    ProcessStatus, STATUS_VERSION, SearchStatus, Status, StorageStatus, TopologyStatus,
 };
-pub use source::StatusSource;
+pub use duration::short_duration;
+pub use links::LinkRow;
+pub use source::{StatusParts, StatusSource};
 pub use table::{MoreColumn, table};

@@ -8,12 +8,15 @@ use herd_crdt::Outcome;
 use tokio::time::Instant;
 
 use super::document::{
-    LinkStatus, MapStatus, OtherServer, PlacesStatus, STATUS_VERSION, SearchStatus, Status,
-    StorageStatus, ToldLink, TopologyStatus, WatchStatus,
+    CertificateStatus, ClientStatus, LinkStatus, MapStatus, OtherServer, PlacesStatus,
+    ProcessStatus, STATUS_VERSION, SearchStatus, Status, StorageStatus, ToldLink, TopologyStatus,
+    WatchStatus,
 };
 use crate::config::ServeSettings;
+use crate::frontend::{Statistics, Word};
 use crate::http::Health;
 use crate::location_service::LocationService;
+use crate::metrics::process;
 use herd_acknowledgement::AckLevel;
 use herd_clock::clock::{self, SharedClock};
 use herd_gossip::links::Links;
@@ -25,6 +28,7 @@ use herd_replication::figures::Figures;
 use herd_replication::store_handle::StoreHandle;
 use herd_replication::storing::StorageState;
 use herd_replication::view::ReplicationView;
+use herd_tls::status::TlsStatus;
 use herd_topology::Topology;
 
 /// Where the facts are.
@@ -38,19 +42,39 @@ pub struct StatusSource {
     clock: SharedClock,
     ack: AckLevel,
     places: PlacesStatus,
+    frontend: Arc<Statistics>,
+    tls: TlsStatus,
     started: Instant,
+}
+
+/// Parts of a server that tell of themselves in its status.
+pub struct StatusParts<'a> {
+    /// Links, figures and store.
+    pub replication: &'a ReplicationView,
+    /// The map and the answers to commands.
+    pub service: Arc<LocationService>,
+    /// Whether it is ready.
+    pub health: Arc<Health>,
+    /// Connections and commands of clients.
+    pub frontend: Arc<Statistics>,
+    /// Certificates.
+    pub tls: TlsStatus,
+    /// The wall clock.
+    pub clock: SharedClock,
 }
 
 impl StatusSource {
     /// The facts about a server that starts now.
     #[must_use]
-    pub fn new(
-        settings: &ServeSettings,
-        replication: &ReplicationView,
-        service: Arc<LocationService>,
-        health: Arc<Health>,
-        clock: SharedClock,
-    ) -> Self {
+    pub fn new(settings: &ServeSettings, parts: StatusParts<'_>) -> Self {
+        let StatusParts {
+            replication,
+            service,
+            health,
+            frontend,
+            tls,
+            clock,
+        } = parts;
         StatusSource {
             topology: settings.topology.clone(),
             links: replication.links.clone(),
@@ -61,6 +85,8 @@ impl StatusSource {
             clock,
             ack: settings.durability.ack,
             places: places_status(&settings.places),
+            frontend,
+            tls,
             started: Instant::now(),
         }
     }
@@ -109,8 +135,25 @@ impl StatusSource {
                 .collect(),
             storage: self.storage(),
             places: self.places.clone(),
+            clients: self.clients(),
+            process: ProcessStatus {
+                resident_bytes: process::look().resident_bytes,
+            },
+            certificates: CertificateStatus {
+                links_end: self.tls.links_expire_s().map(rfc3339),
+                clients_end: self.tls.clients_expire_s().map(rfc3339),
+            },
             searches: self.searches(),
             watches: self.watches(),
+        }
+    }
+
+    fn clients(&self) -> ClientStatus {
+        let views = Word::ALL.map(|word| self.frontend.latency(word).view());
+        ClientStatus {
+            connections: self.frontend.connections_open.load(Ordering::Relaxed),
+            commands: views.iter().map(|view| view.count).sum(),
+            commands_s: views.iter().map(|view| view.sum_s).sum(),
         }
     }
 
@@ -207,6 +250,7 @@ impl StatusSource {
             dials: neighbour.config.dials,
             up: status.up.is_some(),
             since_s: neighbour.changed_at().elapsed().as_secs(),
+            last_reason: neighbour.trouble(),
             incarnation: status.up.map(|incarnation| hex(incarnation.generation)),
             protocol_version: status.protocol.map(|protocol| protocol.version),
             protocol_features: status
@@ -257,6 +301,11 @@ fn places_status(places: &PlacesSettings) -> PlacesStatus {
         provider: online.service.provider().to_string(),
         fallback: Some(fallback.to_owned()),
     }
+}
+
+/// A time in seconds since the POSIX epoch, as RFC 3339.
+fn rfc3339(time_s: i64) -> String {
+    clock::rfc3339_millis(time_s.saturating_mul(1_000_000_000))
 }
 
 fn hex(generation: u64) -> String {

@@ -1,8 +1,7 @@
 //! The file of the wire log, and the thread that writes it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,10 +10,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::place::LogPlace;
 use super::record::{write_escaped, write_time};
 use crate::line_queue::{Chunk, CutOff, LineWriter, Queue, QueueBounds, Taken, line_count};
 use herd_clock::clock::SharedClock;
-use herd_files::own_file;
 
 /// The most memory that lines which wait for the disk may take, in bytes.
 pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -24,9 +23,6 @@ const BOUNDS: QueueBounds = QueueBounds {
     chunk_bytes: 256 * 1024,
     gather_time: Duration::from_millis(200),
 };
-
-/// Only the owner may read positions.
-const FILE_MODE: u32 = 0o600;
 
 /// Why there is no wire log, or no complete one.
 #[derive(Debug, thiserror::Error)]
@@ -86,16 +82,21 @@ pub struct WireLogWriter {
 }
 
 impl WireLog {
-    /// Opens `path` for appending, with mode 0600 if it is new, and starts the thread that writes.
+    /// Opens `path` for appending, with mode 0600 if it is new, and starts the thread that writes. When the file has half
+    /// of `bytes_max`, it becomes the [second one](super::rotated), in the place of an earlier one.
     ///
     /// # Errors
     /// If the file cannot be opened or the thread cannot be started.
-    pub fn open(path: &Path, clock: SharedClock) -> Result<(Self, WireLogWriter), WireLogError> {
+    pub fn open(
+        path: &Path,
+        clock: SharedClock,
+        bytes_max: Option<u64>,
+    ) -> Result<(Self, WireLogWriter), WireLogError> {
         let open_error = |source| WireLogError::Open {
             path: path.to_owned(),
             source,
         };
-        let out = open_lines(path).map_err(open_error)?;
+        let (mut place, out) = LogPlace::open(path, bytes_max).map_err(open_error)?;
         let shared = Arc::new(Shared {
             queue: Queue::new(BOUNDS),
             clock,
@@ -111,7 +112,7 @@ impl WireLog {
         let thread = std::thread::Builder::new()
             .name("wire-log".to_owned())
             .spawn(move || {
-                sink.run(open_lines);
+                sink.run(&mut place);
                 // The receiver is gone if the writer was dropped.
                 let _ = finish.send(());
             })
@@ -149,7 +150,8 @@ impl WireLog {
         self.note(address, "disconnect", server, reason);
     }
 
-    /// Opens the file of the same path anew, after the earlier one was renamed. Lines that wait go to the new file.
+    /// Opens the file of the same path anew. Lines that wait go to the new file. A file that was renamed is noticed
+    /// without this too, with the next line.
     /// If it cannot be opened, the earlier one stays in use.
     pub fn reopen(&self) {
         self.shared.reopen.store(true, Ordering::Release);
@@ -214,36 +216,6 @@ impl Drop for WireLogWriter {
     }
 }
 
-/// Whether an earlier run was cut off in the middle of a line.
-fn ends_inside_a_line(file: &mut File) -> io::Result<bool> {
-    let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.len() == 0 {
-        return Ok(false);
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last != *b"\n")
-}
-
-/// Opens the file at its end, for this user alone if it is new.
-fn open_lines(path: &Path) -> io::Result<LineWriter<File>> {
-    let mut options = if path.starts_with("/dev") {
-        // Only root makes names there, and `/dev/stdout` is a link: in a container, to the pipe of its log.
-        OpenOptions::new()
-    } else {
-        own_file::options()
-    };
-    let mut file = options
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(FILE_MODE)
-        .open(path)?;
-    let torn = ends_inside_a_line(&mut file)?;
-    Ok(LineWriter::new(file, torn))
-}
-
 /// The thread's side.
 struct Sink<W> {
     shared: Arc<Shared>,
@@ -251,21 +223,22 @@ struct Sink<W> {
     out: LineWriter<W>,
 }
 
-impl<W: Write> Sink<W> {
-    fn run(&mut self, open: impl Fn(&Path) -> io::Result<LineWriter<W>>) {
+impl Sink<File> {
+    fn run(&mut self, place: &mut LogPlace) {
         while let Taken::Chunk(chunk) = self.shared.queue.take() {
-            if self.shared.reopen.swap(false, Ordering::AcqRel) {
-                self.reopen(&open);
-            }
+            let asked = self.shared.reopen.swap(false, Ordering::AcqRel);
+            self.renew(place, chunk.bytes.len(), asked);
             let lost = self.write_chunk(&chunk);
             self.shared.queue.written(chunk.bytes, lost);
         }
     }
 
-    fn reopen(&mut self, open: impl Fn(&Path) -> io::Result<LineWriter<W>>) {
-        let path = self.path.display();
-        match open(&self.path) {
-            Ok(out) => {
+    /// Takes another file for the next `bytes`, if it is time for that.
+    fn renew(&mut self, place: &mut LogPlace, bytes: usize, asked: bool) {
+        let path = place.path().display().to_string();
+        match place.renewed(bytes, asked) {
+            Ok(None) => {}
+            Ok(Some(out)) => {
                 self.out = out;
                 tracing::info!(%path, "the wire log was opened anew");
             }
@@ -276,7 +249,9 @@ impl<W: Write> Sink<W> {
             ),
         }
     }
+}
 
+impl<W: Write> Sink<W> {
     /// Writes a chunk, and before it how many lines are missing there. Gives how many lines the
     /// next chunk has to call missing.
     fn write_chunk(&mut self, chunk: &Chunk) -> u64 {

@@ -17,7 +17,9 @@
 
 mod connection_log;
 mod file;
+mod place;
 mod record;
 
 pub use connection_log::ConnectionLog;
 pub use file::{QUEUE_BYTES_MAX, WireLog, WireLogError, WireLogStatistics, WireLogWriter};
+pub use place::rotated;

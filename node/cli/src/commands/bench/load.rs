@@ -209,8 +209,9 @@ mod tests {
         assert_eq!(plan(&["--to", "a:1,b:2"]).unwrap().servers, ["a:1", "b:2"]);
         let servers = plan(&["--to", "a:1", "--to=b:2"]).unwrap().servers;
         assert_eq!(servers, ["a:1", "b:2"]);
-        let wrong = plan(&["--to", "a"]).unwrap_err();
-        assert!(wrong.contains("--to: `a` has no port"), "{wrong}");
+        assert_eq!(plan(&["--to", "a"]).unwrap().servers, ["a:12000"]);
+        let wrong = plan(&["--to", "12003"]).unwrap_err();
+        assert!(wrong.contains("--to: `12003` is a port alone"), "{wrong}");
         let redis = plan(&["--target", "redis://a:6379/"]).unwrap();
         assert_eq!(
             (redis.protocol, redis.servers),

@@ -73,7 +73,12 @@ pub(super) fn run(args: &ImportArgs, output: &mut dyn Write) -> anyhow::Result<(
     let table_file = args.output.clone().unwrap_or_else(|| usual_table(file));
     replace_file(&table_file, &bytes)
         .with_context(|| format!("cannot write {}", table_file.display()))?;
-    writeln!(output, "{}: {} bytes", table_file.display(), bytes.len())?;
+    let table = table_file.display();
+    writeln!(output, "{table}: {} bytes", bytes.len())?;
+    writeln!(
+        output,
+        "servers answer from it with --places-file {table}, and from the embedded table too with --places-add"
+    )?;
     Ok(())
 }
 

@@ -1,27 +1,26 @@
-//! The prompt for a person at a terminal.
+//! The prompt for a person at a terminal: it is shown when the replies to all lines are there.
 
 use std::io::Write as _;
+use std::sync::mpsc::SyncSender;
 
-use herd_text::printable::Printable;
-
-/// Writes to standard error, so that standard output holds replies only.
+/// The way to the thread that reads lines.
 pub(super) struct Prompt {
-    text: String,
+    /// Each message lets it read one line.
+    permits: SyncSender<()>,
     shown: bool,
 }
 
 impl Prompt {
-    pub(super) fn new(to: &str) -> Self {
-        Prompt {
-            text: format!("{}> ", Printable(to.as_bytes())),
-            shown: false,
-        }
+    pub(super) fn new(permits: SyncSender<()>) -> Self {
+        let shown = false;
+        Prompt { permits, shown }
     }
 
-    /// Shows the prompt, unless it stands there already.
+    /// Lets the person type, unless that is so already.
     pub(super) fn show(&mut self) {
         if !self.shown {
-            self.write(&self.text);
+            // One that waits already is as good, and a thread that has ended needs none.
+            let _ = self.permits.try_send(());
             self.shown = true;
         }
     }
@@ -34,13 +33,8 @@ impl Prompt {
     /// Leaves the line that the prompt stands on.
     pub(super) fn leave(&mut self) {
         if std::mem::take(&mut self.shown) {
-            self.write("\n");
+            // A terminal that is gone needs no line.
+            let _ = std::io::stderr().write_all(b"\n");
         }
-    }
-
-    fn write(&self, text: &str) {
-        let mut out = std::io::stderr().lock();
-        // A terminal that is gone needs no prompt.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 }

@@ -6,12 +6,22 @@ use memchr::memchr;
 
 use herd_protocol::{Fields, LINE_BYTES_MAX, Line, LineReader};
 
-/// Follows sent commands and received replies, and matches the two. It stores neither lines nor replies.
+/// How much of a refused line is kept for its reason, in bytes.
+const REFUSAL_BYTES_MAX: usize = 1024;
+
+/// Refused lines that wait for their reasons; further ones are only counted.
+const REFUSALS_MAX: usize = 16;
+
+/// Follows sent commands and received replies, and matches the two. It stores neither lines nor replies, but the lines
+/// that were refused just now.
 pub(super) struct Exchange {
     sent: LineReader,
     /// For each command that is not answered, whether its reply may have more than one line.
     unanswered: VecDeque<bool>,
     refused: u64,
+    /// The reply that a refused line is copied out of, behind its `? `.
+    refusal: Option<Vec<u8>>,
+    refusals: Vec<Vec<u8>>,
     place: ReplyPosition,
 }
 
@@ -34,6 +44,8 @@ impl Exchange {
             sent: LineReader::new(LINE_BYTES_MAX),
             unanswered: VecDeque::new(),
             refused: 0,
+            refusal: None,
+            refusals: Vec::new(),
             place: ReplyPosition::Start,
         }
     }
@@ -68,7 +80,10 @@ impl Exchange {
         while let Some((&first, rest)) = bytes.split_first() {
             match self.place {
                 ReplyPosition::Start => {
-                    self.refused += u64::from(first == b'?');
+                    if first == b'?' {
+                        self.refused += 1;
+                        self.refusal = Some(Vec::new());
+                    }
                     let several = self.unanswered.front() == Some(&true);
                     self.place = ReplyPosition::FirstLine {
                         more: several && first != b'?',
@@ -80,8 +95,12 @@ impl Exchange {
                 }
                 ReplyPosition::NextLine => self.place = ReplyPosition::Within,
                 ReplyPosition::FirstLine { more } => match after_line(bytes) {
-                    None => return,
+                    None => {
+                        self.copy_refusal(bytes);
+                        return;
+                    }
                     Some(after) => {
+                        self.copy_refusal(&bytes[..bytes.len() - after.len() - 1]);
                         if more {
                             self.place = ReplyPosition::NextLine;
                         } else {
@@ -101,7 +120,25 @@ impl Exchange {
         }
     }
 
+    /// The lines that were refused since the last call, the first of them.
+    pub(super) fn take_refusals(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.refusals)
+    }
+
+    fn copy_refusal(&mut self, bytes: &[u8]) {
+        if let Some(refusal) = &mut self.refusal {
+            let room = REFUSAL_BYTES_MAX.saturating_sub(refusal.len());
+            refusal.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+    }
+
     fn answered(&mut self) {
+        if let Some(refusal) = self.refusal.take()
+            && self.refusals.len() < REFUSALS_MAX
+        {
+            let line = refusal.strip_prefix(b"?").unwrap_or(&refusal);
+            self.refusals.push(line.trim_ascii().to_vec());
+        }
         self.unanswered.pop_front();
         self.place = ReplyPosition::Start;
     }
@@ -152,6 +189,8 @@ mod tests {
             assert_eq!(exchange.unanswered(), unanswered, "{received:?}");
         }
         assert_eq!(exchange.refused(), 2);
+        assert_eq!(exchange.take_refusals(), [&b"WHATSAT x 1 1"[..], b"hallo"]);
+        assert!(exchange.take_refusals().is_empty());
     }
 
     proptest! {

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use super::super::report::complain_of;
 use super::input::InputPieces;
 use super::prompt::Prompt;
+use super::reasons::reason;
 use super::replies::Exchange;
+use herd_clock::clock::{SystemClock, WallClock as _};
 use herd_text::printable::PrintableStream;
 use herd_tls::write_through::WriteThrough;
 
@@ -90,6 +93,7 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite, W: AsyncWrite + Unpin>(
                 let bytes = text.as_deref().unwrap_or(bytes);
                 output.write_all(bytes).await.map_err(Lost::Output)?;
                 output.flush().await.map_err(Lost::Output)?;
+                talk.explain();
             }
             () = tokio::time::sleep(SILENCE_MAX), if !talk.sending => {
                 return Err(Lost::Silent { unanswered: talk.exchange.unanswered() });
@@ -99,9 +103,14 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite, W: AsyncWrite + Unpin>(
     Ok(talk.exchange.refused())
 }
 
+/// Refused lines whose reasons are told.
+const EXPLAINED_MAX: u64 = 10;
+
 /// How far the talk with the server is.
 struct Talk {
     exchange: Exchange,
+    /// Refused lines whose reasons were told.
+    explained: u64,
     /// The bytes to send, and the number of bytes already sent.
     piece: Vec<u8>,
     written: usize,
@@ -116,11 +125,30 @@ impl Talk {
     fn new(prompt: Option<Prompt>) -> Self {
         Talk {
             exchange: Exchange::new(),
+            explained: 0,
             piece: Vec::new(),
             written: 0,
             input_open: true,
             sending: true,
             prompt,
+        }
+    }
+
+    /// Tells the likely reasons why lines were refused, on standard error: of the first ones only, unless a person types
+    /// them one by one.
+    fn explain(&mut self) {
+        for line in self.exchange.take_refusals() {
+            if self.prompt.is_none() && self.explained >= EXPLAINED_MAX {
+                continue;
+            }
+            self.explained += 1;
+            complain_of("herd send", reason(&line, SystemClock.now_ns()));
+            if self.prompt.is_none() && self.explained == EXPLAINED_MAX {
+                complain_of(
+                    "herd send",
+                    "further lines that are refused are not explained",
+                );
+            }
         }
     }
 

@@ -56,6 +56,13 @@ enum AskError {
     NotAStatus(serde_json::Error),
 }
 
+impl AskError {
+    /// Whether a server is there, and does not tell.
+    fn is_answer(&self) -> bool {
+        matches!(self, AskError::Unauthorized | AskError::Refused(403, _))
+    }
+}
+
 /// Asks all of them, and waits for each no longer than [`ANSWER_WAIT_MAX`].
 pub(in crate::commands) async fn ask_all(
     targets: &[StatusTarget],
@@ -66,13 +73,14 @@ pub(in crate::commands) async fn ask_all(
         .map(async |target: StatusTarget| {
             let (status, error) = match ask(&target.at, token, tls).await {
                 Ok(status) => (Some(status), None),
-                Err(error) => (None, Some(error.to_string())),
+                Err(error) => (None, Some(error)),
             };
             StatusAnswer {
                 at: target.at,
                 name: target.name,
                 status,
-                error,
+                reached: error.as_ref().is_none_or(AskError::is_answer),
+                error: error.map(|error| error.to_string()),
             }
         })
         .buffered(ASKED_AT_ONCE_MAX)

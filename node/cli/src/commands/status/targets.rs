@@ -9,19 +9,24 @@ use herd_server::access::Token;
 use herd_server::settings::{
     Command, ConfigError, DATA_DIR, Environment, Mistake, Origin, Resolver, Setting,
 };
-use herd_topology::{HostPort, PortBases, builtin};
+use herd_topology::{HTTP_PORT_BASE, HostPort, InvalidAddress, PortBases, builtin};
 
 /// Options that name servers.
 #[derive(Clone, Debug, clap::Args)]
 pub(in crate::commands) struct TargetOptions {
     /// Ask this server; may be given several times [default: those of `herd local` in this folder, else
     /// the built-in five]
-    #[arg(long, value_name = "HTTP_HOST:PORT", conflicts_with = "topology")]
+    #[arg(long, value_name = "HTTP_HOST[:PORT]", conflicts_with = "topology", value_parser = http_address)]
     to: Vec<HostPort>,
     #[command(flatten)]
     settings: SettingFlags<Status>,
     #[command(flatten)]
     pub(in crate::commands) tls: TlsOptions,
+}
+
+/// An address of a server's HTTP port; without a port it is the first of the built-in herd.
+fn http_address(text: &str) -> Result<HostPort, InvalidAddress> {
+    HostPort::parse_or_port(text, HTTP_PORT_BASE)
 }
 
 /// One server to ask.

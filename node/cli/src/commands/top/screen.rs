@@ -3,6 +3,8 @@
 use std::io::{self, Stdout, Write};
 use std::time::Duration;
 
+use super::colour::{self, Look};
+
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::event::{self, Event};
 use crossterm::style::Print;
@@ -15,6 +17,7 @@ use crossterm::{execute, queue};
 /// See the module.
 pub(super) struct Screen {
     out: Stdout,
+    colours: bool,
 }
 
 impl Screen {
@@ -22,19 +25,30 @@ impl Screen {
     pub(super) fn open() -> io::Result<Self> {
         enable_raw_mode()?;
         // From here on it is given back.
-        let mut screen = Screen { out: io::stdout() };
+        let mut screen = Screen {
+            out: io::stdout(),
+            colours: colour::are_wanted(),
+        };
         execute!(screen.out, EnterAlternateScreen, Hide)?;
         Ok(screen)
     }
 
-    /// Shows as much of a text as there is room for.
-    pub(super) fn draw(&mut self, text: &str) -> io::Result<()> {
+    /// Shows as much of the text for a terminal of so many columns as there is room for.
+    pub(super) fn draw(&mut self, text: impl FnOnce(usize) -> String) -> io::Result<()> {
         let (columns, rows) = terminal::size()?;
-        for (row, line) in (0..rows).zip(fit(text, columns.into(), rows.into())) {
+        let text = text(columns.into());
+        for (row, line) in (0..rows).zip(fit(&text, columns.into(), rows.into())) {
+            let look = match self.colours {
+                true => Look::of(row.into(), &line),
+                false => Look::Plain,
+            };
+            let (begin, end) = look.marks();
             queue!(
                 self.out,
                 MoveTo(0, row),
+                Print(begin),
                 Print(line),
+                Print(end),
                 Clear(ClearType::UntilNewLine)
             )?;
         }

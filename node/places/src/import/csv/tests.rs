@@ -111,10 +111,39 @@ fn the_list_of_bad_rows_is_bounded() {
 #[test]
 fn columns_must_be_named() {
     let error = |text| import(text).0.unwrap_err().to_string();
-    assert!(error("").contains("`id`"));
-    assert!(error("1,A,60,24\n").contains("`id`"));
-    assert!(error("id,name,lat,lng\n").contains("`lon`"));
+    assert!(error("").contains("`name`"));
+    assert!(error("1,A,60,24\n").contains("`name`"));
+    assert!(error("id,name,lat,x\n").contains("`lon`"));
+    assert!(error("name,lat,lon,lng\n").contains("`lon`"));
     assert!(error("id,name,lat,lon,name\n").contains("`name`"));
+}
+
+#[test]
+fn files_of_other_programs_are_read() {
+    for text in [
+        "Name;Latitude;LNG;types\nDepot 1;60,17;24,94;\"a;b\"\n",
+        "name\tlat\tlong\ttypes\nDepot 1\t60.17\t24,94\ta;b\n",
+        "name,lat,longitude,types\nDepot 1,\"60,17\",24.94,a;b\n",
+    ] {
+        let (report, table) = import(text);
+        let report = report.unwrap();
+        assert_eq!(
+            (report.rows_taken, report.rows_bad),
+            (1, 0),
+            "{text}: {report:?}"
+        );
+        let depot = table.place(0).unwrap();
+        assert_eq!(
+            (depot.latitude_degrees, depot.longitude_degrees),
+            (60.17, 24.94)
+        );
+        assert_eq!((depot.name, depot.types), ("Depot 1", "a,b"));
+        assert!(
+            depot.local_id.starts_with("60.1700000,24.9400000,"),
+            "{}",
+            depot.local_id
+        );
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::super::super::online::words;
 use super::super::super::osm_tags::{NODE_KEYS, OsmTags};
 use super::super::super::table::{InvalidPlace, NewPlace, TableWriter};
+use super::super::derived_id::derived_id;
 use super::super::report::BadRowReason;
 use super::geometry::FeatureGeometry;
 use super::reference_system::other_system;
@@ -54,9 +55,17 @@ pub(super) fn take_feature(text: &str, writer: &mut TableWriter) -> Result<(), B
     };
     let types: Vec<&str> = types.iter().map(String::as_str).collect();
     let vicinity = text("vicinity").map(str::trim);
+    let name = text("name").unwrap_or_default().trim();
+    let id = id.filter(|id| !id.is_empty()).unwrap_or_else(|| {
+        let prefix = writer
+            .sources()
+            .first()
+            .map_or("", |source| &source.id_prefix);
+        derived_id(prefix, (latitude_degrees, longitude_degrees), name)
+    });
     let place = NewPlace {
-        id: &id.unwrap_or_default(),
-        name: text("name").unwrap_or_default().trim(),
+        id: &id,
+        name,
         latitude_degrees,
         longitude_degrees,
         types: &types,

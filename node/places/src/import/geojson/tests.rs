@@ -81,6 +81,28 @@ fn one_feature_and_collections_of_geometries() {
 }
 
 #[test]
+fn features_may_follow_each_other() {
+    let feature = |name: &str| point("null", &format!("{{\"name\":\"{name}\"}}"));
+    for text in [
+        format!("{}\n{}\n", feature("A"), feature("B")),
+        format!("\u{1e}{}\n\u{1e}{}", feature("A"), feature("B")),
+    ] {
+        let (report, table) = import(&text);
+        assert_eq!(report.unwrap().rows_taken, 2, "{text}");
+        let ids: Vec<&str> = (0..2)
+            .map(|row| table.place(row).unwrap().local_id)
+            .collect();
+        assert!(
+            ids[0] != ids[1] && ids[0].starts_with("60.1700000,24.9400000,"),
+            "{ids:?}"
+        );
+    }
+    let (error, table) = import(&format!("{}\n{{", feature("A")));
+    assert!(error.unwrap_err().to_string().contains("not GeoJSON: EOF"));
+    assert_eq!(table.row_count(), 1);
+}
+
+#[test]
 fn bad_features_are_counted_and_listed() {
     let features = [
         point("1", "{\"name\":\"Good\"}"),
@@ -96,7 +118,7 @@ fn bad_features_are_counted_and_listed() {
         point("7", "{\"name\":\"Beyond\"}").replace("60.17", "90.1"),
     ];
     let report = import(&collection(&features)).0.unwrap();
-    assert_eq!((report.rows_taken, report.rows_bad), (1, 10));
+    assert_eq!((report.rows_taken, report.rows_bad), (2, 9));
     let told: Vec<String> = report
         .bad_rows
         .iter()
@@ -105,7 +127,6 @@ fn bad_features_are_counted_and_listed() {
     let beginnings = [
         "feature 2: id is that of an earlier place",
         "feature 3: name",
-        "feature 4: id is empty",
         "feature 5: types",
         "feature 6: it has no position",
         "feature 7: it has no position",

@@ -86,7 +86,7 @@ async fn no_token_is_in_the_wire_log() {
     let token = Token::random();
     for with_tokens in [true, false] {
         let path = folder.path().join(format!("wire-{with_tokens}.log"));
-        let (log, writer) = WireLog::open(&path, Arc::new(SystemClock)).unwrap();
+        let (log, writer) = WireLog::open(&path, Arc::new(SystemClock), None).unwrap();
         let access = access(&token);
         let server = TestServer::start_with(
             |settings| settings.access = with_tokens.then(|| access.clone()),

@@ -167,7 +167,7 @@ async fn the_wire_log_holds_every_line_in_and_out() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hill.log");
     let clock = Arc::new(herd_clock::clock::SystemClock);
-    let (log, writer) = WireLog::open(&path, clock).unwrap();
+    let (log, writer) = WireLog::open(&path, clock, None).unwrap();
     let places = TestPlaces::new(false);
     places.allowed.add_permits(1);
     let server = TestServer::start_with(|set| set.line_bytes_max = 60, places, Some(log)).await;

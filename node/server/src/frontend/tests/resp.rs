@@ -404,7 +404,7 @@ async fn commands_are_counted_by_kind() {
 async fn the_wire_log_has_requests_and_replies() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wire.log");
-    let (log, writer) = WireLog::open(&path, Arc::new(SystemClock)).unwrap();
+    let (log, writer) = WireLog::open(&path, Arc::new(SystemClock), None).unwrap();
     let server = TestServer::start_resp(|_| {}, (Some(log), AckLevel::Memory)).await;
     server
         .says(requests(

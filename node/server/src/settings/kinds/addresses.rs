@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use herd_topology::{Host, HostPort};
+use herd_topology::{CLIENT_PORT_BASE, Host, HostPort};
 use reqwest::Url;
 
 use super::Kind;
@@ -127,7 +127,7 @@ impl Kind for Origins {
     }
 }
 
-/// Ports of servers between commas.
+/// Addresses of servers between commas; without a port it is the first of the built-in herd's clients.
 pub(in crate::settings) struct Servers;
 
 impl Kind for Servers {
@@ -135,7 +135,7 @@ impl Kind for Servers {
 
     fn parse(&self, text: &str) -> Result<Vec<HostPort>, String> {
         let servers = text.split(',').map(|server| {
-            let address = server.trim().parse::<HostPort>();
+            let address = HostPort::parse_or_port(server.trim(), CLIENT_PORT_BASE);
             address.map_err(|error| match text.contains(',') {
                 true => format!("holds `{server}`, which {error}"),
                 false => error.to_string(),
@@ -150,7 +150,7 @@ impl Kind for Servers {
     }
 
     fn unit(&self) -> String {
-        "HOST:PORT".to_owned()
+        "HOST[:PORT]".to_owned()
     }
 
     fn is_list(&self) -> bool {
@@ -231,11 +231,10 @@ mod tests {
     fn servers_are_between_commas() {
         let servers = Servers.parse("a:1, [::1]:2").unwrap();
         assert_eq!(Servers.show(&servers), "a:1,[::1]:2");
-        assert_eq!(
-            Servers.parse("a").unwrap_err(),
-            "has no port; write HOST:PORT"
-        );
-        let reason = Servers.parse("a:1,b").unwrap_err();
-        assert_eq!(reason, "holds `b`, which has no port; write HOST:PORT");
+        assert_eq!(Servers.show(&Servers.parse("a").unwrap()), "a:12000");
+        let reason = Servers.parse("a:1,b:").unwrap_err();
+        assert_eq!(reason, "holds `b:`, which has no port; write HOST:PORT");
+        let reason = Servers.parse("12003").unwrap_err();
+        assert_eq!(reason, "is a port alone; write 127.0.0.1:12003");
     }
 }

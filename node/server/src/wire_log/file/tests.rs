@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicI64;
 use tokio::time::Instant;
 
 use super::super::ConnectionLog;
+use super::super::place::FILE_MODE;
 use super::*;
 use crate::frontend::Protocol;
 use herd_clock::clock::WallClock;
@@ -34,7 +35,7 @@ fn connection(log: &WireLog) -> ConnectionLog {
 async fn each_line_is_one_record_with_time_peer_and_direction() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hill.log");
-    let (log, writer) = WireLog::open(&path, clock()).unwrap();
+    let (log, writer) = WireLog::open(&path, clock(), None).unwrap();
     let mut lines = connection(&log);
     lines.begin(0);
     lines.line_in(b"IAMAT \xff");
@@ -67,7 +68,7 @@ async fn the_file_is_appended_to_and_a_torn_line_is_ended() {
     let path = folder.path().join("hill.log");
     std::fs::write(&path, "whole\ntor").unwrap();
     for _ in 0..2 {
-        let (log, writer) = WireLog::open(&path, clock()).unwrap();
+        let (log, writer) = WireLog::open(&path, clock(), None).unwrap();
         log.peer_connected("Smith", "-");
         writer.close(PATIENCE).await.unwrap();
     }
@@ -80,7 +81,7 @@ async fn the_file_is_appended_to_and_a_torn_line_is_ended() {
 async fn lines_reach_the_file_without_a_close() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hill.log");
-    let (log, _writer) = WireLog::open(&path, clock()).unwrap();
+    let (log, _writer) = WireLog::open(&path, clock(), None).unwrap();
     log.peer_connected("Smith", "-");
     let deadline = Instant::now() + PATIENCE;
     while std::fs::read(&path).unwrap().is_empty() {
@@ -93,7 +94,7 @@ async fn lines_reach_the_file_without_a_close() {
 async fn a_log_that_was_moved_away_is_opened_anew() {
     let folder = tempfile::tempdir().unwrap();
     let (path, moved) = (folder.path().join("log"), folder.path().join("log.1"));
-    let (log, writer) = WireLog::open(&path, clock()).unwrap();
+    let (log, writer) = WireLog::open(&path, clock(), None).unwrap();
     std::fs::rename(&path, &moved).unwrap();
     log.reopen();
     let deadline = Instant::now() + PATIENCE;
@@ -108,13 +109,26 @@ async fn a_log_that_was_moved_away_is_opened_anew() {
     assert!(text.ends_with(" - connect Smith\n"), "{text}");
 }
 
+#[tokio::test]
+async fn a_log_that_was_renamed_is_noticed_with_the_next_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, moved) = (folder.path().join("log"), folder.path().join("log.old"));
+    let (log, writer) = WireLog::open(&path, clock(), None).unwrap();
+    std::fs::rename(&path, &moved).unwrap();
+    log.peer_connected("Smith", "-");
+    writer.close(PATIENCE).await.unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.ends_with(" - connect Smith\n"), "{text}");
+    assert_eq!(std::fs::read(&moved).unwrap(), b"");
+}
+
 #[test]
 fn a_symbolic_link_is_not_followed() {
     let folder = tempfile::tempdir().unwrap();
     let (path, other) = (folder.path().join("log"), folder.path().join("other"));
     std::fs::write(&other, "precious\n").unwrap();
     std::os::unix::fs::symlink(&other, &path).unwrap();
-    let Err(error) = WireLog::open(&path, clock()) else {
+    let Err(error) = WireLog::open(&path, clock(), None) else {
         panic!("opened");
     };
     assert!(error.to_string().contains("symbolic link"), "{error}");
@@ -128,7 +142,7 @@ async fn a_pipe_that_dev_links_to_is_written_to() {
 
     let (mut reader, other) = io::pipe().unwrap();
     let path = format!("/dev/fd/{}", other.as_raw_fd());
-    let (log, writer) = WireLog::open(Path::new(&path), clock()).unwrap();
+    let (log, writer) = WireLog::open(Path::new(&path), clock(), None).unwrap();
     drop(other);
     log.peer_connected("Smith", "-");
     writer.close(PATIENCE).await.unwrap();
@@ -140,7 +154,7 @@ async fn a_pipe_that_dev_links_to_is_written_to() {
 #[tokio::test]
 async fn lines_after_the_close_are_counted_as_dropped() {
     let folder = tempfile::tempdir().unwrap();
-    let (log, writer) = WireLog::open(&folder.path().join("log"), clock()).unwrap();
+    let (log, writer) = WireLog::open(&folder.path().join("log"), clock(), None).unwrap();
     writer.close(PATIENCE).await.unwrap();
     log.peer_connected("Smith", "-");
     assert_eq!(log.statistics().lines_dropped.load(Ordering::Relaxed), 1);
@@ -148,7 +162,7 @@ async fn lines_after_the_close_are_counted_as_dropped() {
 
 #[test]
 fn a_path_that_cannot_be_opened_is_named() {
-    let Err(error) = WireLog::open(Path::new("/nonexistent/hill.log"), clock()) else {
+    let Err(error) = WireLog::open(Path::new("/nonexistent/hill.log"), clock(), None) else {
         panic!("opened");
     };
     assert!(error.to_string().contains("/nonexistent/hill.log"));
