@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     fn scenes() -> impl Strategy<Value = Scene> {
-        let dot = (0..3_u8, 1..3_u32).prop_map(|(latitude, count)| Dot {
+        let dot = (0..3_u8, 1..3_usize).prop_map(|(latitude, count)| Dot {
             latitude: f64::from(latitude),
             longitude: 0.0,
             count,

@@ -18,6 +18,7 @@ const FRAME_MS = 33;
 const LABELS_MAX = 60;
 const NAMES_SHOWN_MAX = 45;
 const SPRITES_MAX = 600;
+const WIDTHS_MAX = 2000;
 
 const CanvasLayer = L.Renderer.extend({
   options: { padding: 0.15, pane: "overlayPane" },
@@ -59,6 +60,7 @@ export class Dots {
     this.chosen = null;
     this.places = [];
     this.sprites = new Map();
+    this.widths = new Map();
     this.frame = 0;
     this.lastPaint = 0;
     this.gliding = 0;
@@ -175,13 +177,13 @@ export class Dots {
 
   paintAll(place) {
     const { context, size } = this.layer;
-    const labels = new LabelPlacer(size.x, size.y);
+    const labels = new LabelPlacer(size.x, size.y, (text) => this.widthOf(text));
     this.keepOffPanels(labels);
+    context.font = `12px ${colours().font}`;
     for (const group of this.groups) {
-      const radius = this.radiusOf(group);
+      const radius = this.radiusOf(group) + 1;
       labels.occupy(group.x, group.y, radius, radius);
     }
-    context.font = `12px ${colours().font}`;
     context.textBaseline = "middle";
     context.lineJoin = "round";
     this.paintPlaces(place, labels);
@@ -190,6 +192,15 @@ export class Dots {
     this.paintChosen(place, labels);
     this.paintIds(labels);
     this.paintNames(place, labels);
+  }
+
+  /** Measured once: that takes longer than a look into a table. */
+  widthOf(text) {
+    if (!this.widths.has(text)) {
+      if (this.widths.size >= WIDTHS_MAX) this.widths.clear();
+      this.widths.set(text, this.layer.context.measureText(text).width);
+    }
+    return this.widths.get(text);
   }
 
   /** No text stands below what lies over the map. */

@@ -1,11 +1,12 @@
 // Texts on the map that do not cover each other.
 
 const LINE_HEIGHT = 14;
-const CHARACTER_WIDTH = 6.6;
 const BUCKET = 64;
 
 export class LabelPlacer {
-  constructor(width, height) {
+  /** `measure(text)` gives the width of a text. */
+  constructor(width, height, measure) {
+    this.measure = measure;
     this.width = width;
     this.height = height;
     this.buckets = new Map();
@@ -18,7 +19,7 @@ export class LabelPlacer {
 
   /** Where a text beside a point may stand: `{ x, y }` of its left middle, or nothing if it has no room. */
   place(text, x, y, gap) {
-    const width = text.length * CHARACTER_WIDTH;
+    const width = this.measure(text);
     const spots = [
       [x + gap, y],
       [x - gap - width, y],

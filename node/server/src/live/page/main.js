@@ -166,6 +166,7 @@ function take(name, data) {
       servers = data.servers;
       herd.show(data, serverNow());
       banner.cutOffIs(herd.cutOff);
+      record.coloursChanged();
       showLegend(byId("legend"), mode, servers);
       dots.paintSoon();
       break;
@@ -381,6 +382,7 @@ onColoursChanged(() => {
   dots.coloursChanged();
   trail.coloursChanged();
   circle.coloursChanged();
+  record.coloursChanged();
   showLegend(byId("legend"), mode, servers);
 });
 document.addEventListener("visibilitychange", () => {

@@ -1,11 +1,11 @@
 // Dots that would cover each other on the screen become one circle with their number.
 
 /** Dots closer than this are one, in pixels. */
-const CLOSE = 18;
+const CLOSE = 21;
 
 /**
- * The groups of placed dots, `{ dot, x, y }`. A group has `x`, `y`, `count`, `dots`, and the middle one of the dots'
- * times as `timeS`. The same dots at the same places make the same groups, in whatever order they come.
+ * The groups of placed dots, `{ dot, x, y }`. A group has the place of one of them as `x` and `y`, `count`, `dots`, and
+ * the middle one of the dots' times as `timeS`. The same dots at the same places make the same groups, in whatever order they come.
  */
 export function grouped(placed) {
   const sorted = [...placed].sort((a, b) => b.dot.count - a.dot.count || (a.dot.key < b.dot.key ? -1 : 1));
@@ -15,10 +15,10 @@ export function grouped(placed) {
   for (const { dot, x, y } of sorted) {
     const near = nearest(cells, x, y);
     if (near) {
-      near.members.push({ dot, x, y });
+      near.dots.push(dot);
       continue;
     }
-    const group = { headX: x, headY: y, members: [{ dot, x, y }] };
+    const group = { headX: x, headY: y, dots: [dot] };
     groups.push(group);
     const key = cell(x, y);
     if (cells.has(key)) cells.get(key).push(group);
@@ -41,20 +41,14 @@ function nearest(cells, x, y) {
   return best;
 }
 
-function summary({ members }) {
-  if (members.length === 1) {
-    const [{ dot, x, y }] = members;
-    return { x, y, count: dot.count, timeS: dot.timeS, server: dot.server, dots: [dot] };
+function summary({ headX: x, headY: y, dots }) {
+  if (dots.length === 1) {
+    const [{ count, timeS, server }] = dots;
+    return { x, y, count, timeS, server, dots };
   }
-  let [x, y, count] = [0, 0, 0];
-  for (const member of members) {
-    x += member.x * member.dot.count;
-    y += member.y * member.dot.count;
-    count += member.dot.count;
-  }
-  const dots = members.map((member) => member.dot);
+  const count = dots.reduce((sum, dot) => sum + dot.count, 0);
   const times = dots.map((dot) => dot.timeS ?? 0).sort((a, b) => a - b);
   const servers = new Set(dots.map((dot) => dot.server));
   const server = servers.size === 1 ? dots[0].server : null;
-  return { x: x / count, y: y / count, count, timeS: times[times.length >> 1], server, dots };
+  return { x, y, count, timeS: times[times.length >> 1], server, dots };
 }

@@ -76,6 +76,12 @@ export class RecordView {
     return [utc, element("span", { class: "local" }, local), element("span", { class: "ago" })];
   }
 
+  /** After news of the herd: only then are the colours of servers known. */
+  coloursChanged() {
+    const chip = this.fields.querySelector("[data-field=server] .chip");
+    if (chip && this.record) chip.style.setProperty("--colour", this.colourOf(this.record.server));
+  }
+
   row(name, label, ...value) {
     return [element("dt", {}, label), element("dd", { "data-field": name }, ...value)];
   }

@@ -7,7 +7,6 @@ chromedriver.
 """
 
 import argparse
-import importlib.util
 import pathlib
 import random
 import socket
@@ -16,10 +15,7 @@ import tempfile
 import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SPECIFICATION = importlib.util.spec_from_file_location("take", ROOT / "tools/screenshot/take.py")
-take = importlib.util.module_from_spec(SPECIFICATION)
-SPECIFICATION.loader.exec_module(take)
+import take
 
 MOVING = 1_000
 FRAMES_FOR_MS = 5_000
@@ -116,7 +112,7 @@ def measure(browser, url: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--herd", type=pathlib.Path, default=ROOT / "target/release/herd")
+    parser.add_argument("--herd", type=pathlib.Path, default=take.ROOT / "target/release/herd")
     arguments = parser.parse_args()
     base = take.free_port_base()
     bases = {"client": base, "http": base + 5, "peer": base + 10, "resp": base + 15}
