@@ -27,7 +27,8 @@ const NAMES_MAX: usize = 120;
 /// the operator's server of tiles, no inline scripts, and no other page around it.
 fn content_security_policy(tiles: Option<&MapTiles>) -> String {
     // Leaflet puts an empty image, which is a `data:` address, in the place of a tile that is not needed any more.
-    let images = tiles.map_or(String::new(), |tiles| format!(" {} data:", tiles.source()));
+    let images = tiles.map(|tiles| format!(" {} data:", tiles.source()));
+    let images = images.unwrap_or_default();
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{images}; connect-src 'self'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

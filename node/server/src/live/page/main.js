@@ -58,7 +58,7 @@ const dots = new Dots(map, () => ({
   mode,
   serverCount: servers.length,
   isStale: (server) => (server === null ? Boolean(herd.cutOff) : herd.isSilent(server)),
-}), document.querySelectorAll(".count, .tools, .legend, #banner"));
+}), document.querySelectorAll(".count, .tools, .legend, #banner, .leaflet-bottom.leaflet-right"));
 const trail = new Trail(map);
 const banner = new Banner({
   root: document.documentElement, state: byId("state"), banner: byId("banner"), title: byId("banner-title"),
