@@ -225,7 +225,7 @@ async fn events_tell_of_the_herd_the_clients_and_the_chosen_one() {
     };
     // Hill knows that its own link is down, and cannot know about that of two others.
     assert_eq!(state_of(0, 1), "down");
-    assert_eq!(state_of(2, 4), "unknown");
+    assert_eq!(state_of(4, 2), "unknown");
     assert_eq!(data("client")["may_forget"], true);
     assert_eq!(
         data("map")["added"][0][6],
