@@ -358,7 +358,7 @@ export class Dots {
     context.strokeStyle = colours().accent;
     context.stroke();
     labels.occupy(x, y, DOT_RADIUS + 7, DOT_RADIUS + 7);
-    const spot = labels.place(this.chosen.label, x, y, DOT_RADIUS + 10);
+    const spot = labels.place(this.chosen.label, x, y, DOT_RADIUS + 16);
     if (spot) this.paintText(this.chosen.label, spot, colours().ink);
     // Tests and other tools see where it is drawn.
     const { x: left, y: top } = this.layer._bounds.min;
