@@ -170,8 +170,8 @@ impl Census {
         let across = 1 << (Level::Zone.cell_bits() - bits);
         for number in 0..tiles as u16 {
             let tile = Cell {
-                row: zone.row + (number / across << bits),
-                column: zone.column + (number % across << bits),
+                row: zone.row + ((number / across) << bits),
+                column: zone.column + ((number % across) << bits),
             };
             if !self.meets(tile, bits) {
                 continue;
