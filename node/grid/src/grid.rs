@@ -171,7 +171,7 @@ impl Grid {
                 self.members
                     .extend(all.filter(|&(_, at)| Cell::of(at) == self.cell));
             }
-            fn part(&mut self, part: NodeId) {
+            fn part(&mut self, part: NodeId, _clients: usize) {
                 self.parts.push(part);
             }
         }

@@ -5,12 +5,14 @@
 //! clock, no runtime and no chance in here.
 //!
 //! Begin with [`Grid`], then [`Frontier`], which is the order of a search; [`Circle`] and [`Rectangle`] are the areas.
+//! [`Census`] counts the clients of squares.
 
 #![forbid(unsafe_code)]
 
 mod area;
 mod cap;
 mod cell;
+mod census;
 mod centered_box;
 mod circle;
 mod frontier;
@@ -23,6 +25,7 @@ mod square;
 pub use area::Area;
 pub use cap::{Cap, Direction};
 pub use cell::Cell;
+pub use census::{Census, NAMED_MAX, Tally, Window};
 pub use centered_box::CenteredBox;
 pub use circle::Circle;
 pub use frontier::{Frontier, Step};

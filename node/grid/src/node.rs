@@ -302,7 +302,7 @@ impl Node {
             Node::Many(parts) => {
                 for (number, part) in parts.nodes.iter().enumerate() {
                     if part.len() > 0 {
-                        found.part(id.part(number));
+                        found.part(id.part(number), part.len());
                     }
                 }
             }
@@ -313,7 +313,8 @@ impl Node {
 /// The receiver of the parts and the clients of a node.
 pub(crate) trait Found {
     fn members(&mut self, members: &[Member]);
-    fn part(&mut self, part: NodeId);
+    /// A part, and how many clients it holds.
+    fn part(&mut self, part: NodeId, clients: usize);
 }
 
 #[cfg(test)]
@@ -344,7 +345,7 @@ mod tests {
             }
         }
 
-        fn part(&mut self, part: NodeId) {
+        fn part(&mut self, part: NodeId, _clients: usize) {
             self.parts.push(part);
         }
     }

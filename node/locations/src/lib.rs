@@ -8,6 +8,7 @@
 
 mod admission_control;
 mod borne_out;
+mod census;
 mod changes;
 mod forget;
 mod forgotten;

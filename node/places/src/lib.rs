@@ -12,6 +12,7 @@ mod embedded;
 mod fallback;
 pub mod google;
 pub mod import;
+mod map_names;
 pub mod online;
 mod online_places;
 mod osm_tags;
@@ -28,6 +29,7 @@ pub use choice::{
 };
 pub use embedded::{EmbeddedPlaces, embedded_table};
 pub use fallback::Fallback;
+pub use map_names::{MapName, MapNames, MapView};
 pub use online_places::OnlinePlaces;
 pub use overpass::Overpass;
 pub use provider::{NearbyQuery, Places, zero_results};

@@ -50,6 +50,27 @@ pub(super) fn resolve(
             reason: "HTTP shows no locations; set http_locations".to_owned(),
         });
     }
+    let map_settings = [
+        (
+            Setting::MapTiles,
+            shows_locations,
+            "HTTP shows no locations; set http_locations",
+        ),
+        (
+            Setting::MapAttribution,
+            values.map_tiles.is_some(),
+            "there are no tiles; set map_tiles",
+        ),
+    ];
+    for (setting, has_use, reason) in map_settings {
+        if let Some(given) = resolver.given(setting).filter(|_| !has_use) {
+            resolver.mistake(Mistake::Meaningless {
+                setting,
+                origin: given.origin,
+                reason: reason.to_owned(),
+            });
+        }
+    }
     if values.http_tls && values.client_tls_cert.is_none() {
         resolver.mistake(Mistake::Meaningless {
             setting: Setting::HttpTls,

@@ -1,16 +1,16 @@
 //! The difference between one scene and the next.
 
-use super::thinning::{ClientKey, Dot, Scene};
+use super::scene::{Dot, DotKey, Scene};
 
 /// The difference between two scenes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct SceneChanges<'a> {
     /// Dots that were not there.
-    pub(super) added: Vec<(ClientKey, &'a Dot)>,
+    pub(super) added: Vec<(DotKey, &'a Dot)>,
     /// Dots that are elsewhere, or stand for other clients, than they did.
-    pub(super) moved: Vec<(ClientKey, &'a Dot)>,
+    pub(super) moved: Vec<(DotKey, &'a Dot)>,
     /// Dots that are there no more.
-    pub(super) gone: Vec<ClientKey>,
+    pub(super) gone: Vec<DotKey>,
 }
 
 impl<'a> SceneChanges<'a> {
@@ -40,11 +40,12 @@ mod tests {
     use super::*;
 
     fn scenes() -> impl Strategy<Value = Scene> {
-        let dot = (0..3_u8, 1..3_u32).prop_map(|(latitude, count)| Dot {
+        let dot = (0..3_u8, 1..3_usize).prop_map(|(latitude, count)| Dot {
             latitude: f64::from(latitude),
             longitude: 0.0,
             count,
             server: None,
+            time_s: None,
             label: "".into(),
         });
         proptest::collection::btree_map(0..8_u64, dot, 0..8).prop_map(|dots| Scene {
@@ -59,7 +60,7 @@ mod tests {
             scenes in proptest::collection::vec(scenes(), 1..6),
             skipped in any::<u8>(),
         ) {
-            let mut shown: BTreeMap<ClientKey, Dot> = BTreeMap::new();
+            let mut shown: BTreeMap<DotKey, Dot> = BTreeMap::new();
             let mut last = Scene::default();
             let end = scenes.len() - 1;
             for (number, scene) in scenes.iter().enumerate() {

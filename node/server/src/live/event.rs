@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::changes::SceneChanges;
 use super::figures::Second;
 use super::herd_picture::HerdPicture;
+use super::map_tiles::MapTiles;
 use super::question::key_text;
 use super::record_view::RecordView;
-use super::thinning::{ClientKey, Dot, Scene};
+use super::scene::{Dot, DotKey, Scene};
 
 /// The first event of each stream.
 #[derive(Debug, Serialize)]
@@ -19,18 +20,21 @@ pub(super) struct PageHello<'a> {
     pub(super) server: &'a str,
     /// The program's version.
     pub(super) version: &'a str,
+    /// Where tiles with streets come from, if anywhere.
+    pub(super) tiles: Option<&'a MapTiles>,
 }
 
 /// The changes of the map.
 #[derive(Debug, Serialize)]
 struct MapChanges {
-    clients: u64,
-    in_view: u64,
-    thinned: bool,
-    /// Key, latitude, longitude, count, server, label.
-    added: Vec<(String, f64, f64, u32, Option<u16>, String)>,
+    /// Whether this is all that there is, and not what changed.
+    whole: bool,
+    clients: usize,
+    counted: bool,
+    /// Key, latitude, longitude, count, server, time in s, label.
+    added: Vec<(String, f64, f64, usize, Option<u16>, Option<i64>, String)>,
     /// The same without the label.
-    moved: Vec<(String, f64, f64, u32, Option<u16>)>,
+    moved: Vec<(String, f64, f64, usize, Option<u16>, Option<i64>)>,
     gone: Vec<String>,
 }
 
@@ -48,6 +52,8 @@ pub(super) struct Seconds {
 struct ChosenClient<'a> {
     /// `null` for one that is not known.
     record: Option<RecordView<'a>>,
+    /// Whether who looks at the page may forget the client.
+    may_forget: bool,
 }
 
 /// The first event.
@@ -55,35 +61,28 @@ pub(super) fn hello(hello: &PageHello<'_>, out: &mut Vec<u8>) {
     event("hello", hello, out);
 }
 
-/// The changes that turn the page's map into `scene`; nothing if there are none.
-pub(super) fn map(before: &Scene, scene: &Scene, out: &mut Vec<u8>) {
-    let changes = SceneChanges::between(before, scene);
-    let is_same = changes == SceneChanges::default()
-        && (before.clients, before.in_view, before.thinned)
-            == (scene.clients, scene.in_view, scene.thinned);
-    if is_same {
+/// The changes that turn the page's map into `scene`; nothing if there are none. All of it, if nothing was shown before.
+pub(super) fn map(before: Option<&Scene>, scene: &Scene, out: &mut Vec<u8>) {
+    if before == Some(scene) {
         return;
     }
-    let added = |(key, dot): (ClientKey, &Dot)| {
-        let label = dot.label.to_string();
-        let (latitude, longitude) = position(dot);
-        (
-            key_text(key),
-            latitude,
-            longitude,
-            dot.count,
-            dot.server,
-            label,
-        )
+    let nothing = Scene::default();
+    let changes = SceneChanges::between(before.unwrap_or(&nothing), scene);
+    let added = |(key, dot): (DotKey, &Dot)| {
+        let ((latitude, longitude), label) = (position(dot), dot.label.to_string());
+        let (count, server, time_s) = (dot.count, dot.server, dot.time_s);
+        let key = key_text(key);
+        (key, latitude, longitude, count, server, time_s, label)
     };
-    let moved = |(key, dot): (ClientKey, &Dot)| {
+    let moved = |(key, dot): (DotKey, &Dot)| {
         let (latitude, longitude) = position(dot);
-        (key_text(key), latitude, longitude, dot.count, dot.server)
+        let (count, server, time_s) = (dot.count, dot.server, dot.time_s);
+        (key_text(key), latitude, longitude, count, server, time_s)
     };
     let map = MapChanges {
+        whole: before.is_none(),
         clients: scene.clients,
-        in_view: scene.in_view,
-        thinned: scene.thinned,
+        counted: scene.counted,
         added: changes.added.into_iter().map(added).collect(),
         moved: changes.moved.into_iter().map(moved).collect(),
         gone: changes.gone.into_iter().map(key_text).collect(),
@@ -92,8 +91,8 @@ pub(super) fn map(before: &Scene, scene: &Scene, out: &mut Vec<u8>) {
 }
 
 /// The record of the chosen client.
-pub(super) fn client(record: Option<RecordView<'_>>, out: &mut Vec<u8>) {
-    event("client", &ChosenClient { record }, out);
+pub(super) fn client(record: Option<RecordView<'_>>, may_forget: bool, out: &mut Vec<u8>) {
+    event("client", &ChosenClient { record, may_forget }, out);
 }
 
 /// The herd.
@@ -132,21 +131,21 @@ mod tests {
     use super::super::client_text::label;
     use super::*;
 
-    fn scene(dots: &[(ClientKey, f64, &str)]) -> Scene {
+    fn scene(dots: &[(DotKey, f64, &str)]) -> Scene {
         let dots = dots.iter().map(|&(key, latitude, label)| {
             let dot = Dot {
                 latitude,
                 longitude: 0.123_456_789,
                 count: 1,
                 server: Some(3),
+                time_s: Some(1_520_023_934),
                 label: label.into(),
             };
             (key, dot)
         });
         Scene {
             clients: 7,
-            in_view: 2,
-            thinned: false,
+            counted: false,
             dots: dots.collect(),
         }
     }
@@ -169,19 +168,27 @@ mod tests {
             scene(&[(2, 2.0, "b"), (3, 3.5, "c"), (0xfeed, 4.0, "<b>\"d\"</b>")]),
         );
         let mut out = Vec::new();
-        map(&before, &after, &mut out);
+        map(Some(&before), &after, &mut out);
         let (name, data) = parsed(&out);
         assert_eq!(name, "map");
         let expected = serde_json::json!({
-            "clients": 7, "in_view": 2, "thinned": false,
-            "added": [["000000000000feed", 4.0, 0.123457, 1, 3, "<b>\"d\"</b>"]],
-            "moved": [["0000000000000003", 3.5, 0.123457, 1, 3]],
+            "whole": false, "clients": 7, "counted": false,
+            "added": [["000000000000feed", 4.0, 0.123457, 1, 3, 1_520_023_934, "<b>\"d\"</b>"]],
+            "moved": [["0000000000000003", 3.5, 0.123457, 1, 3, 1_520_023_934]],
             "gone": ["0000000000000001"],
         });
         assert_eq!(data, expected);
         out.clear();
-        map(&after, &after.clone(), &mut out);
+        map(Some(&after), &after.clone(), &mut out);
         assert!(out.is_empty());
+    }
+
+    #[test]
+    fn the_first_event_of_a_map_comes_even_if_nothing_is_on_it() {
+        let mut out = Vec::new();
+        map(None, &Scene::default(), &mut out);
+        let (name, data) = parsed(&out);
+        assert_eq!((name.as_str(), &data["whole"]), ("map", &true.into()));
     }
 
     proptest! {
@@ -189,9 +196,9 @@ mod tests {
         fn no_client_id_can_end_its_event(client in proptest::collection::vec(any::<u8>(), 1..60)) {
             let text = label(&client, 40);
             let mut out = Vec::new();
-            map(&Scene::default(), &scene(&[(1, 1.0, &text)]), &mut out);
+            map(None, &scene(&[(1, 1.0, &text)]), &mut out);
             let (_, data) = parsed(&out);
-            prop_assert_eq!(data["added"][0][5].as_str(), Some(&*text));
+            prop_assert_eq!(data["added"][0][6].as_str(), Some(&*text));
         }
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
-use super::link_ends::{LinkEnd, LinkState, combine};
+use super::link_ends::{LinkState, combine};
+use herd_crdt::NANOSECONDS_PER_SECOND;
 use herd_gossip::links::Links;
 use herd_replica::link_words::LinkWord;
 use herd_replica::status::MemberStatus;
@@ -16,6 +18,8 @@ use herd_topology::Topology;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct HerdPicture {
     cluster: String,
+    /// Whether this server has neighbours and a link to none of them: it hears nothing of the others.
+    cut_off: bool,
     servers: Vec<ServerPicture>,
     links: Vec<LinkPicture>,
 }
@@ -24,6 +28,8 @@ pub(super) struct HerdPicture {
 struct ServerPicture {
     name: String,
     state: ServerState,
+    /// When it was last heard of, in s since the epoch, if it is not heard of now and was since this server started.
+    heard_s: Option<i64>,
     /// Where its own page is, as the topology has it.
     http: String,
 }
@@ -36,10 +42,12 @@ enum ServerState {
     Here,
     /// Gossip holds it for live.
     Up,
-    /// It was heard of, and is gone.
+    /// It was heard of, and is gone; or it is cut off from here.
     Down,
     /// It was not heard of since this server started.
     Unheard,
+    /// This server is cut off from all others, and cannot tell.
+    Unknown,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,25 +71,21 @@ pub struct HerdSource {
 }
 
 impl HerdSource {
-    /// The herd as it is now.
+    /// The herd as it is at this time of the server's clock.
     #[must_use]
-    pub(super) fn picture(&self) -> HerdPicture {
+    pub(super) fn picture(&self, now_ns: i64) -> HerdPicture {
         let me = self.topology.index_of(&self.links.view.me);
         let members = self.replication.status().members;
-        let servers = self.servers(&members);
+        let cut_off = self.is_cut_off();
+        let servers = self.servers(&members, cut_off, now_ns);
         let words = newest_words(&members);
         let end = |of: usize, neighbour: usize| {
-            let (Some(of), Some(neighbour)) = (servers.get(of), servers.get(neighbour)) else {
-                return LinkEnd::Gone;
-            };
-            let said = words.get(&*of.name);
-            match said.and_then(|said| said.get(&*neighbour.name)) {
-                Some(word) => LinkEnd::Says(word),
-                None if matches!(of.state, ServerState::Down | ServerState::Unheard) => {
-                    LinkEnd::Gone
-                }
-                None => LinkEnd::Silent,
-            }
+            let (of, neighbour) = (servers.get(of)?, servers.get(neighbour)?);
+            // Of one that is not heard of, the last words are old.
+            let said = words
+                .get(&*of.name)
+                .filter(|_| of.state == ServerState::Up)?;
+            said.get(&*neighbour.name).copied()
         };
         let links = self.topology.links().iter().map(|link| {
             let other = match me {
@@ -102,12 +106,22 @@ impl HerdSource {
         });
         HerdPicture {
             cluster: self.topology.cluster().to_string(),
+            cut_off,
             links: links.collect(),
             servers,
         }
     }
 
-    fn servers(&self, members: &[MemberStatus]) -> Vec<ServerPicture> {
+    fn is_cut_off(&self) -> bool {
+        let mut neighbours = self.topology.neighbours(&self.links.view.me).peekable();
+        neighbours.peek().is_some()
+            && neighbours.all(|place| {
+                let link = self.links.neighbour(&place.name);
+                link.is_none_or(|link| !link.is_up())
+            })
+    }
+
+    fn servers(&self, members: &[MemberStatus], cut_off: bool, now_ns: i64) -> Vec<ServerPicture> {
         let state = |name: &str| {
             if *name == *self.links.view.me {
                 return ServerState::Here;
@@ -119,6 +133,8 @@ impl HerdSource {
                 .peekable();
             if linked {
                 ServerState::Up
+            } else if cut_off {
+                ServerState::Unknown
             } else if incarnations.peek().is_none() {
                 ServerState::Unheard
             } else if incarnations.any(|member| member.sighting.live && !member.gone) {
@@ -127,10 +143,15 @@ impl HerdSource {
                 ServerState::Down
             }
         };
-        let servers = self.topology.servers().iter().map(|server| ServerPicture {
-            name: server.name.to_string(),
-            state: state(&server.name),
-            http: server.http.to_string(),
+        let servers = self.topology.servers().iter().map(|server| {
+            let state = state(&server.name);
+            let is_heard = matches!(state, ServerState::Here | ServerState::Up);
+            ServerPicture {
+                name: server.name.to_string(),
+                heard_s: heard_s(members, &server.name, now_ns).filter(|_| !is_heard),
+                http: server.http.to_string(),
+                state,
+            }
         });
         servers.collect()
     }
@@ -141,6 +162,21 @@ impl HerdSource {
         };
         (LinkState::Up, self.links.lag_of(neighbour))
     }
+}
+
+/// When gossip last heard of any incarnation of a server, in s since the epoch.
+fn heard_s(members: &[MemberStatus], name: &str, now_ns: i64) -> Option<i64> {
+    let of_it = members
+        .iter()
+        .filter(|member| *member.sighting.incarnation.server == *name);
+    let last = of_it.map(|member| member.last_live).max()?;
+    let ago = Instant::now().into_std().saturating_duration_since(last);
+    let ago_ns = i64::try_from(ago.as_nanos()).ok()?;
+    Some(
+        now_ns
+            .saturating_sub(ago_ns)
+            .div_euclid(NANOSECONDS_PER_SECOND),
+    )
 }
 
 /// By server and neighbour: the report of the newest live incarnation of each server about its links.

@@ -10,31 +10,16 @@ use herd_replica::link_words::LinkWord;
 pub(super) enum LinkState {
     Up,
     Down,
-    /// No end has reported.
-    Unseen,
+    /// No end that is heard of has reported: it may be up or down.
+    Unknown,
 }
 
-/// The knowledge of one end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LinkEnd<'a> {
-    /// Its server is not heard of.
-    Gone,
-    /// Its server is live and has not told.
-    Silent,
-    /// Its server says this.
-    Says(&'a LinkWord),
-}
-
-/// The state of a link, and its lag, which is the greater of the two ends'. A link that one end has lost is
-/// down, though the other may not have noticed yet.
+/// The state of a link, and its lag, which is the greater of the two ends'. An end says nothing if its server is not heard
+/// of, or has not told. A link that one end has lost is down, though the other may not have noticed yet.
 #[must_use]
-pub(super) fn combine(ends: [LinkEnd<'_>; 2]) -> (LinkState, Option<u64>) {
-    let words = ends.iter().filter_map(|end| match end {
-        LinkEnd::Says(word) => Some(word),
-        LinkEnd::Gone | LinkEnd::Silent => None,
-    });
+pub(super) fn combine(ends: [Option<&LinkWord>; 2]) -> (LinkState, Option<u64>) {
     let (mut told, mut is_up, mut lag) = (false, true, None);
-    for word in words {
+    for word in ends.into_iter().flatten() {
         told = true;
         is_up &= word.up;
         lag = lag.max(word.lag_groups);
@@ -42,9 +27,7 @@ pub(super) fn combine(ends: [LinkEnd<'_>; 2]) -> (LinkState, Option<u64>) {
     match (told, is_up) {
         (true, true) => (LinkState::Up, lag),
         (true, false) => (LinkState::Down, None),
-        // A server that is gone has no links.
-        (false, _) if ends.contains(&LinkEnd::Gone) => (LinkState::Down, None),
-        (false, _) => (LinkState::Unseen, None),
+        (false, _) => (LinkState::Unknown, None),
     }
 }
 
@@ -61,19 +44,15 @@ mod tests {
         };
         let (in_step, behind) = (word(true, Some(0)), word(true, Some(40)));
         let (up, down) = (word(true, None), word(false, Some(7)));
-        let (in_step, behind) = (LinkEnd::Says(&in_step), LinkEnd::Says(&behind));
-        let (up, down) = (LinkEnd::Says(&up), LinkEnd::Says(&down));
+        let (in_step, behind) = (Some(&in_step), Some(&behind));
+        let (up, down) = (Some(&up), Some(&down));
         let cases = [
-            (LinkEnd::Gone, LinkEnd::Gone, (LinkState::Down, None)),
-            (LinkEnd::Gone, LinkEnd::Silent, (LinkState::Down, None)),
-            (LinkEnd::Silent, LinkEnd::Silent, (LinkState::Unseen, None)),
-            (LinkEnd::Gone, down, (LinkState::Down, None)),
-            (LinkEnd::Silent, down, (LinkState::Down, None)),
+            (None, None, (LinkState::Unknown, None)),
+            (None, down, (LinkState::Down, None)),
             (behind, down, (LinkState::Down, None)),
             (down, down, (LinkState::Down, None)),
-            (LinkEnd::Gone, in_step, (LinkState::Up, Some(0))),
-            (LinkEnd::Silent, in_step, (LinkState::Up, Some(0))),
-            (LinkEnd::Silent, up, (LinkState::Up, None)),
+            (None, in_step, (LinkState::Up, Some(0))),
+            (None, up, (LinkState::Up, None)),
             (in_step, up, (LinkState::Up, Some(0))),
             (in_step, behind, (LinkState::Up, Some(40))),
             (up, up, (LinkState::Up, None)),

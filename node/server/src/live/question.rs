@@ -1,7 +1,7 @@
-//! The view that a page asks for: `/live/events?view=S,W,N,E&dot=KEY` or `&client=ID`.
+//! The view that a page asks for: `/live/events?view=S,W,N,E&zoom=Z&dot=KEY` or `&client=ID`.
 
 use super::client_text;
-use super::thinning::ClientKey;
+use super::scene::DotKey;
 use super::viewport::{InvalidViewport, PageViewport};
 
 /// The client that a page shows the record of.
@@ -10,7 +10,7 @@ pub(crate) enum Chosen {
     /// None.
     Nobody,
     /// The one of this dot.
-    Dot(ClientKey),
+    Dot(DotKey),
     /// The one with this id.
     Client(Vec<u8>),
 }
@@ -48,8 +48,10 @@ impl PageQuestion {
             viewport: PageViewport::WORLD,
             chosen: Chosen::Nobody,
         };
+        let mut zoom = None;
         for part in query.split('&') {
             match part.split_once('=') {
+                Some(("zoom", text)) => zoom = Some(text),
                 Some(("view", text)) => question.viewport = PageViewport::parse(text)?,
                 Some(("dot", text)) => {
                     question.chosen = Chosen::Dot(parse_key(text).ok_or(InvalidQuestion::Dot)?);
@@ -61,17 +63,20 @@ impl PageQuestion {
                 _ => {}
             }
         }
+        if let Some(text) = zoom {
+            question.viewport = question.viewport.at_zoom(text)?;
+        }
         Ok(question)
     }
 }
 
 /// A key as pages name it.
 #[must_use]
-pub(super) fn key_text(key: ClientKey) -> String {
+pub(super) fn key_text(key: DotKey) -> String {
     format!("{key:016x}")
 }
 
-fn parse_key(text: &str) -> Option<ClientKey> {
+fn parse_key(text: &str) -> Option<DotKey> {
     let is_key = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_key {
         return None;
@@ -101,7 +106,9 @@ mod tests {
             parse(&format!("dot={}", key_text(0xabc))).unwrap().chosen,
             Chosen::Dot(0xabc)
         );
-        assert!(parse("view=1").is_err());
+        let zoomed = parse("zoom=3&view=1,2,3,4").unwrap().viewport;
+        assert_eq!(zoomed, question.viewport.at_zoom("3").unwrap());
+        assert!(parse("view=1").is_err() && parse("zoom=x").is_err());
         assert_eq!(parse("dot=+00000000000000a"), Err(InvalidQuestion::Dot));
         assert_eq!(parse("client=%00"), Err(InvalidQuestion::Client));
     }

@@ -6,7 +6,7 @@ use herd_crdt::Record;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Figures, HerdSource};
+use super::super::{Figures, HerdSource, LiveSettings, LiveSources};
 use super::*;
 use crate::settings::Values;
 use herd_clock::clock::SystemClock;
@@ -27,6 +27,10 @@ struct Page {
 
 /// The page of Hill, alone.
 fn page() -> Page {
+    page_with(None)
+}
+
+fn page_with(tiles: Option<MapTiles>) -> Page {
     let topology = Arc::new(builtin(PortBases::default()));
     let view = HerdView {
         cluster: topology.cluster().to_string(),
@@ -38,18 +42,23 @@ fn page() -> Page {
     let links = Arc::new(Links::new(view, Entropy::new(clock.clone(), 1), None));
     let locations = Arc::new(Locations::default());
     let shutdown = CancellationToken::new();
-    let live = LivePages::new(
-        locations.clone(),
-        HerdSource {
+    let sources = LiveSources {
+        locations: locations.clone(),
+        herd: HerdSource {
             topology,
             links,
             replication: Arc::new(ReplicationFigures::new(std::iter::empty())),
         },
-        EmbeddedPlaces::new().unwrap(),
+        places: EmbeddedPlaces::new().unwrap(),
         clock,
-        (Values::default().viewers_max, Arc::default()),
-        shutdown.clone(),
-    );
+        access: None,
+        statistics: Arc::default(),
+    };
+    let settings = LiveSettings {
+        viewers_max: Values::default().viewers_max,
+        tiles,
+    };
+    let live = LivePages::new(sources, settings, shutdown.clone());
     Page {
         locations,
         live,
@@ -101,6 +110,7 @@ async fn the_page_is_handed_out_with_a_strict_policy_and_once() {
         .to_str()
         .unwrap();
     assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"));
+    assert!(policy.contains("img-src 'self';"), "{policy}");
     let tag = response.headers()[header::ETAG].clone();
     let text = to_bytes(response.into_body(), 1 << 20).await.unwrap();
     assert!(text.starts_with(b"<!doctype html>"));
@@ -108,6 +118,71 @@ async fn the_page_is_handed_out_with_a_strict_policy_and_once() {
         .ask("/", &[("if-none-match", tag.to_str().unwrap())])
         .await;
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test]
+async fn files_are_compressed_for_those_who_can_read_it() {
+    let page = page();
+    let ask = async |encodings: &'static str| {
+        let headers = [("accept-encoding", encodings)];
+        let response = page.ask("/page/leaflet.js", &headers).await;
+        let encoding = response.headers().get(header::CONTENT_ENCODING).cloned();
+        let tag = response.headers()[header::ETAG].clone();
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (encoding, tag, body)
+    };
+    let (none, plain_tag, plain) = ask("identity").await;
+    assert!(none.is_none() && plain.starts_with(b"/* @preserve"));
+    let (gzip, gzip_tag, compressed) = ask("deflate, gzip, br").await;
+    assert_eq!(gzip.unwrap(), "gzip");
+    assert!(compressed.len() < plain.len() / 3 && gzip_tag != plain_tag);
+    let mut read = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(&compressed[..]);
+    std::io::Read::read_to_string(&mut decoder, &mut read).unwrap();
+    assert_eq!(read.as_bytes(), plain);
+}
+
+#[tokio::test]
+async fn images_are_let_through_from_the_server_of_tiles_and_nowhere_else() {
+    let template = "https://{s}.tile.example/{z}/{x}/{y}.png".parse().unwrap();
+    let page = page_with(Some(MapTiles::new(&template, "Them & others")));
+    let response = page.ask("/", &[]).await;
+    let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
+        .to_str()
+        .unwrap();
+    let sources: Vec<&str> = policy.split("; ").collect();
+    assert!(sources.contains(&"img-src 'self' https://*.tile.example data:"));
+    assert!(sources.contains(&"connect-src 'self'") && sources.contains(&"script-src 'self'"));
+    let running = tokio::spawn(page.live.clone().run(Figures::default));
+    let text = page.watch("/live/events", "event: hello").await;
+    assert!(text.contains(r#""tiles":{"template":"https://{s}.tile.example/{z}/{x}/{y}.png","attribution":"Them & others"}"#));
+    page.shutdown.cancel();
+    timeout(PATIENCE, running).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn clients_are_found_and_places_named() {
+    let page = page();
+    for client in ["Van-1", "van-2", "kiwi"] {
+        let record = Record::new(client.as_bytes(), b"+1+1", b"1", "Hill".into(), 0);
+        page.locations.report(record.unwrap());
+    }
+    let ask = async |path: &str| -> serde_json::Value {
+        let response = page.ask(path, &[]).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        serde_json::from_slice(&body).unwrap()
+    };
+    let found = ask("/live/find?begins=v%61N").await;
+    assert_eq!(found[0]["label"], "Van-1");
+    assert_eq!(found[1]["label"], "van-2");
+    assert_eq!(found.as_array().unwrap().len(), 2);
+    let names = ask("/live/names?view=59.5,20.5,70.1,31.5&zoom=5").await;
+    let names = names.as_array().unwrap();
+    assert!(names.iter().any(|name| name["name"] == "Helsinki"));
+    assert!(names.len() <= NAMES_MAX);
+    let wrong = page.ask("/live/names?view=x", &[]).await;
+    assert_eq!(wrong.status(), StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
@@ -139,10 +214,21 @@ async fn events_tell_of_the_herd_the_clients_and_the_chosen_one() {
     assert_eq!(data("hello")["server"], "Hill");
     let herd = data("herd");
     assert_eq!(herd["servers"][0]["state"], "here");
-    assert_eq!(herd["servers"][1]["state"], "unheard");
-    assert_eq!(herd["links"][0]["state"], "down");
+    assert_eq!(herd["cut_off"], true);
+    assert_eq!(herd["servers"][1]["state"], "unknown");
+    let state_of = |a: u64, b: u64| {
+        let links = herd["links"].as_array().unwrap();
+        let link = links
+            .iter()
+            .find(|link| (link["a"] == a) && (link["b"] == b));
+        link.unwrap()["state"].clone()
+    };
+    // Hill knows that its own link is down, and cannot know about that of two others.
+    assert_eq!(state_of(0, 1), "down");
+    assert_eq!(state_of(4, 2), "unknown");
+    assert_eq!(data("client")["may_forget"], true);
     assert_eq!(
-        data("map")["added"][0][5],
+        data("map")["added"][0][6],
         r#"<img/src=x>\xff"\xe2\x80\xa8"#
     );
     let record = &data("client")["record"];
@@ -161,7 +247,8 @@ async fn an_unknown_client_is_shown_as_unknown() {
     let text = page
         .watch("/live/events?client=a2l3aQ", "event: client")
         .await;
-    assert!(text.contains("{\"record\":null}"), "{text}");
+    assert!(text.contains("{\"record\":null,"), "{text}");
+    assert!(text.contains("\"whole\":true,\"clients\":0"), "{text}");
     page.shutdown.cancel();
     timeout(PATIENCE, running).await.unwrap().unwrap();
 }
@@ -228,12 +315,12 @@ async fn a_slow_page_skips_states_in_between() {
         report(step);
         // Another page sees every step that a walk sees; this one reads nothing.
         if step.is_multiple_of(20) {
-            let wanted = format!(",{step}.0,0.0,1,0");
+            let wanted = format!(",{step}.0,0.0,1,0,{step}");
             page.watch("/live/events", &wanted).await;
         }
     }
     text.clear();
-    while !text.contains(",60.0,0.0,1,0") {
+    while !text.contains(",60.0,0.0,1,0,60") {
         let bytes = timeout(PATIENCE, body.next())
             .await
             .unwrap()

@@ -1,6 +1,5 @@
-//! Walks over all clients for the pages that are open, and not at all while there are none.
+//! Makes the scenes of the pages that are open, and none while there are none.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,40 +7,27 @@ use herd_crdt::Record;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::client_text;
 use super::question::Chosen;
-use super::thinning::{ClientKey, Thinning};
-use super::viewers::{OpenPage, Viewers, WalkResult};
-use herd_locations::{Locations, Walk};
+use super::survey::Surveyor;
+use super::viewers::{OpenPage, View, Viewers};
+use herd_locations::Locations;
 use herd_topology::Topology;
 
-/// The least time between two walks, unless a page has just opened, and without the next.
-const WALK_GAP: Duration = Duration::from_millis(220);
+/// The least time between two rounds, unless a page has just opened.
+const ROUND_GAP: Duration = Duration::from_millis(220);
 
-/// The least time between two walks all the same. At least as long as the last one took, so that pages that open
+/// The least time between two rounds all the same. At least as long as the last one took, so that pages that open
 /// and close all the time cost half of a core at most.
-const WALK_GAP_MIN: Duration = Duration::from_millis(30);
+const ROUND_GAP_MIN: Duration = Duration::from_millis(30);
 
-/// The gap after a walk is at least this number of times the duration of the walk: a fifth of one core at most.
-const GAP_FOR_WALK: u32 = 4;
-
-/// Characters of an id that a dot carries.
-const LABEL_CHARS_MAX: usize = 40;
+/// The gap after a round is at least this number of times the duration of the round: a fifth of one core at most.
+const GAP_FOR_ROUND: u32 = 4;
 
 /// See the module.
 pub(super) struct Sampler {
     locations: Arc<Locations>,
-    topology: Arc<Topology>,
+    surveyor: Surveyor,
     viewers: Arc<Viewers>,
-    /// Makes keys that tell nothing of the map's own hashes.
-    keys: RandomState,
-}
-
-/// One page's part of a walk.
-struct PageWalk {
-    seat: Arc<OpenPage>,
-    thinning: Thinning,
-    chosen: Option<Record>,
 }
 
 impl Sampler {
@@ -53,19 +39,18 @@ impl Sampler {
         viewers: Arc<Viewers>,
     ) -> Self {
         Sampler {
+            surveyor: Surveyor::new(locations.clone(), topology),
             locations,
-            topology,
             viewers,
-            keys: RandomState::new(),
         }
     }
 
-    /// Walks until `shutdown`.
+    /// Makes scenes until `shutdown`.
     pub(super) async fn run(self, shutdown: CancellationToken) {
-        shutdown.run_until_cancelled(self.walk_for_viewers()).await;
+        shutdown.run_until_cancelled(self.serve_viewers()).await;
     }
 
-    async fn walk_for_viewers(&self) {
+    async fn serve_viewers(&self) {
         loop {
             let seats = self.viewers.seats();
             if seats.is_empty() {
@@ -73,65 +58,39 @@ impl Sampler {
                 continue;
             }
             let began = Instant::now();
-            self.walk(seats).await;
+            for seat in &seats {
+                self.look_for(seat).await;
+            }
             let took = began.elapsed();
-            sleep(WALK_GAP_MIN.max(took)).await;
+            sleep(ROUND_GAP_MIN.max(took)).await;
             // The maximal wait of a page that was just opened or moved.
-            let gap = WALK_GAP.max(took * (GAP_FOR_WALK - 1));
+            let gap = ROUND_GAP.max(took * (GAP_FOR_ROUND - 1));
             let _ = timeout(gap, self.viewers.opened()).await;
         }
     }
 
-    async fn walk(&self, seats: Vec<Arc<OpenPage>>) {
-        let parts = seats.into_iter().map(|seat| PageWalk {
-            thinning: Thinning::new(seat.question.viewport),
-            chosen: None,
-            seat,
-        });
-        let mut parts: Vec<PageWalk> = parts.collect();
-        let mut walk = Walk::default();
-        while let Some(piece) = walk.next_piece(&self.locations) {
-            let floor_ns = self.locations.floor_ns();
-            let current = piece.iter().filter(|record| record.time().ns() >= floor_ns);
-            for record in current {
-                self.add(record, &mut parts);
-            }
-            tokio::task::yield_now().await;
-        }
-        for part in parts {
-            let chosen = match &part.seat.question.chosen {
-                Chosen::Client(client) => self.locations.find(client),
-                Chosen::Dot(_) | Chosen::Nobody => part.chosen,
-            };
-            let scene = part.thinning.finish();
-            part.seat
-                .found
-                .send_replace(Arc::new(WalkResult { scene, chosen }));
-        }
-    }
-
-    fn add(&self, record: &Record, parts: &mut [PageWalk]) {
-        let Some(location) = record.location() else {
-            return;
+    async fn look_for(&self, seat: &OpenPage) {
+        let dot = match seat.question.chosen {
+            Chosen::Dot(key) => Some(key),
+            Chosen::Client(_) | Chosen::Nobody => None,
         };
-        let point = location.coordinates();
-        let position = (point.latitude_degrees, point.longitude_degrees);
-        let key = self.key(record.client());
-        for part in parts {
-            part.thinning.add(key, position, || {
-                let server = self.topology.index_of(record.server());
-                let server = server.and_then(|place| u16::try_from(place).ok());
-                let label = client_text::label(record.client(), LABEL_CHARS_MAX);
-                (server, label)
-            });
-            if part.seat.question.chosen == Chosen::Dot(key) {
-                part.chosen = Some(record.clone());
+        let mut of_dot = None;
+        let see = |key, record: &Record| {
+            if dot == Some(key) {
+                of_dot = Some(record.clone());
             }
-        }
-    }
-
-    fn key(&self, client: &[u8]) -> ClientKey {
-        self.keys.hash_one(client)
+        };
+        let scene = self.surveyor.scene(seat.question.viewport, see).await;
+        let chosen = match &seat.question.chosen {
+            Chosen::Client(client) => self.locations.find(client),
+            // Once it was seen, it is found by its ID wherever it goes.
+            Chosen::Dot(_) => of_dot.or_else(|| {
+                let known = seat.found.borrow().chosen.clone();
+                known.and_then(|known| self.locations.find(known.client()))
+            }),
+            Chosen::Nobody => None,
+        };
+        seat.found.send_replace(Arc::new(View { scene, chosen }));
     }
 }
 
@@ -165,12 +124,11 @@ mod tests {
         let mut found = viewer.seat().found.subscribe();
         let seen = timeout(PATIENCE, found.wait_for(|found| found.scene.clients == 2));
         let seen = seen.await.unwrap().unwrap().clone();
-        assert_eq!(seen.scene.in_view, 1);
         let (key, dot) = seen.scene.dots.iter().next().unwrap();
         assert_eq!((&*dot.label, dot.server, dot.count), ("kiwi", Some(2), 1));
         assert_eq!(seen.chosen.as_ref().unwrap().client(), b"emu");
 
-        let by_key = format!("dot={key:016x}");
+        let by_key = format!("view=0,0,20,20&dot={key:016x}");
         let other = viewers
             .admit(PageQuestion::parse(&by_key).unwrap())
             .unwrap();
@@ -182,6 +140,14 @@ mod tests {
         report(&locations, "kiwi", "+11+11", "2");
         let moved = found.wait_for(|found| found.scene.dots[key].latitude == 11.0);
         timeout(PATIENCE, moved).await.unwrap().unwrap();
+        // It leaves the view, and the page that has chosen it goes on seeing it.
+        report(&locations, "kiwi", "-30+11", "3");
+        let left = of_other.wait_for(|found| {
+            let chosen = found.chosen.as_ref();
+            found.scene.dots.is_empty()
+                && chosen.is_some_and(|record| record.location_text() == b"-30+11")
+        });
+        timeout(PATIENCE, left).await.unwrap().unwrap();
         shutdown.cancel();
         running.await.unwrap();
     }

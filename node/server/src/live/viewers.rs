@@ -7,11 +7,11 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::question::PageQuestion;
-use super::thinning::Scene;
+use super::scene::Scene;
 
-/// The result of one walk over the map for one page.
+/// What one page is shown.
 #[derive(Clone, Debug, Default)]
-pub(super) struct WalkResult {
+pub(super) struct View {
     /// Its map.
     pub(super) scene: Scene,
     /// The record of the client that it has chosen, if that client is known.
@@ -40,8 +40,8 @@ pub(super) struct OpenPage {
     number: u64,
     /// Its question.
     pub(super) question: PageQuestion,
-    /// Replaced by each walk: a page that takes nothing for a while finds the newest.
-    pub(super) found: watch::Sender<Arc<WalkResult>>,
+    /// Replaced by each round of the sampler: a page that takes nothing for a while finds the newest.
+    pub(super) found: watch::Sender<Arc<View>>,
 }
 
 /// Held for as long as a page is open.

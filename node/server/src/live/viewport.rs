@@ -1,46 +1,43 @@
-//! The part of the world that a page shows, and the grid that thins it.
+//! The part of the world that a page shows, and the squares in which its clients are counted.
 
-use super::DOTS_MAX;
+use herd_crdt::QUANTIZED_ROW_BITS;
+use herd_grid::{Census, Window};
+use herd_places::MapView;
 
-/// The finest level: cells of about 40 m.
-const GRID_LEVEL_MAX: u32 = 40;
+use super::{APART_MAX, DOTS_MAX};
+
+/// The closest zoom that a page may ask for.
+const ZOOM_MAX: u32 = 24;
+
+/// At this zoom, of 256 pixels for the world at zoom 0, a square of the lattice is 64 pixels wide.
+const LATTICE_ZOOM: u32 = 18;
 
 /// Why a text is no viewport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a view is SOUTH,WEST,NORTH,EAST in degrees, such as -60,-180,85,180")]
-pub struct InvalidViewport;
+pub enum InvalidViewport {
+    /// Not four numbers, or of a view without height.
+    #[error("a view is SOUTH,WEST,NORTH,EAST in degrees, such as -60,-180,85,180")]
+    Edges,
+    /// Not a number, or too great.
+    #[error("a zoom is a whole number from 0 to {ZOOM_MAX}")]
+    Zoom,
+}
 
 /// A part of the world between two parallels and two meridians. One that is further east in the west than
 /// in the east reaches over the 180th meridian.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct PageViewport {
-    south: f64,
-    west: f64,
-    north: f64,
-    east: f64,
-}
-
-/// A cell of the grid, by its place east of the 180th meridian and north of the south pole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Cell {
-    column: u32,
-    row: u32,
-}
-
-/// Square cells, in degrees, at positions that do not depend on the viewport: when it moves a little, the dots stay
-/// in place.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Grid {
-    cell_degrees: f64,
+    latitudes: (f64, f64),
+    longitudes: (f64, f64),
+    zoom: Option<u32>,
 }
 
 impl PageViewport {
     /// All of it.
     pub(super) const WORLD: PageViewport = PageViewport {
-        south: -90.0,
-        west: -180.0,
-        north: 90.0,
-        east: 180.0,
+        latitudes: (-90.0, 90.0),
+        longitudes: (-180.0, 180.0),
+        zoom: None,
     };
 
     /// Reads `SOUTH,WEST,NORTH,EAST`.
@@ -51,84 +48,61 @@ impl PageViewport {
         let mut numbers = text.split(',').map(|number| number.parse::<f64>());
         let mut next = |limit: f64| match numbers.next() {
             Some(Ok(number)) if number.abs() <= limit => Ok(number),
-            _ => Err(InvalidViewport),
+            _ => Err(InvalidViewport::Edges),
         };
         let (south, west, north, east) = (next(90.0)?, next(180.0)?, next(90.0)?, next(180.0)?);
         if numbers.next().is_some() || south >= north {
-            return Err(InvalidViewport);
+            return Err(InvalidViewport::Edges);
         }
         Ok(PageViewport {
-            south,
-            west,
-            north,
-            east,
+            latitudes: (south, north),
+            longitudes: (west, east),
+            zoom: None,
         })
     }
 
-    /// Whether a point lies in it, its edges included.
-    #[must_use]
-    pub(super) fn contains(&self, latitude: f64, longitude: f64) -> bool {
-        let between = if self.west <= self.east {
-            self.west <= longitude && longitude <= self.east
-        } else {
-            self.west <= longitude || longitude <= self.east
-        };
-        between && self.south <= latitude && latitude <= self.north
+    /// The same at a zoom: at zoom 0 the world is 256 pixels wide, and at each further one twice as wide.
+    ///
+    /// # Errors
+    /// If the text is no whole number, or a closer zoom than there is.
+    pub(super) fn at_zoom(self, text: &str) -> Result<Self, InvalidViewport> {
+        let zoom = text.parse().ok().filter(|&zoom| zoom <= ZOOM_MAX);
+        let zoom = Some(zoom.ok_or(InvalidViewport::Zoom)?);
+        Ok(PageViewport { zoom, ..self })
     }
 
-    /// The finest grid of which no more than [`DOTS_MAX`] cells reach into this viewport.
+    /// Its edges in the lattice of the grid.
     #[must_use]
-    pub(super) fn grid(&self) -> Grid {
-        let width = if self.west <= self.east {
-            self.east - self.west
-        } else {
-            self.east - self.west + 360.0
-        };
-        let height = self.north - self.south;
-        let cells = |level: u32| {
-            let cell_degrees = cell_degrees(level);
-            // One more each way, since a viewport seldom begins where a cell does; and one for a point
-            // that lies on the edge itself.
-            let (columns, rows) = (width / cell_degrees + 2.0, height / cell_degrees + 2.0);
-            columns * rows
-        };
-        let mut level = 0;
-        while level < GRID_LEVEL_MAX && cells(level + 1) <= DOTS_MAX as f64 {
-            level += 1;
-        }
-        Grid {
-            cell_degrees: cell_degrees(level),
+    pub(super) fn window(&self) -> Window {
+        Window::new(self.latitudes, self.longitudes)
+    }
+
+    /// Its edges for a look-up of names.
+    #[must_use]
+    pub(super) fn map_view(&self) -> MapView {
+        MapView {
+            latitudes: self.latitudes,
+            longitudes: self.longitudes,
         }
     }
-}
 
-/// The side of a cell: a part of the circumference that halves with every other level.
-fn cell_degrees(level: u32) -> f64 {
-    let whole = 1_u32 << (level / 2);
-    let parts = if level.is_multiple_of(2) {
-        whole
-    } else {
-        whole + whole / 2
-    };
-    360.0 / f64::from(parts)
-}
-
-impl Grid {
-    /// The cell that a point lies in.
+    /// A count of its clients in squares 64 pixels wide, or as much wider as it takes for no more than [`DOTS_MAX`] of
+    /// them to reach into it. Few clients are each named, and so are all that fit where squares get no smaller.
     #[must_use]
-    pub(super) fn cell(&self, latitude: f64, longitude: f64) -> Cell {
-        // Both are non-negative, and there are at most two to the power of 20 cells around the world.
-        Cell {
-            column: ((longitude + 180.0) / self.cell_degrees) as u32,
-            row: ((latitude + 90.0) / self.cell_degrees) as u32,
+    pub(super) fn census(&self) -> Census {
+        let window = self.window();
+        let mut bits = LATTICE_ZOOM.saturating_sub(self.zoom.unwrap_or(LATTICE_ZOOM));
+        while bits < QUANTIZED_ROW_BITS && window.squares(bits) > DOTS_MAX as u64 {
+            bits += 1;
         }
+        let is_closest = self.zoom.is_some_and(|zoom| zoom >= LATTICE_ZOOM);
+        let all_max = if is_closest { DOTS_MAX } else { APART_MAX };
+        Census::new(window, bits, all_max)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -151,53 +125,42 @@ mod tests {
             "5,0,5,1",
             "6,0,5,1",
         ] {
-            assert_eq!(PageViewport::parse(text), Err(InvalidViewport), "{text}");
+            assert_eq!(
+                PageViewport::parse(text),
+                Err(InvalidViewport::Edges),
+                "{text}"
+            );
+        }
+        for text in ["", "-1", "1.5", "25", "x"] {
+            let zoomed = PageViewport::WORLD.at_zoom(text);
+            assert_eq!(zoomed, Err(InvalidViewport::Zoom), "{text}");
         }
     }
 
     #[test]
-    fn a_viewport_may_reach_over_the_180th_meridian() {
-        let fiji = PageViewport::parse("-25,170,-10,-170").unwrap();
-        for (longitude, inside) in [
-            (179.0, true),
-            (180.0, true),
-            (-180.0, true),
-            (-175.0, true),
-            (-169.0, false),
-            (0.0, false),
-            (169.0, false),
-        ] {
-            assert_eq!(fiji.contains(-18.0, longitude), inside, "{longitude}");
-        }
-        assert!(!fiji.contains(-9.0, 179.0));
+    fn squares_are_64_pixels_wide() {
+        let world = PageViewport::WORLD.at_zoom("2").unwrap().census();
+        // The world is 1,024 pixels wide.
+        assert_eq!(world.middle_of((0, 0)).1, 360.0 / 16.0);
+        let street = PageViewport::parse("60,24,60.001,24.001").unwrap();
+        let street = street.at_zoom("19").unwrap().census();
+        assert_eq!(street.middle_of((0, 0)).1, 360.0 / f64::from(1 << 20));
     }
 
     proptest! {
         #[test]
-        fn no_more_cells_hold_points_than_dots_may_be_sent(
+        fn no_more_squares_are_counted_than_dots_may_be_sent(
             south in -90.0..89.0_f64,
             height in 0.0001..180.0_f64,
             west in -180.0..180.0_f64,
             east in -180.0..180.0_f64,
+            zoom in 0..=ZOOM_MAX,
         ) {
-            let north = (south + height).min(90.0);
-            let viewport = PageViewport { south, west, north, east };
-            let grid = viewport.grid();
-            let width = if west <= east { east - west } else { east - west + 360.0 };
-            let mut cells = BTreeSet::new();
-            // Every cell that reaches into the viewport holds one of these points.
-            let steps = |length: f64| (length / grid.cell_degrees * 2.0) as usize + 2;
-            for column in 0..=steps(width) {
-                for row in 0..=steps(north - south) {
-                    let longitude = west + width * column as f64 / steps(width) as f64;
-                    let longitude = if longitude > 180.0 { longitude - 360.0 } else { longitude };
-                    let latitude = south + (north - south) * row as f64 / steps(north - south) as f64;
-                    if viewport.contains(latitude, longitude) {
-                        cells.insert(grid.cell(latitude, longitude));
-                    }
-                }
-            }
-            prop_assert!(cells.len() <= DOTS_MAX, "{} cells", cells.len());
+            let text = format!("{south},{west},{},{east}", (south + height).min(90.0));
+            let viewport = PageViewport::parse(&text).unwrap().at_zoom(&zoom.to_string()).unwrap();
+            let (_, degrees) = viewport.census().middle_of((0, 0));
+            let bits = (degrees * f64::from(1 << 20) / 360.0).log2().round() as u32;
+            prop_assert!(viewport.window().squares(bits) <= DOTS_MAX as u64);
         }
     }
 }

@@ -12,7 +12,9 @@ use super::core::Core;
 use crate::frontend::{Frontend, Statistics};
 use crate::http::{self, Endpoints, Health, HttpStatistics};
 use crate::http_json::{self, HttpApi, HttpApiSettings};
-use crate::live::{Figures, HerdSource, LivePages, PropagationCounts};
+use crate::live::{
+    Figures, HerdSource, LivePages, LiveSettings, LiveSources, MapTiles, PropagationCounts,
+};
 use crate::location_service::LocationService;
 use crate::metrics::{self, MetricsParts, MetricsSource};
 use crate::status::{StatusParts, StatusSource};
@@ -217,15 +219,22 @@ fn live_page(
         replication: replication.figures.clone(),
     };
     // A page shows places of the embedded table only, whichever provider answers WHATSAT.
-    let places = settings.places.embedded.clone();
-    Some(LivePages::new(
-        core.locations.clone(),
+    let sources = LiveSources {
+        locations: core.locations.clone(),
         herd,
-        places,
-        core.clock.clone(),
-        (settings.values.viewers_max, http_statistics.clone()),
-        shutdown.clone(),
-    ))
+        places: settings.places.embedded.clone(),
+        clock: core.clock.clone(),
+        access: core.access.clone(),
+        statistics: http_statistics.clone(),
+    };
+    let values = &settings.values;
+    let attribution = values.map_attribution.as_deref().unwrap_or_default();
+    let tiles = values.map_tiles.as_ref();
+    let live_settings = LiveSettings {
+        viewers_max: values.viewers_max,
+        tiles: tiles.map(|template| MapTiles::new(template, attribution)),
+    };
+    Some(LivePages::new(sources, live_settings, shutdown.clone()))
 }
 
 /// The figures that the live page draws over time.

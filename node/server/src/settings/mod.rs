@@ -30,7 +30,7 @@ pub use command::Command;
 pub use definition::Ways;
 pub use environment::Environment;
 pub use group::Group;
-pub use kinds::{Durations, Kind, Secret, duration};
+pub use kinds::{Durations, Kind, Secret, TileTemplate, duration};
 pub use mistake::{ConfigError, Mistake};
 pub use report::Row;
 pub(crate) use report::write as write_report;

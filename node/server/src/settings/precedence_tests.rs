@@ -42,9 +42,14 @@ fn samples(setting: Setting) -> [String; 3] {
         "IP:PORT" => ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"],
         "HOST[:PORT]" => ["a:1", "b:2", "c:3"],
         "URL" => ["http://a/", "http://b/", "http://c/"],
+        "URL-TEMPLATE" => [
+            "http://a/{z}/{x}/{y}",
+            "http://b/{z}/{x}/{y}",
+            "http://c/{z}/{x}/{y}",
+        ],
         "ORIGINS" => ["http://a", "http://b", "http://c"],
         "FILTER" => ["warn", "error", "debug"],
-        "NAME" | "NAMES" | "POD" | "FILE" | "DIR" | "TABLE" | "SECRET" => ["a", "b", "c"],
+        "NAME" | "NAMES" | "TEXT" | "POD" | "FILE" | "DIR" | "TABLE" | "SECRET" => ["a", "b", "c"],
         other => panic!("add right values of the unit {other} here"),
     };
     samples.map(str::to_owned)

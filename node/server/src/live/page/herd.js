@@ -1,16 +1,21 @@
 // The herd: its servers on a circle, its links as lines, and the same as a list.
 
-import { element, plural, serverColour, svg } from "./text.js";
+import { serverColour } from "./colours.js";
+import { clockTime, element, plural, svg } from "./text.js";
 
 const SERVER_STATES = {
   here: "this page's server",
   up: "up",
   down: "gone",
   unheard: "not heard of yet",
+  unknown: "unknown",
 };
-const LINK_STATES = { up: "up", down: "down", unseen: "not reported yet" };
+const LINK_STATES = { up: "up", down: "down", unknown: "unknown" };
 /** Beyond this many servers their names would overlap. */
-const NAMES_MAX = 16;
+const NAMES_MAX = 24;
+/** Longer names are cut; their titles are not. */
+const NAME_LENGTH_MAX = 16;
+const CHARACTER_WIDTH = 7.6;
 /** So many groups are on the way while all is well and much is reported. */
 const USUAL_LAG = 10;
 /** Up to this many servers all orders around the circle are tried. */
@@ -28,11 +33,17 @@ export class HerdView {
   }
 
   colourOf(name) {
-    return serverColour(this.servers.findIndex((server) => server.name === name));
+    return serverColour(this.servers.findIndex((server) => server.name === name), this.servers.length);
   }
 
-  show({ servers, links }) {
+  /** Whether what a server has heard may be known here no more. */
+  isSilent(place) {
+    return !["here", "up"].includes(this.servers[place]?.state);
+  }
+
+  show({ servers, links, cut_off: cutOff }, nowMs) {
     this.servers = servers;
+    this.cutOff = cutOff ? since(servers, nowMs) : null;
     // Drawn anew only if it has changed, so that an element with the focus, or under a click, stays.
     const shape = JSON.stringify([servers, links.map(({ a, b, state, lag }) => [a, b, state, lag === null])]);
     if (shape !== this.shape) {
@@ -42,25 +53,41 @@ export class HerdView {
       links.forEach(({ lag }, place) => { this.lags[place] = replaceLag(this.lags[place], lag); });
     }
     this.listLinks(servers, links);
-    const gone = servers.filter((server) => server.state === "down" || server.state === "unheard");
-    const cut = links.filter((link) => link.state === "down");
-    this.summary.textContent = gone.length + cut.length === 0
-      ? `All ${servers.length} servers are up.`
-      : [
-        gone.length > 0 ? `${gone.map((server) => server.name).join(", ")}: ${gone.length === 1 ? "gone" : "all gone"}.` : "",
-        `${plural(cut.length, "link", "links")} down.`,
-      ].join(" ");
-    this.summary.dataset.well = String(gone.length + cut.length === 0);
+    const sentences = this.sentences(servers, links, nowMs);
+    this.summary.textContent = sentences.length === 0 ? `All ${servers.length} servers are up.` : sentences.join(" ");
+    this.summary.dataset.well = String(sentences.length === 0);
+  }
+
+  sentences(servers, links, nowMs) {
+    if (this.cutOff) return [this.cutOff];
+    const silent = servers.filter((server) => ["down", "unheard"].includes(server.state));
+    const sentences = silent.map(({ name, heard_s: heardS }) => (
+      heardS === null ? `${name} was not heard of yet.` : `${name} was last heard of at ${clockTime(heardS * 1000, nowMs)}.`
+    ));
+    const counted = (state, words) => {
+      const length = links.filter((link) => link.state === state).length;
+      if (length > 0) sentences.push(`${plural(length, "link", "links")} ${words}.`);
+    };
+    counted("down", "down");
+    if (silent.length > 0) counted("unknown", "unknown");
+    return sentences;
   }
 
   draw(servers, links) {
-    const [width, height, radius] = [320, 214, 76];
-    const centre = [width / 2, height / 2];
+    const names = servers.map(({ name }) => (
+      name.length > NAME_LENGTH_MAX ? `${name.slice(0, NAME_LENGTH_MAX - 1)}…` : name
+    ));
+    const hasNames = servers.length <= NAMES_MAX;
+    const longest = hasNames ? Math.max(...names.map((name) => name.length)) * CHARACTER_WIDTH : 0;
+    // The names have room beside the circle, and below each other.
+    const width = 330;
+    const [across, down] = [Math.max(48, width / 2 - longest - 18), Math.max(76, 10.5 * servers.length)];
+    const centre = [width / 2, down + 30];
     const order = around(servers.length, links);
     const spots = servers.map((_, place) => {
       // The first one at the upper left.
       const angle = (2 * Math.PI * order.indexOf(place)) / servers.length - Math.PI * 0.7;
-      return [centre[0] + radius * 1.18 * Math.cos(angle), centre[1] + radius * Math.sin(angle), angle];
+      return [centre[0] + across * Math.cos(angle), centre[1] + down * Math.sin(angle), angle];
     });
     this.lags = [];
     const lines = links.map(({ a, b, state, lag }, place) => {
@@ -76,14 +103,14 @@ export class HerdView {
     const nodes = servers.map(({ name, state, http }, place) => {
       const [x, y, angle] = spots[place];
       const mark = svg("circle", { cx: x, cy: y, r: state === "here" ? 9 : 7, class: `server ${state}` });
-      mark.style.setProperty("--colour", serverColour(place));
+      mark.style.setProperty("--colour", serverColour(place, servers.length));
       const side = Math.cos(angle);
       const anchor = Math.abs(side) < 0.3 ? "middle" : side > 0 ? "start" : "end";
       const dx = anchor === "middle" ? 0 : side > 0 ? 14 : -14;
       const dy = anchor === "middle" ? (Math.sin(angle) > 0 ? 24 : -15) : 4.5;
-      const label = svg("text", { x: x + dx, y: y + dy, "text-anchor": anchor, class: `name ${state}` }, name);
+      const label = svg("text", { x: x + dx, y: y + dy, "text-anchor": anchor, class: `name ${state}` }, names[place]);
       const title = svg("title", {}, `${name}: ${SERVER_STATES[state]}`);
-      const parts = servers.length <= NAMES_MAX ? [title, mark, label] : [title, mark];
+      const parts = hasNames ? [title, mark, label] : [title, mark];
       if (state === "here") return svg("g", {}, ...parts);
       return svg("a", { href: pageOf(http), "aria-label": `The page of ${name}, which is ${SERVER_STATES[state]}` }, ...parts);
     });
@@ -94,7 +121,7 @@ export class HerdView {
   }
 
   listLinks(servers, links) {
-    const order = { down: 0, up: 1, unseen: 2 };
+    const order = { down: 0, unknown: 1, up: 2 };
     const sorted = [...links].sort((one, other) => order[one.state] - order[other.state]);
     const rows = sorted.map(({ a, b, state, lag }) => element(
       "tr",
@@ -105,6 +132,16 @@ export class HerdView {
     ));
     this.list.replaceChildren(...rows);
   }
+}
+
+/** That this server is cut off, and since when: since it last heard of any other. */
+function since(servers, nowMs) {
+  const others = servers.filter((server) => server.state !== "here");
+  const last = Math.max(...others.map((server) => server.heard_s ?? -Infinity));
+  const which = others.length === 1 ? `the other one` : `the other ${others.length}`;
+  return Number.isFinite(last)
+    ? `Cut off from ${which} since ${clockTime(last * 1000, nowMs)}.`
+    : `Cut off from ${which}.`;
 }
 
 /** The servers' order around the circle: where there are few, the first in which the fewest links cross. */

@@ -1,61 +1,99 @@
-// Puts the page together: events of the server go to the views, actions of the user to the server.
+// Puts the page together: events of the server go to the views, actions of the person to the server.
 
-import { attachGestures } from "./gestures.js";
+import { readAddress, writeAddress } from "./address.js";
+import { Banner } from "./banner.js";
+import { Basemap } from "./basemap.js";
+import { WatchedCircle } from "./circle.js";
+import { onColoursChanged } from "./colours.js";
+import { copiesOnClick } from "./copying.js";
+import { Dots } from "./dots.js";
+import { Find } from "./find.js";
+import { Forgetting } from "./forgetting.js";
 import { Graphs } from "./graphs.js";
 import { HerdView } from "./herd.js";
-import { WorldMap } from "./map.js";
+import { showLegend } from "./legend.js";
+import { ClientList } from "./list.js";
+import { HerdMap } from "./map.js";
 import { RecordView } from "./record.js";
 import { Stream } from "./stream.js";
-import { ago, base64url, count, element, plural, serverColour } from "./text.js";
+import { base64url, count } from "./text.js";
+import { Trail } from "./trail.js";
 
-/** The view has to rest for so long before the server is asked for another part of the world. */
-const SETTLE_MS = 220;
-const LISTED_MAX = 8;
+/** A server that has said nothing for so long is lost; it says something each second. */
+const SILENCE_MS = 5000;
+/** The map has to rest for so long before the server is asked for another part of the world. */
+const SETTLE_MS = 150;
+/** The list is made anew at most so often. */
+const LIST_EVERY_MS = 500;
+/** A client that was asked for by its id is shown at least this close. */
+const FOUND_ZOOM = 13;
+/** How often "Fit" looks closer, where circles open into others. */
+const FITS = 8;
 
 const byId = (id) => document.getElementById(id);
-const root = document.documentElement;
-const canvas = byId("canvas");
+const address = readAddress();
 
-let server = "";
-let summary = { clients: 0, in_view: 0, thinned: false };
-let connection = { name: "connecting" };
-let lastHeard = Date.now();
+let mode = address.mode;
+let clients = 0;
 /** The server's clock less this machine's. */
 let clockOffset = 0;
-/** The choice in the address: `{ dot }` or `{ client }`, with a label until the record comes. */
+let isFirstSecond = true;
+let isFirstPicture = true;
+/** `{ dot }` or `{ id }`, with `isAsked` until the map has gone there; `follows` until a person moves the map. */
 let chosen = null;
-let userMoved = false;
-let fitted = false;
+let fitsLeft = address.view || address.client ? 0 : FITS;
 let settling = 0;
 let asked = "";
-/** The source of the list of dots. */
-let listed = "";
-/** Events whose first one after each question says everything. */
-let first = { map: true, seconds: true };
+let listing = 0;
+let servers = [];
 
+const serverNow = () => Date.now() + clockOffset;
+
+const herdMap = new HerdMap(byId("map"), { onMoved: moved, onUserMoved: letGoOfView });
+const { map } = herdMap;
+const basemap = new Basemap(map);
 const herd = new HerdView(byId("drawing"), byId("links"), byId("herd-summary"));
+const dots = new Dots(map, () => ({
+  nowS: serverNow() / 1000,
+  mode,
+  serverCount: servers.length,
+  isStale: (server) => (server === null ? Boolean(herd.cutOff) : herd.isSilent(server)),
+}), document.querySelectorAll(".count, .tools, .legend, #banner, .leaflet-bottom.leaflet-right"));
+const trail = new Trail(map);
+const banner = new Banner({
+  root: document.documentElement, state: byId("state"), banner: byId("banner"), title: byId("banner-title"),
+  text: byId("banner-text"),
+});
 const graphs = new Graphs({
   rate: { drawing: byId("rate-drawing"), now: byId("rate-now"), most: byId("rate-most") },
   way: { drawing: byId("way-drawing"), now: byId("way-now"), most: byId("way-most") },
 });
-const record = new RecordView(
-  byId("client"),
-  {
-    title: byId("client-title"),
-    fields: byId("client-fields"),
-    places: byId("places"),
-    sources: byId("sources"),
-    unknown: byId("unknown"),
-  },
-  (name) => herd.colourOf(name),
-);
-const map = new WorldMap(canvas, { onView: () => askSoon() });
-const stream = new Stream({ event: take, state: showConnection });
+const record = new RecordView({
+  panel: byId("client"), title: byId("client-title"), fields: byId("client-fields"), places: byId("places"),
+  neighbours: byId("neighbours"), sources: byId("sources"), unknown: byId("unknown"), known: byId("known"),
+  forget: byId("forget"), geo: byId("geo"), openstreetmap: byId("openstreetmap"),
+}, {
+  colourOf: (name) => herd.colourOf(name),
+  onChoose: (client, client64) => chooseById(client64 ?? base64url(client), client ?? "…", false),
+});
+const list = new ClientList({
+  body: byId("in-view-rows"), headers: [...document.querySelectorAll("#in-view [data-order]")],
+  note: byId("in-view-note"), summary: byId("in-view-title"),
+}, { onChoose: chooseDot });
+const circle = new WatchedCircle(map, {
+  tool: byId("draw"), hint: byId("draw-hint"), panel: byId("circle"), close: byId("circle-close"),
+  form: byId("circle-form"), radius: byId("circle-radius"), state: byId("circle-state"), log: byId("circle-log"),
+}, { onChoose: (id, label) => chooseById(id, label, false) });
+const forgetting = new Forgetting({
+  dialog: byId("forget-dialog"), question: byId("forget-question"), confirm: byId("forget-confirm"),
+  cancel: byId("forget-cancel"), fault: byId("forget-fault"),
+});
+const stream = new Stream({ event: take, state: connectionChanged }, SILENCE_MS);
+new Find({ form: byId("find"), field: byId("find-id"), list: byId("found") }, (id, label) => chooseById(id, label, true));
 
 function query() {
-  const [south, west, north, east] = map.view.bounds().map((degrees) => degrees.toFixed(4));
-  const parts = [`view=${south},${west},${north},${east}`];
-  if (chosen?.client) parts.push(`client=${chosen.client}`);
+  const parts = [herdMap.question()];
+  if (chosen?.id) parts.push(`client=${chosen.id}`);
   else if (chosen?.dot) parts.push(`dot=${chosen.dot}`);
   return parts.join("&");
 }
@@ -67,223 +105,285 @@ function ask() {
   const next = query();
   if (next === asked) return;
   asked = next;
-  stream.ask(next);
+  stream.ask(`./live/events?${next}`);
 }
 
-function askSoon() {
+function moved() {
   clearTimeout(settling);
-  settling = setTimeout(ask, SETTLE_MS);
+  settling = setTimeout(() => {
+    ask();
+    askForNames();
+    remember();
+  }, SETTLE_MS);
+}
+
+/** A person moves the map: nothing else does from now on. */
+function letGoOfView() {
+  fitsLeft = 0;
+  if (chosen?.follows) setFollowing(false);
+}
+
+function remember() {
+  const view = { zoom: herdMap.zoom, ...herdMap.centre };
+  writeAddress({ client: chosen?.id ?? null, follows: chosen?.follows, mode, view });
+}
+
+let namesOf = "";
+async function askForNames() {
+  const shown = basemap.hasStreets ? "" : herdMap.shown();
+  if (shown === namesOf) return;
+  namesOf = shown;
+  if (!shown) return dots.setNames([]);
+  try {
+    const response = await fetch(`./live/names?${shown}`);
+    if (response.ok && namesOf === shown) dots.setNames(await response.json());
+  } catch {
+    // Asked for again when the map moves; that the server is lost is said elsewhere.
+    namesOf = "";
+  }
 }
 
 function take(name, data) {
-  lastHeard = Date.now();
+  banner.lastHeard = Date.now();
   switch (name) {
     case "hello":
-      first = { map: true, seconds: true };
-      server = data.server;
-      byId("server").textContent = server;
+      isFirstSecond = true;
+      banner.server = data.server;
+      byId("server").textContent = data.server;
       byId("version").textContent = `herd ${data.version}`;
-      document.title = `${server} · herd`;
+      document.title = `${data.server} · herd`;
+      byId("streets").hidden = data.tiles === null;
+      if (data.tiles) basemap.offer(data.tiles);
       break;
     case "map":
       takeMap(data);
       break;
     case "client":
-      takeClient(data.record);
+      takeClient(data);
       break;
     case "herd":
       byId("cluster").textContent = data.cluster;
-      herd.show(data);
-      showLegend(data.servers);
+      servers = data.servers;
+      herd.show(data, serverNow());
+      banner.cutOffIs(herd.cutOff);
+      record.coloursChanged();
+      showLegend(byId("legend"), mode, servers);
+      dots.paintSoon();
       break;
     case "seconds":
       clockOffset = data.now_ms - Date.now();
-      graphs.take(data.seconds, first.seconds);
-      first.seconds = false;
+      graphs.take(data.seconds, isFirstSecond);
+      isFirstSecond = false;
       record.tick(serverNow());
+      // Ages grow without an event.
+      dots.paintSoon();
+      listSoon();
       break;
     default:
   }
 }
 
-const serverNow = () => Date.now() + clockOffset;
-
 function takeMap(data) {
-  map.take(data, first.map);
-  first.map = false;
-  summary = data;
-  if (!fitted && !userMoved && map.dots.size > 0) {
-    fitted = true;
-    fit();
+  dots.take(data);
+  clients = data.clients;
+  if (fitsLeft > 0 && dots.dots.size > 0 && (data.whole || fitsLeft === FITS)) {
+    const before = herdMap.zoom;
+    herdMap.fit(dots.corners(before));
+    // Circles open into others that need less room.
+    fitsLeft = data.counted && herdMap.zoom !== before ? fitsLeft - 1 : 0;
   }
   showSummary();
 }
 
 function showSummary() {
-  const { clients, in_view: inView, thinned } = summary;
   byId("clients").textContent = count(clients);
   byId("clients-word").textContent = clients === 1 ? "client" : "clients";
-  const shown = thinned
-    ? `${count(inView)} in view, as ${plural(map.dots.size, "dot", "dots")}: each stands for the clients around it`
-    : inView === clients ? "" : `${count(inView)} in view`;
-  byId("in-view").textContent = shown;
   byId("empty").hidden = clients !== 0;
-  canvas.dataset.dots = String(map.dots.size);
-  listDots();
+  listSoon();
 }
 
-/** The same as the map, for the keyboard and for people who do not see it. */
-function listDots() {
-  const list = byId("nearby");
-  const dots = map.nearestToMiddle(LISTED_MAX).sort((a, b) => (a.label < b.label ? -1 : 1));
-  // Made anew only if it has changed, so that an element with the focus, or under a click, stays.
-  const content = JSON.stringify(dots.map(({ key, label, count, server }) => [key, label, count, server]));
-  if (content === listed) return;
-  listed = content;
-  const focused = list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  const rows = dots.map((dot) => {
-    const button = element("button", { type: "button", "data-key": dot.key, onclick: () => choose(dot) }, dot.label);
-    const chip = element("span", { class: "chip", "aria-hidden": "true" });
-    chip.style.setProperty("--colour", serverColour(dot.server));
-    const others = dot.count > 1 ? element("span", { class: "quiet" }, `and ${count(dot.count - 1)} more`) : "";
-    return element("li", {}, chip, button, others);
+function listSoon() {
+  if (!listing) listing = setTimeout(listNow, LIST_EVERY_MS);
+}
+
+function listNow() {
+  listing = 0;
+  const groups = dots.inView();
+  const seen = groups.reduce((sum, group) => sum + group.count, 0);
+  byId("seen").textContent = seen === clients ? "" : `${count(seen)} in view`;
+  const from = chosen?.latitude === undefined ? herdMap.centre : chosen;
+  byId("in-view-from").textContent = chosen?.latitude === undefined ? "from middle" : "from chosen";
+  list.show(groups, from, serverNow() / 1000, chosen?.dot);
+  // Tests and other tools see what is drawn.
+  Object.assign(map.getContainer().dataset, {
+    dots: groups.length,
+    circles: groups.filter((group) => group.count > 1).length,
+    seen,
+    zoom: herdMap.zoom,
   });
-  byId("nearby-section").hidden = rows.length === 0;
-  list.replaceChildren(...rows);
-  if (focused) list.querySelector(`[data-key="${focused}"]`)?.focus();
 }
 
-function takeClient(found) {
+function takeClient({ record: found, may_forget: mayForget }) {
   if (!chosen) return;
-  record.show(found, serverNow());
+  record.show(found, mayForget, serverNow());
+  byId("follow").hidden = found === null;
   if (!found) {
-    map.setChosen(null, []);
+    dots.setChosen(null, []);
     return;
   }
-  if (chosen.lookUp) {
+  Object.assign(chosen, { id: found.id, label: found.label, latitude: found.latitude, longitude: found.longitude });
+  const server = servers.findIndex(({ name }) => name === found.server);
+  const places = found.places.results.map(({ geometry: { location } }) => (
+    { latitude: location.lat, longitude: location.lng }
+  ));
+  dots.setChosen({ ...chosen, key: chosen.dot, timeS: found.time_ms / 1000, server: server < 0 ? null : server }, places);
+  trail.add(chosen);
+  if (chosen.isAsked) {
     // Asked for by its id, it may be anywhere.
-    chosen.lookUp = false;
-    userMoved = true;
-    map.view.fit([found]);
-    map.viewChanged();
+    chosen.isAsked = false;
+    herdMap.show(chosen, Math.max(FOUND_ZOOM, herdMap.zoom));
+  } else if (chosen.follows) {
+    herdMap.follow(chosen);
   }
-  chosen.latitude = found.latitude;
-  chosen.longitude = found.longitude;
-  const places = found.places.results.map((place) => ({
-    name: place.name,
-    latitude: place.geometry.location.lat,
-    longitude: place.geometry.location.lng,
-  }));
-  map.setChosen({ key: chosen.dot, latitude: found.latitude, longitude: found.longitude }, places);
+  remember();
 }
 
-function choose(dot) {
+function beginChoice(choice, label, follows = true) {
+  chosen = { ...choice, label };
+  trail.begin();
+  record.expect(label);
+  dots.setChosen(null, []);
+  setFollowing(follows);
+  ask();
+}
+
+function chooseDot(dot) {
   if (chosen?.dot === dot.key) return;
-  if (dot.count > 1 && map.view.scale < 4000) {
-    // Closer first: it stands for many.
-    const [x, y] = map.view.place(dot.latitude, dot.longitude);
-    map.view.zoomAt(2.5, x, y);
-    userMoved = true;
-  }
-  chosen = { dot: dot.key };
-  record.expect(dot.label);
-  map.setChosen({ key: dot.key, latitude: dot.latitude, longitude: dot.longitude }, []);
-  map.viewChanged();
-  ask();
+  beginChoice({ dot: dot.key }, dot.label);
 }
 
-function chooseById(id) {
-  chosen = { client: base64url(id), lookUp: true };
-  record.expect(id);
-  map.setChosen(null, []);
-  ask();
+/** A client by its id in base64url; `shows` says whether the map goes there, whatever it shows now. */
+function chooseById(id, label, shows, follows) {
+  fitsLeft = 0;
+  beginChoice({ id, isAsked: shows }, label, follows);
 }
 
 function unchoose() {
+  if (!chosen) return;
   chosen = null;
+  trail.begin();
   record.hide();
-  map.setChosen(null, []);
+  dots.setChosen(null, []);
   ask();
+  remember();
+}
+
+function setFollowing(follows) {
+  chosen.follows = follows;
+  byId("follow").setAttribute("aria-pressed", String(follows));
+  if (chosen.id) remember();
+}
+
+/** A client is chosen, a circle opened: down to the closest zoom, where the list has the rest. */
+function openGroup(group) {
+  if (!group) return unchoose();
+  if (group.count === 1) return chooseDot(group.dots[0]);
+  fitsLeft = 0;
+  const isClosest = herdMap.zoom === map.getMaxZoom();
+  if (isClosest) return byId("in-view").scrollIntoView({ block: "nearest" });
+  if (group.dots.length > 1 && group.dots.every((dot) => dot.count === 1)) herdMap.fit(group.dots);
+  else herdMap.show(group.dots[0], Math.min(map.getMaxZoom(), herdMap.zoom + 2));
 }
 
 function fit() {
-  map.view.fit([...map.dots.values()]);
-  map.viewChanged();
+  fitsLeft = FITS;
+  herdMap.showWorld();
+  asked = "";
+  herdMap.asked = null;
+  ask();
 }
 
-function showConnection(state) {
-  connection = state;
-  root.dataset.connection = state.name;
-  sayConnection();
+function setMode(next) {
+  mode = next;
+  byId("colour").value = mode;
+  showLegend(byId("legend"), mode, servers);
+  dots.paintSoon();
+  remember();
+}
+
+function connectionChanged(state) {
+  banner.connectionIs(state);
   if (state.name === "lost" || state.name === "refused") asked = "";
 }
 
-/** In words, at once and then each second. */
-function sayConnection() {
-  const { name, why, retryAt } = connection;
-  const banner = byId("banner");
-  const short = { connecting: "Connecting", live: "Live", lost: "Lost", refused: "No room" }[name];
-  if (byId("state").textContent !== short) byId("state").textContent = short;
-  banner.hidden = name !== "lost" && name !== "refused";
-  if (banner.hidden) return;
-  const title = name === "lost" ? `Lost ${server || "the server"}: ${why}.` : "This server has no room for more pages.";
-  if (byId("banner-title").textContent !== title) byId("banner-title").textContent = title;
-  const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-  const trying = seconds === 0 ? "Trying again now." : `Trying again in ${seconds} s.`;
-  const text = name === "lost" && server
-    ? `This view is from ${ago(Date.now() - lastHeard)}. ${trying}`
-    : name === "lost" ? trying : `${why} ${trying}`;
-  byId("banner-text").textContent = text;
-}
-
-function showLegend(servers) {
-  const heard = servers.slice(0, 8).map((one, place) => {
-    const chip = element("span", { class: "chip", "aria-hidden": "true" });
-    chip.style.setProperty("--colour", serverColour(place));
-    return element("li", {}, chip, one.name);
-  });
-  byId("legend").replaceChildren(...heard);
-}
-
-attachGestures(canvas, map, {
-  onTap: ({ x, y }) => {
-    const dot = map.dotAt(x, y);
-    if (dot) choose(dot);
-    else if (chosen) unchoose();
-  },
-  onEscape: unchoose,
-  onFit: fit,
-  onUserMoved: () => { userMoved = true; },
+map.on("click", (event) => {
+  if (!circle.isDrawing) openGroup(dots.groupAt(event.containerPoint));
+});
+map.on("mousemove", (event) => {
+  const isOver = !circle.isDrawing && dots.groupAt(event.containerPoint) !== null;
+  map.getContainer().classList.toggle("over-dot", isOver);
+});
+map.on("painted", () => {
+  listSoon();
+  // Browsers' own tools and tools/measure see when the first picture was there.
+  if (isFirstPicture && dots.dots.size > 0) {
+    isFirstPicture = false;
+    performance.mark("first picture");
+  }
+});
+map.getContainer().addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target !== map.getContainer()) return;
+  const middle = () => {
+    const { x, y } = map.getSize().divideBy(2);
+    return dots.inView().map((group) => ({ group, at: map.layerPointToContainerPoint(dots.layer._bounds.min.add([group.x, group.y])) }))
+      .sort((a, b) => Math.hypot(a.at.x - x, a.at.y - y) - Math.hypot(b.at.x - x, b.at.y - y))[0]?.group;
+  };
+  const actions = {
+    0: () => { fitsLeft = 0; herdMap.showWorld(); },
+    f: fit,
+    c: () => circle.drawAroundMiddle(),
+    Enter: () => openGroup(middle() ?? null),
+    Escape: () => (circle.isDrawing ? circle.setDrawing(false) : unchoose()),
+  };
+  const action = actions[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
 });
 
 const onClick = (id, action) => byId(id).addEventListener("click", action);
-const zoom = (factor) => {
-  userMoved = true;
-  map.view.zoomAt(factor, map.view.width / 2, map.view.height / 2);
-  map.viewChanged();
-};
-onClick("zoom-in", () => zoom(1.6));
-onClick("zoom-out", () => zoom(1 / 1.6));
+onClick("zoom-in", () => { fitsLeft = 0; herdMap.zoomBy(1); });
+onClick("zoom-out", () => { fitsLeft = 0; herdMap.zoomBy(-1); });
 onClick("fit", fit);
-onClick("world", () => {
-  userMoved = true;
-  map.view.showWorld();
-  map.viewChanged();
+onClick("world", () => { fitsLeft = 0; herdMap.showWorld(); });
+onClick("streets", () => {
+  const shown = byId("streets").getAttribute("aria-pressed") !== "true";
+  byId("streets").setAttribute("aria-pressed", String(shown));
+  basemap.showStreets(shown);
+  askForNames();
 });
 onClick("close", () => {
   unchoose();
-  canvas.focus();
+  map.getContainer().focus();
 });
-onClick("centre", () => {
-  if (!chosen || chosen.latitude === undefined) return;
-  userMoved = true;
-  map.view.centre(chosen.latitude, chosen.longitude);
-  map.viewChanged();
+onClick("follow", () => {
+  setFollowing(!chosen.follows);
+  if (chosen.follows && chosen.latitude !== undefined) herdMap.show(chosen);
 });
-byId("find").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const id = byId("find-id").value.trim();
-  if (id) chooseById(id);
+onClick("forget", () => forgetting.ask(chosen));
+copiesOnClick(byId("copy"), () => `${chosen.latitude}, ${chosen.longitude}`);
+copiesOnClick(byId("share"), () => {
+  remember();
+  return location.href;
+});
+byId("colour").addEventListener("change", () => setMode(byId("colour").value));
+onColoursChanged(() => {
+  basemap.redraw();
+  dots.coloursChanged();
+  trail.coloursChanged();
+  circle.coloursChanged();
+  record.coloursChanged();
+  showLegend(byId("legend"), mode, servers);
 });
 document.addEventListener("visibilitychange", () => {
   // A page in the background takes no place.
@@ -294,10 +394,13 @@ document.addEventListener("visibilitychange", () => {
     ask();
   }
 });
-setInterval(sayConnection, 1000);
-showConnection(connection);
-map.load().catch((error) => {
+
+setMode(mode);
+if (address.view) herdMap.show(address.view, address.view.zoom);
+basemap.load().catch((error) => {
   byId("empty").hidden = false;
   byId("empty").textContent = `The map of the world could not be loaded (${error.message}). Load the page again.`;
 });
-ask();
+if (address.client) chooseById(address.client, "…", !address.view, address.follows || !address.view);
+else ask();
+askForNames();

@@ -1,27 +1,28 @@
-// The connection to the server: server-sent events, read with fetch so that a refusal can be shown.
+// The page's stream of events, which comes back by itself when it was lost.
 
-/** A server that has said nothing for so long is lost; it says something each second. */
-const SILENCE_MS = 5000;
+import { readEvents, Refused } from "./sse.js";
+
 const RETRY_MS = [300, 700, 1500, 3000];
-/** A line longer than this comes from no herd. */
-const LINE_LENGTH_MAX = 4_000_000;
+const REFUSED_RETRY_MS = 10_000;
 
 export class Stream {
   /**
-   * `handlers.event(name, data, isFirst)` gets each event, `handlers.state(state)` each change:
-   * `{ name: "connecting" | "live" | "lost" | "refused", why, retryAt }`.
+   * `handlers.event(name, data)` gets each event, `handlers.state(state)` each change:
+   * `{ name: "connecting" | "live" | "lost" | "refused", why, retryAt }`. A server that says nothing for `silenceMs`
+   * is lost.
    */
-  constructor(handlers) {
+  constructor(handlers, silenceMs) {
     this.handlers = handlers;
+    this.silenceMs = silenceMs;
     this.attempt = 0;
     this.current = null;
     this.timer = 0;
     this.wasLive = false;
   }
 
-  /** Asks for this from now on. */
-  ask(query) {
-    this.query = query;
+  /** Asks for this address from now on. */
+  ask(address) {
+    this.address = address;
     this.connect();
   }
 
@@ -46,7 +47,8 @@ export class Stream {
         if (this.current !== abort) return;
         this.current = null;
         this.wasLive = false;
-        const wait = failure.name === "refused" ? 10_000 : RETRY_MS[Math.min(this.attempt, RETRY_MS.length - 1)];
+        const wait = failure.name === "refused"
+          ? REFUSED_RETRY_MS : RETRY_MS[Math.min(this.attempt, RETRY_MS.length - 1)];
         this.attempt += 1;
         // Many pages that lost one server do not come back at once.
         const pause = wait * (0.75 + Math.random() / 2);
@@ -59,58 +61,22 @@ export class Stream {
     let silence = 0;
     const heard = () => {
       clearTimeout(silence);
-      silence = setTimeout(() => abort.abort(), SILENCE_MS);
+      silence = setTimeout(() => abort.abort(), this.silenceMs);
+    };
+    const take = (name, data) => {
+      if (this.current !== abort) return;
+      if (!this.wasLive) {
+        this.wasLive = true;
+        this.handlers.state({ name: "live" });
+      }
+      this.attempt = 0;
+      this.handlers.event(name, data);
     };
     heard();
     try {
-      const response = await fetch(`./live/events?${this.query}`, { signal: abort.signal, cache: "no-store" });
-      if (response.status === 503 || response.status === 403) throw new Refused((await response.text()).trim());
-      if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
-      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-      const parser = new Parser();
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done || this.current !== abort) return;
-        heard();
-        for (const { name, data } of parser.take(value)) {
-          if (!this.wasLive) {
-            this.wasLive = true;
-            this.handlers.state({ name: "live" });
-          }
-          this.attempt = 0;
-          this.handlers.event(name, JSON.parse(data));
-        }
-      }
+      await readEvents(this.address, abort.signal, { take, heard });
     } finally {
       clearTimeout(silence);
     }
-  }
-}
-
-class Refused extends Error {}
-
-/** Makes events of text that comes in any pieces. */
-class Parser {
-  constructor() {
-    this.rest = "";
-    this.name = "";
-    this.data = "";
-  }
-
-  take(text) {
-    const events = [];
-    const lines = (this.rest + text).split("\n");
-    this.rest = lines.pop();
-    if (this.rest.length > LINE_LENGTH_MAX) throw new Error("an event without an end");
-    for (const line of lines) {
-      if (line.startsWith("event: ")) this.name = line.slice(7);
-      else if (line.startsWith("data: ")) this.data += line.slice(6);
-      else if (line === "" && this.data) {
-        events.push({ name: this.name, data: this.data });
-        this.name = "";
-        this.data = "";
-      }
-    }
-    return events;
   }
 }

@@ -3,6 +3,10 @@
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
+const hourAndMinute = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+const dayAndTime = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const toTheSecond = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+
 export const count = (number) => whole.format(number);
 
 export const plural = (number, one, more) => `${count(number)} ${number === 1 ? one : more}`;
@@ -26,10 +30,30 @@ export function ago(ms) {
   return ms >= 0 ? `${text} ago` : `${text} ahead`;
 }
 
+/** A moment in UTC and in the time of this machine: `[utc, local]`; the second is empty where both are the same. */
 export function moment(ms) {
   const date = new Date(ms);
-  if (Number.isNaN(date.getTime())) return "outside the calendar";
-  return date.toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
+  if (Number.isNaN(date.getTime())) return ["outside the calendar", ""];
+  const iso = (moment) => moment.toISOString().replace("T", " ").replace(/\.\d+Z$/, "");
+  const offset = date.getTimezoneOffset();
+  return [`${iso(date)} UTC`, offset === 0 ? "" : `${iso(new Date(ms - offset * 60_000))} local`];
+}
+
+/** The hour and minute of a moment on this machine, with the day unless it is today's. */
+export function clockTime(ms, nowMs) {
+  const date = new Date(ms);
+  const isToday = date.toDateString() === new Date(nowMs).toDateString();
+  return (isToday ? hourAndMinute : dayAndTime).format(date);
+}
+
+/** The hour, minute and second of a moment on this machine. */
+export const secondOfDay = (ms) => toTheSecond.format(new Date(ms));
+
+/** How old, in few characters. */
+export function age(seconds) {
+  const units = [[86400 * 365, "y"], [86400, "d"], [3600, "h"], [60, "min"]];
+  const [size, unit] = units.find(([size]) => Math.abs(seconds) >= size) ?? [1, "s"];
+  return `${whole.format(Math.trunc(seconds / size))} ${unit}`;
 }
 
 export function distance(metres) {
@@ -63,10 +87,6 @@ function fill(made, attributes, children) {
   return made;
 }
 
-/** The colour of a server, by its place in the topology. */
-export const serverColour = (place) =>
-  place === null || place === undefined || place < 0 ? "var(--quiet)" : `var(--server-${place % 8})`;
-
 /** Text of the HTML that sources of places want to be named with. Nothing of it is shown as HTML. */
 export function plainText(html) {
   return new DOMParser().parseFromString(html, "text/html").body.textContent ?? "";
@@ -76,4 +96,24 @@ export function base64url(text) {
   let binary = "";
   for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte);
   return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** The bytes of an id in base64url. */
+function bytesOf(text64) {
+  const binary = atob(text64.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(binary, (letter) => letter.charCodeAt(0));
+}
+
+/** An id in base64url as text; nothing if it is no UTF-8. */
+export function textOf(text64) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytesOf(text64));
+  } catch {
+    return null;
+  }
+}
+
+/** An id in base64url as a part of a path or a query. */
+export function percentEncoded(text64) {
+  return [...bytesOf(text64)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
 }

@@ -1,11 +1,13 @@
-// Land, lakes and borders: the file that tools/world makes, and how it is drawn.
+// Land, lakes and borders: the file that tools/world makes, and how a square of the map is drawn from it.
 
-import { projectY, WORLD_WIDTH } from "./projection.js";
+import { eastOf, southOf } from "./mercator.js";
 
 const MAGIC = 0x314d5748; // HWM1
-const RADIANS_PER_UNIT = Math.PI / 180 / 100;
+const UNITS_PER_DEGREE = 100;
 /** Points closer than this to the last one that was drawn are left out, in pixels. */
-const STEP = 1.3;
+const STEP = 1.2;
+/** How far beyond the edges of a square is drawn, as a part of the square. */
+const MARGIN = 0.05;
 
 export async function loadWorld() {
   const response = await fetch("./page/world.map");
@@ -35,17 +37,17 @@ function decode(buffer) {
     const length = number();
     const points = new Float32Array(2 * length);
     let [x, y] = [0, 0];
-    const box = { west: Infinity, east: -Infinity, south: Infinity, north: -Infinity };
+    const box = { west: Infinity, east: -Infinity, north: Infinity, south: -Infinity };
     for (let i = 0; i < length; i += 1) {
       x += step();
       y += step();
-      const [px, py] = [x * RADIANS_PER_UNIT, projectY(y / 100)];
-      points[2 * i] = px;
-      points[2 * i + 1] = py;
-      box.west = Math.min(box.west, px);
-      box.east = Math.max(box.east, px);
-      box.south = Math.min(box.south, py);
-      box.north = Math.max(box.north, py);
+      const [east, south] = [eastOf(x / UNITS_PER_DEGREE), southOf(y / UNITS_PER_DEGREE)];
+      points[2 * i] = east;
+      points[2 * i + 1] = south;
+      box.west = Math.min(box.west, east);
+      box.east = Math.max(box.east, east);
+      box.north = Math.min(box.north, south);
+      box.south = Math.max(box.south, south);
     }
     return { points, box };
   };
@@ -53,80 +55,119 @@ function decode(buffer) {
   return { land: layer(), lakes: layer(), borders: layer() };
 }
 
-/** Draws the world as `view` shows it. */
-export function drawWorld(context, view, world, colours) {
-  const { width, height } = view;
+/** Draws the square of the world that is `x` squares east and `y` south at a zoom, `size` pixels wide. */
+export function drawSquare(context, size, { x, y, z }, world, colours) {
+  const parts = 2 ** z;
+  const square = { west: x / parts, north: y / parts, scale: parts * size };
+  const margin = MARGIN / parts;
+  square.box = {
+    west: square.west - margin,
+    east: square.west + 1 / parts + margin,
+    north: square.north - margin,
+    south: square.north + 1 / parts + margin,
+  };
   context.fillStyle = colours.sea;
-  context.fillRect(0, 0, width, height);
-  drawGraticule(context, view, colours);
-  const fill = (lines, colour, outline) => {
+  context.fillRect(0, 0, size, size);
+  const fill = (lines, colour) => {
     context.beginPath();
-    trace(context, view, lines, true);
+    traceRings(context, square, lines);
     context.fillStyle = colour;
     context.fill("evenodd");
-    if (outline) {
-      context.beginPath();
-      trace(context, view, lines, false);
-      context.strokeStyle = colours.coast;
-      context.lineWidth = 0.7;
-      context.stroke();
-    }
   };
-  if (!world) return;
-  fill(world.land, colours.land, true);
-  fill(world.lakes, colours.sea, false);
+  fill(world.land, colours.land);
+  stroke(context, square, world.land, colours.coast, 0.8);
+  fill(world.lakes, colours.sea);
+  stroke(context, square, world.borders, colours.border, 1);
+}
+
+function stroke(context, square, lines, colour, width) {
   context.beginPath();
-  trace(context, view, world.borders, false);
-  context.strokeStyle = colours.border;
-  context.lineWidth = 0.6;
+  for (const line of lines) if (isSeen(line.box, square)) traceLine(context, square, line.points);
+  context.strokeStyle = colour;
+  context.lineWidth = width;
   context.stroke();
 }
 
-function trace(context, view, lines, closed) {
-  const { scale } = view;
-  const [halfWidth, halfHeight] = [view.width / 2, view.height / 2];
-  const middle = (view.longitude * Math.PI) / 180;
-  for (const copy of [-WORLD_WIDTH, 0, WORLD_WIDTH]) {
-    const shift = copy - middle;
-    for (const { points, box } of lines) {
-      const outside = (box.east + shift) * scale < -halfWidth || (box.west + shift) * scale > halfWidth
-        || (box.north - view.y) * scale < -halfHeight || (box.south - view.y) * scale > halfHeight;
-      const size = Math.max(box.east - box.west, box.north - box.south) * scale;
-      if (outside || size < 1.5) continue;
-      let [lastX, lastY] = [NaN, NaN];
-      for (let i = 0; i < points.length; i += 2) {
-        const x = halfWidth + (points[i] + shift) * scale;
-        const y = halfHeight - (points[i + 1] - view.y) * scale;
-        if (i === 0 || (!closed && isSeam(points, i))) context.moveTo(x, y);
-        else if (Math.abs(x - lastX) + Math.abs(y - lastY) < STEP && i + 2 < points.length) continue;
-        else context.lineTo(x, y);
-        [lastX, lastY] = [x, y];
-      }
-      if (closed) context.closePath();
+function isSeen(box, { box: own, scale }) {
+  const outside = box.east < own.west || box.west > own.east || box.south < own.north || box.north > own.south;
+  return !outside && Math.max(box.east - box.west, box.south - box.north) * scale > 1.2;
+}
+
+function traceRings(context, square, lines) {
+  for (const { points, box } of lines) {
+    if (!isSeen(box, square)) continue;
+    const { west, east, north, south } = square.box;
+    const isInside = box.west >= west && box.east <= east && box.north >= north && box.south <= south;
+    traceRing(context, square, isInside ? points : clipped(points, square.box));
+  }
+}
+
+function traceRing(context, { west, north, scale }, points) {
+  let [lastX, lastY] = [NaN, NaN];
+  for (let i = 0; i < points.length; i += 2) {
+    const [x, y] = [(points[i] - west) * scale, (points[i + 1] - north) * scale];
+    if (i === 0) context.moveTo(x, y);
+    else if (Math.abs(x - lastX) + Math.abs(y - lastY) < STEP && i + 2 < points.length) continue;
+    else context.lineTo(x, y);
+    [lastX, lastY] = [x, y];
+  }
+  context.closePath();
+}
+
+/** The steps of a line that reach into the square; not those along the edge of the flat world, where there is no coast. */
+function traceLine(context, { west, north, scale, box }, points) {
+  let [lastX, lastY, isDown] = [NaN, NaN, false];
+  for (let i = 2; i < points.length; i += 2) {
+    const [fromEast, fromSouth, east, south] = [points[i - 2], points[i - 1], points[i], points[i + 1]];
+    const outside = Math.max(fromEast, east) < box.west || Math.min(fromEast, east) > box.east
+      || Math.max(fromSouth, south) < box.north || Math.min(fromSouth, south) > box.south;
+    if (outside || isSeam(fromEast, fromSouth, east, south)) {
+      isDown = false;
+      continue;
     }
+    if (!isDown) {
+      [lastX, lastY] = [(fromEast - west) * scale, (fromSouth - north) * scale];
+      context.moveTo(lastX, lastY);
+      isDown = true;
+    }
+    const [x, y] = [(east - west) * scale, (south - north) * scale];
+    if (Math.abs(x - lastX) + Math.abs(y - lastY) < STEP && i + 2 < points.length) continue;
+    context.lineTo(x, y);
+    [lastX, lastY] = [x, y];
   }
 }
 
-/** Whether the step to this point runs along the edge of the flat world, where there is no coast. */
-function isSeam(points, i) {
-  const atEdge = (x) => Math.abs(x) > Math.PI - 0.001;
-  const atPole = (y) => y < -2.2;
-  return (atEdge(points[i]) && atEdge(points[i - 2])) || (atPole(points[i + 1]) && atPole(points[i - 1]));
+function isSeam(fromEast, fromSouth, east, south) {
+  const atEdge = (at) => at < 0.0003 || at > 0.9997;
+  return (atEdge(fromEast) && atEdge(east)) || (fromSouth > 0.9999 && south > 0.9999);
 }
 
-function drawGraticule(context, view, colours) {
-  context.beginPath();
-  for (let longitude = -180; longitude < 180; longitude += 30) {
-    const [x] = view.place(0, longitude);
-    context.moveTo(x, 0);
-    context.lineTo(x, view.height);
+/** What lies of a ring in a box, after Sutherland and Hodgman (1974). */
+function clipped(points, { west, east, north, south }) {
+  const sides = [
+    [0, (value) => value >= west, west],
+    [0, (value) => value <= east, east],
+    [1, (value) => value >= north, north],
+    [1, (value) => value <= south, south],
+  ];
+  let ring = points;
+  for (const [axis, isInside, edge] of sides) {
+    const kept = [];
+    const length = ring.length;
+    if (length === 0) return ring;
+    let [fromX, fromY] = [ring[length - 2], ring[length - 1]];
+    let wasInside = isInside(axis === 0 ? fromX : fromY);
+    for (let i = 0; i < length; i += 2) {
+      const [x, y] = [ring[i], ring[i + 1]];
+      const inside = isInside(axis === 0 ? x : y);
+      if (inside !== wasInside) {
+        const part = axis === 0 ? (edge - fromX) / (x - fromX) : (edge - fromY) / (y - fromY);
+        kept.push(axis === 0 ? edge : fromX + part * (x - fromX), axis === 1 ? edge : fromY + part * (y - fromY));
+      }
+      if (inside) kept.push(x, y);
+      [fromX, fromY, wasInside] = [x, y, inside];
+    }
+    ring = kept;
   }
-  for (let latitude = -60; latitude <= 60; latitude += 30) {
-    const [, y] = view.place(latitude, 0);
-    context.moveTo(0, y);
-    context.lineTo(view.width, y);
-  }
-  context.strokeStyle = colours.grid;
-  context.lineWidth = 0.6;
-  context.stroke();
+  return ring;
 }

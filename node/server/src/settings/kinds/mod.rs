@@ -7,6 +7,7 @@ mod durations;
 mod or_word;
 mod paths;
 mod secrets;
+mod tile_template;
 
 pub(super) use addresses::{HostNames, Listen, Origins, Port, Servers, Text, WebAddress};
 pub(super) use choices::{Choice, Filter, OneOf, Switch};
@@ -17,6 +18,8 @@ pub(super) use or_word::{auto_or, off_or};
 pub(super) use paths::{FileToAppend, PathTo, Socket};
 pub use secrets::Secret;
 pub(super) use secrets::Secrets;
+pub use tile_template::TileTemplate;
+pub(super) use tile_template::Tiles;
 
 /// A type of values, with their bounds.
 pub trait Kind {
