@@ -27,6 +27,7 @@ pub use line::{LINE_BYTES_MAX, Line, LineReader, OVERSIZED_COPY_BYTES};
 pub use nearby::{
     CLIENTS_MAX, Center, Nearby, REACH_KM_MAX, Within, check_corners, parse_limit, parse_reach,
 };
+pub use read_buffer::ReadBuffer;
 pub use reply::{ACCEPTED_LINE, AtLine, GoneLine, Reply, difference_text};
 pub use stream::{EndReason, StreamLine};
 pub use watch::{Watch, parse_margin};

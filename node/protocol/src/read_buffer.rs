@@ -6,12 +6,12 @@ pub(crate) const READ_BYTES_MIN: usize = 4 * 1024;
 /// Room for one read of a connection that fills its reads, in bytes.
 pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes that were read and not taken yet. A message that arrives whole is never copied.
+/// Bytes that were read and not taken yet by the reader of their protocol. A message that arrives whole is never copied.
 ///
 /// The buffer grows to no more than one byte above the limit, or one read's room (64 KiB) where that is more. It is given
 /// back when nothing is stored and reads bring little.
 #[derive(Debug)]
-pub(crate) struct ReadBuffer {
+pub struct ReadBuffer {
     /// The longest message, in bytes.
     limit_bytes: usize,
     bytes: Vec<u8>,
@@ -37,7 +37,7 @@ impl ReadBuffer {
 
     /// Where to read the next bytes to; never empty. Take all whole messages before, or the stored bytes grow beyond the
     /// limit.
-    pub(crate) fn room(&mut self) -> &mut [u8] {
+    pub fn room(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -66,7 +66,7 @@ impl ReadBuffer {
     }
 
     /// Says how many bytes were read into [`ReadBuffer::room`].
-    pub(crate) fn filled(&mut self, read_bytes: usize) {
+    pub fn filled(&mut self, read_bytes: usize) {
         let room = self.bytes.len() - self.end;
         self.end += read_bytes.min(room);
         if read_bytes >= room && room >= self.read_bytes / 2 {
@@ -77,7 +77,7 @@ impl ReadBuffer {
     }
 
     /// Adds bytes that were read elsewhere.
-    pub(crate) fn push(&mut self, mut bytes: &[u8]) {
+    pub fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let room = self.room();
             let len = room.len().min(bytes.len());

@@ -6,6 +6,7 @@ use super::service::Service;
 use super::turn::{Executed, Turn};
 use crate::access::AccessSession;
 use crate::wire_log::ConnectionLog;
+use herd_protocol::ReadBuffer;
 
 /// The protocol that the clients of a port speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,19 +36,11 @@ impl Codec {
         }
     }
 
-    /// Where to read the next bytes to. Execute all commands before.
-    pub(super) fn room(&mut self) -> &mut [u8] {
+    /// Where the next bytes are read to. Execute all commands before.
+    pub(super) fn buffer(&mut self) -> &mut ReadBuffer {
         match self {
-            Codec::Lines(lines) => lines.room(),
-            Codec::Resp(resp) => resp.room(),
-        }
-    }
-
-    /// Says how many bytes were read into [`Codec::room`].
-    pub(super) fn filled(&mut self, read_bytes: usize) {
-        match self {
-            Codec::Lines(lines) => lines.filled(read_bytes),
-            Codec::Resp(resp) => resp.filled(read_bytes),
+            Codec::Lines(lines) => lines.buffer(),
+            Codec::Resp(resp) => resp.buffer(),
         }
     }
 

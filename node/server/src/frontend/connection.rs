@@ -96,6 +96,8 @@ pub(super) struct Connection {
     /// The number of commands executed in this turn of this read.
     turn_commands: usize,
     depth: Depth,
+    /// Whether commands are left that may be executed at once, behind a long search.
+    is_interrupted: bool,
     /// Whether the threads for connections that send in bulk serve it.
     is_in_bulk: bool,
     /// Whether it waits since the replies of all connections take too much.
@@ -138,6 +140,7 @@ impl Connection {
             commands_left: false,
             turn_commands: 0,
             depth: Depth::default(),
+            is_interrupted: false,
             is_in_bulk: false,
             lane: None,
             unread_since: None,
@@ -163,6 +166,10 @@ impl Connection {
             self.execute().await;
             if self.is_over() {
                 return Ok(Leg::Over);
+            }
+            let goes_on = std::mem::take(&mut self.is_interrupted);
+            if goes_on && self.is_to_move() {
+                return Ok(Leg::Moves);
             }
             let has_ready = self.replies.has_ready();
             let has_later = self.replies.has_later();
@@ -203,6 +210,7 @@ impl Connection {
                     }
                 }
                 () = until(paused_until), if paused_until.is_some() => {}
+                () = yield_now(), if goes_on => {}
                 () = until(deep_until), if deep_until.is_some() => self.depth.end(),
                 () = until(deadline.map(|(at, _)| at)), if reading && deadline.is_some() => {
                     return Err(match deadline {
@@ -217,6 +225,12 @@ impl Connection {
     fn is_over(&self) -> bool {
         let is_said = self.replies.is_empty() && self.lane.is_none();
         self.input != InputState::Open && !self.commands_left && is_said
+    }
+
+    /// Whether commands are left that wait for nothing.
+    fn may_go_on(&self) -> bool {
+        let waits = self.pace.paused_until().is_some() || self.lane.is_some();
+        self.commands_left && self.replies.has_room() && !waits
     }
 
     /// Whether the threads that it is not on are the ones for it.
@@ -238,6 +252,11 @@ impl Connection {
             }
             commands += self.execute_commands(begin);
             if self.turn_commands < COMMANDS_PER_TURN {
+                break;
+            }
+            if self.depth.take_searched_long() {
+                // Other threads may be the ones for it now, and its client may be gone.
+                self.is_interrupted = self.may_go_on();
                 break;
             }
         }
@@ -343,7 +362,7 @@ impl Connection {
     }
 
     fn read(&mut self, bytes: usize) {
-        self.codec.filled(bytes);
+        self.codec.buffer().filled(bytes);
         self.depth.read(bytes);
         self.turn_commands = 0;
         self.quiet.moved();
@@ -366,10 +385,10 @@ async fn read(
     let admission = service.operations.locations().admission();
     if !admission.is_overloaded() || !pace.is_light() {
         admission.admit().await;
-        return read_half.read(codec.room()).await;
+        return read_half.read(codec.buffer().room()).await;
     }
     admission.admit_light().await;
-    let bytes = read_half.read(codec.room()).await?;
+    let bytes = read_half.read(codec.buffer().room()).await?;
     admission.count_light(bytes);
     Ok(bytes)
 }

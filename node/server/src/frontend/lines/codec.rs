@@ -3,7 +3,7 @@
 use crate::access::AccessSession;
 use crate::frontend::turn::{Executed, InputEnd, Turn};
 use crate::wire_log::ConnectionLog;
-use herd_protocol::{Foreign, Line, LineReader, clients_ahead};
+use herd_protocol::{Foreign, Line, LineReader, ReadBuffer, clients_ahead};
 
 /// The state of the text protocol of one connection.
 pub(in crate::frontend) struct LineCodec {
@@ -21,14 +21,9 @@ impl LineCodec {
         }
     }
 
-    /// Where to read the next bytes to. Execute all lines before.
-    pub(in crate::frontend) fn room(&mut self) -> &mut [u8] {
-        self.reader.room()
-    }
-
-    /// Says how many bytes were read into [`LineCodec::room`].
-    pub(in crate::frontend) fn filled(&mut self, read_bytes: usize) {
-        self.reader.filled(read_bytes);
+    /// Where the next bytes are read to. Execute all lines before.
+    pub(in crate::frontend) fn buffer(&mut self) -> &mut ReadBuffer {
+        self.reader.buffer()
     }
 
     /// Whether the beginning of a line is there without its end. Execute all lines before.
