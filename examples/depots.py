@@ -1,39 +1,22 @@
 #!/usr/bin/env python3
-"""Tells when a van comes to a depot: depots.py HOST:PORT RADIUS_KM NAME=LOCATION ..."""
+"""Tells when a van comes to a depot: depots.py HOST:PORT[,HOST:PORT...] RADIUS_KM NAME=LATITUDE,LONGITUDE ..."""
 
-import socket
 import sys
 import threading
-import time
+
+from herd import Herd
 
 
-def watch(address: tuple[str, int], radius_km: str, depot: str, location: str) -> None:
-    before: set[str] = set()
-    inside: set[str] = set()
-    while True:
-        try:
-            with socket.create_connection(address, timeout=45) as herd, herd.makefile("rwb") as stream:
-                stream.write(f"WATCH POINT {location} {radius_km} 0.2\n".encode())
-                stream.flush()
-                before, inside = before | inside, set()
-                for line in stream:
-                    match line.decode(errors="replace").split():
-                        case ["ENTER", "AT", _, _, van, _, when]:
-                            inside.add(van)
-                            if van not in before:
-                                print(f"{van} came to {depot} at {when}", flush=True)
-                        case ["LEAVE", "AT", _, _, van, _, _] | ["GONE", van]:
-                            inside.discard(van)
-                        case ["LIVE", _]:
-                            before = set()
-                        case ["?", *_] | ["END", *_]:
-                            break
-        except OSError as error:
-            print(f"{depot}: {error}", file=sys.stderr)
-        time.sleep(1)
+def watch(servers: list[str], radius_km: float, depot: str, latitude: float, longitude: float) -> None:
+    # A van that wavers at the border has to be 200 m farther away before it can come again.
+    for event in Herd(*servers).watch(point=(latitude, longitude), radius_km=radius_km, margin_km=0.2):
+        if event.kind == "enter":
+            print(f"{event.client} came to {depot} at {event.record.time}", flush=True)
 
 
 if __name__ == "__main__":
-    host, port = sys.argv[1].rsplit(":", 1)
-    for depot, location in (argument.split("=") for argument in sys.argv[3:]):
-        threading.Thread(target=watch, args=((host, int(port)), sys.argv[2], depot, location)).start()
+    servers, radius_km, *depots = sys.argv[1:]
+    for depot, _, location in (argument.partition("=") for argument in depots):
+        latitude, longitude = map(float, location.split(","))
+        arguments = (servers.split(","), float(radius_km), depot, latitude, longitude)
+        threading.Thread(target=watch, args=arguments).start()

@@ -10,11 +10,16 @@ use herd_fuzz::{TARGETS, Target, corpus, long_run, short_run};
 /// Changed inputs for each target. Those that start a runtime or touch a file take longer.
 const RUNS: u32 = 20_000;
 const SLOW_RUNS: u32 = 2_000;
-const SLOW: [&str; 9] = [
+const SLOW: [&str; 14] = [
     "gossip",
     "handshake",
     "http",
     "http_json",
+    "put_body",
+    "reports_body",
+    "owntracks_body",
+    "osmand_body",
+    "overland_body",
     "config",
     "table",
     "certificates",
@@ -51,7 +56,8 @@ macro_rules! short_runs {
 
 short_runs! {
     lines commands groups frames hello reports gossip handshake slot_values link_words certificates topology config tokens control
-    import_csv import_geojson import_osm_pbf table providers http http_json http_reports questions searches resp store
+    import_csv import_geojson import_osm_pbf table providers http http_json http_reports
+    put_body reports_body owntracks_body osmand_body overland_body questions searches resp store
 }
 
 #[test]

@@ -75,6 +75,43 @@ pub(super) fn run(bytes: &[u8]) {
     });
 }
 
+/// A report of one client.
+pub(super) fn run_put(body: &[u8]) {
+    run_body("PUT /v1/clients/kiwi", "application/json", body);
+}
+
+/// Many reports: an array, and lines.
+pub(super) fn run_batch(body: &[u8]) {
+    for media_type in ["application/json", "application/x-ndjson"] {
+        run_body("POST /v1/reports", media_type, body);
+    }
+}
+
+/// A message of OwnTracks.
+pub(super) fn run_owntracks(body: &[u8]) {
+    run_body("POST /owntracks?u=ada&d=phone", "application/json", body);
+}
+
+/// A form, or a message, of apps that speak OsmAnd's protocol.
+pub(super) fn run_osmand(body: &[u8]) {
+    run_body("POST /osmand", "application/x-www-form-urlencoded", body);
+}
+
+/// A batch of Overland.
+pub(super) fn run_overland(body: &[u8]) {
+    run_body("POST /overland", "application/json", body);
+}
+
+/// One request with this body, whatever its length.
+fn run_body(request: &str, media_type: &str, body: &[u8]) {
+    let length = body.len();
+    let head = format!(
+        "{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: {media_type}\r\n\
+         content-length: {length}\r\n\r\n"
+    );
+    run(&[head.as_bytes(), body].concat());
+}
+
 /// The reports of a body are the same in whatever pieces it comes.
 pub(super) fn run_reports(bytes: &[u8]) {
     let whole = split_for_fuzzing(bytes, usize::MAX);

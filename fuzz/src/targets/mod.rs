@@ -128,6 +128,26 @@ pub const TARGETS: &[Target] = &[
         run: http_json::run_reports,
     },
     Target {
+        name: "put_body",
+        run: http_json::run_put,
+    },
+    Target {
+        name: "reports_body",
+        run: http_json::run_batch,
+    },
+    Target {
+        name: "owntracks_body",
+        run: http_json::run_owntracks,
+    },
+    Target {
+        name: "osmand_body",
+        run: http_json::run_osmand,
+    },
+    Target {
+        name: "overland_body",
+        run: http_json::run_overland,
+    },
+    Target {
         name: "questions",
         run: questions::run,
     },

@@ -31,11 +31,18 @@ async fn connect(address: SocketAddr) -> Option<TcpStream> {
         .ok()
 }
 
-/// Connections that say nothing, from several addresses.
-pub(crate) async fn idle_crowd(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+/// Connections that say nothing, from several addresses, maybe with a receive buffer of so many bytes.
+pub(crate) async fn crowd(
+    address: SocketAddr,
+    count: usize,
+    receive_bytes: Option<u32>,
+) -> Vec<TcpStream> {
     let mut crowd = Vec::new();
     for number in 0..count {
         let socket = TcpSocket::new_v4().unwrap();
+        if let Some(bytes) = receive_bytes {
+            socket.set_recv_buffer_size(bytes).unwrap();
+        }
         let source = Ipv4Addr::new(127, 77, 7, (number / PER_ADDRESS + 1) as u8);
         // Where only 127.0.0.1 is this machine's, all come from there.
         if socket.bind((source, 0).into()).is_err() {
@@ -197,12 +204,22 @@ pub(crate) async fn deaf_watchers(address: SocketAddr, over: Over) {
     }
 }
 
-/// Requests that are none, too long, or never end.
+/// Requests that are none, too long, or never end; and heads of many lines.
 pub(crate) async fn bad_requests(address: SocketAddr, over: Over) {
     let long = [b"GET / HTTP/1.1\r\nx: ".to_vec(), vec![b'y'; 64 * 1024]].concat();
+    let lines = [
+        b"GET /v1/clients HTTP/1.1\r\n".to_vec(),
+        b"x: y\r\n".repeat(10_000),
+    ]
+    .concat();
     let mut held = Vec::new();
     while !is_over(&over) {
-        for request in [&b"\0\xff\r\n\r\n"[..], &long, b"GET /healthz HTTP/1.1\r\n"] {
+        for request in [
+            &b"\0\xff\r\n\r\n"[..],
+            &long,
+            &lines,
+            b"GET /healthz HTTP/1.1\r\n",
+        ] {
             if let Some(mut stream) = connect(address).await {
                 let _ = timeout(PAUSE, stream.write_all(request)).await;
                 held.push(stream);

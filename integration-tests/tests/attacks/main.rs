@@ -8,13 +8,16 @@ mod honest;
 mod memory;
 mod neighbour;
 mod peers;
+mod redis_clients;
 mod speaker;
 mod wire;
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use herd_integration_tests::redis::resp_address;
 use herd_integration_tests::{Addresses, Herd, Topology, eventually, series, within};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::process::setpriority_process;
@@ -23,8 +26,8 @@ use tokio::task::JoinSet;
 
 use crate::honest::Honest;
 
-/// Idle connections, if the system lets a process have so many descriptors.
-const IDLE_CONNECTIONS: usize = 10_000;
+/// Connections of a crowd, if the system lets a process have so many descriptors.
+const CROWD: usize = 10_000;
 
 /// Descriptors that all else takes.
 const OTHER_DESCRIPTORS: usize = 1_500;
@@ -32,9 +35,12 @@ const OTHER_DESCRIPTORS: usize = 1_500;
 /// How many clients a server is told to hold at most.
 const CLIENTS_MAX: usize = 20_000;
 
-/// What all attacks together may add to the memory of the server that they hit, in KiB: 16 KiB for each idle
-/// connection, and as much again for all else.
-const ADDED_KIB_MAX: u64 = 2 * 16 * IDLE_CONNECTIONS as u64;
+/// What all attacks together may add to the memory of the server that they hit, in KiB: 16 KiB for each
+/// connection of the crowd, and as much again for all else.
+const ADDED_KIB_MAX: u64 = 2 * 16 * CROWD as u64;
+
+/// Replies that nobody reads take less than all else, so that the other memory shows.
+const REPLY_BYTES_MAX: &str = "--reply-bytes-max=33554432";
 
 /// Real attackers have machines of their own, and use the server's cores only by their messages. Here they share the
 /// same cores, with the low priority of the server's threads for bulk.
@@ -53,14 +59,25 @@ async fn under_all_attacks_at_once_honest_clients_are_served() {
         .build()
         .unwrap();
     // One after the other: each takes the machine as a whole.
-    attacked(None, strangers.handle()).await;
-    attacked(Some("--commands-per-second=5000"), strangers.handle()).await;
+    let handle = strangers.handle();
+    attacked(None, Crowd::Idle, handle).await;
+    attacked(Some("--commands-per-second=5000"), Crowd::Idle, handle).await;
+    attacked(None, Crowd::UnreadPipelines, handle).await;
     strangers.shutdown_background();
 }
 
+/// Ten thousand connections beside all else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Crowd {
+    /// Of the text protocol. They say nothing.
+    Idle,
+    /// Of Redis clients. They send searches, and read no reply.
+    UnreadPipelines,
+}
+
 /// The attacks on a herd whose limits are the usual ones, or that has one more.
-async fn attacked(limit: Option<&str>, strangers: &Handle) {
-    let idle = IDLE_CONNECTIONS.min(descriptors().saturating_sub(OTHER_DESCRIPTORS));
+async fn attacked(limit: Option<&str>, kind: Crowd, strangers: &Handle) {
+    let count = CROWD.min(descriptors().saturating_sub(OTHER_DESCRIPTORS));
     let mut herd = herd_to_attack(limit).await;
     let smith = herd.server("Smith").addresses();
     let pid = herd.server_mut("Smith").process().id();
@@ -68,10 +85,14 @@ async fn attacked(limit: Option<&str>, strangers: &Handle) {
     let memory_before = resident_kib(pid);
 
     let over = Arc::new(AtomicBool::new(false));
-    let crowd = attackers::idle_crowd(smith.client, idle).await;
+    let resp = resp_address(herd.server("Smith"));
+    let crowd = match kind {
+        Crowd::Idle => attackers::crowd(smith.client, count, None).await,
+        Crowd::UnreadPipelines => redis_clients::unread_pipelines(resp, count).await,
+    };
     let generation = peers::generation(&herd, "Smith", "Hill").await;
     let mut running = JoinSet::new();
-    for attack in attacks(&smith, generation, &over) {
+    for attack in attacks(&smith, resp, generation, &over) {
         running.spawn_on(attack, strangers);
     }
     let attacked = Honest::new(&herd).await.exchanges(EXCHANGES).await;
@@ -87,7 +108,7 @@ async fn attacked(limit: Option<&str>, strangers: &Handle) {
 
     let limit = limit.unwrap_or("no limit of commands");
     println!(
-        "{limit}; {idle} idle connections; {memory} KiB more memory; calm {calm}; attacked {attacked}"
+        "{limit}; {count} connections: {kind:?}; {memory} KiB more memory; calm {calm}; attacked {attacked}"
     );
     assert!(memory < ADDED_KIB_MAX, "{memory} KiB more");
     all_is_as_before(&mut herd).await;
@@ -98,6 +119,8 @@ async fn herd_to_attack(limit: Option<&str>) -> Herd {
     let mut herd = Herd::builder(Topology::five())
         .argument("--half-line-timeout=3s")
         .argument("--http-locations")
+        .argument("--resp-listen=127.0.0.1:0")
+        .argument(REPLY_BYTES_MAX)
         .argument(&format!("--max-clients={CLIENTS_MAX}"));
     if let Some(limit) = limit {
         herd = herd.argument(limit);
@@ -115,7 +138,12 @@ async fn herd_to_attack(limit: Option<&str>) -> Herd {
 type Attack = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Every attack on a server, until it is over; `generation` is that of a neighbour whose name attackers take.
-fn attacks(on: &Addresses, generation: u64, over: &Arc<AtomicBool>) -> Vec<Attack> {
+fn attacks(
+    on: &Addresses,
+    resp: SocketAddr,
+    generation: u64,
+    over: &Arc<AtomicBool>,
+) -> Vec<Attack> {
     let over = || over.clone();
     vec![
         Box::pin(attackers::slow_writers(on.client, over())),
@@ -126,6 +154,7 @@ fn attacks(on: &Addresses, generation: u64, over: &Arc<AtomicBool>) -> Vec<Attac
         Box::pin(attackers::bad_requests(on.http, over())),
         Box::pin(attackers::slow_bodies(on.http, over())),
         Box::pin(attackers::deaf_watchers(on.http, over())),
+        Box::pin(redis_clients::bad_requests(resp, over())),
         Box::pin(peers::half_open(on.peer, over())),
         Box::pin(peers::frames_cut_at_every_byte(on.peer, generation, over())),
         Box::pin(peers::replayed_handshakes(on.peer, generation, over())),

@@ -1,5 +1,6 @@
 //! The memory that single kinds of connections cost a server, beside the documented limit.
 
+use herd_integration_tests::redis::resp_address;
 use herd_integration_tests::{Herd, Topology, eventually, series, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -50,6 +51,31 @@ async fn half_lines_take_no_more_than_the_documents_say() {
             .unwrap();
         assert_eq!(&reply, b"? aa");
     }
+}
+
+#[tokio::test]
+async fn redis_clients_take_no_more_than_half_lines() {
+    let builder = Herd::builder(Topology::new(&["Hill"], &[]));
+    let mut herd = builder.argument("--resp-listen=127.0.0.1:0").start().await;
+    let resp = resp_address(herd.server("Hill"));
+    let pid = herd.server_mut("Hill").process().id();
+    let before = resident_kib(pid);
+    // As many arguments as a command has room for. The reply says that there is no such command.
+    let command = [b"*10000\r\n".to_vec(), b"$0\r\n\r\n".repeat(10_000)].concat();
+    let mut connections = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut stream = TcpStream::connect(resp).await.unwrap();
+        let asking = async {
+            stream.write_all(&command).await?;
+            stream.read_u8().await
+        };
+        assert_eq!(within("a reply", asking).await.unwrap(), b'-');
+        connections.push(stream);
+    }
+    let added = resident_kib(pid).saturating_sub(before);
+    println!("{added} KiB for {CONNECTIONS} idle clients of Redis");
+    let most = CONNECTIONS as u64 * (CONNECTION_KIB + LINE_KIB) + OTHER_KIB;
+    assert!(added <= most, "{added} KiB, and not {most}");
 }
 
 #[tokio::test]

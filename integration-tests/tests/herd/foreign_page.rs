@@ -3,47 +3,14 @@
 use std::net::SocketAddr;
 
 use herd_integration_tests::{Browser, Herd, Topology, browser, eventually, series};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
-/// The most bytes of a browser's request for the page.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+use crate::elsewhere::Elsewhere;
 
 /// The page. Forms are submitted to a frame, so that the page stays.
 const PAGE: &str = "<!doctype html><title>elsewhere</title><iframe name=sink></iframe>";
 
 /// A report, as lines within the parts that the browser adds before and behind it.
 const REPORT: &str = "\\n\\nIAMAT victim +34.0-118.4 1520023934\\n";
-
-/// Serves the page on an address of this machine, and returns its origin. A page from loopback may ask loopback for
-/// things: Chromium keeps pages from more public networks from that (Local Network Access), and other browsers do not.
-async fn serve_page() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(answer(stream));
-        }
-    });
-    format!("http://{at}")
-}
-
-async fn answer(mut stream: TcpStream) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") && head.len() < HEAD_BYTES_MAX {
-        match stream.read_buf(&mut head).await {
-            Ok(1..) => {}
-            _ => return,
-        }
-    }
-    let length = PAGE.len();
-    let reply = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{PAGE}"
-    );
-    // The browser may be gone.
-    let _ = stream.write_all(reply.as_bytes()).await;
-}
 
 /// Each way in which a page can make the browser speak to a port: its name, and the script that does so.
 fn ways(port: SocketAddr) -> [(&'static str, String); 8] {
@@ -100,10 +67,10 @@ async fn a_browser_reports_nothing_for_a_page() {
     let herd = Herd::builder(Topology::new(&["Hill"], &[])).start().await;
     let addresses = herd.server("Hill").addresses();
     let mut client = herd.client("Hill").await;
-    let page = serve_page().await;
+    let page = Elsewhere::serve(PAGE).await;
     let browser = Browser::start().await;
     eventually("the page is loaded", async || {
-        browser.open(&page).await;
+        browser.open(&page.origin).await;
         browser.run("return document.title").await == "elsewhere"
     })
     .await;

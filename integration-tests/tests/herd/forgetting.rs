@@ -55,7 +55,7 @@ fn written(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Tells a server to forget a client, until it does: one that has just started waits for a word of the others.
-async fn forget(herd: &Herd, server: &str, client: &str) -> String {
+pub(crate) async fn forget(herd: &Herd, server: &str, client: &str) -> String {
     let began = tokio::time::Instant::now();
     loop {
         let mut connection = herd.client(server).await;

@@ -16,13 +16,18 @@ impl Locations {
         clients: impl Iterator<Item = &'a [u8]>,
         records_max: usize,
     ) {
+        self.prefetch_hashes(clients.map(|client| self.hash_of(client)), records_max);
+    }
+
+    /// The same of clients by their hashes, which are made only if they are needed.
+    pub fn prefetch_hashes(&self, hashes: impl Iterator<Item = u64>, records_max: usize) {
         if records_max < RECORDS_MIN || self.counted.clients() < CLIENTS_MIN {
             return;
         }
-        let mut hashes = Vec::with_capacity(records_max);
-        hashes.extend(clients.take(records_max).map(|client| self.hash_of(client)));
-        if hashes.len() >= RECORDS_MIN {
-            self.prefetch(hashes);
+        let mut first = Vec::with_capacity(records_max);
+        first.extend(hashes.take(records_max));
+        if first.len() >= RECORDS_MIN {
+            self.prefetch(first);
         }
     }
 

@@ -189,7 +189,7 @@ impl Search {
         let floor_ns = locations.floor_ns();
         let mut batch = std::mem::take(&mut self.memory.batch);
         let mut looked_up = std::mem::take(&mut self.memory.looked_up);
-        let mut names = self.memory.names();
+        let mut names = std::mem::take(&mut self.memory.names);
         self.candidates += batch.len();
         locations.with_shards_of(&mut batch, |shard, hash| {
             for record in shard.map.perhaps_with_hash(hash) {
@@ -207,7 +207,7 @@ impl Search {
         batch.clear();
         self.memory.batch = batch;
         self.memory.looked_up = looked_up;
-        self.memory.put_names_back(names);
+        self.memory.names = names;
     }
 
     /// A record that is among the best so far, if it is of a client with this hash.

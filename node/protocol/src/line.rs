@@ -23,7 +23,7 @@ pub enum Line<'a> {
 
 /// Cuts a stream of bytes into lines, the same lines for any pieces.
 ///
-/// Bytes are read straight into the reader's buffer ([`LineReader::room`], then [`LineReader::filled`]) and lines are
+/// Bytes are read straight into the reader's buffer ([`ReadBuffer::room`], then [`ReadBuffer::filled`]) and lines are
 /// borrowed from it, so a line that arrives whole is never copied. Each byte is searched for an LF once. Between reads
 /// at most the limit is stored, in a buffer that grows to no more than one byte above the limit, or one read's room (64
 /// KiB) where that is more. It is given back when nothing is stored and reads bring little.
@@ -72,19 +72,8 @@ impl LineReader {
         self.stopped
     }
 
-    /// Where to read the next bytes to; never empty. Take all lines out before, or the stored bytes grow beyond the
-    /// limit.
-    pub fn room(&mut self) -> &mut [u8] {
-        self.buffer.room()
-    }
-
-    /// Says how many bytes were read into [`LineReader::room`].
-    pub fn filled(&mut self, read_bytes: usize) {
-        self.buffer.filled(read_bytes);
-    }
-
-    /// The bytes that were read, for who reads elsewhere.
-    pub fn buffer_mut(&mut self) -> &mut ReadBuffer {
+    /// Where the next bytes are read to. Take all lines out before, or the stored bytes grow beyond the limit.
+    pub fn buffer(&mut self) -> &mut ReadBuffer {
         &mut self.buffer
     }
 
@@ -323,26 +312,26 @@ mod tests {
         let take_all = |reader: &mut LineReader| while reader.next_line().is_some() {};
         reader.push(&b"0123456789012345678901234567890\n".repeat(10_000));
         take_all(&mut reader);
-        assert_eq!(reader.room().len(), READ_BYTES_MAX);
+        assert_eq!(reader.buffer().room().len(), READ_BYTES_MAX);
         for _ in 0..2 {
-            reader.room();
+            reader.buffer().room();
             reader.push(b"a\n");
             take_all(&mut reader);
         }
-        assert_eq!(reader.room().len(), READ_BYTES_MIN);
+        assert_eq!(reader.buffer().room().len(), READ_BYTES_MIN);
         assert_eq!(reader.buffer.capacity(), READ_BYTES_MIN);
     }
 
     #[test]
     fn reads_grow_for_a_busy_connection_and_a_long_line_is_let_go() {
         let mut reader = LineReader::new(1024 * 1024);
-        assert_eq!(reader.room().len(), READ_BYTES_MIN);
+        assert_eq!(reader.buffer().room().len(), READ_BYTES_MIN);
         reader.push(&vec![b'a'; 1024 * 1024]);
         assert_eq!(reader.next_line(), None);
         reader.push(b"\n");
         assert!(reader.next_line().is_some());
         assert_eq!(reader.next_line(), None);
-        assert_eq!(reader.room().len(), READ_BYTES_MAX);
+        assert_eq!(reader.buffer().room().len(), READ_BYTES_MAX);
     }
 
     #[test]

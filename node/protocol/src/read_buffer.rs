@@ -6,7 +6,7 @@ pub const READ_BYTES_MIN: usize = 4 * 1024;
 /// Room for one read of a connection that fills its reads, in bytes.
 pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes that were read and not taken yet. A message that arrives whole is never copied.
+/// Bytes that were read and not taken yet by the reader of their protocol. A message that arrives whole is never copied.
 ///
 /// The buffer grows to no more than one byte above the limit, or one read's room (64 KiB) where that is more. It is given
 /// back when nothing is stored and reads bring little. While nothing comes it may hold no memory at all: see

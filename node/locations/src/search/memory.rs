@@ -23,7 +23,8 @@ pub(super) struct Memory {
     pub(super) hashes: HashSet<u64, KeyedAlready>,
     pub(super) batch: Vec<u64>,
     pub(super) looked_up: Vec<Ranked>,
-    names: Vec<ServerName>,
+    /// See [`own_name`].
+    pub(super) names: Vec<ServerName>,
 }
 
 thread_local! {
@@ -71,17 +72,6 @@ pub(super) fn own_name(names: &mut Vec<ServerName>, name: &ServerName) -> Server
     let own = ServerName::from(&**name);
     names.push(ServerName::clone(&own));
     own
-}
-
-impl Memory {
-    /// See [`own_name`].
-    pub(super) fn names(&mut self) -> Vec<ServerName> {
-        std::mem::take(&mut self.names)
-    }
-
-    pub(super) fn put_names_back(&mut self, names: Vec<ServerName>) {
-        self.names = names;
-    }
 }
 
 #[cfg(test)]

@@ -108,8 +108,8 @@ impl ControlSession {
 
     /// Reads more into the reader; 0 bytes are the end.
     pub(super) async fn read(&mut self) -> io::Result<usize> {
-        let bytes = self.stream.read(self.reader.room()).await?;
-        self.reader.filled(bytes);
+        let bytes = self.stream.read(self.reader.buffer().room()).await?;
+        self.reader.buffer().filled(bytes);
         Ok(bytes)
     }
 

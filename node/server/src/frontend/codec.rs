@@ -36,7 +36,7 @@ impl Codec {
         }
     }
 
-    /// The bytes that were read. Execute all commands before more are added.
+    /// Where the next bytes are read to. Execute all commands before.
     pub(super) fn buffer(&mut self) -> &mut ReadBuffer {
         match self {
             Codec::Lines(lines) => lines.buffer(),

@@ -101,6 +101,8 @@ pub(super) struct Connection {
     /// The number of commands executed in this turn of this read.
     turn_commands: usize,
     depth: Depth,
+    /// Whether commands are left that may be executed at once, behind a long search.
+    is_interrupted: bool,
     /// Whether the threads for connections that send in bulk serve it.
     is_in_bulk: bool,
     /// Whether it waits since the replies of all connections take too much.
@@ -147,6 +149,7 @@ impl Connection {
             commands_left: false,
             turn_commands: 0,
             depth: Depth::default(),
+            is_interrupted: false,
             is_in_bulk: false,
             lane: None,
             unread_since: None,
@@ -173,6 +176,10 @@ impl Connection {
             self.execute().await;
             if self.is_over() {
                 return Ok(Leg::Over);
+            }
+            let goes_on = std::mem::take(&mut self.is_interrupted);
+            if goes_on && self.is_to_move() {
+                return Ok(Leg::Moves);
             }
             let has_ready = self.replies.has_ready();
             let has_later = self.replies.has_later();
@@ -205,6 +212,7 @@ impl Connection {
                     self.read(read?);
                 }
                 awaited = watching::ready(&mut self.lane, watch_awaits) => self.watch_goes_on(awaited),
+                () = yield_now(), if goes_on => {}
                 due = first_due(is_unread, dues) => self.act_on(due)?,
             }
         }
@@ -213,6 +221,12 @@ impl Connection {
     fn is_over(&self) -> bool {
         let is_said = self.replies.is_empty() && self.lane.is_none();
         self.input != InputState::Open && !self.commands_left && is_said
+    }
+
+    /// Whether commands are left that wait for nothing.
+    fn may_go_on(&self) -> bool {
+        let waits = self.pace.paused_until().is_some() || self.lane.is_some();
+        self.commands_left && self.replies.has_room() && !waits
     }
 
     /// Whether the threads that it is not on are the ones for it.
@@ -234,6 +248,11 @@ impl Connection {
             }
             commands += self.execute_commands(begin);
             if self.turn_commands < COMMANDS_PER_TURN {
+                break;
+            }
+            if self.depth.take_searched_long() {
+                // Other threads may be the ones for it now, and its client may be gone.
+                self.is_interrupted = self.may_go_on();
                 break;
             }
         }

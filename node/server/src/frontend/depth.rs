@@ -48,6 +48,8 @@ pub(super) struct Depth {
     /// Whether a question of the last read was answered.
     has_answered: bool,
     searching: Searching,
+    /// Whether a long search was begun since that was last looked at.
+    has_searched_long: bool,
     read_at: Option<Instant>,
 }
 
@@ -111,6 +113,22 @@ impl Depth {
     pub(super) fn searched(&mut self, commands: usize) {
         self.searching
             .searched(COMMAND_TIME * u32::try_from(commands).unwrap_or(u32::MAX));
+    }
+
+    /// Notes a search of the last read that its first piece, which took as long as this number of commands, did not end. The
+    /// second one of a read makes the connection deep at once: those who ask one thing at a time wait meanwhile.
+    pub(super) fn searched_long(&mut self, commands: usize) {
+        self.has_searched_long = true;
+        self.searched(commands);
+        if std::mem::replace(&mut self.has_answered, true) {
+            self.bytes = self.bytes.max(DEEP_BYTES * READS);
+            self.look();
+        }
+    }
+
+    /// Whether a long search was begun since the last call.
+    pub(super) fn take_searched_long(&mut self) -> bool {
+        std::mem::take(&mut self.has_searched_long)
     }
 
     fn look(&mut self) {
@@ -187,6 +205,21 @@ mod tests {
             depth.answered(4_600 / 128);
         }
         assert!(!depth.is_deep());
+    }
+
+    #[test]
+    fn the_second_long_search_of_a_read_is_deep() {
+        let mut depth = Depth::default();
+        for _ in 0..10 {
+            depth.read(100);
+            depth.searched_long(128);
+            assert!(depth.take_searched_long() && !depth.take_searched_long());
+            assert!(!depth.is_deep(), "one at a time");
+        }
+        depth.searched_long(128);
+        assert!(depth.is_deep());
+        depth.read(100);
+        assert!(depth.is_deep());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::replies::{Arrived, LaterReply, Replies, Written};
 use super::service::Service;
 use super::statistics::Word;
 use super::watching::WatchLane;
-use super::weights::LONG_SEARCH_BYTES;
+use super::weights::{LONG_SEARCH_BYTES, LONG_SEARCH_COMMANDS};
 use herd_acknowledgement::Ticket;
 use herd_protocol::Foreign;
 
@@ -114,6 +114,7 @@ impl Turn<'_> {
         self.batch.wait(word, 1);
         let reply = measured(self.service, reply, word, self.begin);
         if word.looks_at_many() {
+            self.weigh_long_search();
             let bytes = LONG_SEARCH_BYTES + 2 * command_bytes;
             self.replies.push_awaited(reply, bytes, 1);
         } else {
@@ -133,6 +134,12 @@ impl Turn<'_> {
     pub(super) fn weigh_search(&mut self, further: usize) {
         self.weigh(further);
         self.depth.searched(further);
+    }
+
+    /// The same of one that was not over at once: it goes on in the background, or was refused.
+    pub(super) fn weigh_long_search(&mut self) {
+        self.commands += LONG_SEARCH_COMMANDS;
+        self.depth.searched_long(LONG_SEARCH_COMMANDS);
     }
 
     /// All commands are executed. Returns their number.

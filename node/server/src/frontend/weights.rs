@@ -3,6 +3,10 @@
 /// A search counts as this number of commands, because it takes as long as so many reports.
 pub(super) const SEARCH_COMMANDS: usize = 16;
 
+/// A search that is not over when as many clients were looked up as may be at once counts as this number of commands: that
+/// took as long. No other command follows it in its turn.
+pub(super) const LONG_SEARCH_COMMANDS: usize = 128;
+
 /// A search counts as one more command for each this number of clients that it finds.
 pub(super) const HITS_PER_COMMAND: usize = 2;
 

@@ -11,6 +11,7 @@ mod requests;
 mod routes;
 mod serve;
 mod statistics;
+mod until_sent;
 
 pub use endpoints::{Endpoints, MetricsLook, StatusLook};
 pub(crate) use guard::{CHALLENGES, shown_token};
@@ -22,3 +23,4 @@ pub(crate) use requests::PeerAddress;
 pub use routes::routes;
 pub use serve::{serve, serve_connection};
 pub use statistics::HttpStatistics;
+pub(crate) use until_sent::until_sent;

@@ -6,14 +6,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use axum::response::IntoResponse as _;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
@@ -21,6 +20,7 @@ use super::HttpStatistics;
 use super::answering::Answering;
 use super::guard::OPEN_PATHS;
 use super::places::Seat;
+use super::until_sent::until_sent;
 
 /// The answer to a request that needs another place than its connection has.
 const ONLY_HEALTH: &str =
@@ -99,56 +99,19 @@ impl Service<Request<Incoming>> for Requests {
         let has_place = self.answering.begins();
         let in_hand = InHand(self.answering.clone());
         if let Some(refusal) = self.refusal(&request, has_place) {
-            return Box::pin(async move { Ok(in_hand.until_taken(refusal)) });
+            return Box::pin(async move { Ok(until_sent(refusal, in_hand)) });
         }
         request.extensions_mut().insert(self.peer);
         let answer = self.routes.call(request);
-        Box::pin(async move { Ok(in_hand.until_taken(answer.await?)) })
+        Box::pin(async move { Ok(until_sent(answer.await?, in_hand)) })
     }
 }
 
-/// One request that is being answered, for as long as this is not dropped.
+/// One request that is being answered, for as long as this is not dropped: until the whole body is taken to be sent.
 struct InHand(Arc<Answering>);
-
-impl InHand {
-    /// The request is in hand until the whole body is taken to be sent.
-    fn until_taken(self, response: Response<Body>) -> Response<Body> {
-        response.map(|body| {
-            Body::new(HeldBody {
-                body,
-                _in_hand: self,
-            })
-        })
-    }
-}
 
 impl Drop for InHand {
     fn drop(&mut self) {
         self.0.ends();
-    }
-}
-
-struct HeldBody {
-    body: Body,
-    _in_hand: InHand,
-}
-
-impl HttpBody for HeldBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -1,15 +1,12 @@
 //! Answers in JSON.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Bytes, HttpBody as _};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
 use super::problem::{Kind, Problem};
+use crate::http::until_sent;
 use crate::location_service::AnswerBytes;
 
 /// An answer of 200.
@@ -55,35 +52,5 @@ pub(super) fn keeping(response: Response, mut bytes: AnswerBytes) -> Result<Resp
     if !bytes.is_counted() {
         return Ok(response);
     }
-    Ok(response.map(|body| {
-        Body::new(KeepingBody {
-            body,
-            _bytes: bytes,
-        })
-    }))
-}
-
-struct KeepingBody {
-    body: Body,
-    _bytes: AnswerBytes,
-}
-
-impl HttpBody for KeepingBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+    Ok(until_sent(response, bytes))
 }

@@ -19,12 +19,13 @@ use utoipa::ToSchema;
 
 use super::answer;
 use super::api::HttpApi;
+use super::area_question::AreaQuestion;
 use super::batch::{REPORTS_PER_TURN, pace};
 use super::body;
 use super::caller::Caller;
-use super::media_type::{self, GEO_JSON, wants_geo_json};
+use super::media_type::{self, GEO_JSON};
 use super::problem::{Fault, Kind, Problem, ProblemView};
-use super::query::{Query, client_fault};
+use super::query::client_fault;
 use super::record_view::{ClientView, FeatureView, RecordView, entity_tag};
 use super::report::{ReportTexts, ReportView};
 use super::rfc3339;
@@ -209,13 +210,13 @@ pub(super) async fn forget(
         (status = "default", description = "A refusal", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn list(
-    State(api): State<Arc<HttpApi>>,
-    caller: Caller,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let mut query = Query::of(&uri);
+pub(super) async fn list(question: AreaQuestion) -> Result<Response, Problem> {
+    let AreaQuestion {
+        api,
+        caller,
+        mut query,
+        wants_geo_json,
+    } = question;
     let prefix = query.take("prefix").unwrap_or_default();
     let after = query.take("after");
     let after_base64 = query.take_base64("after_base64");
@@ -235,7 +236,7 @@ pub(super) async fn list(
     let clients = records.map(|record| RecordView::new(record, now_ns));
     let next = page.listed.next.as_deref().map(NextView::new);
     let next = next.unwrap_or_default();
-    let response = if wants_geo_json(&headers) {
+    let response = if wants_geo_json {
         let features = FeaturesView {
             r#type: "FeatureCollection",
             features: clients.map(FeatureView::new).collect(),

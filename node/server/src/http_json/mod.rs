@@ -7,6 +7,7 @@
 
 mod answer;
 mod api;
+mod area_question;
 mod batch;
 mod body;
 mod caller;

@@ -1,9 +1,5 @@
 //! Which clients are near, or in a box?
 
-use std::sync::Arc;
-
-use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use herd_crdt::Location;
 use herd_protocol::{Center, Nearby, Within, check_corners, parse_limit, parse_reach};
@@ -11,12 +7,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer;
-use super::api::HttpApi;
-use super::caller::Caller;
+use super::area_question::AreaQuestion;
 use super::clients::{FeaturesView, NextView};
-use super::media_type::{GEO_JSON, wants_geo_json};
+use super::media_type::GEO_JSON;
 use super::problem::{Kind, Problem, ProblemView};
-use super::query::Query;
 use super::record_view::{FeatureView, RecordView};
 use crate::location_service::SearchAnswer;
 
@@ -49,13 +43,13 @@ pub(super) struct FoundView<'a> {
         (status = "default", description = "A refusal", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn nearby(
-    State(api): State<Arc<HttpApi>>,
-    caller: Caller,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let mut query = Query::of(&uri);
+pub(super) async fn nearby(question: AreaQuestion) -> Result<Response, Problem> {
+    let AreaQuestion {
+        api,
+        caller,
+        mut query,
+        wants_geo_json,
+    } = question;
     let has_client = query.has("client");
     let has_point = query.has("latitude") || query.has("longitude");
     let client = query.take_client("client");
@@ -90,7 +84,7 @@ pub(super) async fn nearby(
     };
     let answer = api.service.nearby(&caller.principal, &nearby);
     let answer = answer.answer().await?;
-    told(answer, api.clock.now_ns(), true, &headers)
+    told(answer, api.clock.now_ns(), true, wants_geo_json)
 }
 
 /// Which clients are in a box?
@@ -106,13 +100,13 @@ pub(super) async fn nearby(
         (status = "default", description = "A refusal", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn within(
-    State(api): State<Arc<HttpApi>>,
-    caller: Caller,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let mut query = Query::of(&uri);
+pub(super) async fn within(question: AreaQuestion) -> Result<Response, Problem> {
+    let AreaQuestion {
+        api,
+        caller,
+        mut query,
+        wants_geo_json,
+    } = question;
     query.require("bbox");
     let corners = query.take_box().unwrap_or_default();
     let limit = query.take_number("limit", parse_limit).unwrap_or(CLIENTS);
@@ -130,14 +124,14 @@ pub(super) async fn within(
     };
     let answer = api.service.within(&caller.principal, &within);
     let answer = answer.answer().await?;
-    told(answer, api.clock.now_ns(), false, &headers)
+    told(answer, api.clock.now_ns(), false, wants_geo_json)
 }
 
 fn told(
     answer: SearchAnswer,
     now_ns: i64,
     has_distances: bool,
-    headers: &HeaderMap,
+    is_geo_json: bool,
 ) -> Result<Response, Problem> {
     let SearchAnswer { found, bytes } = answer;
     let clients = found.hits.iter().map(|hit| {
@@ -147,7 +141,7 @@ fn told(
             false => record,
         }
     });
-    let response = if wants_geo_json(headers) {
+    let response = if is_geo_json {
         let features = FeaturesView {
             r#type: "FeatureCollection",
             features: clients.map(FeatureView::new).collect(),

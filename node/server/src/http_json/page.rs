@@ -1,6 +1,7 @@
 //! The page at `/v1/` for people: the paths of the interface, made of its description.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
@@ -28,7 +29,7 @@ curl 'HERE/v1/nearby?latitude=34&amp;longitude=-118&amp;radius_km=100'</pre>
 <table><tr><th>method and path<th>parameters<th>effect
 ";
 
-/// The page.
+/// The page, which is made once.
 pub(super) async fn page() -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -36,7 +37,8 @@ pub(super) async fn page() -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    (headers, html()).into_response()
+    static HTML: LazyLock<String> = LazyLock::new(html);
+    (headers, HTML.as_str()).into_response()
 }
 
 fn html() -> String {

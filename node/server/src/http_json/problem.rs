@@ -269,7 +269,16 @@ impl Problem {
         self.kind
     }
 
+    /// The first reason, as one text.
+    pub(super) fn summary(&self) -> String {
+        match self.faults.first() {
+            Some(Fault { field, detail }) => format!("{field}: {detail}"),
+            None => self.detail.to_string(),
+        }
+    }
+
     /// Whether a mistake in this field is among it.
+    #[cfg(test)]
     pub(super) fn names(&self, field: &str) -> bool {
         self.faults.iter().any(|fault| fault.field == field)
     }

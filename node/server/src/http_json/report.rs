@@ -77,7 +77,7 @@ impl<'a> ReportTexts<'a> {
     /// Reads a report. `of` is the client of the path, if there is one.
     ///
     /// # Errors
-    /// Every mistake that shows before the texts are checked.
+    /// Every mistake, if one shows before the texts are checked.
     pub(super) fn read(json: &'a [u8], of: Option<&'a [u8]>) -> Result<Self, Problem> {
         let members = Members::read(json)?;
         let mut faults = members.faults;
@@ -94,7 +94,12 @@ impl<'a> ReportTexts<'a> {
                 location,
                 time,
             }),
-            _ => Err(Problem::malformed(faults)),
+            (client, location) => {
+                note_client(client.as_deref(), &mut faults);
+                note_location(location.as_ref(), &mut faults);
+                note_time(time.as_deref(), &mut faults);
+                Err(Problem::malformed(faults))
+            }
         }
     }
 
@@ -164,33 +169,51 @@ impl<'a> ReportTexts<'a> {
 
     fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        if let Some(reason) = client_fault(&self.client) {
-            faults.push(Fault::new("client", reason));
-        }
-        if let Err(invalid) = herd_crdt::Location::parse(self.location.text().as_bytes()) {
-            let before = faults.len();
-            if let Location::Both(text, middle) = &self.location {
-                let (latitude, longitude) = text.split_at(*middle);
-                let both = [
-                    ("latitude", latitude, true),
-                    ("longitude", longitude, false),
-                ];
-                for (name, text, is_latitude) in both {
-                    if !is_degrees(text, is_latitude) {
-                        faults.push(Fault::new(name, degrees_wanted(is_latitude)));
-                    }
-                }
-            }
-            if faults.len() == before {
-                faults.push(Fault::of("location", &invalid));
-            }
-        }
-        if let Some(time) = &self.time
-            && let Err(invalid) = ReportTime::parse(time.as_bytes())
-        {
-            faults.push(Fault::of("time", &invalid));
-        }
+        note_client(Some(&self.client), &mut faults);
+        note_location(Some(&self.location), &mut faults);
+        note_time(self.time.as_deref(), &mut faults);
         faults
+    }
+}
+
+/// Notes what is wrong with an ID, if there is one.
+fn note_client(client: Option<&[u8]>, faults: &mut Vec<Fault>) {
+    if let Some(reason) = client.and_then(client_fault) {
+        faults.push(Fault::new("client", reason));
+    }
+}
+
+/// The same of a location.
+fn note_location(location: Option<&Location<'_>>, faults: &mut Vec<Fault>) {
+    let Some(location) = location else { return };
+    let Err(invalid) = herd_crdt::Location::parse(location.text().as_bytes()) else {
+        return;
+    };
+    let before = faults.len();
+    if let Location::Both(text, middle) = location {
+        let (latitude, longitude) = text.split_at(*middle);
+        note_degrees(Some(latitude), true, faults);
+        note_degrees(Some(longitude), false, faults);
+    }
+    if faults.len() == before {
+        faults.push(Fault::of("location", &invalid));
+    }
+}
+
+/// The same of a latitude or a longitude.
+fn note_degrees(text: Option<&str>, is_latitude: bool, faults: &mut Vec<Fault>) {
+    if text.is_some_and(|text| !is_degrees(text, is_latitude)) {
+        let name = if is_latitude { "latitude" } else { "longitude" };
+        faults.push(Fault::new(name, degrees_wanted(is_latitude)));
+    }
+}
+
+/// The same of a time.
+fn note_time(time: Option<&str>, faults: &mut Vec<Fault>) {
+    if let Some(time) = time
+        && let Err(invalid) = ReportTime::parse(time.as_bytes())
+    {
+        faults.push(Fault::of("time", &invalid));
     }
 }
 
@@ -254,10 +277,18 @@ fn location<'a>(
         let [latitude, longitude] = both;
         let latitude = degrees(latitude, "latitude", faults);
         let longitude = degrees(longitude, "longitude", faults);
-        let mut text = latitude?;
-        let middle = text.len();
-        text.push_str(&longitude?);
-        return Some(Location::Both(text, middle));
+        return match (latitude, longitude) {
+            (Some(mut text), Some(longitude)) => {
+                let middle = text.len();
+                text.push_str(&longitude);
+                Some(Location::Both(text, middle))
+            }
+            (latitude, longitude) => {
+                note_degrees(latitude.as_deref(), true, faults);
+                note_degrees(longitude.as_deref(), false, faults);
+                None
+            }
+        };
     };
     if both.iter().any(Option::is_some) {
         faults.push(Fault::new(

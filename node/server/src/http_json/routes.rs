@@ -1,6 +1,6 @@
 //! The paths and their answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -58,10 +58,11 @@ pub fn closed_routes() -> Router {
         })
 }
 
+/// The description of the interface, which is made once: it stays the same.
 async fn openapi() -> Response {
+    static JSON: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());
     let media_type = [(header::CONTENT_TYPE, "application/json")];
-    let json = document().to_json().unwrap_or_default();
-    (media_type, json).into_response()
+    (media_type, JSON.as_str()).into_response()
 }
 
 /// Answers `OPTIONS`. The methods of the path are in the header `Allow`, which each answer has where no handler was

@@ -70,8 +70,10 @@ pub enum ReportIf {
 /// What a report at this server's clock has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placed {
-    /// Nothing: it was not meant for the client, or a later record is known.
-    Nothing,
+    /// Nothing: it was not meant for the client.
+    NotMeant,
+    /// Nothing: a record or a tombstone is known whose time is ahead of this server's clock.
+    Superseded,
     /// The client was not known here.
     Added,
     /// The client is elsewhere now.
@@ -120,7 +122,7 @@ impl Batch<'_> {
         }
         service.check(&operands, time_ns)?;
         let record = BorrowedRecord::of(operands, &service.settings.server, time_ns);
-        let mut placed = Placed::Nothing;
+        let mut placed = Placed::NotMeant;
         let is_meant = |known: Option<&Record>| {
             placed = match known {
                 None => Placed::Added,
@@ -137,8 +139,11 @@ impl Batch<'_> {
         if outcome == Some(Outcome::Expired) && service.is_kept_out(time_ns, self.received_ns) {
             return Err(Refusal::KeptOut.into());
         }
-        let is_changed = outcome.is_some_and(Outcome::changed);
-        Ok(if is_changed { placed } else { Placed::Nothing })
+        Ok(match outcome {
+            None => Placed::NotMeant,
+            Some(outcome) if outcome.changed() => placed,
+            Some(_) => Placed::Superseded,
+        })
     }
 }
 

@@ -100,7 +100,7 @@ Server {
         "HTTP always answers to IP addresses, `localhost` and the names in the topology. Further names are those of a \
          proxy or of a Service; [why](security.md#pages-from-elsewhere).";
     HttpCorsOrigin http_cors_origin: Vec<Arc<str>>, Origins, otherwise "none",
-        for [Serve], "Let web pages of these origins use HTTP/JSON, with commas between them; `*` is every page",
+        for [Serve, Local], "Let web pages of these origins use HTTP/JSON, with commas between them; `*` is every page",
         "Other pages from elsewhere can read nothing and [write nothing](security.md#pages-from-elsewhere).";
     HttpTls http_tls: bool, Switch, default false,
         for [Serve], "Speak TLS only at the HTTP port, with the certificate of the client port",

@@ -63,9 +63,9 @@ impl ControlConnection {
                 Some(Line::Oversized(_)) => return Err(self.not_understood()),
                 None => {}
             }
-            match self.stream.read(self.reader.room()) {
+            match self.stream.read(self.reader.buffer().room()) {
                 Ok(0) => return Ok(None),
-                Ok(bytes) => self.reader.filled(bytes),
+                Ok(bytes) => self.reader.buffer().filled(bytes),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.lost(&error)),
             }

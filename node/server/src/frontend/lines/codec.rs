@@ -21,9 +21,9 @@ impl LineCodec {
         }
     }
 
-    /// The bytes that were read. Execute all lines before more are added.
+    /// Where the next bytes are read to. Execute all lines before.
     pub(in crate::frontend) fn buffer(&mut self) -> &mut ReadBuffer {
-        self.reader.buffer_mut()
+        self.reader.buffer()
     }
 
     /// Whether the beginning of a line is there without its end. Execute all lines before.

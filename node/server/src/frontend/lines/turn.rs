@@ -29,7 +29,7 @@ impl Turn<'_> {
                 self.replies.push_found(&reply, bytes);
             }
             Effect::TooMany(reply) => {
-                self.weigh_search(SEARCH_COMMANDS);
+                self.weigh_long_search();
                 return self.reply(&reply, line, is_first);
             }
             Effect::Taken(reply, word) => {

@@ -1,7 +1,7 @@
 //! Requests, as a connection executes them.
 
 use super::execute::Speaker;
-use super::members::{KEPT_BYTES_MAX, write_client};
+use super::members::write_client;
 use super::wire;
 use crate::access::AccessSession;
 use crate::frontend::statistics::CommandOutcome;
@@ -10,16 +10,10 @@ use crate::wire_log::ConnectionLog;
 use herd_protocol::resp::{CommandReader, members_ahead};
 use herd_protocol::{Foreign, ReadBuffer};
 
-/// Fewer reports than this are not worth a look ahead.
-const PREFETCHED_MIN: usize = 4;
-
 /// The state of RESP of one connection.
 pub(in crate::frontend) struct RespCodec {
     reader: CommandReader,
     speaker: Speaker,
-    /// The IDs of clients that come next, one behind the other, and where each ends.
-    ids_ahead: Vec<u8>,
-    ends_ahead: Vec<usize>,
     /// Whether no request was executed yet.
     is_new: bool,
 }
@@ -30,15 +24,13 @@ impl RespCodec {
         RespCodec {
             reader: CommandReader::new(command_bytes_max),
             speaker: Speaker::new(number),
-            ids_ahead: Vec::new(),
-            ends_ahead: Vec::new(),
             is_new: true,
         }
     }
 
-    /// The bytes that were read. Execute all requests before more are added.
+    /// Where the next bytes are read to. Execute all requests before.
     pub(in crate::frontend) fn buffer(&mut self) -> &mut ReadBuffer {
-        self.reader.buffer_mut()
+        self.reader.buffer()
     }
 
     /// Whether the beginning of a request is there without its end. Execute all requests before.
@@ -99,25 +91,15 @@ impl RespCodec {
     /// Prefetches the clients of reports that are about to be executed.
     fn prefetch(&mut self, turn: &Turn<'_>) {
         let allowance = turn.allowance;
-        let most = allowance.in_turn.min(allowance.by_pace);
-        let (ids, ends) = (&mut self.ids_ahead, &mut self.ends_ahead);
-        ids.clear();
-        ends.clear();
-        for (key, member) in members_ahead(self.reader.ahead()).take(most) {
-            write_client(key, member, ids);
-            ends.push(ids.len());
-        }
-        if ends.len() < PREFETCHED_MIN {
-            return;
-        }
-        let mut begin = 0;
-        let clients = ends.iter().map(|&end| {
-            let client = &ids[begin..end];
-            begin = end;
-            client
-        });
         let locations = turn.service.operations.locations();
-        locations.prefetch_clients(clients, most);
-        ids.shrink_to(KEPT_BYTES_MAX);
+        let client = &mut self.speaker.placed.client;
+        let members = members_ahead(self.reader.ahead());
+        let hashes = members.map(|(key, member)| {
+            client.clear();
+            write_client(key, member, client);
+            locations.hash_of(client)
+        });
+        locations.prefetch_hashes(hashes, allowance.in_turn.min(allowance.by_pace));
+        self.speaker.placed.shrink();
     }
 }

@@ -4,7 +4,7 @@ use herd_crdt::CLIENT_ID_BYTES_MAX;
 use herd_protocol::resp::{Arguments, Geoadd, InvalidRequest, Member, RespCommand, write_degrees};
 
 /// A buffer that has grown beyond this is not kept, in bytes.
-pub(super) const KEPT_BYTES_MAX: usize = 4 * 1_024;
+const KEPT_BYTES_MAX: usize = 4 * 1_024;
 
 /// The IDs of a request's members have together at most this number of bytes, and at most
 /// [`IDS_BYTES_PER_LINE_BYTE`] times those of the longest request: the key is in each of them, so that a request of 64 KiB

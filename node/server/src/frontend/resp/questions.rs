@@ -164,15 +164,13 @@ pub(super) fn geosearch(
         Asked::Now(Ok(answer)) => tell_at_once(form, answer, speaker, turn),
         Asked::Now(Err(refusal)) => {
             if refusal == SearchRefusal::TooMany {
-                // It was begun.
-                turn.weigh_search(SEARCH_COMMANDS);
+                turn.weigh_long_search();
             }
             let text = refusals::search(refusal);
             speaker.error(turn, &text, CommandOutcome::GeosearchRefused);
         }
         Asked::Later(searched) | Asked::AfterLoading(searched) => {
             turn.batch.count(CommandOutcome::GeosearchAnswered);
-            turn.weigh(SEARCH_COMMANDS);
             let told = tell_later(form, searched, speaker.identity.version);
             turn.later(Box::pin(told), Word::Geosearch, prefix.len());
         }
@@ -291,7 +289,6 @@ pub(super) fn count(
     }
     turn.batch.count(CommandOutcome::CountAnswered);
     speaker.records = keys.len();
-    turn.weigh(SEARCH_COMMANDS * keys.len());
     let (operations, principal) = (Arc::clone(&turn.service.operations), principal.clone());
     let version = speaker.identity.version;
     let bytes = keys.iter().map(Vec::len).sum();

@@ -85,6 +85,19 @@ pub(super) fn placing(refusal: &PlacingRefusal, member: &Member<'_>) -> String {
     }
 }
 
+/// Why some members of a `GEOADD` are as they were.
+pub(super) fn superseded(superseded: usize, of: usize) -> String {
+    let others = if superseded < of {
+        "; the others were taken in"
+    } else {
+        ""
+    };
+    format!(
+        "ERR {superseded} of {of} members not changed: of each a later report or removal is known, with a time ahead of \
+         this server's clock{others}"
+    )
+}
+
 /// Why a client was not forgotten.
 pub(super) fn forgetting(refusal: ForgetRefusal) -> String {
     match refusal {

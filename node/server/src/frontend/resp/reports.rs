@@ -48,11 +48,21 @@ pub(super) fn geoadd(
     speaker.records = members;
     turn.commands += members - 1;
     match placed(geoadd, principal, speaker, turn) {
-        Ok(counted) => {
+        Ok(placing) if placing.superseded == members => {
+            let text = refusals::superseded(members, members);
+            speaker.error(turn, &text, CommandOutcome::GeoaddRefused);
+        }
+        Ok(placing) if placing.superseded > 0 => {
+            turn.batch.count(CommandOutcome::GeoaddRefused);
+            let text = refusals::superseded(placing.superseded, members);
+            let taken = members - placing.superseded;
+            taken_but(&text, (Word::Geoadd, taken), speaker, turn);
+        }
+        Ok(placing) => {
             turn.batch.count(CommandOutcome::GeoaddTaken);
             let Speaker { identity, out, .. } = speaker;
             out.clear();
-            identity.encoder(out).integer(counted);
+            identity.encoder(out).integer(placing.counted);
             if turn.service.operations.holds_replies() {
                 turn.taken(&**out, &refusal(), (Word::Geoadd, members));
             } else {
@@ -70,13 +80,22 @@ pub(super) fn geoadd(
     speaker.placed.shrink();
 }
 
-/// Reports the members; returns the number for the reply.
+/// What a `GEOADD` has done that was not stopped.
+#[derive(Default)]
+struct Placing {
+    /// The number for the reply.
+    counted: i64,
+    /// How many members are as they were, since their known records are later.
+    superseded: usize,
+}
+
+/// Reports the members.
 fn placed(
     geoadd: &Geoadd<'_>,
     principal: &Principal,
     speaker: &mut Speaker,
     turn: &mut Turn<'_>,
-) -> Result<i64, NotPlaced> {
+) -> Result<Placing, NotPlaced> {
     if geoadd.len() > 1 {
         check_all(geoadd, principal, speaker)?;
     }
@@ -85,7 +104,7 @@ fn placed(
         ReportCondition::Unknown => ReportIf::Unknown,
         ReportCondition::Known => ReportIf::Known,
     };
-    let mut counted = 0;
+    let mut done = Placing::default();
     for (taken, member) in geoadd.members().enumerate() {
         let placing = &mut speaker.placed;
         placing
@@ -101,13 +120,14 @@ fn placed(
             },
             taken,
         })?;
-        counted += i64::from(match placed {
-            Placed::Added => true,
-            Placed::Moved => geoadd.counts_changed,
-            Placed::Confirmed | Placed::Nothing => false,
-        });
+        match placed {
+            Placed::Added => done.counted += 1,
+            Placed::Moved => done.counted += i64::from(geoadd.counts_changed),
+            Placed::Confirmed | Placed::NotMeant => {}
+            Placed::Superseded => done.superseded += 1,
+        }
     }
-    Ok(counted)
+    Ok(done)
 }
 
 /// Looks at all members before the first is reported, so that a mistake in one changes nothing.

@@ -80,6 +80,31 @@ async fn the_later_of_two_requests_wins_at_one_clock() {
 }
 
 #[tokio::test]
+async fn a_member_of_which_a_later_record_is_known_is_told() {
+    let server = server().await;
+    // An hour ahead, as a client with a clock of its own may report.
+    let ahead = format!("{}", NOW_NS / 1_000_000_000 + 3_600);
+    let known = Record::new(b"k/a", b"+8+8", ahead.as_bytes(), "Smith".into(), 0).unwrap();
+    server.locations.report(known);
+    let said = server
+        .says(requests(
+            "GEOADD k 1 1 a\nGEOADD k 2 2 b 1 1 a 3 3 c\nGEOADD k NX 1 1 a\nGEOADD k XX CH 1 1 a\nGEOPOS k a b c\n\
+             ZREM k a\nGEOADD k 1 1 a\nGEOPOS k a",
+        ))
+        .await;
+    let reason =
+        "of each a later report or removal is known, with a time ahead of this server's clock";
+    let alone = format!("-ERR 1 of 1 members not changed: {reason}\r\n");
+    let one = format!("-ERR 1 of 3 members not changed: {reason}; the others were taken in\r\n");
+    let at = |degree: u8| format!("*2\r\n$1\r\n{degree}\r\n$1\r\n{degree}\r\n");
+    let positions = format!("*3\r\n{}{}{}", at(8), at(2), at(3));
+    assert_eq!(
+        said,
+        format!("{alone}{one}:0\r\n{alone}{positions}:1\r\n{alone}*1\r\n*-1\r\n")
+    );
+}
+
+#[tokio::test]
 async fn a_mistake_in_one_member_changes_nothing() {
     let server = server().await;
     let said = server

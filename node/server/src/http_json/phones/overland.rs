@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::osmand::seconds;
-use super::outcome::worth_telling;
 use crate::http_json::answer;
 use crate::http_json::api::HttpApi;
 use crate::http_json::body::BoundedBody;
@@ -31,8 +30,9 @@ const LOCATIONS_MAX: usize = 5_000;
 /// What the app sends, as far as it matters here.
 #[derive(Deserialize)]
 struct Batch<'a> {
+    /// Each is read by itself, so that one that cannot be read keeps no other out.
     #[serde(borrow, default)]
-    locations: Vec<Feature<'a>>,
+    locations: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +56,33 @@ struct Properties {
 
 #[derive(Serialize)]
 struct Done {
+    /// The app throws the batch away if this is `ok`, and else sends it again and again, all later ones behind it.
     result: &'static str,
+    /// How many locations were left out for good. The app does not look at it.
+    #[serde(skip_serializing_if = "is_none")]
+    refused: usize,
+    /// Why the first of them was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+/// The locations that will not be better the next time, if any.
+#[derive(Default)]
+struct LeftOut {
+    count: usize,
+    first: Option<Problem>,
+}
+
+impl LeftOut {
+    fn add(&mut self, problem: Problem) {
+        self.count += 1;
+        self.first.get_or_insert(problem);
+    }
 }
 
 /// Takes in a batch.
@@ -74,25 +100,46 @@ pub(super) async fn overland(
             "a batch has 5000 locations at most",
         ));
     }
+    let mut left_out = LeftOut::default();
     let mut texts = Vec::with_capacity(batch.locations.len());
-    for feature in &batch.locations {
-        // What is no place, such as the end of a trip without one, is passed over: the app would send it for ever.
-        match report_of(feature) {
+    for location in &batch.locations {
+        match report_of(location) {
             Some(Ok(report)) => texts.push(report),
-            Some(Err(problem)) if problem.names("client") => return Err(problem),
-            Some(Err(_)) => api.count(0, 1),
+            Some(Err(problem)) => {
+                api.count(0, 1);
+                left_out.add(problem);
+            }
             None => {}
         }
     }
     let refused = api.take_in_all(&caller, &texts).await;
-    // One that breaks a rule will not be better the next time.
-    let told = refused
+    let is_any_taken = refused.len() < texts.len();
+    let (for_good, passing): (Vec<Problem>, Vec<Problem>) = refused
         .into_iter()
-        .filter(|problem| problem.kind() != Kind::Malformed);
-    for problem in told {
-        worth_telling(problem)?;
+        .partition(|problem| is_for_good(problem.kind()));
+    if let Some(problem) = passing.into_iter().next() {
+        return Err(problem);
     }
-    Ok(answer::json(&Done { result: "ok" }))
+    for problem in for_good {
+        // A token that may report none of the batch is a mistake in the set-up, which somebody can mend.
+        if problem.kind() == Kind::Forbidden && !is_any_taken {
+            return Err(problem);
+        }
+        left_out.add(problem);
+    }
+    Ok(answer::json(&Done {
+        result: "ok",
+        refused: left_out.count,
+        reason: left_out.first.map(|problem| problem.summary()),
+    }))
+}
+
+/// Whether the location will not be better the next time.
+fn is_for_good(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Malformed | Kind::Ahead | Kind::IdTooLong | Kind::Forbidden
+    )
 }
 
 async fn read(body: Body) -> Result<Vec<u8>, Problem> {
@@ -104,17 +151,24 @@ async fn read(body: Body) -> Result<Vec<u8>, Problem> {
     Ok(whole)
 }
 
-/// The report of a feature; `None` if it is none.
-fn report_of(feature: &Feature<'_>) -> Option<Result<ReportTexts<'static>, Problem>> {
-    let coordinates = feature.geometry.as_ref()?.coordinates?;
+/// The report of a location; `None` if it tells of no place, as the end of a trip without one.
+fn report_of(location: &RawValue) -> Option<Result<ReportTexts<'static>, Problem>> {
+    let feature: Feature<'_> = match serde_json::from_str(location.get()) {
+        Ok(feature) => feature,
+        Err(error) => {
+            let fault = Fault::of("locations", &error);
+            return Some(Err(Problem::malformed(vec![fault])));
+        }
+    };
+    let coordinates = feature.geometry?.coordinates?;
     // A point; lines and areas have further brackets.
     let point: Vec<&RawValue> = serde_json::from_str(coordinates.get()).ok()?;
     let [longitude, latitude, ..] = point.as_slice() else {
         return None;
     };
-    let properties = feature.properties.as_ref()?;
+    let properties = feature.properties?;
     let time = seconds(properties.timestamp.as_deref()?);
-    let client = properties.device_id.clone().unwrap_or_default();
+    let client = properties.device_id.unwrap_or_default();
     if let Some(reason) = client_fault(client.as_bytes()) {
         let reason = format!("device_id: {reason}; set a device id in the app");
         return Some(Err(Problem::malformed(vec![Fault::new("client", reason)])));

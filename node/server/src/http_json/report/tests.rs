@@ -71,6 +71,14 @@ fn every_mistake_of_a_report_is_named() {
             r#"{"client":"a b","latitude":91,"longitude":181,"time":9223372037}"#,
             &["client", "latitude", "longitude", "time"],
         ),
+        (
+            r#"{"foo":1,"client":"a b","latitude":"91","longitude":"x","time":"soon"}"#,
+            &["foo", "client", "latitude", "longitude", "time"],
+        ),
+        (
+            r#"{"client":"a","latitude":"91","time":"soon"}"#,
+            &["longitude", "latitude", "time"],
+        ),
         (r#"{"client":"a","location":"34-118"}"#, &["location"]),
         (
             r#"{"client":"a","location":"+1+1","latitude":1}"#,

@@ -241,26 +241,15 @@ async fn overland_is_told_ok_when_all_is_safe() {
         "bike",
     );
     let answer = api.ask("POST", "/overland", &headers, &batch).await;
-    assert_eq!(
-        (answer.status, answer.json()),
-        (200, json!({"result": "ok"}))
-    );
+    let told = json!({
+        "result": "ok", "refused": 2,
+        "reason": "time: is neither seconds since 1970 nor a time of RFC 3339 with its distance from UTC"
+    });
+    assert_eq!((answer.status, answer.json()), (200, told));
     let record = api.service.locations().find(b"bike").unwrap();
     assert_eq!(
         (record.location_text(), record.time_text()),
         (&b"+34.06893-118.445127"[..], &b"1520023934"[..])
-    );
-    let nameless = api
-        .ask(
-            "POST",
-            "/overland",
-            &headers,
-            &overland(&["2018-03-02T12:52:13Z"], ""),
-        )
-        .await;
-    assert_eq!(
-        (nameless.status, nameless.fields()),
-        (400, vec!["client".to_owned()])
     );
     assert_eq!(
         api.ask("POST", "/overland", &headers, "{").await.status,
@@ -276,6 +265,56 @@ async fn overland_is_told_ok_when_all_is_safe() {
         full.ask("POST", "/overland", &headers, &batch).await.status,
         503
     );
+}
+
+/// A location of an Overland batch, and one that can never be taken in.
+fn overland_location(device: &str) -> Value {
+    json!({
+        "geometry": {"coordinates": [1, 1]},
+        "properties": {"timestamp": "2018-03-02T12:52:13Z", "device_id": device}
+    })
+}
+
+#[tokio::test]
+async fn overland_goes_on_behind_what_will_never_be_taken_in() {
+    let api = start();
+    let good = overland_location("bike");
+    let mut far = good.clone();
+    far["geometry"]["coordinates"] = json!([1, 91]);
+    let mut strange = good.clone();
+    strange["properties"]["timestamp"] = json!(1_520_023_934);
+    let long = overland_location(&"b".repeat(9_000));
+    for (bad, reason) in [
+        (overland_location(""), "client: device_id: "),
+        (overland_location("my bike"), "client: device_id: "),
+        (far, "latitude: "),
+        (strange, "locations: invalid type: integer"),
+        (json!("nothing"), "locations: invalid type: string"),
+        (long, "client: device_id: "),
+    ] {
+        // Before a good one, behind one, and alone.
+        for batch in [
+            vec![bad.clone(), good.clone()],
+            vec![good.clone(), bad.clone()],
+            vec![bad.clone()],
+        ] {
+            let body = json!({"locations": batch}).to_string();
+            let answer = api.ask("POST", "/overland", &[], &body).await;
+            let told = answer.json();
+            assert_eq!(
+                (answer.status, &told["result"]),
+                (200, &json!("ok")),
+                "{told}"
+            );
+            assert_eq!(told["refused"], 1, "{told}");
+            assert!(
+                told["reason"].as_str().unwrap().starts_with(reason),
+                "{told}"
+            );
+        }
+        assert!(api.service.locations().find(b"bike").is_some());
+    }
+    assert_eq!(api.service.locations().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,6 +40,28 @@ async fn each_operation_takes_the_scope_of_its_command() {
 }
 
 #[tokio::test]
+async fn overland_goes_on_behind_what_the_token_may_not_report() {
+    let api = start_with(with_vans);
+    let location = |device: &str| {
+        json!({"geometry": {"coordinates": [1, 1]},
+            "properties": {"timestamp": "2018-03-02T12:52:13Z", "device_id": device}})
+    };
+    let batch = |locations: &[Value]| json!({"locations": locations}).to_string();
+    let some = batch(&[location("bus"), location("van9")]);
+    let answer = api.ask("POST", "/overland", &[], &some).await;
+    let told = json!({"result": "ok", "refused": 1, "reason": "the token does not allow this"});
+    assert_eq!((answer.status, answer.json()), (200, told));
+    assert!(api.service.locations().find(b"van9").is_some());
+    // None of it, which the token's owner can mend.
+    let none = batch(&[location("bus"), location("")]);
+    let answer = api.ask("POST", "/overland", &[], &none).await;
+    assert_eq!(
+        (answer.status, &answer.json()["code"]),
+        (403, &json!("forbidden"))
+    );
+}
+
+#[tokio::test]
 async fn who_may_not_ask_is_told_only_what_it_said() {
     let api = start_with(with_vans);
     let secret = herd_crdt::Record::new(b"van8", b"+8+8", b"1000", "Smith".into(), 0).unwrap();
