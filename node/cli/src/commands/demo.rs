@@ -77,13 +77,16 @@ fn failed(code: u8, message: &str) -> u8 {
     code
 }
 
+/// Both directions of a connection.
+type Halves = (
+    ReadHalf<Box<dyn LinkStream>>,
+    WriteHalf<Box<dyn LinkStream>>,
+);
+
 /// A server, and the connection to it if there is one.
 struct Server {
     address: String,
-    connection: Option<(
-        ReadHalf<Box<dyn LinkStream>>,
-        WriteHalf<Box<dyn LinkStream>>,
-    )>,
+    connection: Option<Halves>,
     next_attempt: Instant,
 }
 

@@ -31,6 +31,14 @@ pub(crate) fn topology_of(base: u16) -> (tempfile::TempDir, String) {
     (folder, path)
 }
 
+async fn json_has_both(of_topology: &str) {
+    let (code, output) = herd(&["status", of_topology, "--json"]).run().await;
+    assert_eq!(code, 0, "{output}");
+    let json: serde_json::Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["servers"][1]["status"]["server"], "B");
+}
+
 #[tokio::test]
 async fn status_tells_trouble_by_words_and_exit_status() {
     let (_folder, topology) = topology();
@@ -90,11 +98,7 @@ async fn status_tells_trouble_by_words_and_exit_status() {
         "{output}"
     );
 
-    let (code, output) = herd(&["status", &of_topology, "--json"]).run().await;
-    assert_eq!(code, 0, "{output}");
-    let json: serde_json::Value = serde_json::from_str(&output).unwrap();
-    assert_eq!(json["version"], 1);
-    assert_eq!(json["servers"][1]["status"]["server"], "B");
+    json_has_both(&of_topology).await;
 
     for server in [a, b] {
         server.signal(Signal::SIGKILL);

@@ -21,6 +21,13 @@ async fn made(folder: &Path, name: &str, scopes: &[&str]) -> (String, String) {
     (line, token)
 }
 
+/// A line is refused, and the reason for people says this.
+async fn is_refused(send: crate::process::Start, line: &str, reason: &str) {
+    let (code, said) = send.run().await;
+    assert!(code == 1 && said.contains(&format!("? {line}\n")), "{said}");
+    assert!(said.contains(reason), "{said}");
+}
+
 #[tokio::test]
 async fn a_token_is_made_shown_and_taken_away() {
     let folder = tempfile::tempdir().unwrap();
@@ -49,12 +56,7 @@ async fn a_token_is_made_shown_and_taken_away() {
     let send = |line: &str| herd(&["send", "--to", &to, line]).in_folder(folder.path());
     let report = "IAMAT van-7 +1+1 1";
 
-    let (code, said) = send(report).run().await;
-    assert!(
-        code == 1 && said.contains(&format!("? {report}\n")),
-        "{said}"
-    );
-    assert!(said.contains("it may want a token"), "{said}");
+    is_refused(send(report), report, "it may want a token").await;
     let (code, said) = send(report).env("HERD_TOKEN", &token).run().await;
     assert!(code == 0 && said.ends_with(" van-7 +1+1 1\n"), "{said}");
     let with_file = [
@@ -65,15 +67,8 @@ async fn a_token_is_made_shown_and_taken_away() {
         "van.token",
         "WHATSAT van-8 1 1",
     ];
-    let (code, said) = herd(&with_file).in_folder(folder.path()).run().await;
-    assert!(
-        code == 1 && said.contains("? WHATSAT van-8 1 1\n"),
-        "{said}"
-    );
-    assert!(
-        said.contains("or your token does not let you ask for it"),
-        "{said}"
-    );
+    let refused = herd(&with_file).in_folder(folder.path());
+    is_refused(refused, "WHATSAT van-8 1 1", "or your token does not").await;
     let unknown = "herd send: the server does not know the token, or asks for none\n";
     let refused = send(report).env("HERD_TOKEN", &other).run().await;
     assert_eq!(refused, (1, unknown.to_owned()));

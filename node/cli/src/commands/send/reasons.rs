@@ -173,10 +173,12 @@ fn of_time(time: &[u8], invalid: InvalidTime) -> String {
 
 /// The unit in which a number of this size is a time of these years.
 fn small_unit(number: u64) -> &'static str {
-    match number {
-        ..100_000_000_000_000 => "milliseconds",
-        ..100_000_000_000_000_000 => "microseconds",
-        _ => "nanoseconds",
+    if number < 1_000 * SECONDS_MAX {
+        "milliseconds"
+    } else if number < 1_000_000 * SECONDS_MAX {
+        "microseconds"
+    } else {
+        "nanoseconds"
     }
 }
 
