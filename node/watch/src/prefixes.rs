@@ -152,6 +152,8 @@ impl Drop for Prefixes {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::RandomState;
+
     use proptest::prelude::*;
 
     use super::super::budget::Budget;
@@ -178,7 +180,7 @@ mod tests {
             let mut index = Prefixes::default();
             let mut watchers: Vec<(String, Arc<Watcher>)> = Vec::new();
             for prefix in prefixes {
-                let watcher = Arc::new(Watcher::new(1, budget.share()));
+                let watcher = Arc::new(Watcher::new(1, budget.share(), RandomState::new()));
                 index.insert(prefix.as_bytes(), &watcher);
                 watchers.push((prefix, watcher));
             }
@@ -213,7 +215,7 @@ mod tests {
         const PREFIXES: usize = 1_024;
         let budget = Budget::new(1);
         let longest = vec![b'a'; herd_crdt::CLIENT_ID_BYTES_MAX];
-        let watcher = Arc::new(Watcher::new(1, budget.share()));
+        let watcher = Arc::new(Watcher::new(1, budget.share(), RandomState::new()));
         let mut index = Prefixes::default();
         // In no order, so that runs are split and gone on with.
         let lengths = || (0..PREFIXES).map(|number| 8 * (1 + number * 515 % PREFIXES));
