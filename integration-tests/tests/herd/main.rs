@@ -1,5 +1,6 @@
 //! Whole herds of real processes.
 
+#![expect(clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod busy_then_idle;

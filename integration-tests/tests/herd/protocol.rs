@@ -12,7 +12,7 @@ use crate::{TIME, UCLA};
     clippy::disallowed_methods,
     reason = "a client has the machine's clock, as the server has"
 )]
-fn now_ns() -> u128 {
+pub(crate) fn now_ns() -> u128 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap().as_nanos()
 }

@@ -84,13 +84,10 @@ fn redis<T: FromRedisValue>(resp: SocketAddr, arguments: &[&str]) -> T {
     command.arg(&arguments[1..]).query(&mut connection).unwrap()
 }
 
-/// Reports one client by each way in, all at Hill.
-async fn report_by_each_way(herd: &Herd) -> Vec<Reported> {
-    const JSON: &str = "application/json";
-    let ports = Ports::of(herd, "Hill");
-    let http = ports.http;
-    let mut lines = herd.client("Hill").await;
-    lines.report("in/lines", UCLA, TIME).await;
+const JSON: &str = "application/json";
+
+/// Reports one client by each way of HTTP/JSON.
+async fn report_by_json(http: SocketAddr) {
     let texts = json!({"location": UCLA, "time": TIME}).to_string();
     send(http, "PUT", "/v1/clients/in/put", JSON, &texts).await;
     let texts = format!(
@@ -101,52 +98,58 @@ async fn report_by_each_way(herd: &Herd) -> Vec<Reported> {
         "[{{\"client\":\"in/array\",\"latitude\":34.068930,\"longitude\":-1.18445127e2,\"time\":{TIME}}}]"
     );
     send(http, "POST", "/v1/reports", JSON, &numbers).await;
+}
+
+/// Reports one client by each way of phones and trackers. Returns their IDs.
+async fn report_by_phones(http: SocketAddr) -> [&'static str; 5] {
     let (latitude, longitude) = (34.068_93, -118.445_127);
     let message =
         json!({"_type": "location", "lat": latitude, "lon": longitude, "tst": 1_520_023_934});
     send(http, "POST", "/owntracks", JSON, &message.to_string()).await;
     let query = format!("id=in/osmand&lat={latitude}&lon={longitude}&timestamp={SECONDS}");
     send(http, "GET", &format!("/osmand?{query}"), "", "").await;
+    let form = "application/x-www-form-urlencoded";
     let query = query.replace("in/osmand", "in/form");
-    send(
-        http,
-        "POST",
-        "/osmand",
-        "application/x-www-form-urlencoded",
-        &query,
-    )
-    .await;
+    send(http, "POST", "/osmand", form, &query).await;
     let message = json!({"device_id": "in/traccar",
         "location": {"timestamp": "2018-03-02T20:52:14.000Z", "coords": {"latitude": latitude, "longitude": longitude}}});
     send(http, "POST", "/osmand", JSON, &message.to_string()).await;
     let batch = json!({"locations": [{"type": "Feature", "geometry": {"type": "Point", "coordinates": [longitude, latitude]},
         "properties": {"timestamp": "2018-03-02T12:52:14-0800", "device_id": "in/overland"}}]});
     send(http, "POST", "/overland", JSON, &batch.to_string()).await;
-    let [longitude, latitude] = ["-118.445127", "34.068930"];
-    let added: i64 = redis(ports.resp, &["GEOADD", "in", longitude, latitude, "redis"]);
-    assert_eq!(added, 1);
-    let in_seconds = |client: &str| (client.to_owned(), NUMBERS, Some(SECONDS));
-    let mut expected = vec![
-        ("in/lines".to_owned(), UCLA, Some(TIME)),
-        ("in/put".to_owned(), UCLA, Some(TIME)),
-        ("in/ndjson".to_owned(), UCLA, Some(TIME)),
-        ("in/array".to_owned(), NUMBERS, Some(TIME)),
-        ("in/redis".to_owned(), UCLA, None),
-    ];
-    let phones = [
+    [
         "owntracks/ada/phone",
         "in/osmand",
         "in/form",
         "in/traccar",
         "in/overland",
+    ]
+}
+
+/// Reports one client by each way in, all at Hill.
+async fn report_by_each_way(herd: &Herd) -> Vec<Reported> {
+    let ports = Ports::of(herd, "Hill");
+    let mut lines = herd.client("Hill").await;
+    lines.report("in/lines", UCLA, TIME).await;
+    report_by_json(ports.http).await;
+    let phones = report_by_phones(ports.http).await;
+    let [longitude, latitude] = ["-118.445127", "34.068930"];
+    let added: i64 = redis(ports.resp, &["GEOADD", "in", longitude, latitude, "redis"]);
+    assert_eq!(added, 1);
+    let mut expected = vec![
+        ("in/lines", UCLA, Some(TIME)),
+        ("in/put", UCLA, Some(TIME)),
+        ("in/ndjson", UCLA, Some(TIME)),
+        ("in/array", NUMBERS, Some(TIME)),
+        ("in/redis", UCLA, None),
     ];
-    expected.extend(phones.map(in_seconds));
+    expected.extend(phones.map(|client| (client, NUMBERS, Some(SECONDS))));
     let mut reported = Vec::new();
     for (client, location, time) in expected {
-        let at = lines.find(&client).await;
+        let at = lines.find(client).await;
         let at = at.unwrap_or_else(|| panic!("{client} is not known"));
         reported.push(Reported {
-            client,
+            client: client.to_owned(),
             location: location.to_owned(),
             time: time.map(str::to_owned),
             at,
@@ -191,7 +194,7 @@ impl Reported {
         for question in [
             format!("NEARBY POINT {UCLA} 0 1000"),
             format!("WITHIN {UCLA} {UCLA} 1000"),
-            format!("NEARBY CLIENT in/lines 0 1000"),
+            "NEARBY CLIENT in/lines 0 1000".to_owned(),
         ] {
             if question.starts_with("NEARBY CLIENT") && self.client == "in/lines" {
                 continue;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use crate::protocol::now_ns;
 use crate::{NAMES, ids};
 
 async fn two(arguments: &[&str]) -> Herd {
@@ -138,8 +139,7 @@ async fn colours_are_by_age_or_by_server() {
         browser.run(age).await == json!("old")
     })
     .await;
-    let now = std::time::SystemTime::now();
-    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = now_ns() / 1_000_000_000;
     hill.report("long-ago", "+60.17+24.94", &now.to_string())
         .await;
     eventually("it is fresh", async || {

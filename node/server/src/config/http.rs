@@ -43,34 +43,7 @@ pub(super) fn resolve(
             reason: "without HTTP nothing can show locations",
         });
     }
-    if !shows_locations && let Some(given) = resolver.given(Setting::HttpCorsOrigin) {
-        resolver.mistake(Mistake::Meaningless {
-            setting: Setting::HttpCorsOrigin,
-            origin: given.origin,
-            reason: "HTTP shows no locations; set http_locations".to_owned(),
-        });
-    }
-    let map_settings = [
-        (
-            Setting::MapTiles,
-            shows_locations,
-            "HTTP shows no locations; set http_locations",
-        ),
-        (
-            Setting::MapAttribution,
-            values.map_tiles.is_some(),
-            "there are no tiles; set map_tiles",
-        ),
-    ];
-    for (setting, has_use, reason) in map_settings {
-        if let Some(given) = resolver.given(setting).filter(|_| !has_use) {
-            resolver.mistake(Mistake::Meaningless {
-                setting,
-                origin: given.origin,
-                reason: reason.to_owned(),
-            });
-        }
-    }
+    note_without_use(resolver, values, shows_locations);
     if values.http_tls && values.client_tls_cert.is_none() {
         resolver.mistake(Mistake::Meaningless {
             setting: Setting::HttpTls,
@@ -83,4 +56,24 @@ pub(super) fn resolve(
         shows_locations,
         tls: values.http_tls,
     })
+}
+
+/// Settings that were given, and change nothing.
+fn note_without_use(resolver: &mut Resolver<'_>, values: &Values, shows_locations: bool) {
+    let without_locations = "HTTP shows no locations; set http_locations";
+    let without_tiles = "there are no tiles; set map_tiles";
+    let have_tiles = values.map_tiles.is_some();
+    for (setting, has_use, reason) in [
+        (Setting::HttpCorsOrigin, shows_locations, without_locations),
+        (Setting::MapTiles, shows_locations, without_locations),
+        (Setting::MapAttribution, have_tiles, without_tiles),
+    ] {
+        if let Some(given) = resolver.given(setting).filter(|_| !has_use) {
+            resolver.mistake(Mistake::Meaningless {
+                setting,
+                origin: given.origin,
+                reason: reason.to_owned(),
+            });
+        }
+    }
 }

@@ -24,6 +24,12 @@ pub(super) struct PageHello<'a> {
     pub(super) tiles: Option<&'a MapTiles>,
 }
 
+/// Key, latitude, longitude, count, server, time in s, label.
+type AddedDot = (String, f64, f64, usize, Option<u16>, Option<i64>, String);
+
+/// The same without the label.
+type MovedDot = (String, f64, f64, usize, Option<u16>, Option<i64>);
+
 /// The changes of the map.
 #[derive(Debug, Serialize)]
 struct MapChanges {
@@ -31,10 +37,8 @@ struct MapChanges {
     whole: bool,
     clients: usize,
     counted: bool,
-    /// Key, latitude, longitude, count, server, time in s, label.
-    added: Vec<(String, f64, f64, usize, Option<u16>, Option<i64>, String)>,
-    /// The same without the label.
-    moved: Vec<(String, f64, f64, usize, Option<u16>, Option<i64>)>,
+    added: Vec<AddedDot>,
+    moved: Vec<MovedDot>,
     gone: Vec<String>,
 }
 

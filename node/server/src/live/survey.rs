@@ -104,7 +104,9 @@ impl Surveyor {
                 longitude: center.longitude_degrees,
                 count: tally.clients,
                 server: None,
-                time_s: times.get_mut(&square).and_then(middle_time_s),
+                time_s: times
+                    .get_mut(&square)
+                    .and_then(|times_s| middle_time_s(times_s)),
                 label: "".into(),
             };
             dots.insert(self.keys.hash_one((square, degrees.to_bits())), dot);
@@ -149,7 +151,7 @@ fn time_s(record: &Record) -> i64 {
         .div_euclid(herd_crdt::NANOSECONDS_PER_SECOND)
 }
 
-fn middle_time_s(times_s: &mut Vec<i64>) -> Option<i64> {
+fn middle_time_s(times_s: &mut [i64]) -> Option<i64> {
     times_s.sort_unstable();
     let middle = times_s.get(times_s.len() / 2)?;
     Some(middle.div_euclid(CIRCLE_TIME_STEP_S) * CIRCLE_TIME_STEP_S)

@@ -23,7 +23,7 @@ async fn each_report_has_its_answer_in_the_same_form() {
         .iter()
         .map(|fault| &fault["field"])
         .collect();
-    assert_eq!(fields, ["longitude"]);
+    assert_eq!(fields, ["longitude", "latitude"]);
     assert_eq!(answers[2]["errors"][0]["field"], "body");
     assert_eq!(answers[3]["code"], "ahead-of-clock");
     assert_eq!(api.get("/v1/clients/a").await.json()["location"], "+1+2");
