@@ -45,6 +45,11 @@ impl OwnClock {
         // It always updates.
         before.map_or_else(first, first)
     }
+
+    /// Whether a report with this time may be one of this clock, or older.
+    fn has_given(&self, time_ns: i64) -> bool {
+        time_ns < self.next_ns.load(Ordering::Relaxed)
+    }
 }
 
 /// The times that a batch has taken, and not given yet.
@@ -123,7 +128,9 @@ impl Batch<'_> {
         service.check(&operands, time_ns)?;
         let record = BorrowedRecord::of(operands, &service.settings.server, time_ns);
         let mut placed = Placed::NotMeant;
+        let mut known_ns = None;
         let is_meant = |known: Option<&Record>| {
+            known_ns = known.map(|known| known.time().ns());
             placed = match known {
                 None => Placed::Added,
                 Some(known) if known.location_text() == location => Placed::Confirmed,
@@ -142,6 +149,9 @@ impl Batch<'_> {
         Ok(match outcome {
             None => Placed::NotMeant,
             Some(outcome) if outcome.changed() => placed,
+            // Another connection reports the client at the same moment, with a time that was given later: as if it had been
+            // reported behind this.
+            Some(_) if known_ns.is_some_and(|ns| service.own_clock.has_given(ns)) => placed,
             Some(_) => Placed::Superseded,
         })
     }

@@ -303,6 +303,27 @@ async fn a_store_that_is_not_read_in_time_refuses_to_forget() {
     assert!(locations.find(b"kiwi").is_none());
 }
 
+#[test]
+fn of_two_reports_at_the_same_moment_both_are_taken_in() {
+    let service = service(|_| {});
+    let place = |batch: &mut Batch<'_>, client: &[u8], location: &[u8]| {
+        batch.report_now(&Principal::Anyone, client, location, ReportIf::Always)
+    };
+    let mut first = service.begin_batch(7);
+    assert_eq!(place(&mut first, b"emu", b"+1+1"), Ok(Placed::Added));
+    let mut second = service.begin_batch(7);
+    assert_eq!(place(&mut second, b"kiwi", b"+2+2"), Ok(Placed::Added));
+    assert_eq!(place(&mut first, b"kiwi", b"+3+3"), Ok(Placed::Moved));
+    let known = service.locations().find(b"kiwi").unwrap();
+    assert_eq!(known.location_text(), b"+2+2", "its time was given later");
+    // A time that this server has not given.
+    let ahead = Operands::check(b"kiwi", b"+4+4", b"60").unwrap();
+    second.report(&Principal::Anyone, &ahead).unwrap();
+    let placed = place(&mut second, b"kiwi", b"+5+5");
+    assert_eq!(placed, Ok(Placed::Superseded));
+    let _ = (first.finish(), second.finish());
+}
+
 #[tokio::test]
 async fn a_list_has_what_a_token_may_ask_about() {
     let service = service(|settings| settings.searches_in_flight_max = 1);
