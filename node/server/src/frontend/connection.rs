@@ -250,7 +250,11 @@ impl Connection {
             if self.turn_commands < COMMANDS_PER_TURN {
                 break;
             }
-            if self.depth.take_searched_long() {
+            let searched_long = self.depth.take_searched_long();
+            if self.commands_left {
+                self.depth.outlasted_turn();
+            }
+            if searched_long || self.is_to_move() {
                 // Other threads may be the ones for it now, and its client may be gone.
                 self.is_interrupted = self.may_go_on();
                 break;

@@ -126,6 +126,15 @@ impl Depth {
         }
     }
 
+    /// Notes that the last read was not executed within one turn. If its questions are the reason, the connection is deep at
+    /// once: a crowd of new connections that ask much at a time would be before all others for many turns.
+    pub(super) fn outlasted_turn(&mut self) {
+        if self.has_answered {
+            self.bytes = self.bytes.max(DEEP_BYTES * READS);
+            self.look();
+        }
+    }
+
     /// Whether a long search was begun since the last call.
     pub(super) fn take_searched_long(&mut self) -> bool {
         std::mem::take(&mut self.has_searched_long)
@@ -205,6 +214,17 @@ mod tests {
             depth.answered(4_600 / 128);
         }
         assert!(!depth.is_deep());
+    }
+
+    #[test]
+    fn questions_of_one_read_that_outlast_a_turn_are_deep() {
+        let mut depth = Depth::default();
+        depth.read(128 * REPORT_BYTES / 2);
+        depth.outlasted_turn();
+        assert!(!depth.is_deep(), "reports alone");
+        depth.answered(100);
+        depth.outlasted_turn();
+        assert!(depth.is_deep());
     }
 
     #[test]
