@@ -5,7 +5,7 @@
 # The last stage is also in k8s/image/Dockerfile, for a binary that was built outside; a test compares the
 # two.
 
-FROM rust:1.90-slim-bookworm AS build
+FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
