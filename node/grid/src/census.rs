@@ -31,8 +31,8 @@ pub struct Tally {
     longitudes: f64,
 }
 
-/// A count of the clients in squares of `2^bits` rows and columns of the lattice. It is carried on a zone at a time, so
-/// that others have their turn in between. A client that moves meanwhile may count twice or not at all.
+/// A count of the clients in squares of `2^bits` rows and columns of the lattice. It is carried on in pieces, so that
+/// others have their turn in between. A client that moves meanwhile may count twice or not at all.
 #[derive(Debug)]
 pub struct Census {
     window: Window,
@@ -43,6 +43,12 @@ pub struct Census {
     all: Vec<u64>,
     squares: BTreeMap<(u32, u32), Tally>,
     zones_done: usize,
+    /// Tiles of the last of these zones that are still to be looked at, the first one last.
+    tiles: Vec<Cell>,
+    /// The tile that is looked at,
+    tile: Cell,
+    /// and those of its parts that are still to be looked at.
+    parts: Vec<NodeId>,
 }
 
 impl Window {
@@ -120,25 +126,52 @@ impl Census {
             all: Vec::new(),
             squares: BTreeMap::new(),
             zones_done: 0,
+            tiles: Vec::new(),
+            tile: Cell { row: 0, column: 0 },
+            parts: Vec::new(),
         }
     }
 
-    /// Counts the clients of the next zone with clients; says whether all are counted.
-    pub fn carry_on(&mut self, grid: &Grid) -> bool {
-        let zones = grid.zones();
-        while let Some(zone) = zones.get(self.zones_done) {
-            let number = self.zones_done;
-            self.zones_done += 1;
-            if zone.is_empty() {
-                continue;
-            }
-            let southwest = zone_corner(number);
-            if self.meets(southwest, Level::Zone.cell_bits()) {
-                self.count_zone(grid, southwest, zone.tiles().len());
-                return false;
+    /// Goes on until about `piece` clients and parts were looked at, those of one node at the least; says whether all
+    /// clients are counted.
+    pub fn carry_on(&mut self, grid: &Grid, piece: usize) -> bool {
+        let mut looked_at = 0;
+        while looked_at < piece {
+            if let Some(part) = self.parts.pop() {
+                looked_at += self.look(grid, part);
+            } else if let Some(tile) = self.tiles.pop() {
+                self.tile = tile;
+                self.parts.push(NodeId::tile(tile));
+            } else if !self.enter_zone(grid) {
+                return true;
             }
         }
-        true
+        false
+    }
+
+    /// Notes the tiles of the next zone that has clients; says whether there is one.
+    fn enter_zone(&mut self, grid: &Grid) -> bool {
+        let zones = grid.zones();
+        while let Some(zone) = zones.get(self.zones_done) {
+            let southwest = zone_corner(self.zones_done);
+            self.zones_done += 1;
+            if !zone.is_empty() && self.meets(southwest, Level::Zone.cell_bits()) {
+                self.note_tiles(southwest, zone.tiles().len());
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Looks at a part of the tile; says how many clients and parts it has.
+    fn look(&mut self, grid: &Grid, part: NodeId) -> usize {
+        let mut counting = Counting {
+            tile: self.tile,
+            census: self,
+            looked_at: 1,
+        };
+        grid.look(part, &mut counting);
+        counting.looked_at
     }
 
     /// The hashes of all clients, if there are no more than were to be named. A client that moved may be named twice.
@@ -165,25 +198,16 @@ impl Census {
         (center, degrees)
     }
 
-    fn count_zone(&mut self, grid: &Grid, zone: Cell, tiles: usize) {
+    fn note_tiles(&mut self, zone: Cell, tiles: usize) {
         let bits = Level::Tile.cell_bits();
         let across = 1 << (Level::Zone.cell_bits() - bits);
-        for number in 0..tiles as u16 {
+        for number in (0..tiles as u16).rev() {
             let tile = Cell {
                 row: zone.row + ((number / across) << bits),
                 column: zone.column + ((number % across) << bits),
             };
-            if !self.meets(tile, bits) {
-                continue;
-            }
-            let mut parts = vec![NodeId::tile(tile)];
-            while let Some(part) = parts.pop() {
-                let mut counting = Counting {
-                    census: self,
-                    tile,
-                    parts: &mut parts,
-                };
-                grid.look(part, &mut counting);
+            if self.meets(tile, bits) {
+                self.tiles.push(tile);
             }
         }
     }
@@ -245,11 +269,12 @@ impl Census {
 struct Counting<'a> {
     census: &'a mut Census,
     tile: Cell,
-    parts: &'a mut Vec<NodeId>,
+    looked_at: usize,
 }
 
 impl Found for Counting<'_> {
     fn members(&mut self, members: &[Member]) {
+        self.looked_at += members.len();
         for member in members {
             self.census
                 .count_client(member.hash(), member.at(self.tile));
@@ -257,13 +282,14 @@ impl Found for Counting<'_> {
     }
 
     fn part(&mut self, part: NodeId, clients: usize) {
+        self.looked_at += 1;
         if !self.census.meets(part.cell, part.cell_bits()) {
             return;
         }
         if self.census.takes_whole(part, clients) {
             self.census.count_part(part, clients);
         } else {
-            self.parts.push(part);
+            self.census.parts.push(part);
         }
     }
 }
@@ -302,7 +328,7 @@ mod tests {
 
     fn counted(grid: &Grid, window: Window, bits: u32, all_max: usize) -> Census {
         let mut census = Census::new(window, bits, all_max);
-        while !census.carry_on(grid) {}
+        while !census.carry_on(grid, 100) {}
         census
     }
 
@@ -369,6 +395,25 @@ mod tests {
         assert_eq!(tallies.len(), 1);
         assert_eq!(tallies[0].clients, 20_000);
         assert!(tallies[0].named.len() == NAMED_MAX && census.all().is_none());
+    }
+
+    #[test]
+    fn a_town_is_counted_in_pieces() {
+        let members: Vec<(u32, u32)> = (0..20_000)
+            .map(|n| (300_000 + n % 200, 700_000 + n / 200))
+            .collect();
+        let grid = filled(&members);
+        let town = Window {
+            rows: (300_000, 300_199),
+            columns: (700_000, 700_199),
+        };
+        let mut census = Census::new(town, 0, 0);
+        let mut pieces = 0;
+        while !census.carry_on(&grid, 1_000) {
+            pieces += 1;
+        }
+        assert!(pieces >= 10, "{pieces}");
+        assert_eq!(census.squares().len(), 20_000);
     }
 
     #[test]

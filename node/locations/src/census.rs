@@ -9,10 +9,10 @@ use super::Locations;
 const BATCH: usize = 8;
 
 impl Locations {
-    /// Carries on a census by one zone; says whether it is over. The first one of all makes the index, in pieces of about
-    /// `piece` clients.
+    /// Carries on a census by about `piece` clients; says whether it is over. The first one of all makes the index, in
+    /// such pieces too.
     pub fn carry_on_census(&self, census: &mut Census, piece: usize) -> bool {
-        self.carry_on_indexing(piece) && census.carry_on(&self.grid)
+        self.carry_on_indexing(piece) && census.carry_on(&self.grid, piece)
     }
 
     /// Shows the current records of the clients with these hashes, a few shards being locked: `take` has to be quick.

@@ -1,5 +1,6 @@
 //! `herd demo`: something to look at. Vans drive through a city and report to the servers of a herd.
 
+mod farewell;
 mod fleet;
 
 use std::io::{self, Write as _};
@@ -9,10 +10,12 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::runtime;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{self, Instant, MissedTickBehavior, timeout};
 
+use self::farewell::forget_command;
 use self::fleet::Fleet;
 use super::connect::{ConnectArgs, Connected, NotConnected};
+use super::interval::interval;
 use super::output::Output;
 use super::report::{self, cannot_print};
 use super::stop_signals::StopSignals;
@@ -21,10 +24,13 @@ use herd_clock::clock::{SystemClock, WallClock as _};
 use herd_crdt::ReportTime;
 use herd_gossip::link::network::LinkStream;
 use herd_server::access::Token;
-use herd_server::settings::{Environment, duration};
+use herd_server::settings::Environment;
 
 /// The most vans: more are a load, for which there is `herd bench`.
 const VANS_MAX: u32 = 1_000;
+
+/// What the ids of vans begin with: clients of a person's own are hardly called so.
+const VAN: &str = "demo-van-";
 
 /// How long a server may take to take the reports of one moment.
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -43,8 +49,8 @@ pub(super) struct DemoArgs {
     /// How many vans drive, up to 1000
     #[arg(long, value_name = "COUNT", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=i64::from(VANS_MAX)))]
     vans: u32,
-    /// The time between two reports of a van
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    /// The time between two reports of a van, from 50ms to 1h
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = interval)]
     interval: Duration,
 }
 
@@ -127,13 +133,13 @@ impl Demo {
         let (vans, servers) = (self.args.vans, servers.join(", "));
         let every = humantime::format_duration(self.args.interval);
         let line = format!(
-            "{vans} vans, van-1 to van-{vans}, drive through Los Angeles and report every {every} to {servers}; Ctrl-C \
+            "{vans} vans, {VAN}1 to {VAN}{vans}, drive through Berlin and report every {every} to {servers}; Ctrl-C \
              stops them\n"
         );
         if let Err(error) = Output::stdout().write_all(line.as_bytes()) {
             return cannot_print(&error);
         }
-        let mut ticks = interval(self.args.interval);
+        let mut ticks = time::interval(self.args.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last = Instant::now();
         loop {
@@ -189,7 +195,7 @@ impl Demo {
         let mut texts = vec![String::new(); places.len()];
         for (van, location) in self.fleet.locations().enumerate() {
             if let Some(at) = van.checked_rem(places.len()) {
-                texts[at].push_str(&format!("IAMAT van-{} {location} {time}\n", van + 1));
+                texts[at].push_str(&format!("IAMAT {VAN}{} {location} {time}\n", van + 1));
             }
         }
         for (place, text) in places.into_iter().zip(texts) {
@@ -222,9 +228,13 @@ impl Demo {
 
     /// What a person may want to know after the vans have stopped.
     fn farewell(&self) -> u8 {
+        let server = self.connected().chain(&self.servers).next();
+        let server = server.map_or("", |server| &*server.address);
+        let arguments = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+        let forget = forget_command(arguments, server);
         let vans = self.args.vans;
         let line = format!(
-            "the vans stay where they are; to remove them: herd forget --yes $(seq -f van-%.0f {vans})\n"
+            "the vans stay where they are; to remove them: {forget} $(seq -f {VAN}%.0f {vans})\n"
         );
         match Output::stdout().write_all(line.as_bytes()) {
             Ok(()) => exit_code::OK,

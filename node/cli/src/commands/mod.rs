@@ -9,6 +9,7 @@ mod control;
 mod demo;
 mod forget;
 mod generated;
+mod interval;
 mod local;
 mod near;
 mod options;

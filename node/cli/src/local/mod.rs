@@ -14,7 +14,7 @@ mod ports;
 mod process;
 mod server_arguments;
 mod server_log;
-mod shell;
+pub(crate) mod shell;
 mod supervisor;
 mod welcome;
 

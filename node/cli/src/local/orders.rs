@@ -9,12 +9,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::answers::READY_GRACE;
+use super::answers::{READY_GRACE, who};
 use herd_server::control::ControlSocket;
 
 /// The name of the socket in the folder of a herd.
@@ -156,7 +156,7 @@ async fn obeyed(order: ServerOrder, orders: &mpsc::Sender<Asked>) -> Outcome {
         Ok(Answer::Done(outcome)) => outcome,
         Ok(Answer::Starting(server, address, end)) => {
             let answers = async {
-                while TcpStream::connect(address).await.is_err() {
+                while !matches!(who(address).await, Some((_, found)) if found == server) {
                     sleep(START_POLL).await;
                 }
             };

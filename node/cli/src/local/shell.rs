@@ -1,7 +1,7 @@
 //! Commands as a person would type them.
 
 /// `words` as one line for a shell.
-pub(super) fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = words.into_iter().map(quote).collect();
     quoted.join(" ")
 }

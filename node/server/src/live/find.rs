@@ -2,14 +2,16 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use herd_admission::Addresses;
 use herd_crdt::Record;
 use herd_locations::{Locations, Walk};
 use serde::Serialize;
-use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::client_text;
 
@@ -22,8 +24,14 @@ const BEGINNING_BYTES_MAX: usize = 256;
 /// Characters of an id that are shown.
 const LABEL_CHARS_MAX: usize = 60;
 
-/// For how long a search waits for the one before it.
+/// For how long a search waits for those before it.
 const TURN_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// How many searches of one address may wait or run: several people may share one.
+const PER_ADDRESS_MAX: usize = 4;
+
+/// After a search as much time passes before the next one, and at most this, in which others have the processor.
+const REST_MAX: Duration = Duration::from_secs(1);
 
 /// A client that was found.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -34,10 +42,12 @@ pub(super) struct FoundClient {
     label: String,
 }
 
-/// Walks over all clients, one search at a time: so they cost no more than one thread.
+/// Walks over all clients, one search at a time with a rest after each: so all of them cost no more than half a thread.
 pub(super) struct Finder {
     locations: Arc<Locations>,
-    turn: Mutex<()>,
+    addresses: Arc<Addresses>,
+    /// When the next search may begin.
+    next_at: Mutex<Instant>,
 }
 
 /// Why a search gave no answer.
@@ -73,27 +83,51 @@ impl Finder {
     pub(super) fn new(locations: Arc<Locations>) -> Self {
         Finder {
             locations,
-            turn: Mutex::default(),
+            addresses: Addresses::new(Some(PER_ADDRESS_MAX), None),
+            next_at: Mutex::new(Instant::now()),
         }
     }
 
-    /// The first clients, in the order of their ids, whose ids begin so.
+    /// The first clients, in the order of their ids, whose ids begin so, for somebody at `address`; none before a letter
+    /// was typed.
     ///
     /// # Errors
     /// See [`FindError`].
-    pub(super) async fn find(&self, beginning: &str) -> Result<Vec<FoundClient>, FindError> {
+    pub(super) async fn find(
+        &self,
+        beginning: &str,
+        address: IpAddr,
+    ) -> Result<Vec<FoundClient>, FindError> {
         if beginning.len() > BEGINNING_BYTES_MAX {
             return Err(FindError::TooLong);
         }
-        let turn = timeout(TURN_WAIT_MAX, self.turn.lock());
-        let _turn = turn.await.map_err(|_| FindError::Busy)?;
+        if beginning.is_empty() {
+            return Ok(Vec::new());
+        }
+        let share = self.addresses.enter(address, Instant::now());
+        let _share = share.ok_or(FindError::Busy)?;
+        let turn = timeout(TURN_WAIT_MAX, async {
+            let next_at = self.next_at.lock().await;
+            sleep_until(*next_at).await;
+            next_at
+        });
+        let next_at = turn.await.map_err(|_| FindError::Busy)?;
+        let _rest = Rest {
+            began: Instant::now(),
+            next_at,
+        };
+        Ok(self.walk_over(beginning).await)
+    }
+
+    async fn walk_over(&self, beginning: &str) -> Vec<FoundClient> {
         let floor_ns = self.locations.floor_ns();
         let lower = beginning.to_lowercase();
         let wanted = |record: &Record| {
-            record.time().ns() >= floor_ns && begins_with(record.client(), &lower)
+            let is_known = !record.is_tombstone() && record.time().ns() >= floor_ns;
+            is_known && begins_with(record.client(), &lower)
         };
         let mut first = BTreeSet::new();
-        let mut walk = Walk::frugal();
+        let mut walk = Walk::default();
         while let Some(ids) = walk.next_ids(&self.locations, wanted) {
             for client in ids {
                 let lower = String::from_utf8_lossy(&client).to_lowercase();
@@ -108,7 +142,20 @@ impl Finder {
             id: client_text::encoded(client),
             label: client_text::label(client, LABEL_CHARS_MAX),
         });
-        Ok(found.collect())
+        found.collect()
+    }
+}
+
+/// The rest after a search, which begins also if nobody waits for the answer any more.
+struct Rest<'a> {
+    began: Instant,
+    next_at: MutexGuard<'a, Instant>,
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        *self.next_at = now + (now - self.began).min(REST_MAX);
     }
 }
 
@@ -131,7 +178,14 @@ fn lower_case_begins_with(client: &[u8], lower: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use herd_locations::Forget;
+    use tokio::time::advance;
+
     use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     fn finder(clients: &[&[u8]]) -> Finder {
         let locations = Arc::new(Locations::default());
@@ -143,7 +197,7 @@ mod tests {
     }
 
     async fn labels(finder: &Finder, beginning: &str) -> Vec<String> {
-        let found = finder.find(beginning).await.unwrap();
+        let found = finder.find(beginning, HERE).await.unwrap();
         found.into_iter().map(|client| client.label).collect()
     }
 
@@ -160,9 +214,66 @@ mod tests {
         assert_eq!(labels(&finder, "zÜR").await, ["Zürich-7"]);
         assert_eq!(labels(&finder, "z").await, ["Zürich-7", "z\\xff"]);
         assert!(labels(&finder, "ran").await.is_empty());
-        assert_eq!(labels(&finder, "").await.len(), 5);
+        assert!(labels(&finder, "").await.is_empty());
         let long = "x".repeat(300);
-        assert_eq!(finder.find(&long).await, Err(FindError::TooLong));
+        assert_eq!(finder.find(&long, HERE).await, Err(FindError::TooLong));
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_client_is_not_found() {
+        let finder = finder(&[b"van-1", b"van-2"]);
+        let server = "Hill".into();
+        let forget = Forget {
+            client: b"van-1",
+            server: &server,
+            received_ns: 2_000_000_000,
+        };
+        finder.locations.begin_reports().forget(&forget).unwrap();
+        assert_eq!(labels(&finder, "van").await, ["van-2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_search_rests_as_long_as_the_one_before_took() {
+        let finder = finder(&[b"van-1"]);
+        *finder.next_at.lock().await = Instant::now() + Duration::from_secs(1);
+        let asked = Instant::now();
+        assert_eq!(labels(&finder, "van").await, ["van-1"]);
+        assert_eq!(asked.elapsed(), Duration::from_secs(1));
+        let began = Instant::now();
+        let rest = Rest {
+            began,
+            next_at: finder.next_at.lock().await,
+        };
+        advance(Duration::from_millis(300)).await;
+        drop(rest);
+        let rests_for = *finder.next_at.lock().await - began;
+        assert_eq!(rests_for, Duration::from_millis(600));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_has_few_searches_at_a_time_and_leaves_room_for_others() {
+        let finder = Arc::new(finder(&[b"van-1"]));
+        let held = finder.next_at.lock().await;
+        let search = |address: IpAddr| {
+            let finder = finder.clone();
+            tokio::spawn(async move { finder.find("van", address).await })
+        };
+        let waiting: Vec<_> = (0..PER_ADDRESS_MAX).map(|_| search(HERE)).collect();
+        tokio::task::yield_now().await;
+        assert_eq!(finder.find("van", HERE).await, Err(FindError::Busy));
+        let other = search(Ipv4Addr::new(10, 0, 0, 1).into());
+        tokio::task::yield_now().await;
+        drop(held);
+        for search in waiting.into_iter().chain([other]) {
+            assert_eq!(search.await.unwrap().unwrap().len(), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_search_does_not_wait_for_ever() {
+        let finder = finder(&[b"van-1"]);
+        let _held = finder.next_at.lock().await;
+        assert_eq!(finder.find("van", HERE).await, Err(FindError::Busy));
     }
 
     #[tokio::test]

@@ -1,10 +1,11 @@
 //! The paths of the live page.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -12,13 +13,14 @@ use futures_util::StreamExt;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::LivePages;
 use super::assets::{ASSETS, Asset};
 use super::find::FindError;
 use super::map_tiles::MapTiles;
 use super::question::PageQuestion;
-use crate::http::shown_token;
+use crate::http::{PeerAddress, shown_token};
 
 /// The most names that a map is given.
 const NAMES_MAX: usize = 120;
@@ -55,16 +57,15 @@ pub fn routes(live: Arc<LivePages>) -> Router {
 
 fn hand_out(asset: &'static Asset, headers: &HeaderMap, tiles: Option<&MapTiles>) -> Response {
     let gzip = accepts_gzip(headers).then(|| asset.gzip()).flatten();
-    let tag = match gzip {
-        Some(_) => asset.entity_tag().replacen('"', "\"gzip-", 1),
-        None => asset.entity_tag(),
-    };
-    let known = headers.get_all(header::IF_NONE_MATCH).iter();
-    if known
-        .into_iter()
-        .any(|known| known.as_bytes() == tag.as_bytes())
-    {
-        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    let policy = content_security_policy(tiles);
+    let tag = entity_tag(asset, gzip.is_some(), &policy);
+    let is_known = knows(headers, &tag);
+    let own = [
+        (header::ETAG, tag),
+        (header::CONTENT_SECURITY_POLICY, policy),
+    ];
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, own).into_response();
     }
     let headers = [
         (header::CONTENT_TYPE, asset.media_type),
@@ -78,11 +79,6 @@ fn hand_out(asset: &'static Asset, headers: &HeaderMap, tiles: Option<&MapTiles>
         (header::CACHE_CONTROL, "no-cache"),
         (header::VARY, "Accept-Encoding"),
     ];
-    let policy = content_security_policy(tiles);
-    let own = [
-        (header::ETAG, tag),
-        (header::CONTENT_SECURITY_POLICY, policy),
-    ];
     match gzip {
         Some(bytes) => {
             let encoding = [(header::CONTENT_ENCODING, "gzip")];
@@ -90,6 +86,25 @@ fn hand_out(asset: &'static Asset, headers: &HeaderMap, tiles: Option<&MapTiles>
         }
         None => (headers, own, asset.bytes).into_response(),
     }
+}
+
+/// Names the content, its encoding and its rights: after a restart with other tiles a browser is to take the new rights.
+fn entity_tag(asset: &Asset, is_gzip: bool, policy: &str) -> String {
+    let encoding = if is_gzip { "gzip-" } else { "" };
+    let content = asset.entity_tag();
+    let rights = xxh3_64(policy.as_bytes());
+    format!(
+        "\"{encoding}{rights:016x}-{}",
+        content.trim_start_matches('"')
+    )
+}
+
+/// Whether the browser has what the tag names. Proxies that compress make tags weak (RFC 9110, 8.8.3).
+fn knows(headers: &HeaderMap, tag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter();
+    let texts = lists.filter_map(|value| value.to_str().ok());
+    let mut tags = texts.flat_map(|text| text.split(','));
+    tags.any(|known| known.trim().trim_start_matches("W/") == tag)
 }
 
 /// Whether an answer may be compressed. A browser names gzip without a weight.
@@ -101,11 +116,18 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// `/live/find?begins=TEXT`: the first clients whose ids begin so.
-async fn find(State(live): State<Arc<LivePages>>, uri: Uri) -> Response {
+async fn find(
+    State(live): State<Arc<LivePages>>,
+    peer: Option<Extension<PeerAddress>>,
+    uri: Uri,
+) -> Response {
+    // Connections that come from nowhere are those of tests.
+    let address = peer.map_or(Ipv4Addr::LOCALHOST.into(), |Extension(peer)| peer.0);
     let parts = uri.query().unwrap_or_default().split('&');
     let mut beginnings = parts.filter_map(|part| part.strip_prefix("begins="));
     let beginning = percent_decode_str(beginnings.next().unwrap_or_default());
-    match live.finder.find(&beginning.decode_utf8_lossy()).await {
+    let beginning = beginning.decode_utf8_lossy();
+    match live.finder.find(&beginning, address).await {
         Ok(found) => json(&found),
         Err(error @ FindError::Busy) => {
             let retry = [(header::RETRY_AFTER, "1")];

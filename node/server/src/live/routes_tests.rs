@@ -118,6 +118,19 @@ async fn the_page_is_handed_out_with_a_strict_policy_and_once() {
         .ask("/", &[("if-none-match", tag.to_str().unwrap())])
         .await;
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    assert!(
+        again
+            .headers()
+            .contains_key(header::CONTENT_SECURITY_POLICY)
+    );
+    let weak = format!("\"x\", W/{}", tag.to_str().unwrap());
+    let again = page.ask("/", &[("if-none-match", &weak)]).await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    // With other rights a browser that has the page takes it anew.
+    let template = "https://tile.example/{z}/{x}/{y}.png".parse().unwrap();
+    let page = page_with(Some(MapTiles::new(&template, "")));
+    let headers = [("if-none-match", tag.to_str().unwrap())];
+    assert_eq!(page.ask("/", &headers).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

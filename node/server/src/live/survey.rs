@@ -14,8 +14,8 @@ use super::client_text;
 use super::scene::{Dot, DotKey, Scene};
 use super::viewport::PageViewport;
 
-/// About how many clients the index takes in between two turns of others, when it is made.
-const INDEX_PIECE: usize = 1_000;
+/// About how many clients are counted between two turns of others.
+const CENSUS_PIECE: usize = 1_000;
 
 /// Characters of an id that a dot carries.
 const LABEL_CHARS_MAX: usize = 40;
@@ -54,7 +54,7 @@ impl Surveyor {
         see: impl FnMut(DotKey, &Record),
     ) -> Scene {
         let mut census = viewport.census();
-        while !self.locations.carry_on_census(&mut census, INDEX_PIECE) {
+        while !self.locations.carry_on_census(&mut census, CENSUS_PIECE) {
             yield_now().await;
         }
         let clients = self.locations.len();

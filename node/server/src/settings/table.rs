@@ -135,7 +135,7 @@ Server {
          A file that was renamed is noticed with the next line; [SIGHUP](operations.md#signals) reopens it too.";
     WireLogMax wire_log_max: Option<usize>, off_or(Sizes { min: 1 << 20, max: MEMORY_BYTES_MAX }),
         default Some(256 << 20),
-        for [Serve, Local], "Maximal size of a wire log, kept in two files, the older with `.1` at its end",
+        for [Serve, Local], "Maximal size of a wire log, kept in two files, the older with `.old` at its end",
         "When the newer one has half of it, it takes the place of the older one.";
     DrainDelay drain_delay: Duration, Durations { min: Duration::ZERO, max: 10 * MINUTE }, default 5 * SECOND,
         for [Serve], "After SIGTERM, report \"not ready\" and accept connections for this time",

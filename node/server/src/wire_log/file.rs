@@ -228,7 +228,9 @@ impl Sink<File> {
         while let Taken::Chunk(chunk) = self.shared.queue.take() {
             let asked = self.shared.reopen.swap(false, Ordering::AcqRel);
             self.renew(place, chunk.bytes.len(), asked);
+            let before = self.bytes_written();
             let lost = self.write_chunk(&chunk);
+            place.count(self.bytes_written() - before);
             self.shared.queue.written(chunk.bytes, lost);
         }
     }
@@ -252,6 +254,10 @@ impl Sink<File> {
 }
 
 impl<W: Write> Sink<W> {
+    fn bytes_written(&self) -> u64 {
+        self.shared.statistics.bytes_written.load(Ordering::Relaxed)
+    }
+
     /// Writes a chunk, and before it how many lines are missing there. Gives how many lines the
     /// next chunk has to call missing.
     fn write_chunk(&mut self, chunk: &Chunk) -> u64 {

@@ -12,11 +12,11 @@ use herd_files::own_file;
 /// Only the owner may read positions.
 pub(super) const FILE_MODE: u32 = 0o600;
 
-/// The file with the lines before those of the wire log at `path`.
+/// The file with the lines before those of the wire log at `path`. Its name is none that logrotate uses.
 #[must_use]
 pub fn rotated(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
-    name.push(".1");
+    name.push(".old");
     name.into()
 }
 
@@ -74,8 +74,12 @@ impl LogPlace {
         } else {
             None
         };
-        self.bytes += bytes;
         Ok(out)
+    }
+
+    /// Counts bytes that the disk took.
+    pub(super) fn count(&mut self, bytes: u64) {
+        self.bytes += bytes;
     }
 
     fn is_full(&self, more_bytes: u64) -> bool {
@@ -95,8 +99,7 @@ impl LogPlace {
     }
 
     fn reopen(&mut self) -> io::Result<LineWriter<File>> {
-        let mut options = if self.path.starts_with("/dev") {
-            // Only root makes names there, and `/dev/stdout` is a link: in a container, to the pipe of its log.
+        let mut options = if is_own_output(&self.path) {
             OpenOptions::new()
         } else {
             own_file::options()
@@ -114,6 +117,15 @@ impl LogPlace {
         self.bytes = if is_file { metadata.len() } else { 0 };
         Ok(LineWriter::new(file, torn))
     }
+}
+
+/// Whether it names an open file of this process. Only the system makes these names, and they are links: in a container,
+/// to the pipe of its log.
+fn is_own_output(path: &Path) -> bool {
+    let name = path.as_os_str().as_encoded_bytes();
+    let number = name.strip_prefix(b"/dev/fd/");
+    let is_number = |number: &[u8]| !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    matches!(name, b"/dev/stdout" | b"/dev/stderr") || number.is_some_and(is_number)
 }
 
 /// Whether an earlier run was cut off in the middle of a line.
@@ -139,6 +151,7 @@ mod tests {
             *out = renewed;
         }
         assert!(out.write_lines(line.as_bytes()).is_ok());
+        place.count(line.len() as u64);
     }
 
     fn letters(path: &Path) -> String {
@@ -187,6 +200,39 @@ mod tests {
         write(&mut place, &mut out, 'e');
         assert_eq!(letters(&path), "e");
         assert!(!rotated(&path).exists());
+    }
+
+    #[test]
+    fn what_the_disk_refused_replaces_no_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let (mut place, mut out) = LogPlace::open(&path, Some(60)).unwrap();
+        for letter in 'a'..='d' {
+            write(&mut place, &mut out, letter);
+        }
+        for _ in 0..10 {
+            assert!(place.renewed(10, false).unwrap().is_none());
+        }
+        assert_eq!(
+            (letters(&rotated(&path)), letters(&path)),
+            ("abc".into(), "d".into())
+        );
+    }
+
+    #[test]
+    fn links_to_open_files_of_the_process_are_allowed_and_no_others() {
+        for path in ["/dev/stdout", "/dev/stderr", "/dev/fd/1"] {
+            assert!(is_own_output(Path::new(path)), "{path}");
+        }
+        for path in [
+            "/dev/shm/log",
+            "/dev/../tmp/log",
+            "/dev/fd/../../tmp/log",
+            "/dev/fd/",
+            "log",
+        ] {
+            assert!(!is_own_output(Path::new(path)), "{path}");
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-/// The middle of the city: Westwood in Los Angeles, in degrees.
-const CENTER_DEG: (f64, f64) = (34.0689, -118.4451);
+/// The middle of the city: Berlin, in degrees.
+const CENTER_DEG: (f64, f64) = (52.5200, 13.4050);
 
 /// How far the streets go from the middle, in metres, to the north and to the east: all of it is land.
 const REACH_M: f64 = 3_000.0;

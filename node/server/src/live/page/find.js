@@ -3,6 +3,8 @@
 import { base64url, element } from "./text.js";
 
 const PAUSE_MS = 120;
+// Others search: the server says so, and the question is asked again.
+const AGAIN_MS = 1_000;
 
 export class Find {
   /** `onFound(id, label)` gets the id in base64url. */
@@ -21,9 +23,9 @@ export class Find {
     });
   }
 
-  askSoon() {
+  askSoon(pauseMs = PAUSE_MS) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.ask(), PAUSE_MS);
+    this.timer = setTimeout(() => this.ask(), pauseMs);
   }
 
   async ask() {
@@ -34,6 +36,7 @@ export class Find {
     try {
       const address = `./live/find?begins=${encodeURIComponent(text)}`;
       const response = await fetch(address, { signal: this.abort.signal });
+      if (response.status === 503) this.askSoon(AGAIN_MS);
       if (!response.ok) return;
       this.show(await response.json());
     } catch {
