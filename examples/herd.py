@@ -35,6 +35,8 @@ _REPLY_BYTES_MAX = 1 << 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # A watcher is told that its server is alive every 15 s, if nothing else happens.
 _SILENCE_S = 45.0
+# Until it has begun, the server may go through all clients for others first.
+_BEGINNING_S = 300.0
 _PAUSE_S, _PAUSE_MAX_S = 0.2, 10.0
 _log = logging.getLogger(__name__)
 
@@ -160,7 +162,8 @@ class Herd:
         box: those in (south, west, north, east). around: those within `radius_km` of a client. With a margin a client
         leaves only when it is so much farther.
 
-        When its server is lost, the watch goes on at the next one, and tells what has changed since.
+        When its server is lost, the watch goes on at the next one, and tells what has changed since. That server may be
+        behind for a moment: a record may be older than the one told before, until the newest is there too.
         """
         reach = b"%s %s" % (_reach(radius_km), _number("margin_km", margin_km, 0, 20_100))
         asked = [
@@ -297,9 +300,10 @@ def _watching(servers: _Servers, line: bytes, told: "_Told") -> Iterator[Event]:
         try:
             with contextlib.closing(servers.connect()) as connection:
                 connection.send(line)
-                connection.be_patient(_SILENCE_S)
+                connection.be_patient(_BEGINNING_S)
                 for event in told.events(connection):
                     if event.kind == "live":
+                        connection.be_patient(_SILENCE_S)
                         pause_s, refusals = _PAUSE_S, 0
                     yield event
         except Refused as refused:

@@ -40,6 +40,18 @@ impl Row {
 }
 
 impl Area {
+    /// Whether both hold the same locations: the same circles, or two that reach around the earth. Others are taken for
+    /// different ones.
+    #[must_use]
+    pub fn holds_as_much(&self, other: &Area) -> bool {
+        match (self, other) {
+            (Area::Circle(own), Area::Circle(other)) => {
+                own == other || own.is_everywhere() && other.is_everywhere()
+            }
+            _ => false,
+        }
+    }
+
     /// A square whose bound is greater holds nothing of the area.
     #[must_use]
     pub fn bound_max(&self) -> f64 {

@@ -12,7 +12,7 @@ use super::sphere::{
 const SLACK: f64 = 1e-15;
 
 /// All that is at most so far from a point.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Circle {
     center: Point,
     radius_m: f64,
@@ -39,6 +39,12 @@ impl Circle {
             .haversine_to(&Point::new(location.coordinates()));
         let metres = haversine_to_metres(haversine);
         (metres <= self.radius_m).then_some((metres, haversine))
+    }
+
+    /// Whether it reaches to the other side of the earth.
+    #[must_use]
+    pub(crate) fn is_everywhere(&self) -> bool {
+        self.radius_m >= haversine_to_metres(1.0)
     }
 
     /// The same, to be asked often and about.

@@ -9,7 +9,7 @@ pub const EARTH_RADIUS_M: f64 = 6_371_008.8;
 pub(crate) const POLE_DEGREES: f64 = 90.0;
 
 /// A point, with the cosine that all distances from it need.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Point {
     pub(crate) latitude_degrees: f64,
     pub(crate) longitude_degrees: f64,

@@ -31,9 +31,9 @@ impl AdmissionControl {
     /// As [`AdmissionControl::admit`] for a light connection, one that has brought little lately. It does not wait
     /// unless light connections have brought too much just now, so the connections that cause the load wait for it. Its
     /// bytes are to be counted with [`AdmissionControl::count_light`].
-    pub async fn admit_light(&self) {
+    pub async fn admit_light(&self, until: &mut Option<Instant>) {
         if self.is_overloaded() && !self.has_light_left(Instant::now()) {
-            self.admit().await;
+            self.admit(until).await;
         }
     }
 
@@ -51,21 +51,25 @@ impl AdmissionControl {
         act(self.light.lock().get_or_insert_with(new), now)
     }
 
-    /// Resolves at once without an overload; else at its end, or after [`AdmissionControl::WAIT_MAX`].
-    pub async fn admit(&self) {
+    /// Resolves at once without an overload; else at its end, or after [`AdmissionControl::WAIT_MAX`]. `until` is when that
+    /// is: `None` for a wait that begins, and the same again for one that was broken off.
+    pub async fn admit(&self, until: &mut Option<Instant>) {
         if self.is_overloaded() {
+            let until = *until.get_or_insert_with(|| Instant::now() + Self::WAIT_MAX);
             // In a box: who waits for nothing holds no room for a wait.
-            Box::pin(self.relieved_in_time()).await;
+            Box::pin(self.relieved_until(until)).await;
+        } else {
+            *until = None;
         }
     }
 
-    async fn relieved_in_time(&self) {
+    async fn relieved_until(&self, until: Instant) {
         let relieved = self.relieved.notified();
         if !self.overloaded.load(Ordering::Acquire) {
             return;
         }
         // After the time-out the read goes on all the same.
-        let _ = tokio::time::timeout(Self::WAIT_MAX, relieved).await;
+        let _ = tokio::time::timeout_at(until, relieved).await;
     }
 
     /// Begins or ends an overload.
@@ -92,11 +96,32 @@ mod tests {
     async fn a_read_waits_under_overload_only_and_not_for_ever() {
         let admission = AdmissionControl::default();
         let start = Instant::now();
-        admission.admit().await;
+        admission.admit(&mut None).await;
         assert_eq!(start.elapsed(), Duration::ZERO);
         admission.set_overloaded(true);
-        admission.admit().await;
+        admission.admit(&mut None).await;
         assert_eq!(start.elapsed(), AdmissionControl::WAIT_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_is_broken_off_does_not_begin_anew() {
+        let admission = AdmissionControl::default();
+        admission.set_overloaded(true);
+        let (start, mut until) = (Instant::now(), None);
+        loop {
+            let wait = admission.admit(&mut until);
+            if tokio::time::timeout(Duration::from_millis(30), wait)
+                .await
+                .is_ok()
+            {
+                break;
+            }
+        }
+        assert_eq!(start.elapsed(), AdmissionControl::WAIT_MAX);
+        // The next overload is another one.
+        admission.set_overloaded(false);
+        admission.admit(&mut until).await;
+        assert_eq!(until, None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -106,13 +131,13 @@ mod tests {
         admission.set_overloaded(true);
         let read = (AdmissionControl::LIGHT_BYTES_PER_SECOND as usize).div_ceil(100);
         for _ in 0..100 {
-            admission.admit_light().await;
+            admission.admit_light(&mut None).await;
             admission.count_light(read);
         }
         assert_eq!(start.elapsed(), Duration::ZERO);
-        admission.admit_light().await;
+        admission.admit_light(&mut None).await;
         assert_eq!(start.elapsed(), AdmissionControl::WAIT_MAX);
-        admission.admit_light().await;
+        admission.admit_light(&mut None).await;
         assert_eq!(
             start.elapsed(),
             AdmissionControl::WAIT_MAX,
@@ -129,7 +154,8 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(10)).await;
             admission.set_overloaded(false);
         };
-        tokio::join!(admission.admit(), end);
+        let mut until = None;
+        tokio::join!(admission.admit(&mut until), end);
         assert_eq!(start.elapsed(), Duration::from_millis(10));
     }
 }

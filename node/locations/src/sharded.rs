@@ -328,7 +328,7 @@ impl Locations {
     /// Resolves when replication keeps up with the reports of clients: at once in ordinary times. A feeder of the map
     /// waits for it before it goes on: so back-pressure reaches it.
     pub async fn ready_for_more(&self) {
-        self.admission.admit().await;
+        self.admission.admit(&mut None).await;
     }
 
     /// The admission control behind [`Locations::ready_for_more`].

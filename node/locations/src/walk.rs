@@ -120,15 +120,24 @@ impl Walk {
         let from = self.from.unwrap_or(0);
         let hashes = &mut self.hashes;
         hashes.extend(shard.lock().map.hashes().filter(|&hash| hash >= from));
+        // The least hashes come first; the others are not sorted, for they are noted again.
+        self.from = None;
+        if hashes.len() > self.hashes_max {
+            let (_, &mut next, _) = hashes.select_nth_unstable(self.hashes_max);
+            hashes.truncate(self.hashes_max);
+            hashes.shrink_to_fit();
+            // One that shares the next hash comes with it.
+            hashes.retain(|hash| *hash < next);
+            self.from = Some(next);
+            if hashes.is_empty() {
+                // All of them share it.
+                hashes.push(next);
+                self.from = next.checked_add(1);
+            }
+        }
         // Clients that share a hash come together, once.
         hashes.sort_unstable_by(|a, b| b.cmp(a));
         hashes.dedup();
-        let later = hashes.len().saturating_sub(self.hashes_max);
-        self.from = later.checked_sub(1).map(|last| hashes[last]);
-        hashes.drain(..later);
-        if later > 0 {
-            hashes.shrink_to_fit();
-        }
         if self.from.is_none() {
             self.shards_done += 1;
         }

@@ -161,6 +161,11 @@ impl Watch {
     fn next_mark(&mut self) -> Option<Arc<[u8]>> {
         if self.marked.is_empty() {
             self.marked = self.registration.take_marks();
+            // The middle comes last: what is around it is looked at anew then, and the marks behind it would wait for that,
+            // again and again if it moves without a rest.
+            if let Some(place) = self.marked.iter().position(|id| self.told.is_centre(id)) {
+                self.marked.swap(0, place);
+            }
         }
         self.marked.pop()
     }
@@ -216,8 +221,14 @@ impl Watch {
             (Some(Verdict::Gone), _) => listener.hear(Said::Gone(client)),
             _ => return,
         }
-        // Changes around the new place leave marks from now on, and those of clients inside are looked at below.
         let area = self.told.area();
+        if let (Some(before), Some(area)) = (&before, area)
+            && area.inner.holds_as_much(before)
+        {
+            // Nobody comes or goes by it.
+            return;
+        }
+        // Changes around the new place leave marks from now on, and those of clients inside are looked at below.
         self.registration.watch_area(area.map(|area| &area.outer));
         self.registration.give_back(self.marked.drain(..));
         let inside = self.told.all_inside();

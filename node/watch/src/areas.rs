@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use herd_crdt::QuantizedLocation;
 use herd_grid::{Area, Cap, Cell, Direction, Square};
@@ -24,7 +25,14 @@ pub(crate) struct Areas {
 struct Entry {
     region: Region,
     watcher: Arc<Watcher>,
+    /// Which of the squares of the area it is in.
+    nth: usize,
 }
+
+/// Where a watcher is among the entries of each of its squares, so that a crowd in one place can go without a search
+/// for each. Read and written while the index is locked for writing.
+#[derive(Debug, Default)]
+pub(crate) struct Slots([AtomicUsize; SQUARES_MAX]);
 
 /// An area as it is asked for each change.
 #[derive(Clone, Debug)]
@@ -60,6 +68,14 @@ impl Cover {
     }
 }
 
+impl Entry {
+    fn note_place(&self, place: usize) {
+        if let Some(slot) = self.watcher.slots().0.get(self.nth) {
+            slot.store(place, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Region {
     fn may_hold(&self, place: &Place) -> bool {
         match self {
@@ -80,27 +96,38 @@ impl Place {
 }
 
 impl Areas {
+    /// The watcher has no area here before.
     pub(crate) fn insert(&mut self, cover: &Cover, watcher: &Arc<Watcher>) {
-        for &square in &cover.squares {
+        for (nth, &square) in cover.squares.iter().enumerate() {
             let entries = self.by_square.entry(square).or_default();
             if entries.is_empty() {
                 self.sizes[square.size()] += 1;
             }
-            entries.push(Entry {
+            let entry = Entry {
                 region: cover.region.clone(),
                 watcher: Arc::clone(watcher),
-            });
+                nth,
+            };
+            entry.note_place(entries.len());
+            entries.push(entry);
         }
     }
 
     pub(crate) fn remove(&mut self, cover: &Cover, watcher: &Arc<Watcher>) {
-        for square in &cover.squares {
+        for (square, place) in cover.squares.iter().zip(&watcher.slots().0) {
             let Some(entries) = self.by_square.get_mut(square) else {
                 continue;
             };
-            let own = |entry: &Entry| Arc::ptr_eq(&entry.watcher, watcher);
-            if let Some(place) = entries.iter().position(own) {
-                entries.swap_remove(place);
+            let place = place.load(Ordering::Relaxed);
+            if place < entries.len() {
+                let removed = entries.swap_remove(place);
+                debug_assert!(
+                    Arc::ptr_eq(&removed.watcher, watcher),
+                    "BUG: another was there"
+                );
+            }
+            if let Some(moved) = entries.get(place) {
+                moved.note_place(place);
             }
             if entries.is_empty() {
                 self.by_square.remove(square);

@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use parking_lot::Mutex;
 
+use super::areas::Slots;
 use super::budget::{Share, units};
 
 /// The ID of a client, shared by the marks of all watchers that a change touches.
@@ -18,6 +19,7 @@ pub(crate) type ClientId = Arc<[u8]>;
 pub(crate) struct Watcher {
     marks: Mutex<Marks>,
     marks_max: usize,
+    slots: Slots,
     /// That of the registry, so that a change is hashed once for all its watchers.
     hasher: RandomState,
 }
@@ -76,8 +78,14 @@ impl Watcher {
                 overflow_waker: None,
             }),
             marks_max,
+            slots: Slots::default(),
             hasher,
         }
+    }
+
+    /// Where it is in the index of areas.
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     /// Marks a client.

@@ -197,12 +197,13 @@ impl Registration {
     pub fn watch_area(&mut self, area: Option<&Area>) {
         let cover = area.map(Cover::of);
         let mut index = self.watchers.index.write();
+        if let Some(before) = self.cover.take() {
+            index.areas.remove(&before, &self.watcher);
+        }
         if let Some(cover) = &cover {
             index.areas.insert(cover, &self.watcher);
         }
-        if let Some(before) = std::mem::replace(&mut self.cover, cover) {
-            index.areas.remove(&before, &self.watcher);
-        }
+        self.cover = cover;
     }
 
     /// The client's record is looked at under the lock of its shard, at this moment: a mark of it is needed no more.

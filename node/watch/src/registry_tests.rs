@@ -124,3 +124,33 @@ fn one_that_waits_is_woken_once() {
     assert_eq!(one.take_marks().len(), 1);
     assert_eq!(one.poll_marked(&context), Poll::Pending);
 }
+
+/// Those of a crowd in one place go in any order, and the others stay.
+#[test]
+fn a_crowd_in_one_place_goes_one_by_one() {
+    let watchers = Arc::<Watchers>::default();
+    let mut crowd: Vec<Registration> = (0..200).map(|_| register(&watchers)).collect();
+    for (number, one) in crowd.iter_mut().enumerate() {
+        // Of some sizes, so that they share some of their squares.
+        let radius_m = 1_000.0 * (1 + number % 5) as f64;
+        one.watch_area(Some(&circle("+34.07-118.44", radius_m)));
+    }
+    while let Some(left) = crowd.len().checked_sub(1) {
+        change(&watchers, "kiwi", None, Some("+34.07-118.44"));
+        assert_eq!(
+            crowd.iter().filter(|one| is_marked(one)).count(),
+            crowd.len()
+        );
+        // One moves away, and another one ends.
+        crowd[left / 3].watch_area(Some(&circle("-10+10", 1_000.0)));
+        change(&watchers, "kiwi", None, Some("+34.07-118.44"));
+        let marked: Vec<bool> = crowd.iter().map(is_marked).collect();
+        let others = (0..crowd.len()).filter(|&place| place != left / 3);
+        assert!(!marked[left / 3] && others.into_iter().all(|place| marked[place]));
+        crowd.swap_remove(left / 3);
+        if !crowd.is_empty() {
+            crowd.swap_remove(left * 7 % crowd.len());
+        }
+    }
+    assert!(watchers.is_empty());
+}

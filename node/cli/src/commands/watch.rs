@@ -38,13 +38,17 @@ pub(super) struct WatchArgs {
     connect: ConnectArgs,
     #[command(flatten)]
     subject: SubjectArgs,
-    /// Take a server as lost that says nothing for this time; longer than its `watch_alive`
+    /// Take a server as lost that says nothing for this time once the watch has begun; longer than its `watch_alive`
     #[arg(long, value_name = "DURATION", default_value = "45s", value_parser = duration)]
     silence_max: Duration,
     /// Print each change as a line of JSON
     #[arg(long)]
     json: bool,
 }
+
+/// For how long a server may be silent before the watch has begun: it may go through all clients for others first, and
+/// says nothing meanwhile.
+const BEGINNING_MAX: Duration = Duration::from_secs(300);
 
 /// What is watched: one of these.
 #[derive(Clone, Debug, Args)]
@@ -183,10 +187,15 @@ async fn follow(
         {
             return Lost::Output(error);
         }
-        let said = match timeout(args.silence_max, line::read(&mut stream)).await {
+        let silence_max = if known.is_live() {
+            args.silence_max
+        } else {
+            args.silence_max.max(BEGINNING_MAX)
+        };
+        let said = match timeout(silence_max, line::read(&mut stream)).await {
             Ok(Ok(said)) => said,
             Ok(Err(error)) => return error.into(),
-            Err(_) => return Lost::Silent(args.silence_max),
+            Err(_) => return Lost::Silent(silence_max),
         };
         match said {
             Line::Refused => return Lost::Refused,

@@ -246,6 +246,50 @@ fn who_is_forgotten_behind_the_middle_is_gone() {
     settle(&locations, &mut watch).unwrap();
 }
 
+/// The middle moves before each step, and its marks come among those of others.
+#[test]
+fn changes_around_a_middle_without_rest_are_told() {
+    let locations = Locations::default();
+    let names: Vec<String> = (0..20).map(|number| format!("van{number}")).collect();
+    for name in names.iter().map(String::as_str).chain(["a"]) {
+        locations.report(record(name, "+10+10", 1, true));
+    }
+    let mut watch = begin(&locations, around("a", Some(50_000.0), 0.0));
+    settle(&locations, &mut watch).unwrap();
+    for name in &names {
+        locations.report(record(name, "+10+10", 2, true));
+    }
+    for time in 2..50 {
+        let place = if time % 2 == 0 {
+            "+10.005+10"
+        } else {
+            "+10+10"
+        };
+        locations.report(record("a", place, time, true));
+        watch.go_on(&locations, 21, 99);
+    }
+    assert_eq!(watch.counts().get("AT"), Some(&names.len()));
+}
+
+#[test]
+fn an_area_around_the_earth_is_gone_through_once() {
+    let locations = Locations::default();
+    for (client, place) in [("a", "+10+10"), ("b", "-10-170"), ("c", "+10+10")] {
+        locations.report(record(client, place, 1, true));
+    }
+    for (radius_m, is_once) in [(None, true), (Some(20_100_000.0), true), (Some(1e6), false)] {
+        let mut watch = begin(&locations, around("a", radius_m, 0.0));
+        settle(&locations, &mut watch).unwrap();
+        let later = locations.find(b"a").unwrap().time().ns() / 1_000_000_000 + 1;
+        locations.report(record("a", "-45-120", later, true));
+        watch.go_on(&locations, 1, 9);
+        assert_eq!(watch.watch.is_scanning(), !is_once, "{radius_m:?}");
+        settle(&locations, &mut watch).unwrap();
+        assert_eq!(watch.counts()["CENTRE"], 2);
+        locations.report(record("a", "+10+10", later + 1, true));
+    }
+}
+
 #[test]
 fn who_reads_late_is_told_once_and_the_newest() {
     let locations = Locations::default();

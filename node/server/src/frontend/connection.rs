@@ -113,6 +113,8 @@ pub(super) struct Connection {
     unread_since: Option<Instant>,
     /// How long that may be.
     unread_max: Duration,
+    /// When it may be read in any case, if admission control lets it wait.
+    may_read_at: Option<Instant>,
     pace: Pace,
     quiet: Quiet,
     /// The rights of its client, if tokens are on.
@@ -153,6 +155,7 @@ impl Connection {
             is_in_bulk: false,
             lane: None,
             unread_since: None,
+            may_read_at: None,
             unread_max: service.settings.reply_write_timeout,
             _open: open,
             service,
@@ -208,7 +211,7 @@ impl Connection {
                     self.replies.arrived(reply);
                     self.take_arrived();
                 }
-                read = input::read(&self.service, &self.pace, into, read_half), if reading => {
+                read = input::read(&self.service, &self.pace, into, &mut self.may_read_at, read_half), if reading => {
                     self.read(read?);
                 }
                 awaited = watching::ready(&mut self.lane, watch_awaits) => self.watch_goes_on(awaited),

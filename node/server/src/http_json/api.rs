@@ -11,7 +11,7 @@ use super::statistics::HttpApiStatistics;
 use crate::access::{Access, Principal, TokenHash};
 use crate::location_service::LocationService;
 use crate::settings::Values;
-use herd_admission::Addresses;
+use herd_admission::{Addresses, one_address_share};
 use herd_clock::clock::SharedClock;
 
 /// Settings of the interface.
@@ -49,8 +49,10 @@ pub struct HttpApi {
     pub(super) statistics: Arc<HttpApiStatistics>,
     /// The clients that OwnTracks' apps show each other.
     pub(super) friends: Friends,
-    /// The places of those who watch.
+    /// The places of those who watch,
     pub(super) watch_places: Arc<Semaphore>,
+    /// and how many of them an address may have.
+    pub(super) watch_addresses: Arc<Addresses>,
     /// Ends what would not end by itself.
     pub(super) shutdown: CancellationToken,
 }
@@ -70,6 +72,7 @@ impl HttpApi {
         Arc::new(HttpApi {
             friends: Friends::default(),
             watch_places: Arc::new(Semaphore::new(watchers_max)),
+            watch_addresses: Addresses::new(Some(one_address_share(watchers_max)), None),
             settings,
             service,
             clock,

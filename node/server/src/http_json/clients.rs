@@ -300,7 +300,8 @@ impl HttpApi {
     }
 
     /// Takes in some reports, and waits until they are as safe as the server promises. Returns every refusal up to the
-    /// first [`Kind::Unconfirmed`], behind which no report is taken in: all of them will come again.
+    /// first [`Kind::Unconfirmed`], behind which no report is taken in: all of them will come again. So it is with
+    /// [`Kind::TokenNeeded`], if the caller's token was taken away meanwhile.
     pub(super) async fn take_in_all(
         &self,
         caller: &Caller,
@@ -310,6 +311,11 @@ impl HttpApi {
         for turn in reports.chunks(REPORTS_PER_TURN) {
             self.service.locations().ready_for_more().await;
             pace(self, caller.address, turn.len()).await;
+            // The tokens of now: the batch may have waited for its pace.
+            let Some(principal) = self.principal(caller.token.as_ref()) else {
+                refused.push(Problem::new(Kind::TokenNeeded));
+                break;
+            };
             let received_ns = self.clock.now_ns();
             let before = refused.len();
             let ticket = {
@@ -317,7 +323,7 @@ impl HttpApi {
                 for texts in turn {
                     let (heard_ns, now) = texts.received(&mut batch, received_ns);
                     let taken = texts.operands(&now).and_then(|operands| {
-                        let taken = batch.report_received(&caller.principal, &operands, heard_ns);
+                        let taken = batch.report_received(&principal, &operands, heard_ns);
                         taken.map_err(|refusal| Problem::new(Kind::from(refusal)))
                     });
                     refused.extend(taken.err());

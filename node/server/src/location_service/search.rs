@@ -107,6 +107,12 @@ impl Searches {
 }
 
 impl LocationService {
+    /// To be counted in for an answer that may be long beside its question.
+    #[must_use]
+    pub fn answer_bytes(&self) -> AnswerBytes {
+        AnswerBytes::of(&self.searches.answers)
+    }
+
     /// Which clients are near a point or a client, nearest first.
     pub fn nearby(&self, principal: &Principal, nearby: &Nearby<'_>) -> Asked<Searched> {
         let radius_m = nearby.radius.map(|radius| radius.metres());

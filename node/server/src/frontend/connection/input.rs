@@ -7,26 +7,30 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::Instant;
 
 use crate::frontend::limits::Pace;
 use crate::frontend::service::Service;
 use herd_protocol::{READ_BYTES_MIN, ReadBuffer};
 
 /// Reads when admission control lets it: so replication slows the clients that report much. Returns the number of bytes.
+/// `may_read_at` is when it may in any case, also if this wait is broken off and begun again.
 pub(super) async fn read(
     service: &Service,
     pace: &Pace,
     (buffer, is_in_bulk): (&mut ReadBuffer, bool),
+    may_read_at: &mut Option<Instant>,
     read_half: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<usize> {
     let admission = service.operations.locations().admission();
     let is_light = admission.is_overloaded() && pace.is_light();
     if is_light {
-        admission.admit_light().await;
+        admission.admit_light(may_read_at).await;
     } else {
-        admission.admit().await;
+        admission.admit(may_read_at).await;
     }
     let bytes = poll_fn(|context| poll_read(context, buffer, is_in_bulk, read_half)).await?;
+    *may_read_at = None;
     if is_light {
         admission.count_light(bytes);
     }

@@ -9,6 +9,9 @@ use crate::frontend::service::Service;
 /// The Redis whose replies are the model: tools ask for a version.
 const REDIS_VERSION: &str = "7.0.0";
 
+/// `COMMAND INFO` tells of no more commands at a time: each takes some 90 bytes, and a name 3.
+const NAMES_MAX: usize = 128;
+
 /// `COMMAND`.
 pub(super) fn command(question: &CommandQuestion<'_>, encoder: &mut Encoder<'_>) {
     match question {
@@ -27,6 +30,9 @@ pub(super) fn command(question: &CommandQuestion<'_>, encoder: &mut Encoder<'_>)
         }
         CommandQuestion::Info(names) if names.is_empty() => {
             command(&CommandQuestion::All, encoder);
+        }
+        CommandQuestion::Info(names) if names.len() > NAMES_MAX => {
+            encoder.error(&format!("ERR COMMAND INFO takes {NAMES_MAX} names at most"));
         }
         CommandQuestion::Info(names) => {
             encoder.array(names.len());

@@ -18,8 +18,8 @@ use crate::frontend::statistics::{CommandOutcome, Word};
 use crate::frontend::turn::Turn;
 use crate::frontend::weights::{HITS_PER_COMMAND, SEARCH_COMMANDS};
 use crate::location_service::{
-    Around, AroundCenter, AroundShape, Asked, Later, LocationService, SearchAnswer, SearchRefusal,
-    Searched,
+    AnswerBytes, Around, AroundCenter, AroundShape, Asked, Later, LocationService, SearchAnswer,
+    SearchRefusal, Searched,
 };
 use herd_locations::Found;
 
@@ -54,20 +54,42 @@ pub(super) fn locate(
     turn.commands += clients.len().saturating_sub(1);
     turn.batch.count(CommandOutcome::GeoposAnswered);
     let operations = &turn.service.operations;
+    let version = speaker.identity.version;
+    let bytes = operations.answer_bytes();
     match operations.locate_all(principal, clients.iter().map(Vec::as_slice)) {
         Asked::Now(records) => {
-            speaker.reply(turn, |encoder| write_records(&records, told, encoder));
+            let (out, bytes) = told_records(&records, told, version, bytes);
+            turn.commands += 1;
+            turn.replies.push_found(&*out, bytes);
         }
         Asked::Later(later) | Asked::AfterLoading(later) => {
-            let version = speaker.identity.version;
-            let bytes = waiting_clients_bytes(clients);
+            let waiting_bytes = waiting_clients_bytes(clients);
             let reply = async move {
-                let records = later.await;
-                arrived(version, |encoder| write_records(&records, told, encoder))
+                let (out, bytes) = told_records(&later.await, told, version, bytes);
+                Arrived::Written(out, Some(bytes))
             };
-            turn.later(Box::pin(reply), Word::Geopos, bytes);
+            turn.later(Box::pin(reply), Word::Geopos, waiting_bytes);
         }
     }
+}
+
+/// The reply, which counts among the answers of searches: a short request may name one client many times.
+fn told_records(
+    records: &[Option<Record>],
+    told: Told,
+    version: RespVersion,
+    mut bytes: AnswerBytes,
+) -> (Vec<u8>, AnswerBytes) {
+    let mut out = Vec::new();
+    write_records(records, told, &mut Encoder::new(&mut out, version));
+    if !bytes.set(out.len()) {
+        let text = refusals::search(SearchRefusal::TooMany);
+        out = Vec::new();
+        Encoder::new(&mut out, version).error(&text);
+        // An error is short enough not to count.
+        let _ = bytes.set(out.len());
+    }
+    (out, bytes)
 }
 
 fn write_records(records: &[Option<Record>], told: Told, encoder: &mut Encoder<'_>) {

@@ -448,3 +448,25 @@ async fn the_wire_log_has_requests_and_replies() {
     }
     assert!(!text.contains("secret"), "{text}");
 }
+
+#[tokio::test]
+async fn a_short_request_has_no_reply_without_a_bound() {
+    let server = server().await;
+    let names = |count: usize| format!("COMMAND INFO{}", " get".repeat(count));
+    let said = server.says(requests(&names(128))).await;
+    assert!(said.starts_with("*128\r\n"), "{said}");
+    let said = server.says(requests(&names(129))).await;
+    assert_eq!(said, "-ERR COMMAND INFO takes 128 names at most\r\n");
+    // Answers that others keep take all the room there is.
+    let degrees = "3.141592653589793238462643383279";
+    let asked = format!("GEOADD k {degrees} 2 a\nGEOPOS k{}", " a".repeat(1_000));
+    let mut others = server.operations.answer_bytes();
+    assert!(others.set(63 << 20));
+    let said = server.says(requests(&asked)).await;
+    assert!(said.starts_with(":1\r\n*1000\r\n"), "{said}");
+    assert!(!others.set(65 << 20));
+    let said = server.says(requests(&asked)).await;
+    assert!(said.starts_with(":0\r\n-"), "{said}");
+    let said = server.says(requests("GEOPOS k a")).await;
+    assert!(said.starts_with("*1\r\n"), "{said}");
+}

@@ -114,6 +114,7 @@ pub(super) struct TestServer {
     pub(super) acknowledgements: Arc<Acknowledgements>,
     pub(super) clock: Arc<TestClock>,
     pub(super) statistics: Arc<Statistics>,
+    pub(super) operations: Arc<LocationService>,
     pub(super) of_operations: Arc<ServiceStatistics>,
     pub(super) shutdown: CancellationToken,
     pub(super) serving: JoinHandle<()>,
@@ -219,6 +220,7 @@ impl TestServer {
             places,
         ));
         let of_operations = Arc::clone(service.statistics());
+        let operations = Arc::clone(&service);
         let frontend = Frontend::new(settings, service, Arc::clone(&clock) as _, wire_log);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -232,6 +234,7 @@ impl TestServer {
             acknowledgements,
             clock,
             statistics,
+            operations,
             of_operations,
             shutdown,
             serving,

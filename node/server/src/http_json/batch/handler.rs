@@ -147,13 +147,11 @@ impl Reading {
         if count > 0 {
             pace(&self.api, self.caller.address, count).await;
             let api = &self.api;
-            let (ticket, taken) = execute(
-                api,
-                &self.caller.principal,
-                &self.splitter,
-                &reports,
-                &mut self.answers,
-            );
+            // The tokens of now: a body may come slowly, or wait for its pace.
+            let principal = api.principal(self.caller.token.as_ref());
+            let principal = principal.ok_or(Problem::new(Kind::TokenNeeded))?;
+            let (ticket, taken) =
+                execute(api, &principal, &self.splitter, &reports, &mut self.answers);
             if api.service.holds_replies() {
                 let confirmed = api.service.confirmed(ticket, taken);
                 self.confirming.push(Box::new(Box::pin(confirmed)));

@@ -1,12 +1,14 @@
 //! Overland's batches of GeoJSON (<https://github.com/aaronpk/Overland-iOS#api>).
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::osmand::seconds;
@@ -30,9 +32,46 @@ const LOCATIONS_MAX: usize = 5_000;
 /// What the app sends, as far as it matters here.
 #[derive(Deserialize)]
 struct Batch<'a> {
-    /// Each is read by itself, so that one that cannot be read keeps no other out.
     #[serde(borrow, default)]
-    locations: Vec<&'a RawValue>,
+    locations: Locations<'a>,
+}
+
+/// The locations of a batch. Each is read by itself, so that one that cannot be read keeps no other out.
+#[derive(Default)]
+struct Locations<'a> {
+    raw: Vec<&'a RawValue>,
+    /// There are more than may be, which were passed over.
+    are_too_many: bool,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Locations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bounded;
+
+        impl<'de> Visitor<'de> for Bounded {
+            type Value = Locations<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of locations")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut locations = Locations::default();
+                while locations.raw.len() < LOCATIONS_MAX {
+                    match list.next_element()? {
+                        Some(location) => locations.raw.push(location),
+                        None => return Ok(locations),
+                    }
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    locations.are_too_many = true;
+                }
+                Ok(locations)
+            }
+        }
+
+        deserializer.deserialize_seq(Bounded)
+    }
 }
 
 #[derive(Deserialize)]
@@ -94,15 +133,15 @@ pub(super) async fn overland(
     let body = read(body).await?;
     let batch: Batch<'_> = serde_json::from_slice(&body)
         .map_err(|error| Problem::malformed(vec![Fault::of("body", &error)]))?;
-    if batch.locations.len() > LOCATIONS_MAX {
+    if batch.locations.are_too_many {
         return Err(Problem::with(
             Kind::TooLarge,
             "a batch has 5000 locations at most",
         ));
     }
     let mut left_out = LeftOut::default();
-    let mut texts = Vec::with_capacity(batch.locations.len());
-    for location in &batch.locations {
+    let mut texts = Vec::with_capacity(batch.locations.raw.len());
+    for location in &batch.locations.raw {
         match report_of(location) {
             Some(Ok(report)) => texts.push(report),
             Some(Err(problem)) => {

@@ -276,6 +276,26 @@ fn overland_location(device: &str) -> Value {
 }
 
 #[tokio::test]
+async fn overland_takes_no_batch_without_a_bound() {
+    let api = start();
+    let batch = |count: usize| format!("{{\"locations\":[{}1]}}", "1,".repeat(count - 1));
+    let ask = async |body: &str| api.ask("POST", "/overland", &[], body).await;
+    let whole = ask(&batch(5_000)).await;
+    assert_eq!(
+        (whole.status, &whole.json()["refused"]),
+        (200, &json!(5_000))
+    );
+    assert_eq!(ask(&batch(5_001)).await.status, 413);
+    assert_eq!(ask(&batch(1_000_000)).await.status, 413);
+    assert_eq!(ask(r#"{"locations":{}}"#).await.status, 400);
+    assert_eq!(
+        ask(&batch(6_000).replace("]}", "")).await.status,
+        400,
+        "it is no JSON"
+    );
+}
+
+#[tokio::test]
 async fn overland_goes_on_behind_what_will_never_be_taken_in() {
     let api = start();
     let good = overland_location("bike");

@@ -109,3 +109,29 @@ async fn an_address_has_its_rate() {
     let answer = api.get("/v1/clients/kiwi").await;
     assert_eq!((answer.status, answer.header("retry-after")), (429, "1"));
 }
+
+#[tokio::test]
+async fn a_token_that_is_taken_away_ends_a_batch() {
+    let api = start_with(with_vans);
+    let access = api.access.clone().unwrap();
+    let report = |client: &str| {
+        let line = json!({"client": client, "location": "+1+1", "time": 1});
+        Ok::<_, std::io::Error>(Bytes::from(format!("{line}\n")))
+    };
+    let (first, second) = (report("van1"), report("van2"));
+    let pieces =
+        futures_util::stream::iter([first]).chain(futures_util::stream::once(async move {
+            access.replace(Tokens::default());
+            second
+        }));
+    let token = api.token.as_ref().unwrap().reveal().to_owned();
+    let request = Request::post("/v1/reports")
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "application/x-ndjson")
+        .body(Body::from_stream(pieces));
+    let answer = api.send(request.unwrap()).await;
+    assert_eq!(answer.status, 207, "{}", answer.text);
+    assert!(answer.text.contains("token-needed"), "{}", answer.text);
+    let is_known = |client: &[u8]| api.service.locations().find(client).is_some();
+    assert!(is_known(b"van1") && !is_known(b"van2"));
+}

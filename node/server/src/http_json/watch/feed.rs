@@ -1,10 +1,12 @@
 //! The events of one watch, made as fast as the client takes them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use herd_admission::AddressShare;
 use herd_protocol::EndReason;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
@@ -13,6 +15,24 @@ use super::events::{ALIVE, Events, HELLO, write_end};
 use crate::access::TokenHash;
 use crate::http_json::api::HttpApi;
 use crate::location_service::WatchStream;
+
+/// A place among those who watch over HTTP, and in the share of an address. It is given back when this is dropped.
+pub(super) struct WatchPlace {
+    _of_all: OwnedSemaphorePermit,
+    _of_address: AddressShare,
+}
+
+impl WatchPlace {
+    /// `None` if all places are taken, or all that the address may have.
+    pub(super) fn take(api: &HttpApi, address: IpAddr) -> Option<Self> {
+        let of_address = api.watch_addresses.enter(address, Instant::now())?;
+        let of_all = Arc::clone(&api.watch_places).try_acquire_owned().ok()?;
+        Some(WatchPlace {
+            _of_all: of_all,
+            _of_address: of_address,
+        })
+    }
+}
 
 /// One watch.
 pub(super) struct Feed {
@@ -23,7 +43,7 @@ pub(super) struct Feed {
     out: Vec<u8>,
     said_at: Instant,
     is_over: bool,
-    _place: OwnedSemaphorePermit,
+    _place: WatchPlace,
 }
 
 impl Feed {
@@ -32,7 +52,7 @@ impl Feed {
         api: Arc<HttpApi>,
         token: Option<TokenHash>,
         stream: WatchStream,
-        place: OwnedSemaphorePermit,
+        place: WatchPlace,
     ) -> Self {
         Feed {
             api,

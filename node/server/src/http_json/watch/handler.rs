@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, Method, Uri, header};
 use axum::response::Response;
 use futures_util::StreamExt as _;
 
-use super::feed::Feed;
+use super::feed::{Feed, WatchPlace};
 use super::question::WatchQuestion;
 use crate::http_json::api::HttpApi;
 use crate::http_json::caller::Caller;
@@ -47,8 +47,7 @@ pub(in crate::http_json) async fn watch(
 ) -> Result<Response, Problem> {
     let question = WatchQuestion::read(&uri)?;
     let command = question.command().ok_or(Problem::new(Kind::Malformed))?;
-    let place = Arc::clone(&api.watch_places).try_acquire_owned();
-    let place = place.map_err(|_| Problem::new(Kind::TooMany))?;
+    let place = WatchPlace::take(&api, caller.address).ok_or(Problem::new(Kind::TooMany))?;
     let stream = api
         .service
         .watch(&caller.principal, &command, caller.address)?;
