@@ -128,16 +128,20 @@ fn processor_s() -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-fn updates(locations: &Locations, from: u64) -> u64 {
+/// Reports clients in any order, each of which drives on to the east with every report. `driven` has the number of reports
+/// of each.
+fn updates(locations: &Locations, from: u64, driven: &mut [u16]) -> u64 {
     let begin = Instant::now();
     let mut time = from;
     while begin.elapsed() < DURATION {
         for _ in 0..1_000 {
             time += 1;
             let client = random(time) % CLIENTS;
-            let home = around(client, client);
-            let driven = (home.0 + (time % 1_000) as f64 * DRIVE_DEGREES, home.1);
-            report(locations, client, driven, time);
+            let (latitude, longitude) = around(client, client);
+            let reports = &mut driven[client as usize];
+            *reports += 1;
+            let on = (latitude, longitude + f64::from(*reports) * DRIVE_DEGREES);
+            report(locations, client, on, time);
         }
     }
     time - from
@@ -149,6 +153,7 @@ fn main() {
     for client in 0..CLIENTS {
         report(&locations, client, around(client, client), 0);
     }
+    let mut driven = vec![0; CLIENTS as usize];
     let mut time = 1;
     for areas in [0, AREAS, 0, AREAS] {
         let budgets = [0, 1].map(|_| Budget::new(100_000_000));
@@ -172,7 +177,7 @@ fn main() {
         thread::scope(|scope| {
             scope.spawn(|| read(&locations, watches, &lines, &stop));
             let before_s = processor_s();
-            let count = updates(&locations, time);
+            let count = updates(&locations, time, &mut driven);
             let used_s = processor_s() - before_s;
             stop.store(true, Ordering::Relaxed);
             time += count;

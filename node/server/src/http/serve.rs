@@ -1,5 +1,6 @@
 //! Accepts and bounds HTTP connections.
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -106,10 +107,8 @@ impl Serving {
             limits,
             tls,
         } = self;
-        // Without it, a client that never reads its replies would hold its place for ever.
-        if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.write_timeout))
-        {
-            debug!(%peer, "an http connection has no write timeout: {error}");
+        if let Err(error) = prepare(&stream, &limits) {
+            debug!(%peer, "an http connection may be slow, or have no write timeout: {error}");
         }
         let counts = Arc::clone(&statistics);
         let requests = Requests::new(routes, peer.ip(), seat, statistics, limits.write_timeout);
@@ -135,6 +134,13 @@ impl Serving {
             }
         }
     }
+}
+
+fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
+    // Else the last piece of an answer, or an event, would wait until the client acknowledges the one before: 40 ms.
+    stream.set_nodelay(true)?;
+    // Else a client that never reads its replies would hold its place for ever.
+    SockRef::from(stream).set_tcp_user_timeout(Some(limits.write_timeout))
 }
 
 /// A connection over TLS, with the certificate of its client if it had to show one.

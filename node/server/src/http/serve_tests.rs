@@ -397,3 +397,16 @@ async fn stopping_closes_idle_connections_and_the_port() {
     timeout(PATIENCE, serving.task).await.unwrap().unwrap();
     assert!(TcpStream::connect(serving.address).await.is_err());
 }
+
+#[tokio::test]
+async fn no_piece_of_an_answer_waits_for_an_acknowledgement() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap());
+    let (_client, accepted) = tokio::join!(client, listener.accept());
+    let (stream, _) = accepted.unwrap();
+    let limits = Limits::default();
+    prepare(&stream, &limits).unwrap();
+    assert!(stream.nodelay().unwrap());
+    let longest = SockRef::from(&stream).tcp_user_timeout().unwrap();
+    assert_eq!(longest, Some(limits.write_timeout));
+}
