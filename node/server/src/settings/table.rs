@@ -106,12 +106,12 @@ Server {
         for [Serve], "Speak TLS only at the HTTP port, with the certificate of the client port",
         "It needs `client_tls_cert`. Probes have to speak TLS then, and to show a certificate where `client_tls_ca` is set.";
     MapTiles map_tiles: TileTemplate, Tiles, otherwise "none",
-        for [Serve], "Tiles with streets for the map of the live page, with {z}, {x} and {y} in their address",
+        for [Serve, Local], "Tiles with streets for the map of the live page, with {z}, {x} and {y} in their address",
         "Without them the map has coasts, borders and names of places, and needs no network. Browsers ask that server for \
          the tiles they show, so it learns which parts of the world people look at; [why nothing else is let \
          in](security.md#tiles-of-the-map).";
     MapAttribution map_attribution: String, Text("TEXT"), otherwise "none",
-        for [Serve], "Who made the tiles of `map_tiles`, as a corner of the map has to say";
+        for [Serve, Local], "Who made the tiles of `map_tiles`, as a corner of the map has to say";
     MaxClockSkew max_clock_skew: Option<Duration>, UnlessZero, default Some(2 * HOUR),
         for [Serve, Local],
         "Refuse reports whose time is further ahead of the server's clock than this; `0` for no limit";
