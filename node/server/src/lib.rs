@@ -19,6 +19,7 @@ pub mod listeners;
 pub mod live;
 pub mod location_service;
 pub mod logging;
+pub mod memory;
 pub mod metrics;
 pub mod open_files;
 pub mod private_process;
