@@ -77,6 +77,7 @@ pub async fn run(
     let frontend = core.frontend(clients.bulk.clone(), service.clone(), wire_log.clone());
     let answering = (&frontend, &service);
     let views = Views::new(&core, answering, &view, &stop, bound.http.is_some());
+    let tell_status = views.tell_status();
     log_addresses(&core.settings, &bound);
     herd_places::log_choice(&core.settings.places);
 
@@ -100,7 +101,8 @@ pub async fn run(
     let serving = serve_clients(frontend, bound.client, bound.resp, shutdown.clone());
     parts.spawn_on(&clients.prompt, Part::Frontend, serving);
     if let Some(socket) = control_socket {
-        parts.spawn(Part::Control, core.control().serve(socket, shutdown));
+        let control = core.control().with_status(tell_status);
+        parts.spawn(Part::Control, control.serve(socket, shutdown));
     }
     let network = network(TcpNetwork::new(bound.peer), &core.tls, &core.clock);
     parts.spawn_replication(replication.run(network, last.clone()));
