@@ -9,8 +9,11 @@
 
 mod agreement;
 mod cert_manager;
+mod chart;
+mod components;
 mod compose;
 mod image;
+mod kustomized;
 mod policies;
 
 /// The text of a file, by its path from the top of the repository.
