@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod open_files;
 pub mod private_process;
 pub mod server;
+pub mod service_manager;
 pub mod settings;
 pub mod status;
 pub mod wire_log;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::unix::pipe;
@@ -21,6 +22,7 @@ use herd_server::listeners::BoundSockets;
 use herd_server::memory::MemoryLimit;
 use herd_server::open_files::TooFew;
 use herd_server::server::{ServerError, Stop};
+use herd_server::service_manager::ServiceManager;
 use herd_server::settings::{Command, Environment};
 use herd_server::{logging, open_files, private_process, server};
 use herd_storage::DataFolderError;
@@ -207,6 +209,7 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
     let mut stopping = Stopping {
         stop: Stop {
             reopen: signals.reopen(),
+            manager: service_manager(),
             ..Stop::default()
         },
         drain_delay: settings.values.drain_delay,
@@ -250,6 +253,17 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
             return exit_code::INTERRUPTED;
         }
         stopping.begin(&told_to_stop);
+    }
+}
+
+/// The service manager that started this process, such as systemd.
+fn service_manager() -> Option<Arc<ServiceManager>> {
+    match ServiceManager::of(|name| std::env::var_os(name)) {
+        Ok(manager) => manager.map(Arc::new),
+        Err(error) => {
+            warn!("NOTIFY_SOCKET: cannot tell the service manager anything: {error}");
+            None
+        }
     }
 }
 

@@ -93,6 +93,11 @@ impl Views {
         }
     }
 
+    /// Whether the server lives, and should get clients.
+    pub(super) fn health(&self) -> Arc<Health> {
+        self.health.clone()
+    }
+
     /// Makes the JSON of `/status` for the control socket.
     pub(super) fn tell_status(&self) -> TellStatus {
         let status = self.status.clone();
