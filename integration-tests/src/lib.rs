@@ -29,6 +29,7 @@ pub mod browser;
 mod client;
 pub mod containers;
 mod faketime;
+pub mod helm;
 mod herd;
 pub mod history;
 mod ledger;

@@ -37,6 +37,7 @@ pub struct HerdBuilder {
     manifests: Manifests,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
+    memory_bytes: Option<i64>,
 }
 
 /// Pods that run until this is dropped, and whose containers, networks and volumes go with it. When
@@ -75,6 +76,13 @@ impl HerdBuilder {
         self
     }
 
+    /// The memory of each container, in bytes, beyond which the kernel kills it.
+    #[must_use]
+    pub fn memory_bytes(mut self, bytes: i64) -> Self {
+        self.memory_bytes = Some(bytes);
+        self
+    }
+
     /// Builds the image if need be, starts all pods at once, and waits until all are ready.
     pub async fn start(self) -> Herd {
         let Ok(turn) = TURNS.acquire().await else {
@@ -94,6 +102,7 @@ impl HerdBuilder {
             manifests: self.manifests,
             arguments: self.arguments,
             variables: self.variables,
+            memory_bytes: self.memory_bytes,
         };
         let mut herd = Herd {
             names: server_names(deployment.manifests.topology()),
@@ -116,6 +125,7 @@ impl Herd {
                 manifests,
                 arguments: Vec::new(),
                 variables: Vec::new(),
+                memory_bytes: None,
             },
             Err(error) => panic!("cannot read the manifests: {error:#}"),
         }

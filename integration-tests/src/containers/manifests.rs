@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Container, PodSpec, Service};
+use k8s_openapi::api::core::v1::{Container, PodSpec, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,10 @@ struct Kustomization {
     kind: String,
     resources: Vec<String>,
     #[serde(default)]
+    components: Vec<String>,
+    #[serde(default)]
+    labels: Vec<Labels>,
+    #[serde(default)]
     images: Vec<Image>,
     #[serde(default)]
     replicas: Vec<Replicas>,
@@ -40,6 +44,12 @@ struct Image {
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Labels {
+    pairs: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Replicas {
     name: String,
@@ -50,7 +60,7 @@ struct Replicas {
 #[serde(deny_unknown_fields)]
 struct ConfigMapGenerator {
     name: String,
-    literals: Vec<String>,
+    files: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -74,6 +84,10 @@ pub struct Manifests {
     pub disruption_budget: PodDisruptionBudget,
     /// The allowed connections.
     pub network_policy: NetworkPolicy,
+    /// The identity of the pods.
+    pub service_account: ServiceAccount,
+    /// The labels that all objects and pods have.
+    pub labels: BTreeMap<String, String>,
     /// How many servers.
     pub replicas: usize,
     /// The tag of the image, by its name.
@@ -116,10 +130,16 @@ impl Manifests {
             anyhow::bail!("not one ConfigMap");
         };
         let mut texts = BTreeMap::new();
-        for literal in &generator.literals {
-            let (key, text) = literal.split_once('=').context("a literal without a key")?;
-            texts.insert(key.to_owned(), text.to_owned());
+        for file in &generator.files {
+            texts.insert(file.clone(), read(file)?);
         }
+        let [labels] = &kustomization.labels[..] else {
+            anyhow::bail!("not one list of labels");
+        };
+        ensure!(
+            kustomization.components.is_empty(),
+            "components are for others to choose"
+        );
         let manifests = Manifests {
             resources: kustomization.resources,
             stateful_set: object("statefulset.yaml")?,
@@ -127,6 +147,8 @@ impl Manifests {
             peer_service: object("service-peers.yaml")?,
             disruption_budget: object("poddisruptionbudget.yaml")?,
             network_policy: object("networkpolicy.yaml")?,
+            service_account: object("serviceaccount.yaml")?,
+            labels: labels.pairs.clone(),
             replicas: replicas.count,
             images: kustomization
                 .images

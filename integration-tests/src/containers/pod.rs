@@ -49,6 +49,8 @@ pub(super) struct Deployment {
     /// The additions of the test.
     pub(super) arguments: Vec<String>,
     pub(super) variables: Vec<(String, String)>,
+    /// The memory of each container, in bytes; `None` for no limit.
+    pub(super) memory_bytes: Option<i64>,
 }
 
 /// A pod: its name and its volumes stay, its container comes and goes.
@@ -140,7 +142,7 @@ impl Pod {
             .filter_map(|port| u16::try_from(port.container_port).ok())
             .collect();
         let arguments = container.args.iter().flatten().chain(&deployment.arguments);
-        let mut request = with_ports_of_this_machine(&ports)
+        let mut request = with_ports_of_this_machine(&ports, deployment.memory_bytes)
             .with_cmd(arguments)
             .with_network(deployment.outer.name())
             .with_hostname(manifests.pod_name(self.index))
@@ -340,8 +342,12 @@ pub(super) async fn output(container: &ContainerAsync<GenericImage>) -> String {
     String::from_utf8_lossy(&output).into_owned()
 }
 
-/// Maps ports to free ones of 127.0.0.1. By itself the library maps them on every address.
-fn with_ports_of_this_machine(ports: &[u16]) -> ContainerRequest<GenericImage> {
+/// Maps ports to free ones of 127.0.0.1: by itself the library maps them on every address. Limits the memory too, swap
+/// included.
+fn with_ports_of_this_machine(
+    ports: &[u16],
+    memory_bytes: Option<i64>,
+) -> ContainerRequest<GenericImage> {
     let mut image = GenericImage::new(IMAGE.0, IMAGE.1);
     let mut bindings = HashMap::new();
     for &port in ports {
@@ -355,6 +361,8 @@ fn with_ports_of_this_machine(ports: &[u16]) -> ContainerRequest<GenericImage> {
     image.with_host_config_modifier(move |config| {
         config.publish_all_ports = Some(false);
         config.port_bindings = Some(bindings.clone());
+        config.memory = memory_bytes;
+        config.memory_swap = memory_bytes;
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod endings;
 mod image;
+mod memory;
 mod partition;
 mod rolling;
 mod scaling;

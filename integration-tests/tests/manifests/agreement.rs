@@ -5,7 +5,7 @@ use std::process::Command;
 
 use herd_integration_tests::containers::{Manifests, documents, folder};
 use herd_integration_tests::{binary, herd_certs};
-use k8s_openapi::api::core::v1::{Service, VolumeMount};
+use k8s_openapi::api::core::v1::{Probe, Service, VolumeMount};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 /// How long the program may take to stop after its drain delay, in seconds: docs/configuration.md.
@@ -21,37 +21,44 @@ fn every_manifest_is_deployed_and_no_field_of_one_is_lost() {
         .unwrap()
         .into_iter()
         .map(|(path, _)| path.display().to_string())
-        .filter(|path| !path.starts_with("online-places/") && !path.starts_with("cert-manager/"))
+        .filter(|path| !path.contains('/'))
         .collect();
     let mut deployed = manifests.resources;
     deployed.sort_unstable();
     found.sort_unstable();
     assert_eq!(deployed, found);
     // `Manifests::read` has read each document as its type: `typed` loses no field.
-    assert_eq!(deployed.len(), 5);
+    assert_eq!(deployed.len(), 6);
 }
 
+/// The labels by which everything finds the pods. All pods have these, and more.
 fn labels(manifests: &Manifests) -> BTreeMap<String, String> {
     let spec = manifests.stateful_set.spec.as_ref().unwrap();
-    spec.template
-        .metadata
-        .as_ref()
-        .unwrap()
-        .labels
-        .clone()
-        .unwrap()
+    let of_pods = spec.template.metadata.as_ref().unwrap().labels.as_ref();
+    // As all objects.
+    assert_eq!(of_pods, Some(&manifests.labels));
+    spec.selector.match_labels.clone().unwrap()
 }
 
 #[test]
 fn selectors_find_the_pods() {
     let manifests = Manifests::read().unwrap();
     let labels = labels(&manifests);
-    let spec = manifests.stateful_set.spec.as_ref().unwrap();
-    assert_eq!(spec.selector.match_labels.as_ref(), Some(&labels));
     let budget = manifests.disruption_budget.spec.as_ref().unwrap();
     let selected = budget.selector.as_ref().unwrap().match_labels.as_ref();
     assert_eq!(selected, Some(&labels));
     assert_eq!(budget.max_unavailable, Some(IntOrString::Int(1)));
+    // A pod that is not ready would hold a drain up for ever.
+    let unhealthy = budget.unhealthy_pod_eviction_policy.as_deref();
+    assert_eq!(unhealthy, Some("AlwaysAllow"));
+    // Labels that may change are in no selector.
+    let [(name, value)] = &labels.iter().collect::<Vec<_>>()[..] else {
+        panic!("{labels:?}");
+    };
+    assert_eq!(manifests.labels.get(*name), Some(*value));
+    for label in manifests.labels.keys() {
+        assert!(label.starts_with("app.kubernetes.io/"), "{label}");
+    }
     for service in [&manifests.service, &manifests.peer_service] {
         let selector = service.spec.as_ref().unwrap().selector.as_ref();
         assert_eq!(selector, Some(&labels));
@@ -113,6 +120,15 @@ fn probes_and_grace_fit_the_program() {
         assert_eq!(get.path.as_deref(), Some(path));
         assert_eq!(get.port, IntOrString::String("http".to_owned()));
     }
+    // A server is killed long after it has stopped being ready.
+    let waits_s = |probe: &Option<Probe>| {
+        let probe = probe.as_ref().unwrap();
+        probe.period_seconds.unwrap() * probe.failure_threshold.unwrap()
+    };
+    let (alive, ready) = (&container.liveness_probe, &container.readiness_probe);
+    assert!(waits_s(alive) >= 10 * waits_s(ready));
+    let policy = container.termination_message_policy.as_deref();
+    assert_eq!(policy, Some("FallbackToLogsOnError"));
     let (_, report) = check_config(&manifests, 0);
     let row = report
         .lines()
@@ -134,6 +150,9 @@ fn a_pod_has_only_the_rights_it_needs() {
     let manifests = Manifests::read().unwrap();
     let (pod, container) = (manifests.pod(), manifests.container());
     assert_eq!(pod.automount_service_account_token, Some(false));
+    let account = &manifests.service_account;
+    assert_eq!(pod.service_account_name, account.metadata.name);
+    assert_eq!(account.automount_service_account_token, Some(false));
     let security = pod.security_context.as_ref().unwrap();
     assert_eq!(security.run_as_non_root, Some(true));
     let seccomp = security.seccomp_profile.as_ref().unwrap();
@@ -215,17 +234,19 @@ fn check_config(manifests: &Manifests, index: usize) -> (bool, String) {
         (mounted("links"), certificates.display().to_string()),
         (mounted("topology"), folder.path().display().to_string()),
     ];
+    let in_folder = |argument: &str| {
+        let paths = paths.iter();
+        paths.fold(argument.to_owned(), |argument, (there, here)| {
+            argument.replace(&format!("={there}"), &format!("={here}"))
+        })
+    };
     let arguments = container.args.iter().flatten().enumerate();
     let arguments = arguments.map(|(place, argument)| match place {
         0 => {
             assert_eq!(argument, "serve");
             "check-config".to_owned()
         }
-        _ => paths
-            .iter()
-            .fold(argument.clone(), |argument, (there, here)| {
-                argument.replace(&format!("={there}"), &format!("={here}"))
-            }),
+        _ => in_folder(argument),
     });
     let mut command = Command::new(binary::herd());
     command.args(arguments).env_clear();
@@ -239,7 +260,9 @@ fn check_config(manifests: &Manifests, index: usize) -> (bool, String) {
                 assert_eq!(field.field_path, "metadata.name");
                 manifests.pod_name(index)
             }
-            None => variable.value.clone().unwrap(),
+            None => in_folder(&format!("={}", variable.value.as_ref().unwrap()))
+                .trim_start_matches('=')
+                .to_owned(),
         };
         command.env(&variable.name, value);
     }

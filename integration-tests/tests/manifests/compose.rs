@@ -63,6 +63,11 @@ fn is_set_up_as_in_the_manifests(name: &str, service: &Value, manifests: &Manife
         })
         .collect();
     assert_eq!(service["command"], json!(arguments));
+    for variable in container.env.iter().flatten() {
+        if let Some(value) = &variable.value {
+            assert_eq!(service["environment"][&variable.name], json!(value));
+        }
+    }
     let security = manifests.pod().security_context.as_ref().unwrap();
     let (user, group) = (security.run_as_user, security.run_as_group);
     let user = format!("{}:{}", user.unwrap(), group.unwrap());

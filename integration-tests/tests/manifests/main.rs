@@ -1,5 +1,5 @@
-//! The manifests, the image's files and the compose file: parsed as their types, and compared with each other and
-//! with the program. Needs no Docker.
+//! The manifests, the image's files, the compose file and the unit of systemd: parsed as their types, and compared with
+//! each other and with the program. Needs no Docker.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,9 +9,13 @@
 
 mod agreement;
 mod cert_manager;
+mod chart;
+mod components;
 mod compose;
 mod image;
+mod kustomized;
 mod policies;
+mod systemd;
 
 /// The text of a file, by its path from the top of the repository.
 fn file(path: &str) -> String {

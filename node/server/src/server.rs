@@ -12,7 +12,9 @@ use tracing::{error, info};
 use crate::client_threads::ClientHandles;
 use crate::config::ServeSettings;
 use crate::frontend::{Frontend, Protocol};
+use crate::http::Health;
 use crate::listeners::BoundSockets;
+use crate::service_manager::ServiceManager;
 use crate::wire_log::{WireLog, WireLogWriter};
 use herd_clock::clock::{SharedClock, SystemClock};
 use herd_gossip::link::network::TcpNetwork;
@@ -42,6 +44,8 @@ pub struct Stop {
     pub stop: CancellationToken,
     /// Not to stop: its files were moved away, and it is to open them anew.
     pub reopen: Arc<Notify>,
+    /// The service manager, if there is one: it is told how the server is.
+    pub manager: Option<Arc<ServiceManager>>,
 }
 
 /// Serves, clients on the threads of `clients`, until `stop.stop`, then lets replies in flight finish, hands the last
@@ -77,6 +81,7 @@ pub async fn run(
     let frontend = core.frontend(clients.bulk.clone(), service.clone(), wire_log.clone());
     let answering = (&frontend, &service);
     let views = Views::new(&core, answering, &view, &stop, bound.http.is_some());
+    let (tell_status, health) = (views.tell_status(), views.health());
     log_addresses(&core.settings, &bound);
     herd_places::log_choice(&core.settings.places);
 
@@ -89,6 +94,8 @@ pub async fn run(
         let http = views.serve(listener, &core, counted, shutdown.clone());
         parts.spawn(Part::Http, http);
     }
+    let telling = tell_manager(stop.manager, health, stop.drain);
+    parts.spawn(Part::ServiceManager, telling);
     let reopening = reopen_files(stop.reopen, wire_log, shutdown.clone());
     parts.spawn(Part::Files, reopening);
     if let Some(access) = &core.access {
@@ -100,7 +107,8 @@ pub async fn run(
     let serving = serve_clients(frontend, bound.client, bound.resp, shutdown.clone());
     parts.spawn_on(&clients.prompt, Part::Frontend, serving);
     if let Some(socket) = control_socket {
-        parts.spawn(Part::Control, core.control().serve(socket, shutdown));
+        let control = core.control().with_status(tell_status);
+        parts.spawn(Part::Control, control.serve(socket, shutdown));
     }
     let network = network(TcpNetwork::new(bound.peer), &core.tls, &core.clock);
     parts.spawn_replication(replication.run(network, last.clone()));
@@ -143,6 +151,17 @@ async fn reopen_files(asked: Arc<Notify>, wire_log: Option<WireLog>, shutdown: C
             Some(log) => log.reopen(),
             None => info!("SIGHUP: there is no wire log to open anew"),
         }
+    }
+}
+
+/// Tells the service manager how the server is until that is told to stop; ends at once without one.
+async fn tell_manager(
+    manager: Option<Arc<ServiceManager>>,
+    health: Arc<Health>,
+    drain: CancellationToken,
+) {
+    if let Some(manager) = manager {
+        manager.follow(health, drain).await;
     }
 }
 

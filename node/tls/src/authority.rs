@@ -125,7 +125,7 @@ impl Authority {
     pub fn issue(
         &self,
         name: &LinkName,
-        hosts: &[&Host],
+        hosts: &[Host],
         now_s: i64,
         days: u32,
     ) -> Result<Issued, TlsError> {

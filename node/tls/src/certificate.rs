@@ -1,5 +1,7 @@
 //! The statements of a certificate.
 
+use std::net::IpAddr;
+
 use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -15,6 +17,8 @@ const NAMES_MAX: usize = 1_024;
 pub struct CertificateFacts {
     /// The names of servers in it, such as `herd://CLUSTER/SERVER`.
     pub names: Vec<String>,
+    /// The hosts in it, for the client port: names and IP addresses.
+    pub hosts: Vec<String>,
     /// When it begins to be valid, in seconds since the POSIX epoch.
     pub valid_from_s: i64,
     /// The last second in which it is valid, since the POSIX epoch.
@@ -36,9 +40,20 @@ impl CertificateFacts {
             })
             .take(NAMES_MAX)
             .collect();
+        let hosts = alternatives
+            .iter()
+            .flat_map(|extension| &extension.value.general_names)
+            .filter_map(|name| match name {
+                GeneralName::DNSName(host) => Some((*host).to_owned()),
+                GeneralName::IPAddress(bytes) => ip(bytes).map(|ip| ip.to_string()),
+                _ => None,
+            })
+            .take(NAMES_MAX)
+            .collect();
         let validity = parsed.validity();
         Some(CertificateFacts {
             names,
+            hosts,
             valid_from_s: validity.not_before.timestamp(),
             expires_s: validity.not_after.timestamp(),
         })
@@ -61,6 +76,13 @@ impl CertificateFacts {
     pub fn names_shown(&self) -> String {
         shown(&self.names)
     }
+}
+
+/// The address of four or sixteen bytes.
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    let of_4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    of_4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
 }
 
 /// A few of `names`, none of them longer than any name of a server.

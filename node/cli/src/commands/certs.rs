@@ -15,7 +15,9 @@ use herd_tls::authority::{
 use herd_tls::folder::CertificateFolder;
 use herd_tls::name::LinkName;
 use herd_tls::{TlsError, date};
-use herd_topology::{PortBases, Server, Topology, TopologyFileError};
+use herd_topology::{
+    Host, HostPort, InvalidAddress, PortBases, Server, Topology, TopologyFileError,
+};
 
 /// `herd certs ...`.
 #[derive(Debug, Args)]
@@ -30,11 +32,13 @@ enum CertsCommand {
     ///
     /// Existing files are not overwritten. Servers need the files of the folder, but not its folder signing: the
     /// authority's key can make certificates for every server.
-    New(CertificateArgs),
+    New(ServerCertificateArgs),
     /// Make certificates for the servers of the topology that have none
-    Add(CertificateArgs),
+    Add(ServerCertificateArgs),
     /// Replace the certificates of all servers of the topology, by the authority of now
-    Renew(CertificateArgs),
+    ///
+    /// The hosts of the earlier certificates stay in them.
+    Renew(ServerCertificateArgs),
     /// Make another authority, and trust it beside those before
     ///
     /// The first of three steps. Then, with each step's files at all servers before the next: `renew`
@@ -76,6 +80,27 @@ struct CertificateArgs {
     days: u32,
 }
 
+#[derive(Debug, Args)]
+struct ServerCertificateArgs {
+    #[command(flatten)]
+    made: CertificateArgs,
+    /// Host under which clients also reach the servers, such as a service or a load balancer; may be given several
+    /// times
+    #[arg(long = "host", value_name = "HOST", value_parser = host)]
+    hosts: Vec<Host>,
+}
+
+/// A host name or an IP address, without a port.
+fn host(text: &str) -> Result<Host, InvalidAddress> {
+    if let Ok(ip) = text.parse() {
+        return Ok(Host::Ip(ip));
+    }
+    // Any port makes an address of a host.
+    format!("{text}:1")
+        .parse()
+        .map(|address: HostPort| address.host)
+}
+
 /// Why a command about certificates was not carried out.
 #[derive(Debug, thiserror::Error)]
 enum CertsError {
@@ -107,9 +132,18 @@ pub(super) fn run(args: &CertsArgs) -> u8 {
 }
 
 fn carry_out(command: &CertsCommand) -> Result<(), CertsError> {
-    let (CertsCommand::New(CertificateArgs { place, days })
-    | CertsCommand::Add(CertificateArgs { place, days })
-    | CertsCommand::Renew(CertificateArgs { place, days })
+    let (CertsCommand::New(ServerCertificateArgs {
+        made: CertificateArgs { place, days },
+        ..
+    })
+    | CertsCommand::Add(ServerCertificateArgs {
+        made: CertificateArgs { place, days },
+        ..
+    })
+    | CertsCommand::Renew(ServerCertificateArgs {
+        made: CertificateArgs { place, days },
+        ..
+    })
     | CertsCommand::Rotate(CertificateArgs { place, days })
     | CertsCommand::Client {
         made: CertificateArgs { place, days },
@@ -127,15 +161,15 @@ fn carry_out(command: &CertsCommand) -> Result<(), CertsError> {
     };
     let herd = Herd::open(place)?;
     match command {
-        CertsCommand::New(_) => herd.make_all(*days)?,
-        CertsCommand::Add(_) => {
+        CertsCommand::New(ServerCertificateArgs { hosts, .. }) => herd.make_all(*days, hosts)?,
+        CertsCommand::Add(ServerCertificateArgs { hosts, .. }) => {
             let authority = herd.folder.read_authority()?;
             let lacking = |server: &&Server| herd.folder.lacks(&server.name);
-            herd.issue(&authority, *days, lacking)?;
+            herd.issue(&authority, *days, hosts, lacking)?;
         }
-        CertsCommand::Renew(_) => {
+        CertsCommand::Renew(ServerCertificateArgs { hosts, .. }) => {
             let authority = herd.folder.read_authority()?;
-            herd.issue(&authority, *days, |_| true)?;
+            herd.issue(&authority, *days, hosts, |_| true)?;
         }
         CertsCommand::Rotate(_) => {
             // Without one before there is nothing to rotate.
@@ -186,12 +220,12 @@ impl Herd {
         Authority::make(self.topology.cluster(), self.now_s, days)
     }
 
-    fn make_all(&self, days: u32) -> Result<(), TlsError> {
+    fn make_all(&self, days: u32, hosts: &[Host]) -> Result<(), TlsError> {
         self.folder.check_empty(self.names())?;
         self.folder.make()?;
         let authority = self.make_authority(days)?;
         self.folder.write_authority(&authority)?;
-        self.issue(&authority, days, |_| true)?;
+        self.issue(&authority, days, hosts, |_| true)?;
         self.folder.trust(&authority, false)
     }
 
@@ -199,16 +233,32 @@ impl Herd {
         &self,
         authority: &Authority,
         days: u32,
+        more_hosts: &[Host],
         wanted: impl Fn(&&Server) -> bool,
     ) -> Result<(), TlsError> {
         for server in self.topology.servers().iter().filter(wanted) {
             let name = LinkName::new(self.topology.cluster(), &server.name);
-            let host = &server.client.host;
-            let hosts: Vec<_> = can_be_named(host).then_some(host).into_iter().collect();
+            let hosts = self.hosts(server, more_hosts);
             let issued = authority.issue(&name, &hosts, self.now_s, days)?;
             self.folder.write_server(&server.name, &issued)?;
         }
         Ok(())
+    }
+
+    /// The hosts of a server's certificate: that of the topology, those that were asked for, and those that its present
+    /// certificate has.
+    fn hosts(&self, server: &Server, more: &[Host]) -> Vec<Host> {
+        let present = self.folder.facts(&server.name).ok().flatten();
+        let present = present.map(|facts| facts.hosts).unwrap_or_default();
+        let present = present.iter().filter_map(|text| host(text).ok());
+        let own = std::iter::once(server.client.host.clone());
+        let mut hosts: Vec<Host> = Vec::new();
+        for host in own.chain(more.iter().cloned()).chain(present) {
+            if can_be_named(&host) && !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        hosts
     }
 
     fn retire(&self) -> Result<(), TlsError> {

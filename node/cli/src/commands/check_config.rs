@@ -7,6 +7,7 @@ use super::output::Output;
 use super::report;
 use crate::exit_code;
 use herd_server::config::ServeSettings;
+use herd_server::memory::MemoryLimit;
 use herd_server::open_files;
 use herd_server::settings::{Command, Environment};
 
@@ -21,7 +22,7 @@ pub(super) fn run(flags: &SettingFlags<Serve>) -> u8 {
                 report::complain(format_args!("warning: {warning}"));
             }
             match write!(Output::stdout(), "{settings}") {
-                Ok(()) => open_files_suffice(&settings),
+                Ok(()) => this_machine_suffices(&settings),
                 Err(error) => report::cannot_print(&error),
             }
         }
@@ -32,8 +33,16 @@ pub(super) fn run(flags: &SettingFlags<Serve>) -> u8 {
     }
 }
 
-/// Prints the effect of this machine's limit of open files on a server.
-fn open_files_suffice(settings: &ServeSettings) -> u8 {
+/// Prints the effect of this machine's memory and of its limit of open files on a server.
+fn this_machine_suffices(settings: &ServeSettings) -> u8 {
+    let mut limits = settings.limits.clone();
+    limits.fit_memory(MemoryLimit::of_process());
+    if let Err(error) = writeln!(Output::stdout(), "here it {}", limits.room) {
+        return report::cannot_print(&error);
+    }
+    if let Some(warning) = limits.room.warning() {
+        report::complain(format_args!("warning: {warning}"));
+    }
     let Ok((_, limit)) = open_files::limits() else {
         return exit_code::OK;
     };

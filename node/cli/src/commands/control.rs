@@ -1,7 +1,7 @@
 //! `herd dump` and `herd load`: all records out of a running server, and records into one.
 
 mod dump;
-mod find;
+pub(super) mod find;
 mod load;
 mod new_file;
 mod progress;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::unix::pipe;
@@ -13,12 +14,15 @@ use super::options::{Serve, SettingFlags};
 use super::stop_signals::{StopSignal, StopSignals};
 use super::{report, stdin_pipe};
 use crate::exit_code;
+use herd_locations::Room;
 use herd_server::client_threads::{ClientHandles, ClientThreads};
 use herd_server::config::ServeSettings;
 use herd_server::control::ControlSocketError;
 use herd_server::listeners::BoundSockets;
+use herd_server::memory::MemoryLimit;
 use herd_server::open_files::TooFew;
 use herd_server::server::{ServerError, Stop};
+use herd_server::service_manager::ServiceManager;
 use herd_server::settings::{Command, Environment};
 use herd_server::{logging, open_files, private_process, server};
 use herd_storage::DataFolderError;
@@ -80,6 +84,7 @@ fn run_logged(
         error!("nothing was started: {error}");
         return exit_code::SYSTEM;
     }
+    fit_memory(&mut settings);
     let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -123,6 +128,27 @@ fn share_open_files(settings: &mut ServeSettings) -> Result<(), TooFew> {
     }
     settings.limits.lower_connections(shares.clients);
     Ok(())
+}
+
+/// Lets the number of clients follow the memory, and says how many it will be.
+fn fit_memory(settings: &mut ServeSettings) {
+    let memory = MemoryLimit::of_process();
+    let limits = &mut settings.limits;
+    limits.fit_memory(memory);
+    let Room {
+        clients_max,
+        bytes_max,
+    } = limits.room.room;
+    info!(
+        max_clients = clients_max,
+        max_client_bytes = bytes_max,
+        memory_bytes = memory.map(|memory| memory.bytes),
+        "{}",
+        limits.room
+    );
+    if let Some(warning) = limits.room.warning() {
+        warn!("{warning}");
+    }
 }
 
 /// The start parameters of a server, and its signals to stop.
@@ -183,6 +209,7 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
     let mut stopping = Stopping {
         stop: Stop {
             reopen: signals.reopen(),
+            manager: service_manager(),
             ..Stop::default()
         },
         drain_delay: settings.values.drain_delay,
@@ -226,6 +253,17 @@ async fn serve(settings: ServeSettings, clients: ClientHandles, stop_on_stdin_eo
             return exit_code::INTERRUPTED;
         }
         stopping.begin(&told_to_stop);
+    }
+}
+
+/// The service manager that started this process, such as systemd.
+fn service_manager() -> Option<Arc<ServiceManager>> {
+    match ServiceManager::of(|name| std::env::var_os(name)) {
+        Ok(manager) => manager.map(Arc::new),
+        Err(error) => {
+            warn!("NOTIFY_SOCKET: cannot tell the service manager anything: {error}");
+            None
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `herd status`: asks servers for their status, compares the answers and reports troubles.
 
 pub(super) mod ask;
+mod own;
 pub(super) mod targets;
 
 use std::io::{self, Write};
@@ -46,7 +47,8 @@ struct Json<'a> {
 }
 
 pub(super) fn run(args: &StatusArgs) -> u8 {
-    let (targets, token) = match args.targets.chosen(&Environment::of_process()) {
+    let environment = Environment::of_process();
+    let (targets, token) = match args.targets.chosen(&environment) {
         Ok(chosen) => chosen,
         Err(mistake) => {
             complain(mistake);
@@ -54,7 +56,7 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
         }
     };
     match runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(status(&targets, token.as_ref(), args)),
+        Ok(runtime) => runtime.block_on(status(&targets, token.as_ref(), args, &environment)),
         Err(error) => {
             complain(format_args!("cannot start: {error}"));
             exit_code::INTERNAL
@@ -62,8 +64,18 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
     }
 }
 
-async fn status(targets: &[StatusTarget], token: Option<&Token>, args: &StatusArgs) -> u8 {
-    let answers = ask_all(targets, token, &args.targets.tls).await;
+async fn status(
+    targets: &[StatusTarget],
+    token: Option<&Token>,
+    args: &StatusArgs,
+    environment: &Environment,
+) -> u8 {
+    let mut answers = ask_all(targets, token, &args.targets.tls).await;
+    if !args.targets.are_named()
+        && let Some(status) = own::ask(environment).await
+    {
+        answers = own::put_first(status, answers);
+    }
     let comparison = compare(&answers);
     let text = if args.json {
         let json = Json {

@@ -5,15 +5,18 @@ use std::path::PathBuf;
 
 use super::certificates::Certificates;
 use super::data_dir::DataDir;
+use herd_locations::Room;
 use herd_server::config::{LocalSettings, MadeFrom};
+use herd_server::memory::{ChosenRoom, MemoryLimit, SetRoom};
 use herd_server::settings::Setting;
 use herd_topology::{Host, HostPort};
 
-/// The arguments to run `server`.
+/// The arguments to run `server`. All servers share `memory`.
 pub(super) fn arguments(
     settings: &LocalSettings,
     data_dir: Option<&DataDir>,
     certificates: &Certificates,
+    memory: Option<MemoryLimit>,
     server: &str,
 ) -> Vec<String> {
     let mut arguments = vec!["serve".to_owned()];
@@ -44,8 +47,15 @@ pub(super) fn arguments(
         let shows_locations = shows_locations(settings, &server.http);
         set(Setting::HttpLocations, shows_locations.to_string());
     }
-    let servers = settings.topology.topology.servers().iter();
-    let mut listens = servers.zip(&settings.resp_listen);
+    let servers = settings.topology.topology.servers();
+    let Room {
+        clients_max,
+        bytes_max,
+    } = ChosenRoom::new(SetRoom::default(), memory, servers.len()).room;
+    let most = |max: Option<usize>| max.map_or("off".to_owned(), |max| max.to_string());
+    set(Setting::MaxClients, most(clients_max));
+    set(Setting::MaxClientBytes, most(bytes_max));
+    let mut listens = servers.iter().zip(&settings.resp_listen);
     if let Some((_, resp)) = listens.find(|(known, _)| *known.name == *server) {
         set(Setting::RespListen, resp.to_string());
     }

@@ -27,6 +27,7 @@ use super::{LocalError, orders, ports, server_arguments, shell};
 use herd_server::config::{LocalSettings, MadeFrom};
 use herd_server::control::{ControlSocket, SOCKET_PATH_BYTES_MAX};
 use herd_server::logging::LogFormat;
+use herd_server::memory::MemoryLimit;
 use herd_server::settings::{DATA_DIR, Setting};
 use herd_topology::Topology;
 
@@ -209,6 +210,7 @@ impl HerdProcesses {
             &self.settings,
             self.data_dir.as_ref(),
             &self.certificates,
+            MemoryLimit::of_process(),
             &name,
         );
         let secrets = self.settings.secrets.iter();

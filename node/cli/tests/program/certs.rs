@@ -247,3 +247,28 @@ async fn http_shows_its_status_over_tls(folder: &Path, port: u16, mine: &[&str])
         assert_eq!(code, 69, "{more:?}: {output}");
     }
 }
+
+#[tokio::test]
+async fn more_hosts_are_in_certificates_and_stay_when_renewed() {
+    let folder = folder();
+    let arguments = ["new", "--host=herd.herd.svc", "--host=192.0.2.9"];
+    let (code, output) = certs(folder.path(), &arguments).await;
+    assert_eq!(code, 0, "{output}");
+    let certificate = folder.path().join("certs/barn.cert.pem");
+    let has_hosts = || {
+        let facts = herd_tls::folder::CertificateFolder::new(certificate.parent().unwrap());
+        facts.facts("barn").unwrap().unwrap().hosts
+    };
+    let hosts = ["127.0.0.1", "herd.herd.svc", "192.0.2.9"];
+    assert_eq!(has_hosts(), hosts);
+    let before = std::fs::read(&certificate).unwrap();
+    let (code, output) = certs(folder.path(), &["renew", "--host=more"]).await;
+    assert_eq!(code, 0, "{output}");
+    assert_ne!(std::fs::read(&certificate).unwrap(), before);
+    assert_eq!(
+        has_hosts(),
+        ["127.0.0.1", "more", "herd.herd.svc", "192.0.2.9"]
+    );
+    let (code, output) = certs(folder.path(), &["renew", "--host=herd:12000"]).await;
+    assert_eq!(code, 64, "{output}");
+}

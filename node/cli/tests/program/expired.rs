@@ -40,7 +40,7 @@ fn authority() -> Authority {
 fn issued(authority: &Authority, server: &str, days: u32) -> Issued {
     let here = Host::Ip(Ipv4Addr::LOCALHOST.into());
     let name = LinkName::new("farm", server);
-    let issued = authority.issue(&name, &[&here], days_ago_s(40), days);
+    let issued = authority.issue(&name, std::slice::from_ref(&here), days_ago_s(40), days);
     issued.unwrap()
 }
 
@@ -191,7 +191,11 @@ fn certify(certs: &Path, kind: &str) {
             let here = Host::Ip(Ipv4Addr::LOCALHOST.into());
             let name = LinkName::new("farm", "barn");
             let begins_s = days_ago_s(-40);
-            (&good, good.issue(&name, &[&here], begins_s, 10).unwrap())
+            (
+                &good,
+                good.issue(&name, std::slice::from_ref(&here), begins_s, 10)
+                    .unwrap(),
+            )
         }
         "authority over" => (&long_ago, issued(&long_ago, "barn", 5)),
         _ => (&good, issued(&good, "barn", 365)),

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 
+use crate::timing::CONNECT_TIMEOUT;
 use herd_tls::{Peer, Side, TlsFault};
 
 /// A two-way stream of bytes.
@@ -37,6 +38,9 @@ pub enum ConnectError {
     /// The host name is unknown, or name service is down.
     #[error("name does not resolve: {0}")]
     Resolve(io::Error),
+    /// Name service is slow or cannot be reached: it took all of the time that a connection has.
+    #[error("name service (DNS) gave no answer within {} s", RESOLVE_TIMEOUT.as_secs_f32())]
+    ResolveTimedOut,
     /// The host name has no address.
     #[error("name resolves to no address")]
     NoAddress,
@@ -71,6 +75,17 @@ pub struct TcpNetwork {
 /// nobody answers at any more.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long name service may take: a little less than a connection, so that the reason is known.
+const RESOLVE_TIMEOUT: Duration = CONNECT_TIMEOUT.saturating_sub(Duration::from_millis(100));
+
+/// The addresses that name service gives, if it does in time.
+async fn resolve<A>(looking_up: impl Future<Output = io::Result<A>>) -> Result<A, ConnectError> {
+    match tokio::time::timeout(RESOLVE_TIMEOUT, looking_up).await {
+        Ok(found) => found.map_err(ConnectError::Resolve),
+        Err(_) => Err(ConnectError::ResolveTimedOut),
+    }
+}
+
 impl TcpNetwork {
     /// A network whose connections come in over `listener`.
     #[must_use]
@@ -83,7 +98,7 @@ impl TcpNetwork {
 impl Network for TcpNetwork {
     async fn connect(&self, address: &str) -> Result<Connected, ConnectError> {
         let mut last_error = ConnectError::NoAddress;
-        for address in lookup_host(address).await.map_err(ConnectError::Resolve)? {
+        for address in resolve(lookup_host(address)).await? {
             let connecting = TcpStream::connect(address);
             let connected = match tokio::time::timeout(ADDRESS_TIMEOUT, connecting).await {
                 Ok(connected) => connected.and_then(ready),
@@ -115,4 +130,22 @@ fn ready(stream: TcpStream) -> io::Result<Connected> {
         stream: Box::new(stream),
         remote,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_name_service_is_told_from_a_slow_neighbour() {
+        let never = std::future::pending::<io::Result<()>>();
+        // Whoever connects has given up only later.
+        let asked = tokio::time::timeout(CONNECT_TIMEOUT, resolve(never)).await;
+        let error = asked.unwrap().unwrap_err().to_string();
+        assert_eq!(error, "name service (DNS) gave no answer within 1.9 s");
+        let refused = async { Err::<(), _>(io::Error::other("no such name")) };
+        let error = resolve(refused).await.unwrap_err().to_string();
+        assert_eq!(error, "name does not resolve: no such name");
+        assert_eq!(resolve(async { Ok(7) }).await.unwrap(), 7);
+    }
 }

@@ -6,6 +6,7 @@ use crate::access::Tokens;
 use crate::frontend::Limits;
 use crate::http;
 use crate::location_service::WatchSettings;
+use crate::memory::{ChosenRoom, MemoryLimit, SetRoom};
 use crate::settings::{Mistake, Origin, Resolver, Setting, Values};
 use herd_admission::one_address_share;
 
@@ -18,11 +19,18 @@ pub struct LimitSettings {
     pub clients: Limits,
     /// Limits on HTTP.
     pub http: http::Limits,
+    /// How many clients the server may know; [`fit_memory`](Self::fit_memory) makes it follow the memory.
+    pub room: ChosenRoom,
     /// The tokens that clients must show, and the file that they are from.
     pub tokens: Option<(PathBuf, Tokens)>,
 }
 
 impl LimitSettings {
+    /// Lets the room for clients follow this memory, as far as it is not set.
+    pub fn fit_memory(&mut self, memory: Option<MemoryLimit>) {
+        self.room = ChosenRoom::new(self.room.set(), memory, 1);
+    }
+
     /// Leaves clients no more connections than this, and one address no more than its share of them.
     pub fn lower_connections(&mut self, connections_max: usize) {
         if self.connections_max <= connections_max {
@@ -40,6 +48,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, values: &Values) -> LimitSett
         connections_max: values.connections_max,
         clients: Limits::new(values),
         http: http::Limits::new(values),
+        room: ChosenRoom::new(SetRoom::new(values), None, 1),
         tokens: tokens(resolver, values),
     };
     for (setting, max) in [

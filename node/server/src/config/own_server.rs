@@ -1,7 +1,7 @@
 //! Which server of the topology this one is: by its name, or by the number of its pod.
 
 use crate::settings::{Given, Mistake, Origin, Resolver, Setting};
-use herd_topology::{Server, Topology};
+use herd_topology::{Host, Server, Topology};
 
 /// The settings that choose this server.
 #[derive(Clone, Debug)]
@@ -78,10 +78,35 @@ pub(super) fn find<'t>(
             },
         ),
     };
-    if own.is_none() {
+    let Some(own) = own else {
         resolver.mistake(mistake);
+        return None;
+    };
+    if let OwnServer::Pod(pod, index) = given
+        && let Host::Name(host) = &own.peer.host
+        && is_another_pod(host, &pod.text, *index)
+    {
+        resolver.mistake(Mistake::Value {
+            origin: pod.origin.clone(),
+            text: pod.text.clone(),
+            reason: format!(
+                "is not the pod at whose address {} is, {host}, so the others would not find it: a namePrefix, a \
+                 nameSuffix or the name of the release has changed the names of pods, but not those in the topology; \
+                 change them there too, or leave the names and give each herd a namespace of its own",
+                own.name
+            ),
+        });
+        return None;
     }
-    own
+    Some(own)
+}
+
+/// Whether `host`, a server's in the topology, is that of a pod of another StatefulSet with the number of `pod`.
+fn is_another_pod(host: &str, pod: &str, index: usize) -> bool {
+    let Some((of_topology, _service)) = host.split_once('.') else {
+        return false;
+    };
+    of_topology != pod && pod_number(of_topology) == Some(index)
 }
 
 /// The number at the end of a pod's name, from 0: `herd-4` is 4.
@@ -106,6 +131,16 @@ fn names(topology: &Topology) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pods_of_another_set_are_told_from_those_of_the_topology() {
+        assert!(is_another_pod("herd-0.herd-peers", "my-herd-0", 0));
+        assert!(!is_another_pod("herd-0.herd-peers", "herd-0", 0));
+        // Hosts that are no pods say nothing.
+        for host in ["hill.example.org", "herd-0", "node-7.example.org"] {
+            assert!(!is_another_pod(host, "my-herd-0", 0), "{host}");
+        }
+    }
 
     #[test]
     fn pods_are_numbered_as_a_stateful_set_does() {

@@ -198,10 +198,11 @@ fn limits_are_numbers_times_or_off() {
     let set = |setting, text| load(None, &[(Setting::Name, "Hill"), (setting, text)], &[]);
     let limits = |setting, text| set(setting, text).unwrap().limits;
     let values = |setting, text| set(setting, text).unwrap().values;
-    assert_eq!(values(Setting::MaxClients, "off").max_clients, None);
-    assert_eq!(values(Setting::MaxClients, "7").max_clients, Some(7));
+    assert_eq!(values(Setting::MaxClients, "off").max_clients, Some(None));
+    assert_eq!(values(Setting::MaxClients, "7").max_clients, Some(Some(7)));
     let bytes = values(Setting::MaxClientBytes, "off");
-    assert_eq!(bytes.max_client_bytes, None);
+    assert_eq!(bytes.max_client_bytes, Some(None));
+    assert_eq!(bytes.max_clients, None, "it follows the memory");
     let ids = values(Setting::ClientIdBytesMax, "64");
     assert_eq!(ids.client_id_bytes_max, 64);
     let searches = values(Setting::SearchesInFlightMax, "7");

@@ -19,6 +19,9 @@ const SESSIONS_MAX: usize = 4;
 /// The pause after a failure to accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
+/// Makes the JSON of `/status`, without line ends.
+pub type TellStatus = Arc<dyn Fn() -> Vec<u8> + Send + Sync>;
+
 /// The server of the control socket.
 pub struct Control {
     pub(super) locations: Arc<Locations>,
@@ -26,6 +29,7 @@ pub struct Control {
     pub(super) max_clock_skew: Option<Duration>,
     pub(super) confirm: Arc<dyn Confirm>,
     pub(super) expire_after: Option<ExpireAfter>,
+    pub(super) status: Option<TellStatus>,
 }
 
 impl Control {
@@ -44,6 +48,7 @@ impl Control {
             max_clock_skew,
             confirm,
             expire_after: None,
+            status: None,
         }
     }
 
@@ -51,6 +56,13 @@ impl Control {
     #[must_use]
     pub fn with_expiry(mut self, expire_after: Option<ExpireAfter>) -> Self {
         self.expire_after = expire_after;
+        self
+    }
+
+    /// Tells this status; without it, requests for the status are refused.
+    #[must_use]
+    pub fn with_status(mut self, tell: TellStatus) -> Self {
+        self.status = Some(tell);
         self
     }
 

@@ -1,11 +1,12 @@
-//! The control socket: how an operator reads all records out of a running server, and writes records
-//! into it.
+//! The control socket: how an operator reads all records out of a running server, writes records into it, and asks how
+//! it is.
 //!
 //! A Unix domain socket that only the server's own user can open. A session is one request:
-//! the client sends a line `DUMP 1` or `LOAD 1` (the number is the version of all of this), then
+//! the client sends a line `DUMP 1`, `LOAD 1` or `STATUS 1` (the number is the version of all of this), then
 //!
 //! - for a dump, gets every record as its `AT` line, and at the end `END` with their count;
-//! - for a load, sends such lines, closes its direction, and gets a [`DumpLoadReport`].
+//! - for a load, sends such lines, closes its direction, and gets a [`DumpLoadReport`];
+//! - for a status, gets the JSON of `/status` as one line.
 //!
 //! Instead of any of that a line `ERROR` with a reason may come; it is the last one.
 
@@ -19,11 +20,12 @@ mod request;
 mod session;
 mod socket;
 mod socket_path;
+mod status;
 
 #[cfg(test)]
 pub use confirm::AtOnce;
 pub use confirm::Confirm;
-pub use listen::Control;
+pub use listen::{Control, TellStatus};
 pub use load_report::{
     DumpLoadReport, INVALID_LINES_TOLD_MAX, InvalidLine, LoadCounts, ReportLine,
 };

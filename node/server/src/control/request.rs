@@ -12,13 +12,15 @@ pub enum ControlRequest {
     Dump,
     /// Here are records.
     Load,
+    /// The status of the server, please.
+    Status,
 }
 
 /// Why a first line is no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequest {
-    /// Neither word.
-    #[error("the first line is neither DUMP nor LOAD with a version")]
+    /// None of the words.
+    #[error("the first line is none of DUMP, LOAD and STATUS with a version")]
     Unknown,
     /// The other side is of another version.
     #[error(
@@ -38,6 +40,7 @@ impl ControlRequest {
         let request = match word {
             "DUMP" => ControlRequest::Dump,
             "LOAD" => ControlRequest::Load,
+            "STATUS" => ControlRequest::Status,
             _ => return Err(InvalidRequest::Unknown),
         };
         match version.parse() {
@@ -54,6 +57,7 @@ impl fmt::Display for ControlRequest {
         let word = match self {
             ControlRequest::Dump => "DUMP",
             ControlRequest::Load => "LOAD",
+            ControlRequest::Status => "STATUS",
         };
         write!(f, "{word} {VERSION}")
     }
@@ -65,7 +69,11 @@ mod tests {
 
     #[test]
     fn requests_are_parsed_and_other_lines_refused() {
-        for request in [ControlRequest::Dump, ControlRequest::Load] {
+        for request in [
+            ControlRequest::Dump,
+            ControlRequest::Load,
+            ControlRequest::Status,
+        ] {
             assert_eq!(
                 ControlRequest::parse(request.to_string().as_bytes()),
                 Ok(request)

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::listen::Control;
-use super::{CONTROL_LINE_BYTES_MAX, ControlRequest, ERROR_WORD, InvalidRequest, dump, load};
+use super::{
+    CONTROL_LINE_BYTES_MAX, ControlRequest, ERROR_WORD, InvalidRequest, dump, load, status,
+};
 use herd_protocol::{Line, LineReader};
 
 /// How long the request may take.
@@ -71,8 +73,8 @@ impl ControlSession {
         match &error {
             // A look whether anyone listens here.
             SessionError::Closed => return,
-            SessionError::Stopped => info!("a dump or load was cut off: {error}"),
-            _ => warn!("a dump or load was cut off: {error}"),
+            SessionError::Stopped => info!("a session on the control socket was cut off: {error}"),
+            _ => warn!("a session on the control socket was cut off: {error}"),
         }
         if self.writing {
             // Behind half a line it would be taken for a part of that.
@@ -88,6 +90,7 @@ impl ControlSession {
             Ok(Err(error)) => Err(error),
             Ok(Ok(ControlRequest::Dump)) => dump::run(self).await,
             Ok(Ok(ControlRequest::Load)) => load::run(self).await,
+            Ok(Ok(ControlRequest::Status)) => status::run(self).await,
         }
     }
 

@@ -42,7 +42,8 @@ impl Served {
             Arc::new(FixedClock),
             Some(Duration::from_secs(60)),
             confirm,
-        );
+        )
+        .with_status(Arc::new(|| b"{\"version\":1}".to_vec()));
         let shutdown = CancellationToken::new();
         Served {
             folder,
@@ -304,4 +305,10 @@ async fn a_dump_that_is_cut_off_has_no_end_line() {
             .into_iter()
             .all(|line| line == "ERROR the server stops")
     );
+}
+
+#[tokio::test]
+async fn a_status_is_one_line_of_json() {
+    let served = Served::start(Arc::new(AtOnce));
+    assert_eq!(served.ask(b"STATUS 1\n").await, b"{\"version\":1}\n");
 }

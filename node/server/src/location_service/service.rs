@@ -11,7 +11,7 @@ use super::settings::ServiceSettings;
 use super::statistics::ServiceStatistics;
 use super::watch::Watches;
 use herd_acknowledgement::{Acknowledgements, Ticket};
-use herd_locations::Locations;
+use herd_locations::{Locations, Room};
 use herd_places::Places;
 use tokio::runtime::Handle;
 
@@ -67,6 +67,12 @@ impl LocationService {
     #[must_use]
     pub fn locations(&self) -> &Arc<Locations> {
         &self.locations
+    }
+
+    /// How much may be known before reports of further clients are refused.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.settings.room
     }
 
     /// The name of this server.

@@ -21,7 +21,7 @@ pub struct ServiceSettings {
     pub expire_after: Option<ExpireAfter>,
     /// The longest client ID that is taken in from a client, in bytes.
     pub client_id_bytes_max: usize,
-    /// How much may be known before reports of further clients are refused.
+    /// How much may be known before reports of further clients are refused: what is set, if nothing knows the memory.
     pub room: Room,
     /// How many questions may wait for a provider of places.
     pub whatsat_in_flight_max: usize,
@@ -43,8 +43,8 @@ impl ServiceSettings {
             expire_after: values.expire_after.map(ExpireAfter::new),
             client_id_bytes_max: values.client_id_bytes_max,
             room: Room {
-                clients_max: values.max_clients,
-                bytes_max: values.max_client_bytes,
+                clients_max: values.max_clients.flatten(),
+                bytes_max: values.max_client_bytes.flatten(),
             },
             whatsat_in_flight_max: values.whatsat_in_flight_max,
             searches_in_flight_max: values.searches_in_flight_max,

@@ -23,7 +23,7 @@ use crate::status::{Status, StatusSource};
 use herd_clock::clock::SharedClock;
 use herd_expiry::FloorWatch;
 use herd_gossip::links::Links;
-use herd_locations::Locations;
+use herd_locations::{Locations, Room};
 use herd_places::online::OnlineStatistics;
 use herd_replication::figures::Figures;
 use herd_replication::store_handle::StoreHandle;
@@ -106,6 +106,7 @@ impl MetricsSource {
             self.parts.service.locations(),
             &self.parts.erasing,
         );
+        room(&mut families, self.parts.service.room());
         floor(&mut families, self.parts.floor.as_ref());
         others(&mut families, &status, &self.parts.replication);
         links(&mut families, &status, &self.parts.links);
@@ -188,6 +189,26 @@ fn map(families: &mut Vec<Family>, status: &Status, locations: &Locations, erasi
             "herd_merges",
             "Records that met the map, from clients and from servers, by outcome.",
             merges.into(),
+        ),
+    ]);
+}
+
+/// The bounds of the map; none for a bound that is off.
+fn room(families: &mut Vec<Family>, room: Room) {
+    let bound = |max: Option<usize>| {
+        let sample = max.map(|max| (Vec::new(), max as f64));
+        sample.into_iter().collect()
+    };
+    families.extend([
+        Family::Gauge(
+            "herd_clients_max",
+            "Clients and tombstones beyond which reports of new clients are refused; missing where max_clients is off.",
+            bound(room.clients_max),
+        ),
+        Family::Gauge(
+            "herd_client_memory_max_bytes",
+            "Memory of clients beyond which reports of new clients are refused; missing where max_client_bytes is off.",
+            bound(room.bytes_max),
         ),
     ]);
 }

@@ -85,6 +85,7 @@ impl Core {
     pub(super) fn service(&self, bulk: Handle, places: Arc<dyn Places>) -> Arc<LocationService> {
         let Core { settings, .. } = self;
         let mut of_service = ServiceSettings::new(settings.name.clone(), &settings.values);
+        of_service.room = settings.limits.room.room;
         of_service.background = Some(bulk);
         Arc::new(LocationService::new(
             of_service,

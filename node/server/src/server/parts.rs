@@ -19,6 +19,8 @@ pub(super) enum Part {
     Access,
     /// It opens files anew when it is asked to, and ends when the server stops.
     Files,
+    /// It tells the service manager how the server is, and ends when the server is told to stop.
+    ServiceManager,
 }
 
 /// The end of a part.
@@ -123,6 +125,6 @@ fn name(ended: &PartEnd) -> Option<&'static str> {
         PartEnd::Of(Part::Expiry) => "expiry",
         PartEnd::Of(Part::Page) => "the live page",
         PartEnd::Of(Part::Access) => "following the tokens file",
-        PartEnd::Of(Part::Files) => return None,
+        PartEnd::Of(Part::Files | Part::ServiceManager) => return None,
     })
 }

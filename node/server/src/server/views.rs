@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Stop;
 use super::core::Core;
+use crate::control::TellStatus;
 use crate::frontend::{Frontend, Statistics};
 use crate::http::{self, Endpoints, Health, HttpStatistics};
 use crate::http_json::{self, HttpApi, HttpApiSettings};
@@ -90,6 +91,18 @@ impl Views {
             http,
             replication: replication.clone(),
         }
+    }
+
+    /// Whether the server lives, and should get clients.
+    pub(super) fn health(&self) -> Arc<Health> {
+        self.health.clone()
+    }
+
+    /// Makes the JSON of `/status` for the control socket.
+    pub(super) fn tell_status(&self) -> TellStatus {
+        let status = self.status.clone();
+        // A status has no key that is no text, so it becomes JSON.
+        Arc::new(move || serde_json::to_vec(&status.look()).unwrap_or_default())
     }
 
     /// The task of the live page, where there is one.

@@ -269,13 +269,13 @@ Limits {
         "The others wait for their turn.";
     WatchAlive watch_alive: Duration, Durations::up_to(HOUR), default 15 * SECOND,
         for [Serve], "Send a WATCH an ALIVE line when nothing else was sent for this time";
-    MaxClients max_clients: Option<usize>, off_or(Counts::up_to(COUNT_MAX)), default Some(10_000_000),
+    MaxClients max_clients: Option<usize>, off_or(Counts::up_to(COUNT_MAX)),
+        otherwise "as many as `max_client_bytes` holds with IDs of 20 bytes",
         for [Serve], "Refuse reports of further clients when this number is known";
-    // Room for as many clients with IDs of 20 bytes.
     MaxClientBytes max_client_bytes: Option<usize>, off_or(Sizes { min: 1, max: MEMORY_BYTES_MAX }),
-        default Some(4 << 30),
+        otherwise "half of the memory",
         for [Serve], "Refuse reports of further clients when the known ones take this memory",
-        "See [how memory is counted](security.md#memory).";
+        "See [which memory](bounds.md#memory-and-clients) and [how it is counted](security.md#memory).";
     ClientIdBytesMax client_id_bytes_max: usize, Sizes { min: 1, max: CLIENT_ID_BYTES_MAX },
         default CLIENT_ID_BYTES_MAX,
         for [Serve], "Refuse reports of clients whose ID is longer than this, at the server that hears them";

@@ -46,6 +46,16 @@ pub(super) fn connect(
     }
 }
 
+/// Connects to the server that variables name, as in the environment of a server itself; nothing if they name none that
+/// runs.
+pub(in crate::commands) fn connect_to_own(environment: &Environment) -> Option<UnixStream> {
+    let flags = Flags::new([]);
+    let resolver = Resolver::new(Command::Dump, &flags, environment);
+    resolver.first_of([Setting::ControlSocket, Setting::DataDir])?;
+    let (stream, _) = connect(&flags, environment).ok()?;
+    Some(stream)
+}
+
 fn cannot_connect(path: &Path, error: &io::Error) -> String {
     let path = path.display();
     match error.kind() {

@@ -21,7 +21,7 @@ use herd_tls::{TlsError, TlsFault};
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The longest reply that is read, in bytes: a thousand servers fit in.
-const REPLY_BYTES_MAX: u64 = 4 << 20;
+pub(super) const REPLY_BYTES_MAX: u64 = 4 << 20;
 
 /// Servers that are asked at the same time.
 const ASKED_AT_ONCE_MAX: usize = 64;

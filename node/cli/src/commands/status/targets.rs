@@ -7,7 +7,7 @@ use crate::commands::send::tls_options::TlsOptions;
 use crate::commands::send::token;
 use herd_server::access::Token;
 use herd_server::settings::{
-    Command, ConfigError, DATA_DIR, Environment, Mistake, Origin, Resolver, Setting,
+    Command, ConfigError, DATA_DIR, Environment, Mistake, Origin, Resolver, Setting, Source as _,
 };
 use herd_topology::{HTTP_PORT_BASE, HostPort, InvalidAddress, PortBases, builtin};
 
@@ -39,6 +39,11 @@ pub(in crate::commands) struct StatusTarget {
 }
 
 impl TargetOptions {
+    /// Whether options name the servers.
+    pub(in crate::commands) fn are_named(&self) -> bool {
+        !self.to.is_empty() || self.settings.given().get(Setting::Topology).is_some()
+    }
+
     /// The servers that options and variables name, and the token to show them, if there is one.
     ///
     /// # Errors

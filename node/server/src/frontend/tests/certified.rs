@@ -28,7 +28,9 @@ impl Certified {
         let authority = Authority::make("farm", now_s, 30).unwrap();
         let here = Host::Ip(Ipv4Addr::LOCALHOST.into());
         let name = LinkName::new("farm", "Hill");
-        let issued = authority.issue(&name, &[&here], now_s, 30).unwrap();
+        let issued = authority
+            .issue(&name, std::slice::from_ref(&here), now_s, 30)
+            .unwrap();
         let file = |name: &str, text: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();
