@@ -28,7 +28,7 @@ fn links() -> Links {
     let smith = NeighbourConfig {
         name: "Smith".into(),
         address: "127.0.0.1:1".to_owned(),
-        dials: false,
+        leads: false,
     };
     let view = HerdView {
         cluster: "herd".to_owned(),

@@ -36,6 +36,7 @@ mod rivals;
 mod rotation;
 mod running;
 mod spreading;
+mod stale_names;
 mod status;
 mod stopped;
 mod strangers;

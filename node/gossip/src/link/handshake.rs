@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::crossing::{Dialling, Standing};
 use super::frame::{Frame, FrameError, FrameStream, Greeting};
 use super::handshake_error::HandshakeError;
 use super::hello::Hello;
@@ -33,6 +34,8 @@ pub struct Agreement {
     pub incarnation: Incarnation,
     /// Our generation, as our hello said it.
     pub own_generation: u64,
+    /// This side has dialled.
+    pub dialled: bool,
     /// The layout of both hellos.
     pub layout: Layout,
     /// What the link speaks.
@@ -43,7 +46,7 @@ pub struct Agreement {
 }
 
 /// Shakes hands on a connection that this server made to `neighbour`, which it asks in `layout`. A `peer` whose
-/// certificate is for another server is told nothing.
+/// certificate is for another server is told nothing, nor is one that there is a link to by now.
 ///
 /// # Errors
 /// See [`HandshakeError`]; [`HandshakeError::SpeaksFormer`], if the neighbour wants to be asked in
@@ -59,12 +62,16 @@ pub async fn initiate<S: AsyncRead + AsyncWrite + Unpin>(
         check_name(links, &neighbour.config.name, peer.as_ref())?;
         let offer = links.offer().within(layout);
         let offer = offer.ok_or(HandshakeError::SpeaksFormer)?;
+        if links.dials_once() && neighbour.is_up() {
+            return Err(HandshakeError::Linked);
+        }
+        // From here on it may be the link for the neighbour, so it is followed to its end.
         let own = own_hello(links, &neighbour.config.name, layout, offer);
         let own_generation = own.generation;
         send(frames, Frame::Hello(own)).await?;
         let hello = receive_answer(frames, links, layout).await?;
         let partner = admit(frames, links, hello, Some(neighbour), peer.as_ref()).await?;
-        Ok(partner.agreed(own_generation, layout, peer))
+        Ok(partner.agreed(true, own_generation, layout, peer))
     })
     .await
 }
@@ -81,10 +88,16 @@ pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     within(HANDSHAKE_TIMEOUT, async {
         // Who is no neighbour gets to say nothing.
         if let Some(peer) = &peer
-            && !is_neighbour(links, peer)
+            && certified(links, peer).is_none()
         {
+            // A server of this herd is told the difference: one of the two topologies is not that of now.
+            let is_ours = peer.is_of(&links.view.cluster);
+            let reason = match is_ours {
+                true => RefusalReason::NotNeighbour,
+                false => RefusalReason::Certificate,
+            };
             let refusal = Refusal {
-                reason: Some(RefusalReason::Certificate),
+                reason: Some(reason),
                 known_of_other: 0,
                 speaks: None,
             };
@@ -104,7 +117,7 @@ pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
         let own = own_hello(links, &partner.neighbour.config.name, layout, partner.offer);
         let own_generation = own.generation;
         send(frames, Frame::Hello(own)).await?;
-        Ok(partner.agreed(own_generation, layout, peer))
+        Ok(partner.agreed(false, own_generation, layout, peer))
     })
     .await
 }
@@ -250,11 +263,18 @@ struct Partner {
 }
 
 impl Partner {
-    fn agreed(self, own_generation: u64, layout: Layout, peer: Option<Peer>) -> Agreement {
+    fn agreed(
+        self,
+        dialled: bool,
+        own_generation: u64,
+        layout: Layout,
+        peer: Option<Peer>,
+    ) -> Agreement {
         Agreement {
             neighbour: self.neighbour,
             incarnation: self.incarnation,
             own_generation,
+            dialled,
             layout,
             protocol: self.protocol,
             peer,
@@ -308,10 +328,10 @@ async fn admit<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Whether a certificate is for a neighbour of ours.
-fn is_neighbour(links: &Links, peer: &Peer) -> bool {
+/// The neighbour that a certificate is for.
+pub(super) fn certified<'a>(links: &'a Links, peer: &Peer) -> Option<&'a Arc<Neighbour>> {
     let mut neighbours = links.neighbours().iter();
-    neighbours.any(|neighbour| peer.is(&links.view.cluster, &neighbour.config.name))
+    neighbours.find(|neighbour| peer.is(&links.view.cluster, &neighbour.config.name))
 }
 
 /// Whether the certificate at the other end, if there has to be one, is for the server `name` of this
@@ -358,6 +378,17 @@ fn judge(
         return Err(RefusalReason::Cut);
     }
     check_name(links, &hello.from, peer).map_err(|_| RefusalReason::Certificate)?;
+    if expected.is_none() {
+        let standing = Standing {
+            dialled: false,
+            generation: hello.generation,
+            own_generation: links.incarnation().generation,
+            dialling: Dialling::of(links.offer(), protocol),
+        };
+        if neighbour.keeps(standing, links.is_first(neighbour)) {
+            return Err(RefusalReason::Linked);
+        }
+    }
     // The last question, since it counts whoever gets so far.
     if !neighbour.may_join(hello.generation) {
         return Err(RefusalReason::Restarting);

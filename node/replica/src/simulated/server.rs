@@ -361,7 +361,8 @@ impl Server {
             rejoin: std::mem::take(&mut self.rejoins),
             ids_were_full,
         };
-        let ((), effects) = self.decide(|receiving, ground| receiving.look(around, ground));
+        let ((), effects) =
+            self.decide(|receiving, ground| receiving.look_to_the_end(around, ground));
         effects
             .into_iter()
             .find_map(|effect| self.apply(effect, now))

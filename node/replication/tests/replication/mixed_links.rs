@@ -22,6 +22,10 @@ const REFUSAL: u8 = 2;
 const GOSSIP: u8 = 3;
 const REPORT: u8 = 4;
 
+/// Version and features of a link between servers of this release, and of one with a former one.
+const PRESENT: (u16, u64) = (2, 1);
+const FORMER: (u16, u64) = (1, 0);
+
 /// What the former program says to a hello in a layout that it does not read.
 const FORMER_REFUSAL: [u8; 3] = [REFUSAL, 1, 0];
 
@@ -109,13 +113,13 @@ async fn links_speak(herd: &Herd, former: &Former) {
     for server in herd.running() {
         for neighbour in server.links.neighbours() {
             let name = &neighbour.config.name;
-            let version = if former.is(&server.name) || former.is(name) {
-                1
+            let speaks = if former.is(&server.name) || former.is(name) {
+                FORMER
             } else {
-                2
+                PRESENT
             };
-            let what = format!("{} speaks version {version} with {name}", server.name);
-            eventually(&what, || spoken(&server.links, name) == Some((version, 0))).await;
+            let what = format!("{} speaks {speaks:?} with {name}", server.name);
+            eventually(&what, || spoken(&server.links, name) == Some(speaks)).await;
         }
     }
 }
@@ -164,14 +168,14 @@ async fn a_link_in_the_former_layout_is_made_anew() {
     herd.offers[1] = Offer::FORMER;
     herd.start_all();
     herd.linked().await;
-    assert_eq!(spoken(&herd.server(0).links, "Smith"), Some((1, 0)));
+    assert_eq!(spoken(&herd.server(0).links, "Smith"), Some(FORMER));
     herd.server(1).links.set_offer(Offer::PRESENT);
     tokio::time::sleep(Duration::from_secs(240)).await;
-    assert_eq!(spoken(&herd.server(0).links, "Smith"), Some((1, 0)));
+    assert_eq!(spoken(&herd.server(0).links, "Smith"), Some(FORMER));
     for (own, other) in [(0, "Smith"), (1, "Hill")] {
         let links = &herd.server(own).links;
         eventually("they speak version 2", || {
-            spoken(links, other) == Some((2, 0))
+            spoken(links, other) == Some(PRESENT)
         })
         .await;
     }
@@ -197,10 +201,10 @@ impl Tap for Later {
         }
         match frame[0] {
             HELLO => {
-                let sender = frame.strip_prefix(&[HELLO, 2, 1, 2, 0]).unwrap();
-                // Versions 2 to 300, and all features but one.
+                let sender = frame.strip_prefix(&[HELLO, 2, 1, 2, 1]).unwrap();
+                // Versions 2 to 300, and all features.
                 let mut hello = vec![HELLO, 2, 2, 251, 44, 1];
-                codec::encode_into(&(u64::MAX - 1), &mut hello).unwrap();
+                codec::encode_into(&u64::MAX, &mut hello).unwrap();
                 vec![[&hello, sender, BEHIND].concat()]
             }
             // A message of chitchat has no bytes behind it.
@@ -233,7 +237,7 @@ async fn a_later_server_works_beside_present_ones() {
                 let other = &neighbour.config.name;
                 assert_eq!(
                     spoken(&server.links, other),
-                    Some((2, 0)),
+                    Some(PRESENT),
                     "{} {other}",
                     server.name
                 );

@@ -115,10 +115,10 @@ impl Herd {
                 _ if me == b => Some((a, false)),
                 _ => None,
             });
-            let neighbours = neighbours.map(|(other, dials)| NeighbourConfig {
+            let neighbours = neighbours.map(|(other, leads)| NeighbourConfig {
                 name: names[other].clone(),
                 address: names[other].to_string(),
-                dials,
+                leads,
             });
             Process::start(Start {
                 view: HerdView {

@@ -348,7 +348,7 @@ impl Herd {
             NeighbourConfig {
                 address: name.to_string(),
                 name,
-                dials: position < other,
+                leads: position < other,
             }
         });
         let view = HerdView {
