@@ -9,7 +9,12 @@ use super::Cli;
 use crate::exit_code;
 
 /// Flags in documents that are those of other programs.
-const FOREIGN_FLAGS: [&str; 2] = ["--from-file", "--from-literal"];
+const FOREIGN_FLAGS: [&str; 4] = [
+    "--from-file",
+    "--from-literal",
+    "--server-side",
+    "--set-file",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -203,7 +203,7 @@ async fn other_first_lines_are_refused() {
     let answer = served.ask(b"IAMAT kiwi +1+1 1\n").await;
     assert_eq!(
         answer,
-        b"ERROR the first line is neither DUMP nor LOAD with a version\n"
+        b"ERROR the first line is none of DUMP, LOAD and STATUS with a version\n"
     );
     assert_eq!(served.ask(b"").await, b"");
 }
