@@ -9,6 +9,7 @@
 mod bench;
 mod certs;
 mod check_config;
+mod demo;
 mod documents;
 mod dump_and_load;
 mod expired;
