@@ -62,12 +62,8 @@ pub trait ServerMap: Publications {
     /// See [`crate::LocationMap::take_over`]; returns how many records.
     fn take_over(&mut self, hashes: Vec<u64>, place: SlotAddress) -> usize;
 
-    /// How many parts the map has, for walks over all of it that take a part at a time.
-    fn parts(&self) -> usize;
-
-    /// Adopts the records of a part, numbered from 0, for which `is_ours` says so: they are in the backlog from now on.
-    /// Returns how many.
-    fn adopt(&mut self, part: usize, is_ours: impl FnMut(&Record, PublisherId) -> bool) -> usize;
+    /// Adopts the records for which `is_ours` says so: they are in the backlog from now on. Returns how many.
+    fn adopt(&mut self, is_ours: impl FnMut(&Record, PublisherId) -> bool) -> usize;
 
     /// Gives up every publication that a live server of lower rank has too. Returns how many.
     fn yield_publications(&mut self, publishers: &impl Publishers) -> usize;

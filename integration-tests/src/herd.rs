@@ -50,7 +50,7 @@ pub struct HerdBuilder {
 pub struct Herd {
     topology: Topology,
     servers: Vec<Server>,
-    /// By the server that connects and the one that it connects to; empty if servers connect directly.
+    /// By link; empty if servers connect directly.
     proxies: BTreeMap<(usize, usize), Proxy>,
     // Dropped after the servers that write there.
     folder: TempDir,
@@ -139,20 +139,18 @@ impl HerdBuilder {
         let (addresses, _held) = held_addresses(self.topology.servers().len());
         let mut proxies = BTreeMap::new();
         if self.proxied {
-            // Both ends connect.
-            for &(a, b) in self.topology.links() {
-                for (from, to) in [(a, b), (b, a)] {
-                    proxies.insert((from, to), Proxy::to(addresses[to].peer).await);
-                }
+            for &(dialer, listener) in self.topology.links() {
+                let proxy = Proxy::to(addresses[listener].peer).await;
+                proxies.insert((dialer, listener), proxy);
             }
         }
         let mut servers = Vec::new();
         for (position, name) in self.topology.servers().iter().enumerate() {
             // In this server's file, the peers that it connects to are behind their proxies.
             let mut seen = addresses.clone();
-            for (&(from, to), proxy) in &proxies {
-                if from == position {
-                    seen[to].peer = proxy.address();
+            for (&(dialer, listener), proxy) in &proxies {
+                if dialer == position {
+                    seen[listener].peer = proxy.address();
                 }
             }
             let file = folder.path().join(format!("{name}.topology"));
@@ -355,71 +353,23 @@ impl Herd {
         }
     }
 
-    /// Waits until a server has links to all of `others` but itself.
-    pub async fn linked_to(&self, name: &str, others: &[&str]) {
-        let server = self.server(name);
-        for other in others.iter().filter(|&&other| other != name) {
-            eventually(format!("{name} is linked to {other}"), async || {
-                server.links().iter().any(|link| link == other)
-            })
-            .await;
-        }
-    }
-
     /// Whether these bytes were among the first that passed over a link. The herd must be
     /// [`HerdBuilder::proxied`].
     pub fn link_carried(&self, one: &str, other: &str, bytes: &[u8]) -> bool {
-        let (a, b) = (self.position(one), self.position(other));
-        self.proxy(a, b).carried(bytes) || self.proxy(b, a).carried(bytes)
+        self.proxy(one, other).carried(bytes)
     }
 
-    /// The way of the connections that one server makes to another.
-    fn proxy(&self, from: usize, to: usize) -> &Proxy {
-        match self.proxies.get(&(from, to)) {
+    fn proxy(&self, one: &str, other: &str) -> &Proxy {
+        let (a, b) = (self.position(one), self.position(other));
+        match self.proxies.get(&(a.min(b), a.max(b))) {
             Some(proxy) => proxy,
-            None => panic!("no proxy between servers {from} and {to}"),
+            None => panic!("no proxy between {one} and {other}"),
         }
     }
 
-    /// Lets a link pass, freezes it or cuts it, whichever end connects. Forth is from the one of the two that comes first in
-    /// the topology. The herd must be [`HerdBuilder::proxied`].
+    /// Lets a link pass, freezes it or cuts it. The herd must be [`HerdBuilder::proxied`].
     pub fn set_link(&self, one: &str, other: &str, passage: Passage) {
-        let (a, b) = (self.position(one), self.position(other));
-        self.proxy(a.min(b), a.max(b)).set(passage);
-        self.proxy(a.max(b), a.min(b)).set(passage.seen_backwards());
-    }
-
-    /// Gives a server that does not run other addresses, of which nobody else hears before [`Herd::found_again`]. The herd must
-    /// be [`HerdBuilder::proxied`].
-    pub fn move_away(&mut self, name: &str) {
-        let position = self.position(name);
-        self.servers[position].readdress();
-        let mut seen: Vec<Addresses> = self.servers.iter().map(Server::addresses).collect();
-        for (&(from, to), proxy) in &self.proxies {
-            if from == position {
-                seen[to].peer = proxy.address();
-            }
-        }
-        let file = self.folder.path().join(format!("{name}.topology"));
-        if let Err(error) = std::fs::write(&file, self.topology.text(&seen)) {
-            panic!("cannot write {}: {error}", file.display());
-        }
-    }
-
-    /// The name of a server that has moved stands for its new address, for everybody.
-    pub fn found_again(&self, name: &str) {
-        let position = self.position(name);
-        for (&(_, to), proxy) in &self.proxies {
-            if to == position {
-                proxy.retarget(self.servers[position].addresses().peer);
-            }
-        }
-    }
-
-    /// Ends the connections that one server makes to another, and all new ones; or lets them pass again.
-    pub fn set_connections(&self, from: &str, to: &str, passage: Passage) {
-        self.proxy(self.position(from), self.position(to))
-            .set(passage);
+        self.proxy(one, other).set(passage);
     }
 }
 

@@ -27,18 +27,6 @@ pub enum Passage {
     Cut,
 }
 
-impl Passage {
-    /// The same for connections from the other side.
-    #[must_use]
-    pub fn seen_backwards(self) -> Passage {
-        match self {
-            Passage::FrozenForth => Passage::FrozenBack,
-            Passage::FrozenBack => Passage::FrozenForth,
-            passage => passage,
-        }
-    }
-}
-
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ProxyDirection {
@@ -53,7 +41,6 @@ enum ProxyDirection {
 pub struct Proxy {
     address: SocketAddr,
     passage: Arc<watch::Sender<Passage>>,
-    target: Arc<watch::Sender<SocketAddr>>,
     kept: KeptBytes,
     task: JoinHandle<()>,
 }
@@ -83,18 +70,11 @@ impl Proxy {
             Err(error) => panic!("no free port on {ip}: {error}"),
         };
         let passage = Arc::new(watch::Sender::new(Passage::Open));
-        let target = Arc::new(watch::Sender::new(target));
         let kept = KeptBytes::default();
-        let task = tokio::spawn(serve(
-            listener,
-            target.clone(),
-            passage.clone(),
-            kept.clone(),
-        ));
+        let task = tokio::spawn(serve(listener, target, passage.clone(), kept.clone()));
         Proxy {
             address,
             passage,
-            target,
             kept,
             task,
         }
@@ -103,11 +83,6 @@ impl Proxy {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// Takes new connections to another address, as a name that stands for another address does. Those that there are stay.
-    pub fn retarget(&self, target: SocketAddr) {
-        self.target.send_replace(target);
     }
 
     /// Whether these bytes were among the first that passed.
@@ -131,7 +106,7 @@ impl Drop for Proxy {
 /// Takes in connections until it is aborted; those end with it.
 async fn serve(
     listener: TcpListener,
-    target: Arc<watch::Sender<SocketAddr>>,
+    target: SocketAddr,
     passage: Arc<watch::Sender<Passage>>,
     kept: KeptBytes,
 ) {
@@ -139,7 +114,6 @@ async fn serve(
     loop {
         tokio::select! {
             Ok((near, _)) = listener.accept() => {
-                let target = *target.borrow();
                 connections.spawn(forward(near, target, passage.subscribe(), kept.clone()));
             }
             Some(_) = connections.join_next() => {}

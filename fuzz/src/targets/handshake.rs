@@ -28,7 +28,7 @@ fn links() -> Links {
     let smith = NeighbourConfig {
         name: "Smith".into(),
         address: "127.0.0.1:1".to_owned(),
-        leads: false,
+        dials: false,
     };
     let view = HerdView {
         cluster: "herd".to_owned(),

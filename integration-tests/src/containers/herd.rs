@@ -350,8 +350,8 @@ impl Herd {
         ended
     }
 
-    /// Deploys a topology with more servers, which begins with the present ones: rolls the old pods, since their ConfigMap
-    /// has changed, and then starts the new ones, which the old ones know by now.
+    /// Deploys a topology with more servers, which begins with the present ones: starts the new pods, then rolls the
+    /// old ones, since their ConfigMap has changed.
     pub async fn scale(&mut self, topology: &Topology) {
         let text = topology_text(self.manifests(), topology);
         self.deployment.config = config_folder(&text);
@@ -360,11 +360,11 @@ impl Herd {
         self.deployment.manifests.set_topology(&text);
         let old = self.pods.len();
         self.names = server_names(&text);
+        self.start_missing().await;
         for name in self.names.clone().iter().take(old).rev() {
             self.delete(name).await;
             self.restart(name).await;
         }
-        self.start_missing().await;
     }
 
     /// Waits until a server answers with this AT line for a client.

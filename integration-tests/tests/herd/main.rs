@@ -36,7 +36,6 @@ mod rivals;
 mod rotation;
 mod running;
 mod spreading;
-mod stale_names;
 mod status;
 mod stopped;
 mod strangers;

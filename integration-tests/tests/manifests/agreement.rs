@@ -280,7 +280,7 @@ fn the_program_accepts_the_arguments_of_each_pod() {
         let (accepted, report) = check_config(&manifests, index);
         assert!(accepted, "{report}");
         assert!(!report.contains("warning"), "{report}");
-        let first = format!("server {name} of cluster herd: 5 servers, 10 links\n");
+        let first = format!("server {name} of cluster herd: 5 servers, 6 links\n");
         assert!(report.starts_with(&first), "{report}");
         for port in ["client", "peer", "http"] {
             let number = manifests.port(port);

@@ -18,7 +18,7 @@ use super::inbound::Inbox;
 use super::incarnation::Incarnation;
 use super::link::closed_counts::ClosedCounts;
 use super::link::counts::delta_bytes;
-use super::link::offer::{Features, Offer};
+use super::link::offer::Offer;
 use super::neighbour::{Neighbour, NeighbourConfig};
 use super::rounds::Rounds;
 use super::syn_ack::syn_ack;
@@ -142,16 +142,6 @@ impl Links {
     /// Speaks something else over links made from now on than [`Offer::PRESENT`], for tests of upgrades.
     pub fn set_offer(&self, offer: Offer) {
         *self.offer.lock() = offer;
-    }
-
-    /// Whether it dials a neighbour only while there is no link, as every server does that both ends dial with.
-    pub(crate) fn dials_once(&self) -> bool {
-        self.offer().features.has(Features::BOTH_DIAL)
-    }
-
-    /// Whether this server is the first of the two, by name.
-    pub(crate) fn is_first(&self, neighbour: &Neighbour) -> bool {
-        *self.view.me < *neighbour.config.name
     }
 
     /// This server's incarnation.
@@ -427,7 +417,7 @@ impl Links {
                 .connection
                 .lock()
                 .as_ref()
-                .map(|connection| connection.standing.generation)
+                .map(|connection| connection.generation)
         });
         by_gossip.max(by_link.unwrap_or(0))
     }

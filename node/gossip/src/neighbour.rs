@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chitchat::{ChitchatMessage, Serializable};
@@ -15,12 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::incarnation::Incarnation;
 use super::join_pace::JoinPace;
 use super::link::counts::LinkCounts;
-use super::link::crossing::Standing;
 use super::link::offer::Protocol;
 use super::queue::DropOldest;
 use super::timing::{
-    LINK_HEALTHY_FOR, LINK_QUEUE_FRAMES_MAX, LINK_SILENCE_MAX, RECONNECT_LOG_INTERVAL,
-    RESTART_PAUSE_MAX, RESTART_PAUSE_MIN,
+    LINK_QUEUE_FRAMES_MAX, LINK_SILENCE_MAX, RECONNECT_LOG_INTERVAL, RESTART_PAUSE_MAX,
+    RESTART_PAUSE_MIN,
 };
 use herd_marks::{self as marks, Mark};
 use herd_replica::backoff::Backoff;
@@ -35,8 +34,8 @@ pub struct NeighbourConfig {
     pub name: ServerName,
     /// `host:port` of its peer port. The host is resolved again for each connection.
     pub address: String,
-    /// Whether this server comes before it in the topology: then it begins the rounds of a busy link.
-    pub leads: bool,
+    /// Whether this server is the one of the two that connects.
+    pub dials: bool,
 }
 
 /// A connection that is up.
@@ -44,7 +43,7 @@ pub struct NeighbourConfig {
 pub(crate) struct Connection {
     /// Tells one connection of this neighbour from the next.
     pub(crate) number: u64,
-    pub(crate) standing: Standing,
+    pub(crate) generation: u64,
     /// Ends this connection: for a newer one of the same neighbour, or because the link is cut.
     pub(crate) replaced: CancellationToken,
 }
@@ -91,15 +90,11 @@ pub struct Neighbour {
     pub counts: LinkCounts,
     pub(crate) outbound: DropOldest<ChitchatMessage>,
     pub(crate) connection: Mutex<Option<Connection>>,
-    /// Connections that were links.
-    connections: AtomicU64,
     status: watch::Sender<LinkStatus>,
     /// When the link was made or lost last.
     changed_at: Mutex<Instant>,
     /// Why the link was lost last, or could not be made since.
     trouble: Mutex<Option<String>>,
-    /// At the last attempt to connect it answered that its topology has no link to this server.
-    knows_us_not: AtomicBool,
     /// Until then there was a link that stood for a while.
     stood_until: Mutex<Instant>,
     /// How often it may come with a new incarnation.
@@ -132,11 +127,9 @@ impl Neighbour {
             counts: LinkCounts::default(),
             outbound: DropOldest::new(LINK_QUEUE_FRAMES_MAX),
             connection: Mutex::new(None),
-            connections: AtomicU64::new(0),
             status: watch::Sender::new(LinkStatus::default()),
             changed_at: Mutex::new(Instant::now()),
             trouble: Mutex::new(None),
-            knows_us_not: AtomicBool::new(false),
             stood_until: Mutex::new(Instant::now()),
             joins: Mutex::new(JoinPace::new(Instant::now())),
             kick: Notify::new(),
@@ -194,77 +187,25 @@ impl Neighbour {
         self.status.subscribe()
     }
 
-    /// Resolves when the link is up.
-    pub(crate) async fn linked(&self) {
-        let mut status = self.status();
-        let _ = status.wait_for(|status| status.up.is_some()).await;
-    }
-
-    /// Resolves when the link is down.
-    pub(crate) async fn unlinked(&self) {
-        let mut status = self.status();
-        let _ = status.wait_for(|status| status.up.is_none()).await;
-    }
-
-    /// Who dialled the link that is up: this server or not.
-    pub fn dialled(&self) -> Option<bool> {
-        let connection = self.connection.lock();
-        connection.as_ref().map(|present| present.standing.dialled)
-    }
-
-    /// Whether its topology had no link to this server when it was asked last, while the link is down.
-    pub fn knows_us_not(&self) -> bool {
-        self.knows_us_not.load(Ordering::Relaxed) && !self.is_up()
-    }
-
-    /// An attempt to connect it has ended.
-    pub(crate) fn note_known(&self, knows_us: bool) {
-        self.knows_us_not.store(!knows_us, Ordering::Relaxed);
-    }
-
-    /// Whether a new connection would give way to the present link.
-    pub(crate) fn keeps(&self, new: Standing, is_first: bool) -> bool {
-        let connection = self.connection.lock();
-        let present = connection.as_ref().map(|present| present.standing);
-        present.is_some_and(|present| new.gives_way_to(present, is_first, self.has_spoken_lately()))
-    }
-
-    fn has_spoken_lately(&self) -> bool {
-        let made = self.changed_at().elapsed();
-        let heard = self.report_age().map_or(made, |age| age.min(made));
-        heard <= LINK_HEALTHY_FOR
-    }
-
-    /// A new connection is up. It takes the place of an older one, which is told to end, and gets its number; or
-    /// it gives way to that one, whose standing is returned.
+    /// A new connection is up: it takes the place of an older one, which is told to end. Returns its
+    /// number.
     pub(crate) fn connected(
         &self,
-        (incarnation, standing): (&Incarnation, Standing),
+        incarnation: &Incarnation,
         protocol: Protocol,
-        is_first: bool,
         replaced: CancellationToken,
-    ) -> Result<u64, Standing> {
+    ) -> u64 {
+        let number = self.counts.connects.fetch_add(1, Ordering::Relaxed);
+        let generation = incarnation.generation;
         // The status changes under the lock of the connection, so that the two never disagree.
         let mut connection = self.connection.lock();
-        let is_healthy = self.has_spoken_lately();
-        let present = connection.as_ref().map(|present| present.standing);
-        if let Some(present) = present
-            && standing.gives_way_to(present, is_first, is_healthy)
-        {
-            return Err(present);
-        }
-        if !present.is_some_and(|present| standing.crosses(present)) {
-            self.counts.connects.fetch_add(1, Ordering::Relaxed);
-        }
-        let number = self.connections.fetch_add(1, Ordering::Relaxed);
         if let Some(older) = connection.replace(Connection {
             number,
-            standing,
+            generation,
             replaced,
         }) {
             older.replaced.cancel();
         }
-        self.note_known(true);
         let up = Some(incarnation.clone());
         self.set_status(LinkStatus {
             up,
@@ -272,14 +213,14 @@ impl Neighbour {
             gossips: false,
             connection: number,
         });
-        Ok(number)
+        number
     }
 
-    /// A connection has ended. Returns the standing of the one that took its place, if any did.
-    pub(crate) fn disconnected(&self, number: u64) -> Option<Standing> {
+    /// A connection has ended. Returns the generation of the one that took its place, if any did.
+    pub(crate) fn disconnected(&self, number: u64) -> Option<u64> {
         let mut connection = self.connection.lock();
         match &*connection {
-            Some(newer) if newer.number != number => Some(newer.standing),
+            Some(newer) if newer.number != number => Some(newer.generation),
             _ => {
                 *connection = None;
                 self.set_status(LinkStatus::default());
@@ -481,5 +422,34 @@ impl Neighbour {
 }
 
 #[cfg(test)]
-#[path = "neighbour_tests.rs"]
-mod tests;
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::link::offer::Offer;
+
+    #[test]
+    fn a_stuck_link_drops_and_counts_its_oldest_messages() {
+        let name: ServerName = "Smith".into();
+        let config = NeighbourConfig {
+            address: name.to_string(),
+            name: name.clone(),
+            dials: true,
+        };
+        let neighbour = Neighbour::new(config, "[::1]:1".parse().unwrap());
+        assert!(!neighbour.offer(ChitchatMessage::BadCluster));
+        assert_eq!(neighbour.counts.messages_dropped.load(Ordering::Relaxed), 1);
+        let incarnation = Incarnation {
+            server: name,
+            generation: 1,
+        };
+        let protocol = Offer::PRESENT.agree(Offer::PRESENT).unwrap();
+        neighbour.connected(&incarnation, protocol, CancellationToken::new());
+        let before = marks::count(Mark::OldestDropped);
+        for _ in 0..LINK_QUEUE_FRAMES_MAX + 3 {
+            assert!(neighbour.offer(ChitchatMessage::BadCluster));
+        }
+        assert_eq!(neighbour.counts.messages_dropped.load(Ordering::Relaxed), 4);
+        assert_ne!(marks::count(Mark::OldestDropped), before, "never reached");
+    }
+}

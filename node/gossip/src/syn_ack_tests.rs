@@ -6,11 +6,13 @@ use chitchat::ChitchatMessage;
 use herd_crdt::group::GroupFormat;
 use herd_crdt::group::empty_group;
 use herd_crdt::{SlotGroup, SlotId};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::engine::Engine;
 use crate::entropy::Entropy;
 use crate::incarnation::Incarnation;
+use crate::link::offer::Offer;
 use crate::links::{HerdView, Links};
 use crate::neighbour::NeighbourConfig;
 use herd_clock::clock::SystemClock;
@@ -28,7 +30,7 @@ impl Side {
         let config = NeighbourConfig {
             name: other.into(),
             address: other.to_owned(),
-            leads: true,
+            dials: true,
         };
         let view = HerdView {
             cluster: "pair".to_owned(),
@@ -38,7 +40,8 @@ impl Side {
         };
         let entropy = Entropy::new(Arc::new(SystemClock), 1);
         let links = Arc::new(Links::new(view, entropy, None));
-        links.neighbours()[0].linked_to(&incarnation(other));
+        let protocol = Offer::PRESENT.agree(Offer::PRESENT).unwrap();
+        links.neighbours()[0].connected(&incarnation(other), protocol, CancellationToken::new());
         let engine = Engine::start(incarnation(me), &links, GroupFormat::PRESENT)
             .await
             .expect("it starts");

@@ -67,31 +67,14 @@ impl Locations {
 
     /// Puts into the backlog every record that is published elsewhere and that `is_ours` picks. Returns how many.
     pub fn adopt(&self, mut is_ours: impl FnMut(&Record, PublisherId) -> bool) -> usize {
-        (0..self.parts())
-            .map(|part| self.adopt_part(part, &mut is_ours))
-            .sum()
-    }
-
-    /// How many parts there are to walk over.
-    pub fn parts(&self) -> usize {
-        self.shards.len()
-    }
-
-    /// The same for one part of the clients, numbered from 0: clients of the others are not kept waiting.
-    pub fn adopt_part(
-        &self,
-        part: usize,
-        is_ours: impl FnMut(&Record, PublisherId) -> bool,
-    ) -> usize {
-        let Some(shard) = self.shards.get(part) else {
-            return 0;
-        };
-        let mut shard = shard.lock();
-        let hashes = shard.map.adopt(is_ours);
-        let adopted = hashes.len();
-        let put_back = shard.put_back(hashes);
-        self.backlog_len.fetch_add(put_back, Ordering::SeqCst);
-        drop(shard);
+        let mut adopted = 0;
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let hashes = shard.map.adopt(&mut is_ours);
+            adopted += hashes.len();
+            let put_back = shard.put_back(hashes);
+            self.backlog_len.fetch_add(put_back, Ordering::SeqCst);
+        }
         if adopted > 0 {
             self.news.notify_one();
         }

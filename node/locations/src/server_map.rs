@@ -46,12 +46,8 @@ impl ServerMap for &Locations {
         Locations::take_over(self, hashes, place)
     }
 
-    fn parts(&self) -> usize {
-        Locations::parts(self)
-    }
-
-    fn adopt(&mut self, part: usize, is_ours: impl FnMut(&Record, PublisherId) -> bool) -> usize {
-        Locations::adopt_part(self, part, is_ours)
+    fn adopt(&mut self, is_ours: impl FnMut(&Record, PublisherId) -> bool) -> usize {
+        Locations::adopt(self, is_ours)
     }
 
     fn yield_publications(&mut self, publishers: &impl Publishers) -> usize {

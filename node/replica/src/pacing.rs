@@ -4,7 +4,7 @@
 //! its place. One at a time, pushes a push gap apart, and rounds [`ROUND_GAP`] unless the last delta was full. A question
 //! of ours is asked by a round.
 //!
-//! Under load there are no pushes, rounds are [`BUSY_ROUND_GAP`] apart, the side that leads the link begins them, and
+//! Under load there are no pushes, rounds are [`BUSY_ROUND_GAP`] apart, the side that connects the link begins them, and
 //! they make way for those of other links (`crate::rounds`).
 
 use std::time::{Duration, Instant};
@@ -78,8 +78,8 @@ enum Turn {
 /// See the module.
 #[derive(Debug)]
 pub struct Pacing {
-    /// Whether this server is the one of the two that comes first in the topology.
-    leads: bool,
+    /// Whether this server is the one of the two that connects.
+    dials: bool,
     turn: Turn,
     last_start: Instant,
     last_end: Instant,
@@ -93,9 +93,9 @@ pub struct Pacing {
 
 impl Pacing {
     /// Nothing was sent to the neighbour yet.
-    pub fn new(leads: bool, now: Instant) -> Self {
+    pub fn new(dials: bool, now: Instant) -> Self {
         Pacing {
-            leads,
+            dials,
             turn: Turn::Rest,
             last_start: now,
             last_end: now,
@@ -171,7 +171,7 @@ impl Pacing {
         if now < gap_until {
             return Some(gap_until);
         }
-        if self.leads {
+        if self.dials {
             return None;
         }
         // The other side begins them. As long as it does, what we have crosses with its rounds.
@@ -240,8 +240,8 @@ impl Pacing {
             true => self.fruitless_rounds + 1,
             false => 0,
         };
-        // If it is full, it woke the pacer of the side that leads the link.
-        let goes_on = is_answered && is_full && self.leads;
+        // If it is full, it woke the pacer of the side that connected the link.
+        let goes_on = is_answered && is_full && self.dials;
         self.turn = match goes_on && self.fruitless_rounds <= FRUITLESS_ROUNDS_MAX {
             true => Turn::RoundAgain,
             false => Turn::Rest,

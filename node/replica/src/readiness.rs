@@ -1,17 +1,15 @@
 //! Whether clients should be sent to this server: what `/readyz` says.
 //!
 //! A server becomes ready when it knows what its neighbours know, or has waited long enough for
-//! those that it cannot reach; but one that has neighbours needs a link to one of them, since it has seen nothing of
-//! the herd before. From then on it stays so as long as one link stands: neither the death of
+//! those that it cannot reach. From then on it stays so as long as one link stands: neither the death of
 //! some neighbours nor a partition that leaves each server another one leaves clients without a server. One
 //! that has had no link at all for a minute hears from nobody and is heard by nobody, so clients are better
-//! off elsewhere; afterwards it catches up as at its start. So is, at once, one whose neighbours say that they do not
-//! know it. Both still answer those that come.
+//! off elsewhere. It still answers those that come.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A server with a link waits for this long, from its start, for neighbours that it has no link to.
+/// A server waits for this long, from its start, for neighbours that it has no link to.
 pub const ALONE_AFTER: Duration = Duration::from_secs(10);
 
 /// A server none of whose links has stood for this long is cut off.
@@ -47,8 +45,6 @@ pub struct Facts {
 /// How far a server is behind its neighbours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CatchUp {
-    /// How many neighbours it has.
-    pub neighbours: usize,
     /// The neighbours that it has no link to, or that have not said yet what they know.
     pub absent: Vec<String>,
     /// The neighbours that knew something when the link was made that this server does not know.
@@ -57,14 +53,6 @@ pub struct CatchUp {
     pub unsettled: Vec<String>,
     /// The versions that are missing, of all publishers and from all of them.
     pub missing: u64,
-    /// If there is no link at all: the neighbours that live, and whose topology has no link to this server.
-    pub unknown_to: Vec<String>,
-}
-
-impl CatchUp {
-    fn has_seen_nobody(&self) -> bool {
-        self.neighbours > 0 && self.absent.len() >= self.neighbours
-    }
 }
 
 /// Why a server is not ready.
@@ -78,8 +66,6 @@ pub enum NotReady {
     Floor(String),
     /// Its own store is not there, or not yet.
     Store(String),
-    /// It has no link, and these neighbours do not know it.
-    Unknown(Vec<String>),
     /// It is catching up with these neighbours.
     CatchingUp(Vec<String>),
     /// It waits for a link to these neighbours.
@@ -88,46 +74,12 @@ pub enum NotReady {
     CutOff(Duration),
 }
 
-/// The words of all reasons, for metrics.
-pub const REASONS: [&str; 8] = [
-    "stopping",
-    "clock",
-    "floor",
-    "store",
-    "unknown",
-    "catching_up",
-    "waiting",
-    "cut_off",
-];
-
-impl NotReady {
-    /// The reason as one of [`REASONS`].
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self {
-            NotReady::Draining => "stopping",
-            NotReady::Clock(_) => "clock",
-            NotReady::Floor(_) => "floor",
-            NotReady::Store(_) => "store",
-            NotReady::Unknown(_) => "unknown",
-            NotReady::CatchingUp(_) => "catching_up",
-            NotReady::Alone(_) => "waiting",
-            NotReady::CutOff(_) => "cut_off",
-        }
-    }
-}
-
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NotReady::Draining => f.write_str("told to stop"),
             NotReady::Clock(fault) => f.write_str(fault),
             NotReady::Floor(fault) | NotReady::Store(fault) => f.write_str(fault),
-            NotReady::Unknown(names) => write!(
-                f,
-                "unknown to {}: their topology has no link to this server",
-                names.join(", ")
-            ),
             NotReady::CatchingUp(names) => write!(f, "catching up with {}", names.join(", ")),
             NotReady::Alone(names) => write!(f, "waiting for {}", names.join(", ")),
             NotReady::CutOff(time) => {
@@ -173,18 +125,12 @@ impl Readiness {
         if let Some(fault) = facts.store_fault {
             return Err(NotReady::Store(fault));
         }
-        if !facts.catch_up.unknown_to.is_empty() {
-            return Err(NotReady::Unknown(facts.catch_up.unknown_to));
-        }
-        if facts.linkless_for >= CUT_OFF_AFTER {
-            // What the others hear meanwhile is missing here.
-            self.caught_up = false;
-            self.nearest = None;
-            return Err(NotReady::CutOff(facts.linkless_for));
-        }
         if !self.caught_up {
             self.catch_up(facts.catch_up, facts.up_for)?;
             self.caught_up = true;
+        }
+        if facts.linkless_for >= CUT_OFF_AFTER {
+            return Err(NotReady::CutOff(facts.linkless_for));
         }
         Ok(())
     }
@@ -201,8 +147,7 @@ impl Readiness {
         if !catch_up.ahead.is_empty() && !self.is_stalled(catch_up.missing, now) {
             return Err(NotReady::CatchingUp(catch_up.ahead));
         }
-        let waits = now < ALONE_AFTER || catch_up.has_seen_nobody();
-        if !catch_up.absent.is_empty() && waits {
+        if !catch_up.absent.is_empty() && now < ALONE_AFTER {
             return Err(NotReady::Alone(catch_up.absent));
         }
         Ok(())
@@ -227,17 +172,15 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Of a server with three neighbours.
     fn facts(up_for: Duration, absent: &[&str], ahead: &[&str], missing: u64) -> Facts {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Facts {
             up_for,
             catch_up: CatchUp {
-                neighbours: 3,
                 absent: names(absent),
                 ahead: names(ahead),
+                unsettled: Vec::new(),
                 missing,
-                ..CatchUp::default()
             },
             ..Facts::default()
         }
@@ -270,56 +213,6 @@ mod tests {
         let almost = ALONE_AFTER - SECOND;
         assert_eq!(readiness.look(nobody(almost)), alone(&["A", "B"]));
         assert_eq!(readiness.look(nobody(ALONE_AFTER)), Ok(()));
-    }
-
-    #[test]
-    fn one_that_has_seen_nobody_of_its_herd_is_not_ready() {
-        let mut readiness = Readiness::default();
-        let nobody = |up_for| facts(up_for, &["A", "B", "C"], &[], 0);
-        let late = CUT_OFF_AFTER - SECOND;
-        assert_eq!(readiness.look(nobody(late)), alone(&["A", "B", "C"]));
-        // The first link shows what is missing.
-        let one = |missing, ahead: &[&str]| facts(late, &["B", "C"], ahead, missing);
-        assert_eq!(readiness.look(one(9, &["A"])), catching_up(&["A"]));
-        assert_eq!(readiness.look(one(0, &[])), Ok(()));
-    }
-
-    #[test]
-    fn one_whose_neighbours_do_not_know_it_is_not_ready_though_it_was() {
-        let mut readiness = Readiness::default();
-        assert_eq!(readiness.look(facts(SECOND, &[], &[], 0)), Ok(()));
-        let mut unknown = facts(2 * SECOND, &["A", "B", "C"], &[], 0);
-        unknown.catch_up.unknown_to = vec!["A".to_owned(), "C".to_owned()];
-        for linkless_for in [SECOND, 2 * CUT_OFF_AFTER] {
-            let unknown = Facts {
-                linkless_for,
-                ..unknown.clone()
-            };
-            let why = readiness.look(unknown).unwrap_err();
-            assert_eq!(
-                why.to_string(),
-                "unknown to A, C: their topology has no link to this server"
-            );
-            assert_eq!(why.word(), "unknown");
-        }
-        // They die.
-        unknown.catch_up.unknown_to.clear();
-        assert_eq!(readiness.look(unknown), Ok(()));
-    }
-
-    #[test]
-    fn every_reason_has_a_word_of_its_own() {
-        let reasons = [
-            NotReady::Draining,
-            NotReady::Clock(""),
-            NotReady::Floor(String::new()),
-            NotReady::Store(String::new()),
-            NotReady::Unknown(Vec::new()),
-            NotReady::CatchingUp(Vec::new()),
-            NotReady::Alone(Vec::new()),
-            NotReady::CutOff(SECOND),
-        ];
-        assert_eq!(reasons.each_ref().map(NotReady::word), REASONS);
     }
 
     #[test]
@@ -407,11 +300,6 @@ mod tests {
             cut_off.to_string(),
             "cut off: no link to any neighbour for 60 s"
         );
-        // What it lacks by then counts again.
-        let mut behind = linkless(Duration::ZERO);
-        behind.catch_up.ahead = vec!["C".to_owned()];
-        behind.catch_up.missing = 9;
-        assert_eq!(readiness.look(behind), catching_up(&["C"]));
         assert_eq!(readiness.look(linkless(Duration::ZERO)), Ok(()));
     }
 

@@ -12,7 +12,6 @@ use herd_crdt::{ServerMap, ServerName};
 use self::forgetting::Forgetting;
 use self::garbled::Garbled;
 pub use self::readers::Readers;
-use self::sweeping::Sweeping;
 use crate::adoption::OrphanSchedule;
 use crate::incarnation::Incarnation;
 use crate::kept_groups::KeptGroups;
@@ -34,7 +33,6 @@ mod liveness;
 pub mod merging;
 mod readers;
 mod settling;
-mod sweeping;
 #[cfg(test)]
 mod tests;
 
@@ -131,7 +129,6 @@ pub struct Receiving {
     /// The version merged of each incarnation.
     merged: Vec<(Incarnation, u64)>,
     schedule: OrphanSchedule,
-    sweeping: Sweeping,
     /// Groups that could not be decoded, by incarnation: those of a newer format are kept until a
     /// server that reads it comes along, so their incarnation is not buried.
     undecoded: BTreeMap<Incarnation, u64>,
@@ -174,7 +171,6 @@ impl Receiving {
             listens_since_ns: now_ns,
             merged: Vec::new(),
             schedule: OrphanSchedule::default(),
-            sweeping: Sweeping::default(),
             undecoded: BTreeMap::new(),
             garbled: Garbled::default(),
             buried: Vec::new(),

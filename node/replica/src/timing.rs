@@ -29,7 +29,7 @@ pub const BUSY_ROUND_GAP: Duration = Duration::from_millis(20);
 /// A link is busy for so long after a large delta crossed it.
 pub const BUSY_FOR: Duration = Duration::from_millis(100);
 
-/// On a busy link the side that leads it begins the rounds: each brings both sides' news across. The other
+/// On a busy link the side that connected it begins the rounds: each brings both sides' news across. The other
 /// begins one if that has begun none for so long, or when the link is not busy any more.
 pub const BUSY_TURN_GAP: Duration = Duration::from_millis(90);
 

@@ -25,16 +25,8 @@ impl Reach {
     pub fn catch_up(&self) -> CatchUp {
         let settlements = self.settlements.lock();
         let own = self.links.applied_report();
-        let neighbours = self.links.neighbours();
-        let mut catch_up = CatchUp {
-            neighbours: neighbours.len(),
-            ..CatchUp::default()
-        };
-        if neighbours.iter().all(|neighbour| !neighbour.is_up()) {
-            let unknown_to = neighbours.iter().filter(|n| n.knows_us_not());
-            catch_up.unknown_to = unknown_to.map(|n| n.config.name.to_string()).collect();
-        }
-        for neighbour in neighbours {
+        let mut catch_up = CatchUp::default();
+        for neighbour in self.links.neighbours() {
             let name = || neighbour.config.name.to_string();
             let has_forgotten = |incarnation: &_| self.links.ids.lock().is_forgotten(incarnation);
             match neighbour.behind(&own, &settlements, has_forgotten) {

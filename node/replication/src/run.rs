@@ -260,7 +260,7 @@ impl Replication {
         end
     }
 
-    /// Takes connections of neighbours, and connects to those that there is no link to.
+    /// Takes connections of neighbours, and connects to those that wait for it.
     fn spawn_links(&self, network: &Arc<dyn Network>, stop: &CancellationToken) -> JoinSet<()> {
         let links = &self.parts.links;
         let mut tasks = JoinSet::new();
@@ -270,7 +270,7 @@ impl Replication {
             self.strangers_per_address_max,
             stop.clone(),
         ));
-        for neighbour in links.neighbours() {
+        for neighbour in links.neighbours().iter().filter(|n| n.config.dials) {
             let (neighbour, links, network) = (neighbour.clone(), links.clone(), network.clone());
             tasks.spawn(dial::keep_connected(
                 neighbour,

@@ -64,13 +64,6 @@ impl Peer {
         self.names.iter().any(|own| own == name.as_str())
     }
 
-    /// Whether its certificate is for some server of this herd.
-    #[must_use]
-    pub fn is_of(&self, cluster: &str) -> bool {
-        let any = LinkName::new(cluster, "");
-        self.names.iter().any(|own| own.starts_with(any.as_str()))
-    }
-
     /// Whom its certificate is for, as the log may have it.
     #[must_use]
     pub fn names_shown(&self) -> String {

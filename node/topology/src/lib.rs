@@ -12,7 +12,6 @@ mod file;
 mod gossip_address;
 mod graph;
 pub mod incarnation;
-mod loss;
 mod parse;
 
 pub use address::{Host, HostPort, InvalidAddress};
@@ -24,5 +23,4 @@ pub use file::{TopologyFileError, read};
 pub use gossip_address::gossip_address;
 pub use graph::{Link, Server, Topology};
 pub use incarnation::Incarnation;
-pub use loss::Loss;
 pub use parse::{NAME_BYTES_MAX, SERVERS_MAX, TOPOLOGY_BYTES_MAX, is_name, parse};

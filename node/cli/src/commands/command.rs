@@ -6,13 +6,12 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::bench::BenchArgs;
 use super::certs::CertsArgs;
-use super::check_config::CheckConfigArgs;
 use super::control::{DumpArgs, LoadArgs};
 use super::demo::DemoArgs;
 use super::forget::ForgetArgs;
 use super::generated::{CompletionsArgs, ManArgs};
 use super::near::NearArgs;
-use super::options::{Local, SettingFlags};
+use super::options::{Local, Serve, SettingFlags};
 use super::order::{StartArgs, StopArgs};
 use super::places::PlacesArgs;
 use super::send::SendArgs;
@@ -73,9 +72,8 @@ enum Command {
     Serve(ServeArgs),
     /// Check the settings of one server, start nothing
     ///
-    /// Takes the options of `herd serve`, and prints every setting with its source, or all mistakes. Says which servers cut
-    /// others off when they are lost.
-    CheckConfig(CheckConfigArgs),
+    /// Takes the options of `herd serve`, and prints every setting with its source, or all mistakes.
+    CheckConfig(SettingFlags<Serve>),
     /// Send commands to a server and print its replies
     Send(SendArgs),
     /// Ask which clients are near a location, or near another client
@@ -162,7 +160,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Stop(args) => order::run_stop(&args),
         Command::Start(args) => order::run_start(&args),
         Command::Serve(options) => serve::run(&options),
-        Command::CheckConfig(args) => check_config::run(&args),
+        Command::CheckConfig(options) => check_config::run(&options),
         Command::Send(args) => send::run(args),
         Command::Near(args) => near::run(args),
         Command::Watch(args) => watch::run(args),
@@ -222,12 +220,12 @@ mod tests {
         }
     }
 
-    /// The flags that servers and the check of their settings take besides their settings have no variable and no place in a file.
+    /// The flags that servers take besides their settings have no variable and no place in a file.
     #[test]
     fn servers_take_nothing_but_settings() {
         for (name, command, others) in [
             ("local", settings::Command::Local, &[][..]),
-            ("check-config", settings::Command::Serve, &["--zone"]),
+            ("check-config", settings::Command::Serve, &[]),
             ("serve", settings::Command::Serve, &["--stop-on-stdin-eof"]),
         ] {
             let mut flags = flags_of(name);

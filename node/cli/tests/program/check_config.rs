@@ -53,31 +53,6 @@ async fn every_mistake_is_shown_with_the_usage_status() {
 }
 
 #[tokio::test]
-async fn whom_a_loss_cuts_off_is_told() {
-    let zones = ["--zone=Hill,Jaquez", "--zone", "Smith, Singleton"];
-    let arguments = [&["check-config", "--name=Hill"], &zones[..]].concat();
-    let (code, output) = herd(&arguments).run().await;
-    assert_eq!(code, 0, "{output}");
-    let losses: Vec<&str> = output
-        .lines()
-        .filter(|line| line.contains("cuts off"))
-        .collect();
-    let expected = [
-        "the loss of Hill, Singleton cuts off Jaquez",
-        "the loss of Jaquez, Smith cuts off Hill",
-        "the loss of Smith, Singleton cuts off Campbell",
-        "zone: the loss of Hill, Jaquez cuts off nobody",
-        "zone: the loss of Smith, Singleton cuts off Campbell",
-    ];
-    assert_eq!(losses, expected);
-    let (code, output) = herd(&["check-config", "--name=Hill", "--zone=Hall"])
-        .run()
-        .await;
-    assert_eq!(code, 64);
-    assert_eq!(output, "herd: --zone: the topology has no server Hall\n");
-}
-
-#[tokio::test]
 async fn an_unknown_variable_is_a_warning() {
     let (code, output) = herd(&["check-config", "--name", "Hill"])
         .env("HERD_NAMES", "Hill")

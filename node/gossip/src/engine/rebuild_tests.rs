@@ -5,10 +5,12 @@ use chitchat::{ChitchatMessage, Serializable as _};
 use herd_crdt::group::GroupFormat;
 use herd_crdt::{ServerName, SlotGroup, SlotId};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::digests::{Entry, digest_bytes_max, syn_ack_of};
 use crate::entropy::Entropy;
+use crate::link::offer::Offer;
 use crate::links::{HerdView, Links};
 use crate::neighbour::NeighbourConfig;
 use crate::timing::{CHITCHAT_TICK, IDS_MAX};
@@ -36,7 +38,7 @@ async fn hill_of(mut servers: Vec<ServerName>) -> (Engine, Arc<Links>) {
     let neighbour = NeighbourConfig {
         name: "Smith".into(),
         address: "Smith".to_owned(),
-        leads: true,
+        dials: true,
     };
     let view = HerdView {
         cluster: "herd".to_owned(),
@@ -129,7 +131,8 @@ async fn a_message_with_all_ids_there_can_be_has_room_for_a_group() {
         tell(&links, told, 1).await;
     }
     let smith = links.neighbour("Smith").unwrap();
-    smith.linked_to(&incarnation("Smith", 1));
+    let protocol = Offer::PRESENT.agree(Offer::PRESENT).unwrap();
+    smith.connected(&incarnation("Smith", 1), protocol, CancellationToken::new());
     // Smith begins a round.
     let ChitchatMessage::SynAck { digest, .. } = syn_ack_of([].into_iter()).unwrap() else {
         panic!("it is a SYN-ACK");

@@ -1,4 +1,4 @@
-//! Accepts connections of neighbours, and of whoever else comes.
+//! The side of a link that accepts.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::closed_counts::ClosedReason;
 use super::frame::framed;
-use super::handshake::{answer, certified};
+use super::handshake::answer;
 use super::handshake_error::HandshakeError;
 use super::network::{Connected, Network, Secured};
 use super::session::{self, LinkLost};
@@ -98,16 +98,9 @@ impl Stranger {
             let Secured { stream, peer } = timeout(HANDSHAKE_TIMEOUT, securing)
                 .await
                 .map_err(|_| HandshakeError::TimedOut)??;
-            let certified = peer.as_ref().and_then(|peer| certified(&links, peer));
             let mut frames = framed(stream);
-            match answer(&mut frames, &links, peer).await {
-                Ok(agreement) => Ok((frames, agreement)),
-                // It dialled, and there was a link before it said a word.
-                Err(HandshakeError::Ended(_)) if certified.is_some_and(|n| n.is_up()) => {
-                    Err(HandshakeError::Linked)
-                }
-                Err(error) => Err(error),
-            }
+            let agreement = answer(&mut frames, &links, peer).await?;
+            Ok::<_, HandshakeError>((frames, agreement))
         };
         // First the handshake: what has come already is taken up before the connection can be
         // displaced.
@@ -128,9 +121,6 @@ impl Stranger {
                 if let LinkLost::Distrusted(fault) = lost {
                     warn!(%remote, reason = %fault, "link cut");
                 }
-            }
-            Err(error) if error.is_linked() => {
-                debug!(%remote, reason = %error, "a connection that is not needed was closed");
             }
             Err(error) => {
                 links.closed().add(ClosedReason::of(&error));

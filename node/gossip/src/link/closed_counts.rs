@@ -66,7 +66,6 @@ impl ClosedReason {
             HandshakeError::Refused { .. }
             | HandshakeError::NoCommonVersion(_)
             | HandshakeError::SpeaksFormer
-            | HandshakeError::Linked
             | HandshakeError::RefusedByOther(_) => ClosedReason::Refused,
             HandshakeError::StolenName { .. }
             | HandshakeError::Stranger(_)

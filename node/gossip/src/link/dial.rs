@@ -1,4 +1,4 @@
-//! Connects to a neighbour, and connects again, while there is no link to it. Both ends of a link do.
+//! The side of a link that connects, and connects again.
 
 use std::sync::Arc;
 
@@ -32,18 +32,8 @@ enum DialError {
     Handshake(#[from] HandshakeError),
 }
 
-impl DialError {
-    fn is_linked(&self) -> bool {
-        matches!(self, DialError::Handshake(error) if error.is_linked())
-    }
-
-    fn is_unknown_there(&self) -> bool {
-        matches!(self, DialError::Handshake(error) if error.is_unknown_there())
-    }
-}
-
-/// Makes a link to `neighbour` whenever there is none, until told to stop. The neighbour's name is resolved for each
-/// attempt, for pods change their address; where the answer is that of before, the neighbour itself may find this server.
+/// Keeps the link to `neighbour` up until told to stop. The neighbour's name is resolved for each
+/// attempt, for pods change their address.
 pub async fn keep_connected(
     neighbour: Arc<Neighbour>,
     links: Arc<Links>,
@@ -52,23 +42,7 @@ pub async fn keep_connected(
 ) {
     let mut backoff = Backoff::new(RECONNECT_PAUSE_MIN, RECONNECT_PAUSE_MAX);
     let mut log = FailureLog::default();
-    if !links.dials_once() && !neighbour.config.leads {
-        // Servers of former releases leave it to the other one.
-        return stop.cancelled().await;
-    }
     while !stop.is_cancelled() {
-        let waited_since = Instant::now();
-        tokio::select! {
-            biased;
-            // First: a link that this server ends because it stops is not made again.
-            () = stop.cancelled() => return,
-            () = may_dial(&neighbour, &links) => {}
-        }
-        if waited_since.elapsed() > LINK_SILENCE_MAX {
-            // A link that the neighbour had made stood.
-            backoff.reset();
-            log = FailureLog::default();
-        }
         let started = Instant::now();
         match dial(&neighbour, &links, &*network, &stop).await {
             Ok(LinkLost::Stopping) => return,
@@ -82,31 +56,15 @@ pub async fn keep_connected(
                     backoff.reset();
                 }
             }
-            // The link that there is has another loop of its own.
-            Err(error) if error.is_linked() && neighbour.is_up() => continue,
-            Err(error) => {
-                neighbour.note_known(!error.is_unknown_there());
-                log.note(&neighbour, &error);
-            }
+            Err(error) => log.note(&neighbour, &error),
         }
-        let pause = backoff.next_pause(links.entropy.jitter());
+        let pause = backoff
+            .next_pause(links.entropy.jitter())
+            .max(neighbour.cut_left().unwrap_or_default());
         tokio::select! {
             biased;
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
-        }
-    }
-}
-
-/// Resolves when there is no link, and none is kept down.
-async fn may_dial(neighbour: &Neighbour, links: &Links) {
-    loop {
-        if links.dials_once() {
-            neighbour.unlinked().await;
-        }
-        match neighbour.cut_left() {
-            Some(left) => tokio::time::sleep(left).await,
-            None => return,
         }
     }
 }
@@ -120,8 +78,8 @@ async fn dial(
 ) -> Result<LinkLost, DialError> {
     let (frames, agreement, remote) = tokio::select! {
         biased;
-        () = stop.cancelled() => return Ok(LinkLost::Stopping),
         agreed = agree(neighbour, links, network) => agreed?,
+        () = stop.cancelled() => return Ok(LinkLost::Stopping),
     };
     Ok(session::run(frames, agreement, links, &remote, stop).await)
 }
@@ -152,12 +110,7 @@ async fn ask(
     layout: Layout,
 ) -> Result<Agreed, DialError> {
     let connecting = timeout(CONNECT_TIMEOUT, network.connect(&neighbour.config.address));
-    let Connected { stream, remote } = tokio::select! {
-        biased;
-        // The neighbour was faster.
-        () = neighbour.linked(), if links.dials_once() => Err(HandshakeError::Linked)?,
-        connected = connecting => connected.map_err(|_| DialError::TimedOut)??,
-    };
+    let Connected { stream, remote } = connecting.await.map_err(|_| DialError::TimedOut)??;
     let securing = network.secure(stream, Side::Dialled);
     let Secured { stream, peer } = timeout(HANDSHAKE_TIMEOUT, securing)
         .await

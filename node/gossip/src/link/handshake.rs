@@ -9,7 +9,6 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::crossing::{Dialling, Standing};
 use super::frame::{Frame, FrameError, FrameStream, Greeting};
 use super::handshake_error::HandshakeError;
 use super::hello::Hello;
@@ -34,8 +33,6 @@ pub struct Agreement {
     pub incarnation: Incarnation,
     /// Our generation, as our hello said it.
     pub own_generation: u64,
-    /// This side has dialled.
-    pub dialled: bool,
     /// The layout of both hellos.
     pub layout: Layout,
     /// What the link speaks.
@@ -46,7 +43,7 @@ pub struct Agreement {
 }
 
 /// Shakes hands on a connection that this server made to `neighbour`, which it asks in `layout`. A `peer` whose
-/// certificate is for another server is told nothing, nor is one that there is a link to by now.
+/// certificate is for another server is told nothing.
 ///
 /// # Errors
 /// See [`HandshakeError`]; [`HandshakeError::SpeaksFormer`], if the neighbour wants to be asked in
@@ -62,16 +59,12 @@ pub async fn initiate<S: AsyncRead + AsyncWrite + Unpin>(
         check_name(links, &neighbour.config.name, peer.as_ref())?;
         let offer = links.offer().within(layout);
         let offer = offer.ok_or(HandshakeError::SpeaksFormer)?;
-        if links.dials_once() && neighbour.is_up() {
-            return Err(HandshakeError::Linked);
-        }
-        // From here on it may be the link for the neighbour, so it is followed to its end.
         let own = own_hello(links, &neighbour.config.name, layout, offer);
         let own_generation = own.generation;
         send(frames, Frame::Hello(own)).await?;
         let hello = receive_answer(frames, links, layout).await?;
         let partner = admit(frames, links, hello, Some(neighbour), peer.as_ref()).await?;
-        Ok(partner.agreed(true, own_generation, layout, peer))
+        Ok(partner.agreed(own_generation, layout, peer))
     })
     .await
 }
@@ -88,16 +81,10 @@ pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     within(HANDSHAKE_TIMEOUT, async {
         // Who is no neighbour gets to say nothing.
         if let Some(peer) = &peer
-            && certified(links, peer).is_none()
+            && !is_neighbour(links, peer)
         {
-            // A server of this herd is told the difference: one of the two topologies is not that of now.
-            let is_ours = peer.is_of(&links.view.cluster);
-            let reason = match is_ours {
-                true => RefusalReason::NotNeighbour,
-                false => RefusalReason::Certificate,
-            };
             let refusal = Refusal {
-                reason: Some(reason),
+                reason: Some(RefusalReason::Certificate),
                 known_of_other: 0,
                 speaks: None,
             };
@@ -117,7 +104,7 @@ pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
         let own = own_hello(links, &partner.neighbour.config.name, layout, partner.offer);
         let own_generation = own.generation;
         send(frames, Frame::Hello(own)).await?;
-        Ok(partner.agreed(false, own_generation, layout, peer))
+        Ok(partner.agreed(own_generation, layout, peer))
     })
     .await
 }
@@ -263,18 +250,11 @@ struct Partner {
 }
 
 impl Partner {
-    fn agreed(
-        self,
-        dialled: bool,
-        own_generation: u64,
-        layout: Layout,
-        peer: Option<Peer>,
-    ) -> Agreement {
+    fn agreed(self, own_generation: u64, layout: Layout, peer: Option<Peer>) -> Agreement {
         Agreement {
             neighbour: self.neighbour,
             incarnation: self.incarnation,
             own_generation,
-            dialled,
             layout,
             protocol: self.protocol,
             peer,
@@ -328,10 +308,10 @@ async fn admit<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// The neighbour that a certificate is for.
-pub(super) fn certified<'a>(links: &'a Links, peer: &Peer) -> Option<&'a Arc<Neighbour>> {
+/// Whether a certificate is for a neighbour of ours.
+fn is_neighbour(links: &Links, peer: &Peer) -> bool {
     let mut neighbours = links.neighbours().iter();
-    neighbours.find(|neighbour| peer.is(&links.view.cluster, &neighbour.config.name))
+    neighbours.any(|neighbour| peer.is(&links.view.cluster, &neighbour.config.name))
 }
 
 /// Whether the certificate at the other end, if there has to be one, is for the server `name` of this
@@ -378,17 +358,6 @@ fn judge(
         return Err(RefusalReason::Cut);
     }
     check_name(links, &hello.from, peer).map_err(|_| RefusalReason::Certificate)?;
-    if expected.is_none() {
-        let standing = Standing {
-            dialled: false,
-            generation: hello.generation,
-            own_generation: links.incarnation().generation,
-            dialling: Dialling::of(links.offer(), protocol),
-        };
-        if neighbour.keeps(standing, links.is_first(neighbour)) {
-            return Err(RefusalReason::Linked);
-        }
-    }
     // The last question, since it counts whoever gets so far.
     if !neighbour.may_join(hello.generation) {
         return Err(RefusalReason::Restarting);

@@ -56,35 +56,9 @@ pub enum HandshakeError {
     /// TLS does not want it, or it does not want this server.
     #[error("{0}")]
     Tls(#[from] TlsFault),
-    /// The two made a link over another connection meanwhile.
-    #[error("there is a link to it by now")]
-    Linked,
     /// It refused us.
     #[error("refused by the other side: {}", reason_text(*.0))]
     RefusedByOther(Option<RefusalReason>),
-}
-
-impl HandshakeError {
-    /// Whether this is no failure: the two have a link, over another connection.
-    #[must_use]
-    pub fn is_linked(&self) -> bool {
-        let reason = match self {
-            HandshakeError::Linked => return true,
-            HandshakeError::Refused { reason, .. } => Some(*reason),
-            HandshakeError::RefusedByOther(reason) => *reason,
-            _ => None,
-        };
-        reason == Some(RefusalReason::Linked)
-    }
-
-    /// Whether the other side's topology has no link to this server.
-    #[must_use]
-    pub fn is_unknown_there(&self) -> bool {
-        matches!(
-            self,
-            HandshakeError::RefusedByOther(Some(RefusalReason::NotNeighbour))
-        )
-    }
 }
 
 fn reason_text(reason: Option<RefusalReason>) -> &'static str {

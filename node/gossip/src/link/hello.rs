@@ -107,7 +107,7 @@ mod tests {
         };
         let cases = [
             (hello(Layout::Former, Offer::FORMER), &b"\x01"[..]),
-            (hello(Layout::Ranged, Offer::PRESENT), b"\x02\x01\x02\x01"),
+            (hello(Layout::Ranged, Offer::PRESENT), b"\x02\x01\x02\x00"),
             (hello(Layout::Ranged, later), b"\x02\x02\xfb\x2c\x01\x05"),
         ];
         for (hello, start) in cases {

@@ -86,23 +86,13 @@ impl fmt::Display for VersionRange {
     }
 }
 
-/// A set of features, one a bit. Bits are never reused.
+/// A set of features, one a bit. Bits are never reused; none is taken yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Features(u64);
 
 impl Features {
     /// No feature.
     pub const NONE: Features = Features(0);
-
-    /// It dials whichever of the two it is, and keeps one of two crossing connections by the rule of
-    /// `super::crossing`.
-    pub const BOTH_DIAL: Features = Features(1);
-
-    /// Whether all of these features are in it.
-    #[must_use]
-    pub const fn has(self, features: Features) -> bool {
-        self.0 & features.0 == features.0
-    }
 
     /// The features of these bits, whether or not this program knows them.
     #[must_use]
@@ -148,7 +138,7 @@ impl Offer {
             oldest: FORMER_VERSION,
             newest: NEWEST_VERSION,
         },
-        features: Features::BOTH_DIAL,
+        features: Features::NONE,
     };
 
     /// The layout in which a server with this offer asks first.

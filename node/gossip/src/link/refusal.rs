@@ -26,8 +26,6 @@ pub enum RefusalReason {
     Certificate = 8,
     /// It has come with new incarnations too often.
     Restarting = 9,
-    /// There is a link to it, which stands.
-    Linked = 10,
 }
 
 impl RefusalReason {
@@ -42,7 +40,6 @@ impl RefusalReason {
             RefusalReason::Generation,
             RefusalReason::Certificate,
             RefusalReason::Restarting,
-            RefusalReason::Linked,
         ]
         .into_iter()
         .find(|reason| *reason as u8 == code)
@@ -63,7 +60,6 @@ impl RefusalReason {
             RefusalReason::Generation => "its generation lies a century ahead of our clock",
             RefusalReason::Certificate => "its certificate is for another server",
             RefusalReason::Restarting => "it starts again and again, so it waits a while",
-            RefusalReason::Linked => "there is a link to it, which stands",
         }
     }
 }

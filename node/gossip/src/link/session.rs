@@ -12,12 +12,10 @@ use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::crossing::{Dialling, Standing};
-pub use super::ending::LinkLost;
-use super::ending::{Ending, leave_to_other};
 use super::frame::{FRAME_BYTES_MAX, Frame, FrameError, FrameStream, Received, admit_all};
 use super::handshake::{Agreement, note_refusal};
 use super::offer::Protocol;
+use super::refusal::{Refusal, RefusalReason};
 use crate::fifo_watch::FifoReceiver;
 use crate::guard::{Fault, MessageKind};
 use crate::incarnation::Incarnation;
@@ -37,6 +35,61 @@ const FRAMES_PER_FLUSH_MAX: usize = 16;
 type Sink<S> = SplitSink<FrameStream<S>, Bytes>;
 type Stream<S> = SplitStream<FrameStream<S>>;
 
+/// Why a link that was up is not any more.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkLost {
+    /// The other side closed it.
+    #[error("closed by the other side")]
+    Closed,
+    /// Nothing came for too long.
+    #[error("nothing heard for {} s", LINK_SILENCE_MAX.as_secs())]
+    Silent,
+    /// The other side took nothing off it for too long.
+    #[error("nothing could be sent for {} s", LINK_WRITE_TIMEOUT.as_secs())]
+    Stuck,
+    /// The connection failed.
+    #[error("connection failed: {0}")]
+    Io(#[from] std::io::Error),
+    /// What came is not a frame.
+    #[error("cut off: {0}")]
+    Frame(#[from] FrameError),
+    /// A message of gossip was refused.
+    #[error("cut off: {0}")]
+    Refused(#[from] Fault),
+    /// What came does not belong there.
+    #[error("cut off: an unexpected frame of the handshake")]
+    Unexpected,
+    /// The other side told us that it does not want us any more.
+    #[error("ended by the other side: a newer process of our name is alive")]
+    Superseded,
+    /// The neighbour made a newer connection, or the link is cut for a while.
+    #[error("replaced by a newer connection, or cut for a while")]
+    Replaced,
+    /// The other side's certificate is not good any more.
+    #[error("cut off: {0}")]
+    Distrusted(TlsFault),
+    /// It was made in the layout of hello that former servers read, and is made anew: the neighbour may read a
+    /// later one by now.
+    #[error("made anew, for the neighbour may speak a later link protocol by now")]
+    Outdated,
+    /// This server goes on as another incarnation.
+    #[error("this server takes a new incarnation")]
+    NewIncarnation,
+    /// This server stops.
+    #[error("this server stops")]
+    Stopping,
+}
+
+impl LinkLost {
+    /// Whether this server ends the link on purpose, to make it anew or because it stops.
+    fn is_wanted(&self) -> bool {
+        matches!(
+            self,
+            LinkLost::Replaced | LinkLost::Outdated | LinkLost::NewIncarnation | LinkLost::Stopping
+        )
+    }
+}
+
 /// Runs a link until it is lost, and says why.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     mut frames: FrameStream<S>,
@@ -49,7 +102,6 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         neighbour,
         incarnation,
         own_generation,
-        dialled,
         layout,
         protocol,
         peer,
@@ -60,38 +112,26 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         return LinkLost::NewIncarnation;
     }
     let replaced = CancellationToken::new();
-    let standing = Standing {
-        dialled,
-        generation: incarnation.generation,
-        own_generation,
-        dialling: Dialling::of(links.offer(), protocol),
-    };
-    let made = neighbour.connected(
-        (&incarnation, standing),
-        protocol,
-        links.is_first(&neighbour),
-        replaced.clone(),
-    );
-    admit_all(&mut frames);
-    let number = match made {
-        Ok(number) => number,
-        Err(kept) => {
-            leave_to_other(&mut frames, standing, kept, stop).await;
-            return LinkLost::GaveWay;
-        }
-    };
-    note_made(&incarnation, remote, protocol, links);
+    let number = neighbour.connected(&incarnation, protocol, replaced.clone());
+    links.rounds.link_made(&neighbour.config.name);
+    let Protocol { version, features } = protocol;
+    info!(neighbour = %incarnation.server, %incarnation, remote, version, %features, "link made");
+    if let Some(observer) = &links.observer {
+        observer.link_made(&incarnation.server, remote);
+    }
     neighbour.kick();
+
+    admit_all(&mut frames);
     // Nobody but the neighbour is where we connect to, or has its certificate. Who only says that it is the
     // neighbour must not keep that away.
-    let is_proven = dialled || peer.is_some();
+    let is_proven = neighbour.config.dials || peer.is_some();
     // It was asked in the layout that it reads, which may be another after its next start.
-    let is_fallback = dialled && layout != links.offer().layout();
-    let (mut sink, mut stream) = frames.split();
+    let is_fallback = neighbour.config.dials && layout != links.offer().layout();
+    let (mut sink, stream) = frames.split();
     let lost = tokio::select! {
         biased;
         lost = send_frames(&mut sink, &neighbour, links) => lost,
-        lost = receive_frames(&mut stream, &neighbour, links, is_proven) => lost,
+        lost = receive_frames(stream, &neighbour, links, is_proven) => lost,
         fault = distrusted(peer.as_ref()) => LinkLost::Distrusted(fault),
         () = replaced.cancelled() => LinkLost::Replaced,
         () = outdated(links), if is_fallback => LinkLost::Outdated,
@@ -99,24 +139,44 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         () = stop.cancelled() => LinkLost::Stopping,
     };
 
-    let link = Ending {
-        neighbour: &neighbour,
-        incarnation: &incarnation,
-        standing,
-        remote,
-    };
-    link.end(lost, number, (&mut sink, &mut stream), links, stop)
-        .await
+    match neighbour.disconnected(number) {
+        None => {}
+        Some(newer) if newer > incarnation.generation => {
+            let reason = Some(RefusalReason::Superseded);
+            let refusal = Frame::Refusal(Refusal {
+                reason,
+                known_of_other: newer,
+                speaks: None,
+            });
+            if let Ok(bytes) = refusal.encode() {
+                // The older process learns it here, or when it tries to come back.
+                let _ = timeout(LINK_WRITE_TIMEOUT, sink.send(bytes)).await;
+            }
+        }
+        Some(_) => {}
+    }
+    neighbour.note_trouble(lost.to_string());
+    note_lost(&incarnation, remote, &lost, links);
+    if let Some(observer) = &links.observer {
+        observer.link_lost(&incarnation.server, remote, &lost.to_string());
+    }
+    lost
 }
 
-/// Notes a new link, in the log and besides.
-fn note_made(incarnation: &Incarnation, remote: &str, protocol: Protocol, links: &Links) {
+/// Logs that a link is lost: as a warning, unless this server wanted it so, and with a word if it was the last one.
+fn note_lost(incarnation: &Incarnation, remote: &str, lost: &LinkLost, links: &Links) {
     let neighbour = &incarnation.server;
-    links.rounds.link_made(neighbour);
-    let Protocol { version, features } = protocol;
-    info!(%neighbour, %incarnation, remote, version, %features, "link made");
-    if let Some(observer) = &links.observer {
-        observer.link_made(neighbour, remote);
+    if lost.is_wanted() {
+        info!(%neighbour, %incarnation, remote, reason = %lost, "link lost");
+        return;
+    }
+    warn!(%neighbour, %incarnation, remote, reason = %lost, "link lost");
+    let neighbours = links.neighbours();
+    if neighbours.len() > 1 && neighbours.iter().all(|neighbour| !neighbour.is_up()) {
+        warn!(
+            neighbours = neighbours.len(),
+            "cut off: no link is left. Clients are served, and the rest of the herd hears of it when a link is made"
+        );
     }
 }
 
@@ -205,7 +265,7 @@ async fn feed<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 async fn receive_frames<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut Stream<S>,
+    mut stream: Stream<S>,
     neighbour: &Neighbour,
     links: &Links,
     is_proven: bool,
@@ -293,7 +353,7 @@ async fn take_gossip(
     if let Some(bytes) = checked.delta_bytes {
         links.rounds.note_delta(name, bytes);
         // More may come, and this side's rounds bring it.
-        if bytes >= LARGE_DELTA_BYTES && neighbour.config.leads {
+        if bytes >= LARGE_DELTA_BYTES && neighbour.config.dials {
             neighbour.kick();
         }
     }
@@ -360,7 +420,7 @@ mod tests {
         let config = NeighbourConfig {
             name: "Smith".into(),
             address: "Smith".to_owned(),
-            leads: true,
+            dials: true,
         };
         let neighbour = Neighbour::new(config, "[::1]:1".parse().unwrap());
         let ids: Vec<Incarnation> = (0..4_000)

@@ -22,9 +22,9 @@ fn ended(answered: Option<bool>, delta_bytes: usize, progress: u64) -> RoundEnd 
 }
 
 /// A pacer whose first round was answered, and the time since when.
-fn after_a_round(leads: bool) -> (Pacing, Instant) {
+fn after_a_round(dials: bool) -> (Pacing, Instant) {
     let start = crate::testing::start();
-    let mut pacing = Pacing::new(leads, start);
+    let mut pacing = Pacing::new(dials, start);
     pacing.note_woken(false, false, start);
     let now = start + ROUND_GAP;
     assert_eq!(pacing.next(now, LinkView::default()), Step::Round);
@@ -128,8 +128,8 @@ fn behind_a_full_delta_nothing_is_pushed() {
 
 #[test]
 fn on_a_busy_link_the_side_that_connected_it_begins_rounds() {
-    for leads in [true, false] {
-        let (mut pacing, start) = after_a_round(leads);
+    for dials in [true, false] {
+        let (mut pacing, start) = after_a_round(dials);
         let busy = LinkView {
             busy_until: Some(start + BUSY_FOR),
             theirs_last_began: Some(start),
@@ -140,12 +140,12 @@ fn on_a_busy_link_the_side_that_connected_it_begins_rounds() {
         let until = start + BUSY_ROUND_GAP;
         assert_eq!(pacing.next(now, busy), Step::Sleep { until }, "no push");
         let theirs = start + BUSY_TURN_GAP;
-        let expected = match leads {
+        let expected = match dials {
             true => Step::Round,
             false => Step::Sleep { until: theirs },
         };
         assert_eq!(pacing.next(until, busy), expected);
-        if !leads {
+        if !dials {
             assert_eq!(pacing.next(theirs, busy), Step::Round, "it began none");
         }
     }

@@ -133,7 +133,7 @@ fn the_backlog_comes_in_pieces_behind_what_was_reported() {
             .map
             .deliver([record.unwrap()], PublisherId(1), &AllLive);
     }
-    assert_eq!(server.map.adopt(0, |_, _| true), 5);
+    assert_eq!(server.map.adopt(|_, _| true), 5);
     server.report("kiwi", "1");
     for left in [3, 1, 0] {
         let (_, effects) = server.round(BTreeSet::new());
@@ -160,7 +160,7 @@ fn a_backlog_waits_while_all_neighbours_lag() {
             .map
             .deliver([record.unwrap()], PublisherId(1), &AllLive);
     }
-    server.map.adopt(0, |_, _| true);
+    server.map.adopt(|_, _| true);
     let smith = |merged| NeighbourProgress {
         name: "Smith".into(),
         up: Some(crate::incarnation::Incarnation {

@@ -1,4 +1,4 @@
-//! Records that this server is to publish: its own of an earlier life, orphans of publishers that are gone, and
+//! Records that this server publishes from now on: its own of an earlier life, orphans of publishers that are gone, and
 //! what others have overwritten too early.
 
 use std::time::Instant;
@@ -6,21 +6,35 @@ use std::time::Instant;
 use herd_crdt::{PublisherId, ServerMap};
 use tracing::info;
 
-use super::sweeping::Adoption;
 use super::{Ground, Receiving, note_the_living_again};
 use crate::adoption::Due;
 use crate::timing::KEPT_ASK_GAP;
 use herd_marks::{self as marks, Mark};
 
 impl Receiving {
-    /// What this server published under earlier incarnations is its own to publish again.
-    pub(super) fn take_up_own(&mut self, ground: &mut Ground<'_, impl ServerMap>) {
+    /// What this server published under earlier incarnations is its own to publish again. Some of it may be published
+    /// by a live server of lower rank, which delivered it before the copy of the earlier incarnation did: it
+    /// is given up again when that is looked at once more. Says whether there was any.
+    pub(super) fn take_up_own(&self, ground: &mut Ground<'_, impl ServerMap>) -> bool {
+        let mut any = false;
         for id in ground.map.relied_on() {
             let publisher = ground.known.membership.incarnation(id);
-            if publisher.is_some_and(|other| other.server == self.me.server) {
-                self.sweeping.begin(id, Adoption::Own);
+            if publisher.is_none_or(|other| other.server != self.me.server) {
+                continue;
+            }
+            let taken = ground.map.adopt(|_, publisher| publisher == id);
+            if taken > 0 {
+                any = true;
+                info!(
+                    records = taken,
+                    "records of this server's earlier life are published again"
+                );
             }
         }
+        if any {
+            note_the_living_again(ground);
+        }
+        any
     }
 
     pub(super) fn adopt_orphans(
@@ -46,18 +60,50 @@ impl Receiving {
             match due {
                 Due::Refresh => {}
                 Due::AdoptEarly { waited_for_max } => {
-                    let holders = self.holders(live_generation, ground);
-                    let early = Adoption::Early {
-                        holders,
-                        waited_for_max,
-                    };
-                    self.sweeping.begin(publisher, early);
+                    self.adopt_early(publisher, waited_for_max, live_generation, ground);
                 }
-                Due::Adopt { rank_max } => {
-                    let orphans = Adoption::Orphans { rank_max };
-                    self.sweeping.begin(publisher, orphans);
-                }
+                Due::Adopt { rank_max } => self.adopt(publisher, rank_max, ground),
             }
+        }
+    }
+
+    fn adopt(
+        &mut self,
+        publisher: PublisherId,
+        rank_max: usize,
+        ground: &mut Ground<'_, impl ServerMap>,
+    ) {
+        let membership = &ground.known.membership;
+        let adopted = ground.map.adopt(|record, last_publisher| {
+            // Ranks are dear: a hash for each server of the topology.
+            if last_publisher != publisher {
+                return false;
+            }
+            let own_rank = membership.own_rank(record);
+            let is_ours = own_rank <= rank_max;
+            if is_ours {
+                marks::reach(match own_rank {
+                    0 => Mark::OrphanAtRankZero,
+                    _ => Mark::OrphanAtHigherRank,
+                });
+            }
+            is_ours
+        });
+        self.note_adopted(publisher, adopted, ground);
+    }
+
+    /// Counts what was adopted.
+    pub(super) fn note_adopted(
+        &mut self,
+        publisher: PublisherId,
+        adopted: usize,
+        ground: &Ground<'_, impl ServerMap>,
+    ) {
+        self.adopted += adopted;
+        if adopted > 0
+            && let Some(incarnation) = ground.known.membership.incarnation(publisher)
+        {
+            info!(records = adopted, gone = %incarnation, "orphans adopted");
         }
     }
 

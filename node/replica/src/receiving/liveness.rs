@@ -37,9 +37,11 @@ impl Receiving {
             self.next_review = now + ADOPTION_REVIEW;
             self.give_up_publications(ground);
         }
-        self.take_up_own(ground);
+        let taken_up = self.take_up_own(ground);
+        let adopted = self.adopted;
         self.adopt_orphans(around.live_generation, now, ground);
-        self.tell_when_swept(around.rounds, ground);
+        let adopted_any = taken_up || self.adopted > adopted;
+        self.tell_settlement(adopted_any, around.rounds, ground);
         self.review_kept(around.rounds, now, ground);
         let unread_by = match self.tombstones_read(ground.known, sightings, now) {
             TombstonesRead::ByAll => Some(None),
@@ -49,7 +51,7 @@ impl Receiving {
         };
         let unread_by = unread_by.map(Effect::TombstonesUnreadBy);
         ground.effects.extend(unread_by);
-        if ground.map.backlog_len() == 0 && !self.is_sweeping() {
+        if ground.map.backlog_len() == 0 {
             // What is still to be published may stand on disk in another's name only.
             self.bury(sightings, now, ground);
             self.forget_stored(sightings, now, ground);

@@ -7,10 +7,11 @@ use super::{Effect, Ground, Receiving};
 use crate::incarnation::Incarnation;
 use crate::rank::outranks;
 use crate::settlement::Settlement;
+use herd_marks::{self as marks, Mark};
 
 /// The other servers that are live and may hold orphans.
 #[derive(Debug, Default)]
-pub(super) struct Holders {
+struct Holders {
     /// They publish some, or do not tell.
     publishing: Vec<ServerName>,
     /// They hold some, and have published all that is theirs to publish.
@@ -20,7 +21,7 @@ pub(super) struct Holders {
 impl Holders {
     /// Whether `me` may adopt this record: no server of lower rank is about to, as far as is known, and no more than
     /// `waited_for_max` of lower rank may be waiting as `me` is.
-    pub(super) fn leave_to(&self, me: &str, record: &Record, waited_for_max: usize) -> bool {
+    fn leave_to(&self, me: &str, record: &Record, waited_for_max: usize) -> bool {
         let is_before = |server: &&ServerName| outranks(server, me, record);
         !self.publishing.iter().any(|server| is_before(&server))
             && self.waiting.iter().filter(is_before).count() <= waited_for_max
@@ -28,9 +29,9 @@ impl Holders {
 }
 
 impl Receiving {
-    /// Tells the herd whether somebody live publishes all that this server holds. `adopted_any` says that something was
-    /// put into the backlog since the herd was told last, which the publisher may have taken by now and not have
-    /// published yet; `rounds`, how many rounds the publisher has done.
+    /// Tells the herd whether somebody live publishes all that this server holds. `adopted_any` says that this look has
+    /// put something into the backlog, which the publisher may have taken by now and not have published yet; `rounds`,
+    /// how many rounds the publisher has done.
     pub(super) fn tell_settlement(
         &mut self,
         adopted_any: bool,
@@ -61,9 +62,8 @@ impl Receiving {
         }
     }
 
-    /// The other live servers that may hold orphans of a publisher that is superseded. Whoever is live and holds any says
-    /// so, so nobody waits for the turns of those that are dead or hold none.
-    pub(super) fn holders(
+    /// The other live servers that may hold orphans.
+    fn holders(
         &self,
         live_generation: &dyn Fn(&str) -> u64,
         ground: &Ground<'_, impl ServerMap>,
@@ -87,6 +87,31 @@ impl Receiving {
             }
         }
         holders
+    }
+
+    /// Adopts orphans of a publisher that is superseded. Whoever is live and holds any says so, so nobody waits for
+    /// the turns of those that are dead or hold none.
+    pub(super) fn adopt_early(
+        &mut self,
+        publisher: PublisherId,
+        waited_for_max: usize,
+        live_generation: &dyn Fn(&str) -> u64,
+        ground: &mut Ground<'_, impl ServerMap>,
+    ) {
+        let holders = self.holders(live_generation, ground);
+        let me = &self.me.server;
+        let adopted = ground.map.adopt(|record, last_publisher| {
+            let is_ours =
+                last_publisher == publisher && holders.leave_to(me, record, waited_for_max);
+            if is_ours {
+                marks::reach(match record.server() == me {
+                    true => Mark::OrphanAtRankZero,
+                    false => Mark::OrphanAtHigherRank,
+                });
+            }
+            is_ours
+        });
+        self.note_adopted(publisher, adopted, ground);
     }
 }
 

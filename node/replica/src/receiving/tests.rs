@@ -133,7 +133,7 @@ impl ReceivingServer {
             ids_were_full: false,
         };
         let (receiving, mut ground) = self.ground(&mut effects);
-        receiving.look_to_the_end(around, &mut ground);
+        receiving.look(around, &mut ground);
         effects
     }
 

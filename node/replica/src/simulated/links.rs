@@ -64,9 +64,9 @@ pub(super) struct Neighbour {
 }
 
 impl Neighbour {
-    pub(super) fn new(leads: bool, now: Instant) -> Self {
+    pub(super) fn new(dials: bool, now: Instant) -> Self {
         Neighbour {
-            pacing: Pacing::new(leads, now),
+            pacing: Pacing::new(dials, now),
             report: None,
             connection: 0,
             is_up: false,

@@ -361,8 +361,7 @@ impl Server {
             rejoin: std::mem::take(&mut self.rejoins),
             ids_were_full,
         };
-        let ((), effects) =
-            self.decide(|receiving, ground| receiving.look_to_the_end(around, ground));
+        let ((), effects) = self.decide(|receiving, ground| receiving.look(around, ground));
         effects
             .into_iter()
             .find_map(|effect| self.apply(effect, now))

@@ -124,11 +124,7 @@ impl ServerMap for PlainMap {
         taken
     }
 
-    fn parts(&self) -> usize {
-        1
-    }
-
-    fn adopt(&mut self, _part: usize, is_ours: impl FnMut(&Record, PublisherId) -> bool) -> usize {
+    fn adopt(&mut self, is_ours: impl FnMut(&Record, PublisherId) -> bool) -> usize {
         let adopted = self.map.adopt(is_ours);
         let count = adopted.len();
         self.backlog.extend(adopted);

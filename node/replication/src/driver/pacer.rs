@@ -20,7 +20,7 @@ use herd_replica::timing::ROUND_TIMEOUT;
 /// again.
 pub(crate) async fn pace(neighbour: Arc<Neighbour>, engine: Arc<Engine>, links: Arc<Links>) {
     let mut task = PacerTask {
-        pacing: Pacing::new(neighbour.config.leads, now()),
+        pacing: Pacing::new(neighbour.config.dials, now()),
         neighbour,
         engine,
         links,

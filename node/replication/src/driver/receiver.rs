@@ -65,8 +65,6 @@ pub(crate) async fn receive(
             () = task.engine.changed() => true,
             () = sleep_until(next_look) => true,
             () = until_synced(&mut synced, task.lasting.known.feed.first_unsynced()) => false,
-            // Other tasks run, and then an adoption goes on.
-            () = tokio::task::yield_now(), if task.receiving.is_sweeping() => false,
         };
         task.watched.heartbeat();
         if look_at_gossip && let Some(buried_by) = task.merge_changes().await {
@@ -77,7 +75,6 @@ pub(crate) async fn receive(
             task.look().await;
             next_look = Instant::now() + RECEIVER_TICK;
         }
-        task.sweep().await;
     }
 }
 
@@ -225,15 +222,6 @@ impl ReceiverTask {
         };
         let ((), effects) = self.decide(|receiving, ground| receiving.look(around, ground));
         self.apply(effects).await;
-    }
-
-    /// Takes adoptions a little further.
-    async fn sweep(&mut self) {
-        if self.receiving.is_sweeping() {
-            let now = now();
-            let ((), effects) = self.decide(|receiving, ground| receiving.sweep(now, ground));
-            self.apply(effects).await;
-        }
     }
 
     async fn apply(&mut self, effects: Vec<Effect>) {

@@ -46,7 +46,7 @@ impl Smith {
             neighbours: vec![NeighbourConfig {
                 name: "Hill".into(),
                 address: "Hill".to_owned(),
-                leads: false,
+                dials: false,
             }],
         };
         let links = Arc::new(Links::new(view, entropy(), None));

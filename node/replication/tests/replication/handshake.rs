@@ -22,7 +22,7 @@ pub(super) fn links(cluster: &str, me: &str, neighbour: &str, second: i64) -> Ar
     let neighbours = vec![NeighbourConfig {
         name: neighbour.into(),
         address: "127.0.0.1:1".to_owned(),
-        leads: true,
+        dials: true,
     }];
     let view = HerdView {
         cluster: cluster.to_owned(),

@@ -139,7 +139,7 @@ impl Herd {
         }
     }
 
-    /// The herd as the server at `position` sees it: it leads those that a link names second.
+    /// The herd as the server at `position` sees it: it dials those that a link names second.
     fn view(&self, position: usize) -> HerdView {
         let neighbours = self
             .links
@@ -149,12 +149,12 @@ impl Herd {
                 p if p == b => Some((a, false)),
                 _ => None,
             })
-            .map(|(other, leads)| {
+            .map(|(other, dials)| {
                 let name = self.names[other].clone();
                 NeighbourConfig {
                     address: name.to_string(),
                     name,
-                    leads,
+                    dials,
                 }
             })
             .collect();

@@ -22,10 +22,6 @@ const REFUSAL: u8 = 2;
 const GOSSIP: u8 = 3;
 const REPORT: u8 = 4;
 
-/// Version and features of a link between servers of this release, and of one with a former one.
-const PRESENT: (u16, u64) = (2, 1);
-const FORMER: (u16, u64) = (1, 0);
-
 /// What the former program says to a hello in a layout that it does not read.
 const FORMER_REFUSAL: [u8; 3] = [REFUSAL, 1, 0];
 
@@ -113,13 +109,13 @@ async fn links_speak(herd: &Herd, former: &Former) {
     for server in herd.running() {
         for neighbour in server.links.neighbours() {
             let name = &neighbour.config.name;
-            let speaks = if former.is(&server.name) || former.is(name) {
-                FORMER
+            let version = if former.is(&server.name) || former.is(name) {
+                1
             } else {
-                PRESENT
+                2
             };
-            let what = format!("{} speaks {speaks:?} with {name}", server.name);
-            eventually(&what, || spoken(&server.links, name) == Some(speaks)).await;
+            let what = format!("{} speaks version {version} with {name}", server.name);
+            eventually(&what, || spoken(&server.links, name) == Some((version, 0))).await;
         }
     }
 }
@@ -168,14 +164,14 @@ async fn a_link_in_the_former_layout_is_made_anew() {
     herd.offers[1] = Offer::FORMER;
     herd.start_all();
     herd.linked().await;
-    assert_eq!(spoken(&herd.server(0).links, "Smith"), Some(FORMER));
+    assert_eq!(spoken(&herd.server(0).links, "Smith"), Some((1, 0)));
     herd.server(1).links.set_offer(Offer::PRESENT);
     tokio::time::sleep(Duration::from_secs(240)).await;
-    assert_eq!(spoken(&herd.server(0).links, "Smith"), Some(FORMER));
+    assert_eq!(spoken(&herd.server(0).links, "Smith"), Some((1, 0)));
     for (own, other) in [(0, "Smith"), (1, "Hill")] {
         let links = &herd.server(own).links;
         eventually("they speak version 2", || {
-            spoken(links, other) == Some(PRESENT)
+            spoken(links, other) == Some((2, 0))
         })
         .await;
     }
@@ -201,10 +197,10 @@ impl Tap for Later {
         }
         match frame[0] {
             HELLO => {
-                let sender = frame.strip_prefix(&[HELLO, 2, 1, 2, 1]).unwrap();
-                // Versions 2 to 300, and all features.
+                let sender = frame.strip_prefix(&[HELLO, 2, 1, 2, 0]).unwrap();
+                // Versions 2 to 300, and all features but one.
                 let mut hello = vec![HELLO, 2, 2, 251, 44, 1];
-                codec::encode_into(&u64::MAX, &mut hello).unwrap();
+                codec::encode_into(&(u64::MAX - 1), &mut hello).unwrap();
                 vec![[&hello, sender, BEHIND].concat()]
             }
             // A message of chitchat has no bytes behind it.
@@ -237,7 +233,7 @@ async fn a_later_server_works_beside_present_ones() {
                 let other = &neighbour.config.name;
                 assert_eq!(
                     spoken(&server.links, other),
-                    Some(PRESENT),
+                    Some((2, 0)),
                     "{} {other}",
                     server.name
                 );

@@ -75,7 +75,7 @@ async fn herd_without_smith() -> (Herd, Endpoint, Arc<Links>) {
         neighbours: vec![NeighbourConfig {
             name: "Hill".into(),
             address: "Hill".to_owned(),
-            leads: false,
+            dials: false,
         }],
     };
     (herd, smith, Arc::new(Links::new(view, entropy(), None)))

@@ -62,7 +62,7 @@ async fn a_round_does_not_outlive_its_connection() {
         neighbours: vec![NeighbourConfig {
             name: "Smith".into(),
             address: "Smith".to_owned(),
-            leads: true,
+            dials: true,
         }],
     };
     let links = Arc::new(Links::new(view, entropy(), None));

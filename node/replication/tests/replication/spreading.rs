@@ -156,7 +156,7 @@ async fn a_burst_at_the_side_that_did_not_connect_crosses_at_once() {
     let herd = Herd::start(&["Hill", "Smith"], &[(0, 1)]);
     herd.linked().await;
     let (hill, smith) = (herd.server(0), herd.server(1));
-    assert!(hill.links.neighbours()[0].config.leads);
+    assert!(hill.links.neighbours()[0].config.dials);
     let clients = 40_000;
     for burst in 1..=3 {
         // Nothing is under way any more, and the last round was a while ago.

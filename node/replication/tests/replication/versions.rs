@@ -80,7 +80,7 @@ const FORMER: Protocol = Protocol {
 
 const PRESENT: Protocol = Protocol {
     version: 2,
-    features: Features::BOTH_DIAL,
+    features: Features::NONE,
 };
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_former_server_is_asked_again_in_its_own_bytes() {
         matches!(refused.0, Err(HandshakeError::SpeaksFormer)),
         "{refused:?}"
     );
-    assert_eq!(refused.1, hello_of_smith(b"\x02\x01\x02\x01", &smith, 0));
+    assert_eq!(refused.1, hello_of_smith(b"\x02\x01\x02\x00", &smith, 0));
     let (shaken, asked) = answered_by_hill(&smith, Layout::Former, hello_of_hill(b"\x01")).await;
     assert_eq!(shaken.unwrap().protocol, FORMER);
     assert_eq!(asked, hello_of_smith(b"\x01", &smith, 0));
@@ -130,7 +130,7 @@ async fn of_a_later_server_the_part_that_is_known_counts() {
     later.extend(b"and more");
     let (shaken, answered) = asked_by_hill(&smith, later.clone()).await;
     assert_eq!(shaken.unwrap().protocol, PRESENT);
-    assert_eq!(answered, hello_of_smith(b"\x02\x01\x02\x01", &smith, 5));
+    assert_eq!(answered, hello_of_smith(b"\x02\x01\x02\x00", &smith, 5));
     let (shaken, _) = answered_by_hill(&smith, Layout::Ranged, later).await;
     assert_eq!(shaken.unwrap().protocol, PRESENT);
 }

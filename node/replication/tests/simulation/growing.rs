@@ -115,10 +115,10 @@ impl Herd {
                 _ if me == b => Some((a, false)),
                 _ => None,
             });
-            let neighbours = neighbours.map(|(other, leads)| NeighbourConfig {
+            let neighbours = neighbours.map(|(other, dials)| NeighbourConfig {
                 name: names[other].clone(),
                 address: names[other].to_string(),
-                leads,
+                dials,
             });
             Process::start(Start {
                 view: HerdView {

@@ -348,7 +348,7 @@ impl Herd {
             NeighbourConfig {
                 address: name.to_string(),
                 name,
-                leads: position < other,
+                dials: position < other,
             }
         });
         let view = HerdView {

@@ -25,7 +25,6 @@ use herd_expiry::FloorWatch;
 use herd_gossip::links::Links;
 use herd_locations::{Locations, Room};
 use herd_places::online::OnlineStatistics;
-use herd_replica::readiness::REASONS;
 use herd_replication::figures::Figures;
 use herd_replication::store_handle::StoreHandle;
 use herd_replication::view::Erasing;
@@ -135,16 +134,6 @@ fn server(families: &mut Vec<Family>, status: &Status) {
             "herd_ready",
             "1 if clients should be sent here, as /readyz says, else 0.",
             flag(status.ready),
-        ),
-        Family::Gauge(
-            "herd_not_ready",
-            "1 for the reason why clients should not be sent here, else 0.",
-            REASONS
-                .map(|reason| {
-                    let is_it = status.not_ready.as_deref() == Some(reason);
-                    (label("reason", reason), flag(is_it))
-                })
-                .into(),
         ),
     ]);
 }

@@ -170,7 +170,7 @@ pub(super) fn herd_view(settings: &ServeSettings) -> HerdView {
         .map(|neighbour| NeighbourConfig {
             name: neighbour.name.clone(),
             address: neighbour.peer.to_string(),
-            leads: own_index < topology.index_of(&neighbour.name),
+            dials: own_index < topology.index_of(&neighbour.name),
         })
         .collect();
     HerdView {

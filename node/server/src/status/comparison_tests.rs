@@ -24,7 +24,7 @@ fn link(neighbour: &str) -> LinkStatus {
     LinkStatus {
         neighbour: neighbour.to_owned(),
         address: "127.0.0.1:14000".to_owned(),
-        dialled: Some(true),
+        dials: true,
         up: true,
         since_s: 60,
         last_reason: None,
@@ -59,7 +59,6 @@ fn well(server: &str) -> Status {
         uptime_s: 60,
         ready: true,
         not_ready_because: None,
-        not_ready: None,
         map: MapStatus {
             clients: 3,
             tombstones: 0,

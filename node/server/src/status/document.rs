@@ -28,9 +28,6 @@ pub struct Status {
     pub ready: bool,
     /// Why not.
     pub not_ready_because: Option<String>,
-    /// The same as one word, of those of the metric `herd_not_ready`.
-    #[serde(default)]
-    pub not_ready: Option<String>,
     /// Its map.
     pub map: MapStatus,
     /// The herd as its topology has it.
@@ -180,9 +177,8 @@ pub struct LinkStatus {
     pub neighbour: String,
     /// `host:port` of its peer port, as the topology has it.
     pub address: String,
-    /// Whether this server has dialled the link that is up; nothing while it is down.
-    #[serde(default)]
-    pub dialled: Option<bool>,
+    /// Whether this server is the one of the two that connects.
+    pub dials: bool,
     /// Whether there is a connection.
     pub up: bool,
     /// For how long it has been up, or down.

@@ -108,8 +108,7 @@ impl StatusSource {
             time: clock::rfc3339_millis(self.clock.now_ns()),
             uptime_s: self.started.elapsed().as_secs(),
             ready: not_ready.is_none(),
-            not_ready_because: not_ready.as_ref().map(ToString::to_string),
-            not_ready: not_ready.map(|reason| reason.word().to_owned()),
+            not_ready_because: not_ready.map(|reason| reason.to_string()),
             map: MapStatus {
                 clients: locations.len() as u64,
                 tombstones: locations.tombstones() as u64,
@@ -248,7 +247,7 @@ impl StatusSource {
         LinkStatus {
             neighbour: neighbour.config.name.to_string(),
             address: neighbour.config.address.clone(),
-            dialled: neighbour.dialled(),
+            dials: neighbour.config.dials,
             up: status.up.is_some(),
             since_s: neighbour.changed_at().elapsed().as_secs(),
             last_reason: neighbour.trouble(),
