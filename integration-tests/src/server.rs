@@ -1,6 +1,6 @@
 //! One server of a herd.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -341,24 +341,19 @@ impl Server {
 
     /// The names of the servers that its process has links to, as its log has it.
     pub fn links(&self) -> Vec<String> {
-        let mut open = BTreeSet::new();
+        let mut open: BTreeMap<String, i32> = BTreeMap::new();
         for line in self.log_since_start().lines() {
-            // Of connections that cross, a link is made for each, and lost with the one that stays.
-            for (text, is_made) in [("link made", true), ("link lost", false)] {
+            for (text, change) in [("link made", 1), ("link lost", -1)] {
                 let Some((_, after)) = line.split_once(&format!(": {text} neighbour=")) else {
                     continue;
                 };
-                let Some(name) = after.split(' ').next() else {
-                    continue;
-                };
-                if is_made {
-                    open.insert(name.to_owned());
-                } else {
-                    open.remove(name);
+                if let Some(name) = after.split(' ').next() {
+                    *open.entry(name.to_owned()).or_default() += change;
                 }
             }
         }
-        open.into_iter().collect()
+        let open = open.into_iter().filter(|(_, count)| *count > 0);
+        open.map(|(name, _)| name).collect()
     }
 
     /// The lines after `mark` in its log that tell of a lost link, but for those of neighbours of which one heard
