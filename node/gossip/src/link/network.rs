@@ -139,7 +139,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn slow_name_service_is_told_from_a_slow_neighbour() {
         let never = std::future::pending::<io::Result<()>>();
-        // Whoever connects has given up only later.
+        // The dialler gives up only later.
         let asked = tokio::time::timeout(CONNECT_TIMEOUT, resolve(never)).await;
         let error = asked.unwrap().unwrap_err().to_string();
         assert_eq!(error, "name service (DNS) gave no answer within 1.9 s");

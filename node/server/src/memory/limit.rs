@@ -102,7 +102,7 @@ fn limit_files(own: &str) -> impl Iterator<Item = PathBuf> {
             for group in inside.ancestors().take(DEPTH_MAX) {
                 files.push(Path::new(mount).join(group).join(file));
             }
-            // Whatever the depth, the top counts.
+            // The top of the groups counts at any depth.
             files.push(Path::new(mount).join(file));
         }
         files
